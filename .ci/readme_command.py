@@ -1,6 +1,7 @@
 """Print the command that README.md gives under the comment ``<!-- command: NAME -->``.
 
-The commands are taken from the README rather than copied, so that what is promised and what is tested are the same text.
+The commands are taken from the README rather than copied, so that what is promised and what is tested are the
+same text.
 """
 
 import re

@@ -1,0 +1,161 @@
+"""The shipped data: the right numbers, the caller's own copy, and where they come from."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualdiff import datasets
+from dualdiff.datasets import load_breast_cancer, load_diabetes, load_iris, load_line, load_norris
+
+ROOT = Path(__file__).parent.parent
+LOADERS = [load_breast_cancer, load_diabetes, load_iris, load_line, load_norris]
+
+# Figures that the sources print: rows, features, classes and their sizes.
+SHAPES = [
+    (load_breast_cancer, (569, 30), {"malignant": 212, "benign": 357}),
+    (load_iris, (150, 4), {"setosa": 50, "versicolor": 50, "virginica": 50}),
+    (load_diabetes, (442, 10), {}),
+    (load_norris, (36, 1), {}),
+    (load_line, (11, 1), {}),
+]
+
+
+@pytest.mark.parametrize(("load", "shape", "classes"), SHAPES)
+def test_a_data_set_has_the_rows_features_and_classes_of_its_source(load, shape, classes):
+    data = load()
+    assert data.data.shape == shape
+    assert data.target.shape == shape[:1]
+    assert data.data.dtype == np.float64
+    assert len(data.feature_names) == shape[1]
+    assert np.isfinite(data.data).all()
+    assert data.target_names == tuple(classes)
+    if classes:
+        assert np.bincount(data.target).tolist() == list(classes.values())
+    else:
+        assert data.target.dtype == np.float64
+
+
+def test_the_summary_statistics_are_those_that_the_sources_print():
+    cancer = load_breast_cancer()
+    radius = cancer.data[:, cancer.feature_names.index("mean radius")]
+    area = cancer.data[:, cancer.feature_names.index("worst area")]
+    assert (radius.min(), radius.max(), area.min(), area.max()) == (6.981, 28.11, 185.2, 4254.0)
+    iris = load_iris().data
+    assert iris.min(axis=0).tolist() == [4.3, 2.0, 1.0, 0.1]
+    assert iris.max(axis=0).tolist() == [7.9, 4.4, 6.9, 2.5]
+
+
+def test_the_two_iris_rows_that_are_wrong_in_a_common_copy_are_right_here():
+    # Fisher (1936), setosa 35 and 38: 4.9 3.1 1.5 0.2 and 4.9 3.6 1.4 0.1.
+    np.testing.assert_array_equal(load_iris().data[[34, 37]], [[4.9, 3.1, 1.5, 0.2], [4.9, 3.6, 1.4, 0.1]])
+
+
+def test_the_diabetes_measures_are_raw():
+    data = load_diabetes()
+    np.testing.assert_array_equal(data.data[0], [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87])
+    assert data.target[:3].tolist() == [151, 75, 141]
+    assert set(data.data[:, data.feature_names.index("sex")]) == {1, 2}
+
+
+@pytest.mark.parametrize(("load", "name"), [(load_breast_cancer, "breast_cancer"), (load_iris, "iris")])
+def test_the_classification_data_equal_scikit_learns(load, name):
+    theirs = getattr(pytest.importorskip("sklearn.datasets"), f"load_{name}")()
+    ours = load()
+    np.testing.assert_array_equal(ours.data, theirs.data)
+    np.testing.assert_array_equal(ours.target, theirs.target)
+    assert ours.feature_names == tuple(theirs.feature_names)
+    assert ours.target_names == tuple(theirs.target_names)
+
+
+def test_the_certified_values_of_norris_are_those_of_its_data():
+    norris = load_norris()
+    x, y = norris.data[:, 0], norris.target
+    # Centred, the normal equations of a line lose few digits: 12 of NIST's 15 remain.
+    slope = (x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean()))
+    intercept = y.mean() - slope * x.mean()
+    residual = y - intercept - slope * x
+    variance = residual @ residual / (len(x) - 2)
+    spread = (x - x.mean()) @ (x - x.mean())
+    deviations = np.sqrt(variance * np.array([1 / len(x) + x.mean() ** 2 / spread, 1 / spread]))
+    certified = norris.certified
+    np.testing.assert_allclose([intercept, slope], certified.coefficients, rtol=1e-12)
+    np.testing.assert_allclose(deviations, certified.standard_deviations, rtol=1e-12)
+    np.testing.assert_allclose(np.sqrt(variance), certified.residual_sd, rtol=1e-12)
+    np.testing.assert_allclose(residual @ residual, certified.residual_ss, rtol=1e-12)
+
+
+def test_only_norris_is_certified():
+    assert [load for load in LOADERS if load().certified] == [load_norris]
+    assert repr(load_norris().certified).startswith("Certified(coefficients=[-0.2623")
+
+
+def test_the_line_is_that_of_the_lecture_notes():
+    line = load_line()
+    np.testing.assert_array_equal(line.data[:, 0], np.arange(11))
+    noise = line.target - 2 * np.arange(11)
+    assert (noise >= 0).all()
+    assert (noise < 5).all()
+    assert len(set(noise)) == 11
+
+
+def test_the_line_is_the_same_for_the_same_seed_only():
+    np.testing.assert_array_equal(load_line(seed=3).target, load_line(seed=3).target)
+    assert not np.array_equal(load_line(seed=3).target, load_line(seed=4).target)
+
+
+@pytest.mark.parametrize("n", [0, 1, 50])
+def test_the_line_has_as_many_points_as_asked(n):
+    assert load_line(n=n).data.shape == (n, 1)
+    assert load_line(n=n).target.shape == (n,)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_data_set_names_its_source_and_licence(load):
+    data = load()
+    assert data.source
+    assert data.licence
+    assert "Source: " in load.__doc__
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_what_one_caller_changes_the_next_does_not_see(load):
+    first, second = load(), load()
+    first.data[:] = -1
+    first.target[:] = -1
+    assert (second.data != -1).all()
+    assert (second.target != -1).all()
+
+
+def test_the_fields_of_a_data_set_are_fixed():
+    with pytest.raises(FrozenInstanceError):
+        load_line().name = "curve"
+
+
+def test_the_repr_counts_and_names_a_few_classes():
+    assert repr(load_iris()) == (
+        "<Dataset iris: 150 rows × 4 features, 3 classes: setosa, versicolor, virginica>"
+    )
+    assert repr(load_norris()) == "<Dataset norris: 36 rows × 1 feature, numbers to predict, certified>"
+
+
+def test_the_repr_of_many_classes_stays_on_one_line(tmp_path):
+    path = tmp_path / "letters.csv"
+    path.write_text("x,letter\n" + "".join(f"{i},{letter}\n" for i, letter in enumerate("abcdefg")))
+    assert repr(datasets.read_csv(path, "letter")).endswith("7 classes: a, b, c, d, e, …>")
+
+
+def test_importing_reads_no_data():
+    program = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: event == "open" and str(args[0]).endswith(".csv") and opened.append(args))
+import dualdiff.datasets
+assert not opened, opened
+dualdiff.datasets.load_iris()
+assert len(opened) == 1, "the hook saw nothing, so it proves nothing"
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
