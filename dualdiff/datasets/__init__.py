@@ -11,8 +11,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from dualdiff.datasets.dataset import Certified, Dataset
-from dualdiff.datasets.table import parse_csv, read_csv
+from .dataset import Certified, Dataset
+from .table import parse_csv, read_csv
 
 __all__ = [
     "Certified",

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dualdiff.errors import DataError
+from ..errors import DataError
 
 if TYPE_CHECKING:
     from _csv import Reader

@@ -16,9 +16,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from dualdiff.datasets.dataset import Dataset
-from dualdiff.datasets.rows import Row, listed, read_text, split_rows
-from dualdiff.errors import DataError
+from ..errors import DataError
+from .dataset import Dataset
+from .rows import Row, listed, read_text, split_rows
 
 # Lower-case spellings of "not measured". "none" and "-" are left out: they can be the name of a class.
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
