@@ -13,8 +13,8 @@ PACKAGE = ROOT / "dualdiff"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
 
-# Imports point from a later floor to an earlier one, or stay in the room. "" is dualdiff/__init__.py: it gathers
-# the public names from everywhere and has no limits of its own; who imports them stands above it.
+# Imports point from a later floor to an earlier one, or stay in the room. "" is dualdiff/__init__.py: it
+# gathers the public names from everywhere and has no limits of its own; who imports them stands above it.
 FLOORS = [
     {"errors"},
     {"rules"},
