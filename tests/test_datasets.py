@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -81,21 +83,30 @@ def test_the_diabetes_measures_are_raw():
     assert set(data.data[:, data.feature_names.index("sex")]) == {1, 2}
 
 
-def test_the_certified_values_of_norris_are_those_of_its_data():
+def test_the_certified_values_of_norris_follow_from_its_data_to_the_last_digit():
     norris = load_norris()
-    x, y = norris.data[:, 0], norris.target
-    # Centred, the normal equations of a line lose few digits: 12 of NIST's 15 remain.
-    slope = (x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean()))
-    intercept = y.mean() - slope * x.mean()
-    residual = y - intercept - slope * x
-    variance = residual @ residual / (len(x) - 2)
-    spread = (x - x.mean()) @ (x - x.mean())
-    deviations = np.sqrt(variance * np.array([1 / len(x) + x.mean() ** 2 / spread, 1 / spread]))
+    # Exact rational arithmetic on the decimals of the file; NIST prints 15 significant digits.
+    x = [Fraction(repr(value)) for value in norris.data[:, 0].tolist()]
+    y = [Fraction(repr(value)) for value in norris.target.tolist()]
+    n, x_mean, y_mean = len(x), sum(x) / len(x), sum(y) / len(y)
+    spread = sum((a - x_mean) ** 2 for a in x)
+    slope = sum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True)) / spread
+    intercept = y_mean - slope * x_mean
+    squares = sum((b - intercept - slope * a) ** 2 for a, b in zip(x, y, strict=True))
+    variance = squares / (n - 2)
+
+    def printed(exact, root=False):
+        value = Decimal(exact.numerator) / exact.denominator
+        return float(f"{value.sqrt() if root else value:.14e}")
+
     certified = norris.certified
-    np.testing.assert_allclose([intercept, slope], certified.coefficients, rtol=1e-12)
-    np.testing.assert_allclose(deviations, certified.standard_deviations, rtol=1e-12)
-    np.testing.assert_allclose(np.sqrt(variance), certified.residual_sd, rtol=1e-12)
-    np.testing.assert_allclose(residual @ residual, certified.residual_ss, rtol=1e-12)
+    assert certified.coefficients.tolist() == [printed(intercept), printed(slope)]
+    assert certified.standard_deviations.tolist() == [
+        printed(variance * (Fraction(1, n) + x_mean**2 / spread), root=True),
+        printed(variance / spread, root=True),
+    ]
+    assert certified.residual_sd == printed(variance, root=True)
+    assert certified.residual_ss == printed(squares)
 
 
 def test_only_norris_is_certified():

@@ -42,6 +42,7 @@ SAME_TABLE = {
     "byte order mark": b"\xef\xbb\xbfa,b,y\n1,2,3\n4,5.5,6\n",
     "carriage returns": "a,b,y\r\n1,2,3\r\n4,5.5,6\r\n",
     "no newline at the end": "a,b,y\n1,2,3\n4,5.5,6",
+    "quotes behind spaces": 'a, "b", y\n1, "2", 3\n4, 5.5, 6\n',
     "quoted fields": '"a","b","y"\n"1","2","3"\n"4","5.5","6"\n',
     "spaces around fields": "a, b , y\n 1,2 , 3\n4 ,5.5,6\n",
     "blank rows": "\na,b,y\n\n1,2,3\n,,\n  \n4,5.5,6\n,,\n\n",
@@ -93,6 +94,20 @@ def test_the_caller_can_say_whether_there_is_a_header(table):
 
 def test_an_unnamed_column_gets_its_index_as_name(table):
     assert table(",b,y\n0,1,2\n1,3,4\n").feature_names == ("column 0", "b")
+
+
+def test_an_index_given_as_text_is_not_taken_for_a_name_in_the_first_row(table):
+    np.testing.assert_array_equal(table("0,1,2\n3,4,5\n", target="2").target, [2, 5])
+
+
+@pytest.mark.parametrize("missing", ["", " ", "?", "NA", "n/a", "NaN", "nan", "NULL", '""'])
+def test_every_spelling_of_a_missing_value_is_called_missing(refusal, missing):
+    assert "missing values at row 3, column 'x'" in refusal(f"x,y\n1,2\n{missing},3\n")
+
+
+@pytest.mark.parametrize(("target", "value"), [("-3", 1), (-3, 1), (0, 1), (2, 3), (-1, 3)])
+def test_the_first_and_the_last_column_can_be_the_target(table, target, value):
+    assert table("a,b,c\n1,2,3\n4,5,6\n", target=target).target[0] == value
 
 
 @pytest.mark.parametrize("target", ["b", "1", "-2", 1, -2])
@@ -182,6 +197,11 @@ REFUSED = {
     ),
     "a word among numbers": ("a,y\n1,3\ntwo,4\n", {}, ["not a number at row 3, column 'a': 'two'"]),
     "decimal comma": ("a;y\n1,5;3\n2;4\n", {}, ["'1,5'", "decimal point"]),
+    "decimal commas everywhere": (
+        "a, mm;b, mm;y\n1,5;3,5;1,5\n2,5;4,5;1,5\n",
+        {},
+        ["text in column 'a, mm' (row 2: '1,5'); column 'b, mm'", "decimal points"],
+    ),
     "digit groups": ("a,y\n1_000,3\n2,4\n", {}, ["'1_000'"]),
     "infinite": ("a,y\n1,3\n-inf,4\n", {}, ["not finite", "row 3, column 'a': '-inf'"]),
     "too large for a double": ("a,y\n1e999,3\n1,4\n", {}, ["not finite in double precision", "'1e999'"]),
@@ -239,7 +259,8 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place_and_the_next_step(
 def test_the_faults_of_one_kind_are_told_in_one_sentence_and_each_kind_on_its_own_line(refusal):
     assert refusal("a,b,y\n1,x,3\n,y,\n").splitlines() == [
         "missing values at row 3, column 'y'; row 3, column 'a'. Fill them in or delete these rows.",
-        "  text in column 'b' (row 2: 'x'). Replace the text by numbers or delete the column.",
+        "  text in column 'b' (row 2: 'x'). Replace it by numbers, with decimal points, or delete the "
+        "column.",
     ]
 
 

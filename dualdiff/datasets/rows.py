@@ -100,4 +100,4 @@ def _separator(text: str) -> str:
         if min(widths[separator]) == max(widths[separator]) != 1:  # 0: nothing but this separator
             return separator
     # None gives equal rows: take what cuts the first one finest, and let the ragged rows be reported.
-    return max(reversed(SEPARATORS), key=lambda separator: widths[separator][0])
+    return max(SEPARATORS, key=lambda separator: widths[separator][0])

@@ -29,7 +29,7 @@ Faults = defaultdict[str, list[str]]  # what is wrong and what to do, cells to b
 
 EMPTY = "no value at all in {}. Delete the column."
 GAP = "missing values at {}. Fill them in or delete these rows."
-TEXT = "text in {}. Replace the text by numbers or delete the column."
+TEXT = "text in {}. Replace it by numbers, with decimal points, or delete the column."
 NOT_NUMBER = "not a number at {}. Use a decimal point, as in 1500.5 or 1.5e3, no unit and no other sign."
 NOT_FINITE = "not finite in double precision at {}. Correct or delete these rows."
 MIXED = (
@@ -132,7 +132,7 @@ def _take_names(rows: list[Row], target: str | int, header: bool | None) -> list
 
 
 def _target_index(names: list[str], target: str | int) -> int:
-    """Index from 0 of the column that the caller named."""
+    """Index, from 0 or from the end, of the column that the caller named."""
     if target in names:
         return names.index(str(target))
     n = len(names)
@@ -147,7 +147,7 @@ def _target_index(names: list[str], target: str | int) -> int:
         raise DataError(
             f"there is no column {index}; columns count from 0 to {n - 1}, or from the end, {-n} to -1"
         )
-    return index % n
+    return index
 
 
 # ---- from fields to numbers and classes --------------------------------------------------------------------
