@@ -198,7 +198,7 @@ REFUSED = {
     "a word among numbers": ("a,y\n1,3\ntwo,4\n", {}, ["not a number at row 3, column 'a': 'two'"]),
     "decimal comma": ("a;y\n1,5;3\n2;4\n", {}, ["'1,5'", "decimal point"]),
     "decimal commas everywhere": (
-        "a, mm;b, mm;y\n1,5;3,5;1,5\n2,5;4,5;1,5\n",
+        "a, mm;b, mm;y\n1,5;3,5;1\n2,5;4,5;2\n",
         {},
         ["text in column 'a, mm' (row 2: '1,5'); column 'b, mm'", "decimal points"],
     ),
