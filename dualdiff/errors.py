@@ -1,0 +1,59 @@
+"""One class per mistake a user can make.
+
+Every error is a ``DualdiffError`` *and* the built-in that NumPy's users expect, so that ``except TypeError`` around
+old code keeps working. Messages say what happened, with what, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class DualdiffError(Exception):
+    """Base of every error that dualdiff raises on purpose."""
+
+
+class RuleError(DualdiffError, TypeError):
+    """A function has no derivative rule, or refuses one; the message names it and the next step."""
+
+
+class EscapeError(DualdiffError, TypeError):
+    """A conversion to a plain number or array would drop the derivative."""
+
+
+class ShapeError(DualdiffError, ValueError):
+    """Values, tangents, seeds or cotangents whose shapes do not fit together."""
+
+
+class StructureError(DualdiffError, TypeError):
+    """An argument or a result that is not a number, an array, or a list, tuple or dict of them."""
+
+
+class HolomorphicError(DualdiffError, TypeError):
+    """A complex derivative was asked of a function that is only real-linear at some step."""
+
+
+class AssignmentError(DualdiffError, ValueError):
+    """An item or in-place assignment that NumPy's semantics cannot be kept for."""
+
+
+class DegenerateError(DualdiffError, ValueError):
+    """The derivative is undefined at this input (a repeated eigenvalue, a singular matrix); the message says where."""
+
+
+class DataError(DualdiffError, ValueError):
+    """Data that cannot be used: a file, a table, or an array with missing, wrong or ragged entries."""
+
+
+class NotFittedError(DualdiffError, ValueError, AttributeError):
+    """A model was used before ``fit``."""
+
+
+class DivergenceError(DualdiffError, ArithmeticError):
+    """An optimiser met a value or gradient that is not finite."""
+
+
+class MissingExtraError(DualdiffError, ImportError):
+    """An optional dependency is needed; the message names the extra that installs it."""
+
+
+class DerivativeWarning(UserWarning):
+    """The program ran, but a branch on an equality may have hidden part of the derivative."""

@@ -1,0 +1,136 @@
+"""Functions defined by others: plain NumPy, no derivative written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .bilinear import explicit_subscripts
+from .formula import euclidean_norm
+from .gather import axes_of
+from .registry import composite
+
+
+def count_along(x: Any, axis: Any) -> int:
+    return x.size if axis is None else int(np.prod([x.shape[i] for i in axes_of(axis, x.ndim)], dtype=int))
+
+
+@composite(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **where: Any) -> Any:
+    count = np.sum(np.broadcast_to(where["where"], a.shape), axis=axis, keepdims=keepdims) if where \
+        else count_along(a, axis)
+    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where) / count
+
+
+@composite(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if n < 0:
+        raise ValueError(f"numpy.diff: order must be non-negative but got {n!r}")
+    (axis,) = axes_of(axis, a.ndim)
+    if n and (prepend is not None or append is not None):
+        def edge(piece: Any) -> list[Any]:
+            shape = a.shape[:axis] + (1,) + a.shape[axis + 1:]
+            return [] if piece is None else [np.broadcast_to(piece, shape) if np.ndim(piece) == 0 else piece]
+        a = np.concatenate([*edge(prepend), a, *edge(append)], axis=axis)
+    head = (slice(None),) * axis
+    for _ in range(n):
+        a = a[(*head, slice(1, None))] - a[(*head, slice(None, -1))]
+    return a
+
+
+@composite(np.clip)
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    a = a if low is None else np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+@composite(np.modf)
+def modf(x: Any) -> Any:
+    return np.fmod(x, 1.0), np.trunc(x)
+
+
+@composite(np.divmod)
+def divmod_(x: Any, y: Any) -> Any:
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@composite(np.vecdot)
+def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
+    return np.sum(np.conj(a) * b, axis=axis)
+
+
+@composite(np.vecmat)
+def vecmat(a: Any, b: Any) -> Any:
+    return np.matmul(np.conj(a)[..., None, :], b)[..., 0, :]
+
+
+@composite(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    return np.dot(np.conj(np.ravel(a)), np.ravel(b))
+
+
+@composite(np.outer)
+def outer(a: Any, b: Any) -> Any:
+    return np.ravel(a)[:, None] * np.ravel(b)[None, :]
+
+
+@composite(np.einsum)
+def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
+    """Pairs of operands in the order of NumPy's own contraction path; each pair is one bilinear product."""
+    if not isinstance(subscripts, str):
+        raise TypeError("numpy.einsum of dual arrays takes its subscripts as a string such as 'ij,jk->ik'")
+    return einsum_by_pairs(subscripts, operands)
+
+
+def einsum_by_pairs(subscripts: str, operands: tuple[Any, ...]) -> Any:
+    terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
+    stack = list(zip(terms, operands, strict=True))
+    while len(stack) > 2:
+        (la, a), (lb, b) = stack.pop(0), stack.pop(0)
+        needed = set(result).union(*(labels for labels, _ in stack))
+        kept = "".join(dict.fromkeys(c for c in la + lb if c in needed))
+        stack.insert(0, (kept, contraction(f"{la},{lb}->{kept}", a, b)))
+    return contraction(f"{','.join(labels for labels, _ in stack)}->{result}", *(o for _, o in stack))
+
+
+def contraction(subscripts: str, *operands: Any) -> Any:
+    """Einsum of one or two operands: the primitive that `tangents/contraction.py` differentiates."""
+    dual = next((o for o in operands if not isinstance(o, np.ndarray | np.generic | float | int | complex)), None)
+    if dual is None:
+        return np.einsum(subscripts, *operands)
+    return dual.__array_function__(contraction, (), (subscripts, *operands), {})
+
+
+@composite(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Every order that is elementary; the spectral and nuclear norms need singular values and refuse by name."""
+    matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
+    if ord is None or ord == "fro" or (ord == 2 and not matrix):
+        return euclidean_norm(x, axis=axis, keepdims=keepdims)
+    if not matrix:
+        return vector_norm(np.abs(x), ord, axis, keepdims)
+    rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
+    if ord in (1, -1, np.inf, -np.inf):
+        summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
+        lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
+        result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
+        return result if keepdims else np.squeeze(result, (rows, columns))
+    from ..errors import RuleError
+    raise RuleError(f"numpy.linalg.norm with ord={ord!r} of a matrix has no derivative rule: it needs singular values; "
+                    "use 'fro', 1, -1, inf or -inf, or give the spectral norm a custom rule")
+
+
+def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    if ord == np.inf:
+        return np.max(size, axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return np.min(size, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.count_nonzero(size, axis=axis, keepdims=keepdims).astype(size.dtype)
+    if ord == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
+    return np.sum(size ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)

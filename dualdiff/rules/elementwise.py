@@ -1,0 +1,155 @@
+"""Partials of NumPy's ufuncs. ``f`` is the result, ``x`` and ``y`` the inputs; one partial per input.
+
+Partials are written so that they stay accurate and finite where the derivative is: 1 - tanh² cancels and overflows
+nowhere as 4s/(1+s)² with s = exp(-2|x|); x/hypot² is (x/hypot)/hypot. Kinks take the element of least norm of the
+subdifferential. Formulas: Abramowitz & Stegun 4.2-4.6; Wirtinger calculus for the real-linear rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused
+
+LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
+DEGREE = float(np.pi / 180)
+ANY = (REAL, REAL)
+MODEST = (-700.0, 700.0)                                   # where exp neither overflows nor vanishes
+
+
+def indicator(condition: Any, f: Any) -> Any:
+    """1 where the condition holds, else 0, in the type of f."""
+    return np.asarray(condition).astype(getattr(f, "dtype", float))[()]
+
+
+def sech_squared(f: Any, x: Any) -> Any:
+    """1/cosh(x)², accurate where 1 - tanh² cancels: with s = exp(-2|x|), cosh(x)² = (1 + s)²/(4s)."""
+    if np.iscomplexobj(x):
+        return 1 - f * f
+    s = np.exp(-2 * np.abs(x))
+    return 4 * s / (1 + s) ** 2
+
+
+def inverse_root(x: Any) -> Any:
+    """1/√(1 + x²) without overflow."""
+    return 1 / np.sqrt(1 + x * x) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
+
+
+def ratio(x: Any, f: Any) -> Any:
+    """x / f, and 0 where f is 0: the least element of hypot's and abs's subdifferential at their kink."""
+    zero = f == 0
+    return x / f if not np.any(zero) else np.where(zero, 0, x / np.where(zero, 1, f))
+
+
+def power_base(f: Any, x: Any, y: Any) -> Any:
+    """∂(x^y)/∂x = y x^(y-1), which is 0 for y = 0 even at x = 0, where x^(y-1) is infinite."""
+    if type(y) in (int, float):
+        return 0 * x if y == 0 else 2 * x if y == 2 else y * x ** (y - 1)
+    flat = y == 0
+    if np.any(flat):
+        return np.where(flat, 0, y * np.power(np.where(flat, 1, x), y - 1))
+    return y * np.power(x, y - 1)
+
+
+def power_exponent(f: Any, x: Any, y: Any) -> Any:
+    """∂(x^y)/∂y = x^y ln x, whose limit is 0 where x^y vanishes (x = 0, y > 0)."""
+    zero = (x == 0) & (y != 0) & (f == 0)
+    return f * np.log(x) if not np.any(zero) else np.where(zero, 0, f * np.log(np.where(zero, 1, x)))
+
+
+def softmax_share(x: Any, y: Any) -> Any:
+    """e^x / (e^x + e^y), without overflow and with equal infinities sharing."""
+    gap = np.where(x == y, 0, y - x)[()]
+    return 1 / (1 + np.exp(gap))
+
+
+def softmax_share2(x: Any, y: Any) -> Any:
+    gap = np.where(x == y, 0, y - x)[()]
+    return 1 / (1 + np.exp2(gap))
+
+
+def chosen(f: Any, x: Any, y: Any) -> Any:
+    """1 where f was taken from x alone; a tie with a constant gives 0, the least norm of [0, 1]."""
+    return indicator((f == x) & (x != y), f)
+
+
+def shared(f: Any, x: Any, y: Any) -> Any:
+    """1 where f was taken from x, one half where both were equal."""
+    return indicator(f == x, f) * np.where(x == y, 0.5, 1.0).astype(getattr(f, "dtype", float))[()]
+
+
+CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))
+SHARED = (lambda f, x, y: shared(f, x, y), lambda f, x, y: shared(f, y, x))
+
+# ---- one input ------------------ ∂f/∂x ------------------------------------------------------------------------------
+elementwise(np.positive,    1)
+elementwise(np.negative,    -1)
+elementwise(np.square,      lambda f, x: x + x)
+elementwise(np.reciprocal,  lambda f, x: -f * f)
+elementwise(np.sqrt,        lambda f, x: 0.5 / f,                                   domain=POSITIVE)
+elementwise(np.cbrt,        lambda f, x: 1 / (3 * f * f))
+elementwise(np.exp,         lambda f, x: f,                                         domain=MODEST)
+elementwise(np.exp2,        lambda f, x: f * LN2,                                   domain=MODEST)
+elementwise(np.expm1,       lambda f, x: np.exp(x),                                 domain=MODEST)
+elementwise(np.log,         lambda f, x: 1 / x,                                     domain=POSITIVE)
+elementwise(np.log2,        lambda f, x: 1 / (x * LN2),                             domain=POSITIVE)
+elementwise(np.log10,       lambda f, x: 1 / (x * LN10),                            domain=POSITIVE)
+elementwise(np.log1p,       lambda f, x: 1 / (1 + x),                               domain=(-1.0, float("inf")))
+elementwise(np.sin,         lambda f, x: np.cos(x))
+elementwise(np.cos,         lambda f, x: -np.sin(x))
+elementwise(np.tan,         lambda f, x: 1 + f * f)
+elementwise(np.arcsin,      lambda f, x: 1 / np.sqrt((1 - x) * (1 + x)),            domain=UNIT)
+elementwise(np.arccos,      lambda f, x: -1 / np.sqrt((1 - x) * (1 + x)),           domain=UNIT)
+elementwise(np.arctan,      lambda f, x: 1 / (1 + x * x))
+elementwise(np.sinh,        lambda f, x: np.cosh(x),                                domain=MODEST)
+elementwise(np.cosh,        lambda f, x: np.sinh(x),                                domain=MODEST)
+elementwise(np.tanh,        sech_squared)
+elementwise(np.arcsinh,     lambda f, x: inverse_root(x))
+elementwise(np.arccosh,     lambda f, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),     domain=(1.0, float("inf")))
+elementwise(np.arctanh,     lambda f, x: 1 / ((1 - x) * (1 + x)),                   domain=UNIT)
+elementwise(np.deg2rad,     DEGREE)
+elementwise(np.radians,     DEGREE)
+elementwise(np.rad2deg,     1 / DEGREE)
+elementwise(np.degrees,     1 / DEGREE)
+elementwise(np.fabs,        lambda f, x: np.sign(x))
+
+# ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y --------------------------------------
+elementwise(np.add,         1,                                          1)
+elementwise(np.subtract,    1,                                          -1)
+elementwise(np.multiply,    lambda f, x, y: y,                          lambda f, x, y: x)
+elementwise(np.divide,      lambda f, x, y: 1 / y,                      lambda f, x, y: -f / y)
+elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
+elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
+elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f))
+elementwise(np.arctan2,     lambda f, x, y: y / np.hypot(x, y) / np.hypot(x, y),
+                                                                        lambda f, x, y: -x / np.hypot(x, y) / np.hypot(x, y))
+elementwise(np.logaddexp,   lambda f, x, y: softmax_share(x, y),        lambda f, x, y: softmax_share(y, x))
+elementwise(np.logaddexp2,  lambda f, x, y: softmax_share2(x, y),       lambda f, x, y: softmax_share2(y, x))
+elementwise(np.fmod,        1,                                          lambda f, x, y: -np.trunc(x / y))
+elementwise(np.remainder,   1,                                          lambda f, x, y: -np.floor(x / y))
+elementwise(np.copysign,    lambda f, x, y: np.sign(x) * np.copysign(1, f),   0)
+elementwise(np.heaviside,   0,                                          lambda f, x, y: indicator(x == 0, f))
+elementwise(np.ldexp,       lambda f, x, n: np.ldexp(1.0, n),           None)
+elementwise(np.maximum,     *CHOICE, joint=SHARED, holomorphic=False)
+elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False)
+elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False)
+elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False)
+
+# ---- real-linear on complex input: the differential in dz and its conjugate ------------------------------------------
+elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz))
+elementwise(np.sign,        0,                       real_linear=lambda f, z, dz: 1j * ratio(f, np.abs(z)) * np.imag(np.conj(f) * dz))
+
+constant("piecewise constant: the derivative is zero wherever it exists",
+         np.floor, np.ceil, np.trunc, np.rint, np.floor_divide)
+constant("the result is a truth value",
+         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.isnan, np.isinf, np.isfinite,
+         np.signbit, np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
+constant("a property of the number format, not a function of the reals", np.spacing)
+
+refused("its result is an integer; wrap the operand in dualdiff.stop_gradient() if that is meant",
+        np.gcd, np.lcm, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift,
+        np.bitwise_count)
+refused("it steps to a neighbouring floating-point number; apply it to stop_gradient(x) if that is meant", np.nextafter)
+refused("it is defined for dates; wrap the operand in dualdiff.stop_gradient() if that is meant", np.isnat)

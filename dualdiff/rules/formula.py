@@ -1,0 +1,84 @@
+"""Matrix functions: the differential, written in NumPy on the tangent itself, one formula per input.
+
+The tangent supports every linear operation, so each leaf kind and the transpose follow from the one line. Formulas:
+M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode AD" (2008).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DegenerateError
+from .elementwise import indicator, ratio
+from .linear import linear_solve
+from .registry import formula
+
+
+# ---- selection -------------------------------------------------------------------------------------------------------
+formula(np.where, None,
+        lambda f, c, x, y, dx: np.where(c, dx, 0),
+        lambda f, c, x, y, dy: np.where(c, 0, dy))
+
+
+def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """d max(x) = the mean of dx over the elements that attain it: the least norm of the subdifferential."""
+    top = f if keepdims or axis is None else np.expand_dims(f, axis)
+    share = indicator(x == top, f)
+    return np.sum(dx * (share / np.sum(share, axis=axis, keepdims=True)), axis=axis, keepdims=keepdims)
+
+
+formula(np.max, extreme_share)
+formula(np.min, extreme_share)
+
+
+# ---- linear algebra --------------------------------------------------------------------------------------------------
+def column(b: Any, A: Any, move: Any) -> Any:
+    """``move`` on b as a matrix: NumPy takes a one-dimensional b as a single column."""
+    return move(b[:, None])[:, 0] if b.ndim == 1 else move(b)
+
+
+formula(np.linalg.inv,
+        lambda Y, A, dA: -(Y @ dA @ Y))                                         # d(A⁻¹) = -A⁻¹ dA A⁻¹
+formula(np.linalg.solve,
+        lambda X, A, B, dA: -column(dA @ X, A, lambda m: linear_solve(m, A)),   # A dX = dB - dA X
+        lambda X, A, B, dB: column(dB, A, lambda m: linear_solve(m, A)))
+
+
+def adjugate_transposed(f: Any, A: Any) -> Any:
+    """The cofactors ∂det/∂A. Exact at singular matrices: with A = U S V, they are det(U) det(V) U (Π_{j≠i} s_j) V.
+
+    f A⁻ᵀ is used for matrices that carry an outer derivative, where it exists.
+    """
+    if type(A) is not np.ndarray:
+        if np.any(np.asarray(f == 0)):
+            raise DegenerateError("numpy.linalg.det: the second derivative at a singular matrix is not available; "
+                                  "expand the determinant by cofactors for this matrix")
+        return np.expand_dims(f, (-2, -1)) * np.swapaxes(np.linalg.inv(A), -1, -2)
+    U, s, V = np.linalg.svd(A)
+    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(s.shape[-1])], axis=-1)
+    sign = np.linalg.det(U) * np.linalg.det(V)
+    return np.conj(sign)[..., None, None].conj() * ((U.conj() * others[..., None, :]) @ V.conj())
+
+
+formula(np.linalg.det,
+        lambda f, A, dA: np.sum(dA * adjugate_transposed(f, A), axis=(-2, -1)))  # d det A = tr(adj(A) dA)
+
+
+def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """√Σ|x|², with the derivative x/‖x‖ and 0 at the origin."""
+    if type(x) is np.ndarray:
+        return np.linalg.norm(x, axis=axis, keepdims=keepdims) if axis is None or np.ndim(axis) == 0 \
+            else np.linalg.norm(x, "fro", axis, keepdims)
+    return x.__array_function__(euclidean_norm, (), (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def euclidean_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    length = f if keepdims or axis is None else np.expand_dims(f, axis)
+    direction = ratio(x, length)
+    return np.sum(np.real(np.conj(direction) * dx) if np.iscomplexobj(x) else direction * dx, axis=axis,
+                  keepdims=keepdims)
+
+
+formula(euclidean_norm, euclidean_differential)

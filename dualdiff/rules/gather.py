@@ -1,0 +1,155 @@
+"""Functions that move elements: the tangent moves the same way, and the transpose moves it back.
+
+A row needs nothing but the function: applied to 1 + arange it tells where every element came from (0: from nowhere, a
+zero that the function filled in). The hot ones also say how they act on an array with ``lead`` extra leading axes, as a
+view, and how to undo it.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .registry import gather
+
+
+def shape_of(shape: Any) -> tuple[int, ...]:
+    return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes as non-negative numbers, checked and named as NumPy does."""
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim)
+
+
+# ---- indexing --------------------------------------------------------------------------------------------------------
+def is_basic(index: Any) -> bool:
+    """Whether the index selects a view: integers, slices, None and Ellipsis only."""
+    parts = index if type(index) is tuple else (index,)
+    return all(type(p) is slice or p is None or p is Ellipsis or isinstance(p, (int, np.integer))
+               and not isinstance(p, (bool, np.bool_)) for p in parts)
+
+
+def batched_getitem(a: Any, lead: int, index: Any) -> Any:
+    if not is_basic(index):
+        return NotImplemented
+    return a[(slice(None),) * lead + (index if type(index) is tuple else (index,))]
+
+
+gather(operator.getitem, batched_getitem, view=True)
+
+
+# ---- shape -----------------------------------------------------------------------------------------------------------
+def restore_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
+    return u.reshape(u.shape[:lead] + shape)
+
+
+def batched_reshape(a: Any, lead: int, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
+    shape = shape_of(shape)
+    if order not in ("C", "A") or (-1 in shape and a.size == 0):
+        return NotImplemented
+    return a.reshape(a.shape[:lead] + shape)
+
+
+def batched_ravel(a: Any, lead: int, order: str = "C") -> Any:
+    return a.reshape(a.shape[:lead] + (-1,)) if order == "C" and a.size else NotImplemented
+
+
+def batched_expand(a: Any, lead: int, axis: Any) -> Any:
+    axes = axes_of(axis, a.ndim - lead + np.size(axis))
+    return np.expand_dims(a, tuple(lead + i for i in axes))
+
+
+def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
+    axes = axes_of(axis, a.ndim - lead) if axis is not None else [i for i, n in enumerate(a.shape[lead:]) if n == 1]
+    return np.squeeze(a, tuple(lead + i for i in axes))
+
+
+gather(np.reshape,     batched_reshape, restore_shape, view=True)
+gather(np.ravel,       batched_ravel,   restore_shape, view=True)
+gather(np.expand_dims, batched_expand,  restore_shape, view=True)
+gather(np.squeeze,     batched_squeeze, restore_shape, view=True)
+
+
+# ---- order of the axes -----------------------------------------------------------------------------------------------
+def permute(a: Any, lead: int, axes: Any) -> Any:
+    return a.transpose(tuple(range(lead)) + tuple(lead + i for i in axes))
+
+
+def reverse_of(axes_for: Any) -> tuple[Any, Any]:
+    """The move that permutes axes as ``axes_for(ndim, …)`` says, and the one that permutes them back."""
+    def forward(a: Any, lead: int, *args: Any, **options: Any) -> Any:
+        return permute(a, lead, axes_for(a.ndim - lead, *args, **options))
+
+    def backward(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
+        return permute(u, lead, np.argsort(axes_for(len(shape), *args, **options)))
+
+    return forward, backward
+
+
+def transposed_axes(ndim: int, axes: Any = None) -> tuple[int, ...]:
+    return tuple(range(ndim))[::-1] if axes is None else axes_of(axes, ndim)
+
+
+def swapped_axes(ndim: int, axis1: int, axis2: int) -> tuple[int, ...]:
+    order = list(range(ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return tuple(order)
+
+
+def moved_axes(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
+    start, stop = axes_of(source, ndim), axes_of(destination, ndim)
+    order = [i for i in range(ndim) if i not in start]
+    for place, axis in sorted(zip(stop, start, strict=True)):
+        order.insert(place, axis)
+    return tuple(order)
+
+
+gather(np.transpose,        *reverse_of(transposed_axes),                                   view=True)
+gather(np.swapaxes,         *reverse_of(swapped_axes),                                      view=True)
+gather(np.moveaxis,         *reverse_of(moved_axes),                                        view=True)
+gather(np.matrix_transpose, *reverse_of(lambda ndim: swapped_axes(ndim, ndim - 2, ndim - 1)), view=True)
+
+
+def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:
+    axes = range(m.ndim - lead) if axis is None else axes_of(axis, m.ndim - lead)
+    return np.flip(m, tuple(lead + i for i in axes))
+
+
+def batched_roll(a: Any, lead: int, shift: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return np.roll(a.reshape(a.shape[:lead] + (-1,)), shift, lead).reshape(a.shape) if a.size else NotImplemented
+    axes = tuple(i % (a.ndim - lead) + lead for i in np.atleast_1d(axis).tolist())
+    return np.roll(a, shift, axes if np.iterable(axis) else axes[0])
+
+
+gather(np.flip, batched_flip, lambda u, lead, shape, axis=None: batched_flip(u, lead, axis), view=True)
+gather(np.roll, batched_roll,
+       lambda u, lead, shape, shift, axis=None: batched_roll(u, lead, np.negative(shift), axis))
+
+
+# ---- copies of elements ----------------------------------------------------------------------------------------------
+def batched_broadcast(a: Any, lead: int, shape: Any, subok: bool = False) -> Any:
+    shape = shape_of(shape)
+    pad = (1,) * (len(shape) - (a.ndim - lead))
+    return np.broadcast_to(a.reshape(a.shape[:lead] + pad + a.shape[lead:]), a.shape[:lead] + shape)
+
+
+def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
+    """The transpose of a broadcast: add up what each element was copied to."""
+    pad = u.ndim - lead - len(shape)
+    axes = [i for i in range(lead, u.ndim) if i < lead + pad or shape[i - lead - pad] == 1 and u.shape[i] != 1]
+    return np.sum(u, axis=tuple(axes)).reshape(u.shape[:lead] + shape) if axes else u.reshape(u.shape[:lead] + shape)
+
+
+gather(np.broadcast_to, batched_broadcast, sum_to_shape, view=True)
+
+for function in (np.take, np.repeat, np.tile, np.rot90, np.diag, np.diagonal, np.diagflat, np.tril, np.triu,
+                 np.compress, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    gather(function)
+gather(np.take_along_axis)
+
+for function in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
+    gather(function, sequence=True)

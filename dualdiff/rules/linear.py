@@ -1,0 +1,46 @@
+"""Linear maps of one array that are neither a move of elements nor a contraction: forward on a batch, and transposed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .registry import linear
+
+
+def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
+    if axis is None:
+        return np.cumsum(x.reshape(x.shape[:lead] + (-1,)), axis=lead)
+    return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
+
+
+def cumsum_transpose(u: Any, lead: int, shape: tuple[int, ...], axis: Any = None, dtype: Any = None) -> Any:
+    """y_i = Σ_{j ≤ i} x_j, so x̄_j = Σ_{i ≥ j} ȳ_i: the cumulative sum from the other end."""
+    place = lead if axis is None else axis % len(shape) + lead
+    return np.flip(np.cumsum(np.flip(u, place), axis=place), place).reshape(u.shape[:lead] + shape)
+
+
+linear(np.cumsum, cumsum_forward, cumsum_transpose)
+
+# Real-linear maps of complex numbers; transposes with respect to the pairing Re(u v).
+linear(np.conjugate, lambda x, lead: np.conj(x),  lambda u, lead, shape: np.conj(u),  local=True)
+linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: u,           local=True)
+linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: -1j * u,     local=True)
+
+
+def columns_solved(A: Any, b: Any, lead: int) -> Any:
+    """A⁻¹ b for b of shape batch + (…, n, m): the batch joins the columns, so that A is factored once."""
+    if A.ndim > 2 or lead == 0:
+        return np.linalg.solve(A, b)
+    k, n, m = b.shape
+    return np.moveaxis(np.linalg.solve(A, np.moveaxis(b, 0, 1).reshape(n, k * m)).reshape(n, k, m), 1, 0)
+
+
+def linear_solve(b: Any, A: Any) -> Any:
+    """The solution x of A x = b as a linear function of b, for constant A; b of shape (…, n, m)."""
+    return columns_solved(A, b, 0) if type(b) is np.ndarray else b.__array_function__(linear_solve, (), (b, A), {})
+
+
+linear(linear_solve, lambda b, lead, A: columns_solved(A, b, lead),
+       lambda u, lead, shape, A: columns_solved(np.swapaxes(A, -1, -2), u, lead))

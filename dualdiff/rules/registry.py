@@ -1,0 +1,189 @@
+"""The kinds of row and their registrars: what a derivative rule *is*, before any is written.
+
+A row is data. It is read by every mode: the sum of coefficient × leaf (`tangents/`) applies it forward to sparse and
+dense leaves and records it on tape leaves; the tests prove it against SymPy; documentation and errors quote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Function = Callable[..., Any]
+Partial = Callable[..., Any] | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """``f = function(x, …)`` element by element, with one partial per input.
+
+    A partial is a function of ``(f, x, …)``, a constant number, or None: that input has no derivative and refuses to
+    be perturbed. ``joint`` replaces the partials when *several* inputs are perturbed (a tie between two perturbed
+    inputs of ``maximum`` is shared; against a constant it takes the least norm). ``real_linear`` is the differential
+    ``(f, z, dz) -> df`` used for complex input where f is not holomorphic. ``domain`` is where the row is tested: an
+    interval per input. ``output`` picks one result of a function that has several.
+    """
+
+    function: Function
+    partials: tuple[Partial, ...]
+    domain: tuple[tuple[float, float], ...]
+    joint: tuple[Partial, ...] | None = None
+    real_linear: Function | None = None
+    holomorphic: bool = True
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Elements are moved (or dropped, or padded with zeros), so the tangent moves the same way.
+
+    The function alone is enough: applied to ``arange`` it yields the index map, forward and transposed. ``batched``
+    is the same move as a view, on an array with ``lead`` extra leading axes: ``batched(a, lead, *args)``; ``transpose``
+    its transpose, ``transpose(u, lead, shape, *args)``. ``sequence`` marks functions of a sequence of arrays
+    (concatenate, stack) and ``arrays`` the number of leading array arguments otherwise. ``view`` says that NumPy
+    returns a view, so that a write to the result is a write to its base.
+    """
+
+    function: Function
+    batched: Function | None = None
+    transpose: Function | None = None
+    sequence: bool = False
+    arrays: int = 1
+    view: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear map of one array: a contraction in einsum's notation, or forward on a batch and its transpose.
+
+    ``subscripts(shape, *args) -> "ij->i"``, or ``forward(dx, lead, *args)`` on an array with ``lead`` leading batch
+    axes and ``transpose(u, lead, shape, *args)``. It is linear in its first argument; the others are constants.
+    ``local``: it acts on each element by itself, as conj, real and imag do, so that no leaf has to become dense.
+    """
+
+    function: Function
+    forward: Function | None = None
+    transpose: Function | None = None
+    subscripts: Function | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bilinear:
+    """A product of two arrays: ``subscripts(a.ndim, b.ndim, *args) -> "ij,jk->ik"``."""
+
+    function: Function
+    subscripts: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """The differential in NumPy on the tangent itself, one formula per array input (the leading arguments).
+
+    ``differentials[i](result, *inputs, d_input_i, **options)`` is the part that input i contributes; None: its
+    perturbation has no effect (the condition of ``where``).
+    """
+
+    function: Function
+    differentials: tuple[Function | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """Plain NumPy in terms of functions that have rows; no derivative is written."""
+
+    function: Function
+    definition: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The derivative is zero, or the result is not a real array: the function sees values only."""
+
+    function: Function
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No derivative, for the reason given in words, with the next step."""
+
+    function: Function
+    reason: str
+
+
+Row = Elementwise | Gather | Linear | Bilinear | Formula | Composite | Constant | Refused
+
+
+@dataclass(slots=True)
+class Table:
+    """Every row, by function. A second row for one function is a mistake and raises at import."""
+
+    rows: dict[Any, Row] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        if row.function in self.rows:
+            raise ValueError(f"{name_of(row.function)} already has a row")
+        self.rows[row.function] = row
+
+
+TABLE = Table()
+ROWS = TABLE.rows
+
+REAL = (-float("inf"), float("inf"))
+POSITIVE = (0.0, float("inf"))
+UNIT = (-1.0, 1.0)
+
+
+def name_of(function: Function) -> str:
+    """The name that users know: ``numpy.linalg.inv``, ``numpy.sin``."""
+    name = getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.removesuffix('._umath_linalg')}.{name}"
+
+
+def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tuple[Partial, ...] | None = None,
+                real_linear: Function | None = None, holomorphic: bool = True, output: int | None = None) -> None:
+    if len(partials) != function.nin:
+        raise ValueError(f"{name_of(function)} takes {function.nin} inputs, the row has {len(partials)} partials")
+    domains = domain if isinstance(domain[0], tuple) else (domain,) * len(partials)
+    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, output))
+
+
+def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,
+           sequence: bool = False, arrays: int = 1, view: bool = False) -> None:
+    TABLE.add(Gather(function, batched, transpose, sequence, arrays, view))
+
+
+def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
+           subscripts: Function | None = None, local: bool = False) -> None:
+    if (subscripts is None) == (forward is None or transpose is None):
+        raise ValueError(f"{name_of(function)} needs either subscripts, or forward and transpose side by side")
+    TABLE.add(Linear(function, forward, transpose, subscripts, local))
+
+
+def bilinear(function: Function, subscripts: Function) -> None:
+    TABLE.add(Bilinear(function, subscripts))
+
+
+def formula(function: Function, *differentials: Function | None) -> None:
+    TABLE.add(Formula(function, differentials))
+
+
+def composite(*functions: Function) -> Callable[[Function], Function]:
+    def register(definition: Function) -> Function:
+        for function in functions:
+            TABLE.add(Composite(function, definition))
+        return definition
+    return register
+
+
+def constant(reason: str, *functions: Function) -> None:
+    for function in functions:
+        TABLE.add(Constant(function, reason))
+
+
+def refused(reason: str, *functions: Function) -> None:
+    for function in functions:
+        TABLE.add(Refused(function, reason))
