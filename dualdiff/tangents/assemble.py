@@ -1,0 +1,157 @@
+"""From coefficient × leaf to one array: tangents with directions leading, Jacobian matrices with directions trailing.
+
+An affine leaf (columns that are a strided view of arange) is written through a strided view of the result, one
+multiplication per entry and no index arrays; any other through its columns, one width at a time.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .coefficients import product
+from .leaf import Leaf
+from .moves import Shape, scatter
+
+LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
+
+
+def strides_of(shape: Shape, unit: int = 1) -> list[int]:
+    steps, step = [0] * len(shape), unit
+    for i in range(len(shape) - 1, -1, -1):
+        steps[i] = step
+        step *= shape[i]
+    return steps
+
+
+def operands_of(leaf: Leaf, coef: Any) -> list[Any]:
+    return list(leaf.factors) if coef is None else [*leaf.factors, coef]
+
+
+def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing: bool) -> Any:
+    """The whole tangent: shape (k, *shape), or (*shape, k) when the directions trail (a Jacobian).
+
+    ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
+    """
+    arrays = [a for leaf, coef in terms.items() for a in operands_of(leaf, coef)]
+    if any(hasattr(a, "eps") for a in arrays):
+        return assembled_dual(terms, shape, k, trailing)
+    size = prod(shape)
+    if len(terms) == 1 and not trailing:
+        (leaf, coef), = terms.items()
+        if leaf.cols is None and len(arrays) == 1 and leaf.factors and leaf.factors[0].shape == (k, *shape) \
+                and dtype in (None, leaf.factors[0].dtype):
+            return leaf.factors[0]
+    types = arrays if dtype is None else [*arrays, dtype]
+    out = np.zeros(size * k, np.result_type(*types) if types else float)
+    steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
+    spans: list[tuple[int, int]] = []
+    for leaf, coef in sorted(terms.items(), key=lambda term: term[0].cols is not None):
+        span = columns_spanned(leaf, k)
+        fresh = all(span[1] < low or high < span[0] for low, high in spans)
+        add_into(out, leaf, coef, shape, steps, step, fresh)
+        spans.append(span)
+    return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
+    """The first and last direction that a leaf may touch, from its geometry alone."""
+    cols = leaf.cols
+    if cols is None or not leaf.affine or not cols.size:
+        return 0, k - 1
+    ends = [(0, (n - 1) * step // cols.itemsize) for n, step in zip(cols.shape, cols.strides, strict=True)]
+    first = int(cols[(0,) * cols.ndim])
+    return first + sum(map(min, ends)), first + sum(map(max, ends))
+
+
+def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool) -> None:
+    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet."""
+    operands = operands_of(leaf, coef)
+    full = leaf.width + shape
+    if 0 in full:
+        return
+    place = affine_place(out, leaf, full, steps, step)
+    if place is not None:
+        write(place, operands, leaf, fresh)
+        return
+    w = prod(leaf.width)
+    columns = np.broadcast_to(leaf.cols, full).reshape(w, -1)
+    at = np.zeros(shape, np.intp)
+    for axis, s in enumerate(steps):
+        at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))
+    values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, -1) if operands else np.ones((w, 1))
+    places = at.ravel() + columns * step
+    if columns.min() < 0:
+        keep = columns >= 0
+        np.add.at(out, places[keep], np.broadcast_to(values, places.shape)[keep])
+    elif w > LOOPED_WIDTH:
+        np.add.at(out, places.ravel(), np.broadcast_to(values, places.shape).ravel())
+    else:
+        for j in range(w):
+            out[places[j]] += values[j]
+
+
+def affine_place(out: Any, leaf: Leaf, full: Shape, steps: list[int], step: int) -> Any:
+    """A view of out with the leaf's axes, or None where the columns are not affine or could overlap."""
+    lead = leaf.lead
+    if leaf.cols is None:
+        jumps, first = [step, *steps], 0
+    elif leaf.affine:
+        cols = leaf.cols
+        jumps = [s // cols.itemsize * step if n > 1 else 0 for s, n in zip(cols.strides, cols.shape, strict=True)]
+        first = int(cols[(0,) * cols.ndim]) * step
+        if not apart([(abs(j), n) for j, n in zip(jumps[:lead], full[:lead], strict=True) if n > 1]):
+            return None
+        for axis, s in enumerate(steps):
+            jumps[lead + axis] += s
+    else:
+        return None
+    return np.ndarray(full, out.dtype, out, first * out.itemsize, [j * out.itemsize for j in jumps])
+
+
+def apart(axes: list[tuple[int, int]]) -> bool:
+    """Whether strided axes (step, length) reach every place at most once."""
+    reach = 0
+    for step, length in sorted(axes):
+        if step <= reach:
+            return False
+        reach += step * (length - 1)
+    return True
+
+
+def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
+    if not operands:
+        place += 1
+    elif len(operands) == 1:
+        value = product(leaf.level, operands)
+        place += value
+    else:
+        operands = sorted(operands, key=np.size)
+        last = operands.pop()
+        rest = product(leaf.level, operands)
+        if fresh and bool(np.isfinite(np.sum(rest))) and bool(np.isfinite(np.sum(last))):
+            np.multiply(rest, last, out=place)
+        else:
+            place += product(leaf.level, [rest, last])
+
+
+def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:
+    """The same where coefficients are duals of a lower level: built from functions that have rows."""
+    total = None
+    for leaf, coef in terms.items():
+        full = leaf.width + shape
+        w, size = prod(leaf.width), prod(shape)
+        operands = operands_of(leaf, coef)
+        values = np.broadcast_to(product(leaf.level, operands) if operands else np.ones(()), full).reshape(w, size)
+        if leaf.cols is None:
+            part = values.T.reshape((*shape, k)) if trailing else values.reshape((k, *shape))
+        else:
+            columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
+            elements = np.arange(size)
+            places = elements * k + columns if trailing else elements + columns * size
+            places = np.where(columns < 0, -1, places)
+            part = scatter(values, places, (*shape, k) if trailing else (k, *shape))
+        total = part if total is None else total + part
+    return total

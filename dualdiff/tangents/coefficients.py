@@ -1,0 +1,60 @@
+"""Products of coefficients under the strong zero: what is not perturbed stays unperturbed.
+
+A tangent that is zero stays zero through an infinite partial, and a zero partial beats an infinite tangent wherever the
+value of the result is finite. Only a non-finite operand can break either, so that is all that is looked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .level import CareNeeded, Level
+
+add_reduce = np.add.reduce
+
+
+def finite(a: Any) -> bool:
+    """Whether a has no NaN and no infinity (an overflowing sum may say no too often, which costs time only)."""
+    if type(a) is np.ndarray:
+        a = add_reduce(a, axis=None)
+    elif hasattr(a, "value"):
+        return finite(a.value)
+    return bool(a - a == 0)
+
+
+def chained(c: Any, p: Any, f: Any) -> Any:
+    """c · p for coefficient c and partial p of a result f, with zeros that win as promised."""
+    r = c * p
+    if finite(r):
+        return r
+    overruled = (c == 0) | (p == 0) & np.isfinite(plain(f))
+    return np.where(overruled, 0, r)[()]
+
+
+def plain(f: Any) -> Any:
+    """The value under every level."""
+    while hasattr(f, "value"):
+        f = f.value
+    return f
+
+
+def product(level: Level, arrays: list[Any]) -> Any:
+    """Π arrays (broadcast), zero wherever a factor is zero even if another is infinite. Callers never write to it."""
+    if all(map(finite, arrays)):
+        r = arrays[0]
+        for a in arrays[1:]:
+            r = r * a
+        return r
+    if not level.careful:
+        raise CareNeeded
+    r, zero = arrays[0], arrays[0] == 0
+    for a in arrays[1:]:
+        r, zero = r * a, zero | (a == 0)
+    return np.where(zero, 0, r)
+
+
+def times(level: Level, a: Any, c: Any) -> Any:
+    """a · c where only the coefficient c needs watching: a came from coefficients that were watched before."""
+    return a * c if finite(c) else product(level, [a, c])

@@ -1,0 +1,116 @@
+"""Sums of products over labelled axes, carried out on whichever operands hold the label.
+
+An operand is ``(array, labels)``; axes of length one are trimmed away, so that an operand only ever holds the labels it
+really varies along. This is what lets a contraction stay cheap on a factored leaf: a label that the matrix X does not
+have is summed in the other factors alone, as an expert would by hand. Operands may be duals of a lower level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .coefficients import finite, product
+from .level import Level
+
+Label = Hashable
+Operand = tuple[Any, tuple[Label, ...]]
+
+
+def trimmed(array: Any, labels: Sequence[Label]) -> Operand:
+    """The operand without its axes of length one."""
+    shape = array.shape
+    if 1 not in shape:
+        return array, tuple(labels)
+    keep = [i for i, n in enumerate(shape) if n != 1]
+    return array.reshape(tuple(shape[i] for i in keep)), tuple(labels[i] for i in keep)
+
+
+def aligned(operand: Operand, target: Sequence[Label]) -> Any:
+    """The array with its axes in the order of target and length one along the labels it lacks."""
+    array, labels = operand
+    if tuple(labels) == tuple(target):
+        return array
+    order = sorted(range(len(labels)), key=lambda i: target.index(labels[i]))
+    if order != list(range(len(order))):
+        array = array.transpose(order)
+    sizes = dict(zip((labels[i] for i in order), array.shape, strict=True))
+    return array.reshape(tuple(sizes.get(label, 1) for label in target))
+
+
+def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
+    """The product of two operands, summed over the labels absent from result: one matrix product, or a broadcast."""
+    (x, lx), (y, ly) = summed_alone(a, b[1], result), summed_alone(b, a[1], result)
+    inner = [label for label in lx if label in ly and label not in result]
+    if not inner:
+        return aligned((x, lx), result) * aligned((y, ly), result), result
+    batch = [label for label in lx if label in ly and label in result]
+    rows = [label for label in lx if label not in ly]
+    columns = [label for label in ly if label not in lx]
+    size = dict(zip(lx, x.shape, strict=True)) | dict(zip(ly, y.shape, strict=True))
+    outer = tuple(size[label] for label in batch)
+    depth = prod(size[label] for label in inner)
+    left = aligned((x, lx), batch + rows + inner).reshape((*outer, prod(size[r] for r in rows), depth))
+    right = aligned((y, ly), batch + inner + columns).reshape((*outer, depth, prod(size[c] for c in columns)))
+    labels = batch + rows + columns
+    return aligned(((left @ right).reshape(tuple(size[label] for label in labels)), tuple(labels)), result), result
+
+
+def summed_alone(a: Operand, others: Sequence[Label], result: Sequence[Label]) -> Operand:
+    array, labels = a
+    alone = tuple(i for i, label in enumerate(labels) if label not in others and label not in result)
+    if not alone:
+        return a
+    return np.sum(array, axis=alone), tuple(label for i, label in enumerate(labels) if i not in alone)
+
+
+def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level) -> list[Operand]:
+    """The operands after summing over the labels ``gone``; those that hold none of them are returned as they are."""
+    if not gone:
+        return operands
+    if not all(finite(a) for a, _ in operands):
+        operands = [whole(operands, level)]
+    for label in gone:
+        if not any(label in labels for _, labels in operands):
+            operands = [*operands, (float(sizes[label]), ())]
+    while True:
+        label = next((g for g in gone if any(g in labels for _, labels in operands)), None)
+        if label is None:
+            return operands
+        holders = [o for o in operands if label in o[1]]
+        rest = [o for o in operands if label not in o[1]]
+        while len(holders) > 2:
+            i, j = cheapest(holders, sizes)
+            b, a = holders.pop(j), holders.pop(i)
+            holders.append(pair(a, b, tuple(dict.fromkeys(a[1] + b[1]))))
+        elsewhere = {name for _, labels in rest for name in labels}
+        kept = tuple(name for name in dict.fromkeys(name for _, labels in holders for name in labels)
+                     if name not in gone or (name != label and name in elsewhere))
+        rest.append(pair(*holders, kept) if len(holders) == 2 else summed_alone(holders[0], elsewhere, kept))
+        operands = rest
+
+
+def cheapest(operands: list[Operand], sizes: dict[Label, int]) -> tuple[int, int]:
+    """The pair of operands whose product is smallest."""
+    pairs = [(i, j) for j in range(len(operands)) for i in range(j)]
+    return min(pairs, key=lambda ij: prod(sizes[name] for name in {*operands[ij[0]][1], *operands[ij[1]][1]}))
+
+
+def whole(operands: list[Operand], level: Level) -> Operand:
+    """All operands multiplied out under the strong zero: the careful way, for operands with infinities."""
+    names = list(dict.fromkeys(name for _, labels in operands for name in labels))
+    return product(level, [aligned((np.asarray(a) if np.ndim(a) == 0 else a, labels), names)
+                           for a, labels in operands]), tuple(names)
+
+
+def einsum(operands: list[Operand], result: tuple[Label, ...], sizes: dict[Label, int], level: Level) -> Any:
+    """The full contraction as one array with the axes ``result``, repeated along labels that no operand holds."""
+    operands = [trimmed(a, labels) for a, labels in operands]
+    gone = [n for n in dict.fromkeys(name for _, labels in operands for name in labels) if n not in result]
+    operands = eliminate(operands, gone, sizes, level)
+    full = product(level, [aligned(o, result) for o in operands])
+    shape = tuple(sizes[name] for name in result)
+    return full if np.shape(full) == shape else np.broadcast_to(full, shape)

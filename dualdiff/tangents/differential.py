@@ -1,0 +1,144 @@
+"""Rows applied to tangents, and the tangent as NumPy sees it while a formula is evaluated.
+
+``Differential`` is what dA is inside ``lambda Y, A, dA: -(Y @ dA @ Y)``: a tangent that takes part in the linear
+operations of NumPy, so that a formula written once serves sparse, dense and tape leaves and both directions.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..errors import HolomorphicError, RuleError
+from ..rules.bilinear import explicit_subscripts
+from ..rules.composite import contraction
+from ..rules.registry import ROWS, Bilinear, Composite, Formula, Gather, Linear, name_of
+from .level import Level
+from .moves import Contraction, Map, Move, Shape
+from .tangent import Tangent
+
+
+# ---- rows on tangents ------------------------------------------------------------------------------------------------
+def gathered(row: Gather, t: Tangent, out_shape: Shape, args: tuple[Any, ...], options: dict[str, Any]) -> Tangent:
+    return t.gather(Move(row, t.shape, out_shape, args, options))
+
+
+def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[Any, ...],
+           options: dict[str, Any]) -> Tangent:
+    if row.subscripts is not None:
+        return contracted(row.subscripts(t.shape, *args, **options), 0, t, None, level)
+    if level.holomorphic and row.local:
+        raise HolomorphicError(f"{name_of(row.function)} is not holomorphic, so f has no complex derivative; "
+                               "differentiate with respect to the real and imaginary parts, or use jvp")
+    return t.linear(Map(row, t.shape, out_shape, args, options))
+
+
+def diagonal_of(a: Any, subscripts: str) -> Any:
+    return np.einsum(subscripts, a)
+
+
+DIAGONAL = Gather(diagonal_of)
+
+
+def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Level) -> Tangent:
+    """Σ of the tangent (operand ``position``) times the constant ``other`` (None: a sum), in einsum's notation."""
+    ndims = [len(t.shape)]
+    if other is not None:
+        ndims.insert(1 - position, other.ndim)
+    left, result = explicit_subscripts(subscripts, ndims) if "1" not in subscripts else split(subscripts)
+    labels = left[position]
+    if len(set(labels)) < len(labels):
+        short = "".join(dict.fromkeys(labels))
+        rule = f"{labels}->{short}"
+        sizes = dict(zip(labels, t.shape, strict=True))
+        t = gathered(DIAGONAL, t, tuple(sizes[c] for c in short), (rule,), {})
+        labels = short
+    constant_labels = "" if other is None else left[1 - position]
+    if len(set(constant_labels)) < len(constant_labels):
+        short = "".join(dict.fromkeys(constant_labels))
+        other, constant_labels = np.einsum(f"{constant_labels}->{short}", other), short
+    named = tuple(("1", i) if c == "1" else c for i, c in enumerate(result))
+    return t.contract(Contraction(labels, t.shape, named, other, constant_labels, level))
+
+
+def split(subscripts: str) -> tuple[list[str], str]:
+    left, _, right = subscripts.partition("->")
+    return left.split(","), right
+
+
+# ---- the tangent inside a formula ------------------------------------------------------------------------------------
+class Differential(np.lib.mixins.NDArrayOperatorsMixin):
+    """A tangent that takes part in NumPy's linear operations; made for one formula, thrown away after."""
+
+    __slots__ = ("level", "tangent")
+
+    def __init__(self, tangent: Tangent, level: Level) -> None:
+        self.tangent, self.level = tangent, level
+
+    @property
+    def shape(self) -> Shape:
+        return self.tangent.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.tangent.shape)
+
+    def _like(self, tangent: Tangent) -> Differential:
+        return Differential(tangent, self.level)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.__array_function__(operator.getitem, (), (self, index), {})
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        both = [isinstance(x, Differential) for x in inputs]
+        if method != "__call__" or options:
+            return NotImplemented
+        if ufunc in (np.matmul, np.matvec, np.conjugate):
+            return self.__array_function__(ufunc, (), inputs, {})
+        if ufunc is np.negative:
+            return self._scaled(-1)
+        if all(both) and ufunc in (np.add, np.subtract):
+            shape = np.broadcast_shapes(inputs[0].shape, inputs[1].shape)
+            other = inputs[1].tangent.scaled(None if ufunc is np.add else -1, shape)
+            return self._like(inputs[0].tangent.scaled(None, shape).plus(other))
+        if both == [True, False] and ufunc in (np.multiply, np.divide):
+            return self._scaled(inputs[1] if ufunc is np.multiply else 1 / inputs[1])
+        if both == [False, True] and ufunc is np.multiply:
+            return self._scaled(inputs[0])
+        raise RuleError(f"a differential cannot take part in {name_of(ufunc)}: formulas are linear in it")
+
+    def _scaled(self, c: Any) -> Differential:
+        shape = np.broadcast_shapes(self.shape, getattr(c, "shape", ()))
+        return self._like(self.tangent.chained(c, shape, 0.0) if self.level.careful else self.tangent.scaled(c, shape))
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        row = ROWS.get(function)
+        t = self.tangent
+        if function is contraction:
+            subscripts, *operands = args
+            position = operands.index(self) if len(operands) == 1 else int(operands[1] is self)
+            other = operands[1 - position] if len(operands) == 2 else None
+            return self._like(contracted(subscripts, position, t, other, self.level))
+        if function is np.where and args[1] is self and np.ndim(args[2]) == 0 and args[2] == 0:
+            return self._like(t.masked(args[0]))
+        if function is np.where and args[2] is self and np.ndim(args[1]) == 0 and args[1] == 0:
+            return self._like(t.masked(np.logical_not(args[0])))
+        if isinstance(row, Gather) and not row.sequence:
+            shape = row.function(np.broadcast_to(np.empty((), bool), t.shape), *args[1:], **options).shape
+            return self._like(gathered(row, t, shape, args[1:], options))
+        if isinstance(row, Linear):
+            shape = t.shape if row.forward is None or row.local else \
+                np.shape(row.forward(np.zeros(t.shape), 0, *args[1:], **options))
+            return self._like(mapped(row, t, self.level, shape, args[1:], options))
+        if isinstance(row, Bilinear):
+            position = int(args[1] is self)
+            other = args[1 - position]
+            subscripts = row.subscripts(args[0].ndim, args[1].ndim, *args[2:], **options)
+            return self._like(contracted(subscripts, position, t, other, self.level))
+        if isinstance(row, Composite):
+            return row.definition(*args, **options)
+        if isinstance(row, Formula) and len(row.differentials) == 1:
+            raise RuleError(f"{name_of(function)} is not linear: a formula cannot apply it to a differential")
+        raise RuleError(f"a differential cannot take part in {name_of(function)}: it has no linear row")

@@ -1,0 +1,210 @@
+"""Leaves that hold numbers: k directions for an array of shape S, sparse or dense, factored and only broadcastable.
+
+A sparse leaf says on which directions each element depends: ``cols`` and a product of ``factors``, arrays broadcastable
+to (*W, *S) where W are the width axes. Element s depends, for every w in W, on direction cols[w, s] with weight
+Π factors[w, s]. No factors means weight 1: the identity seed is cols = arange, never an identity matrix. A column of -1
+stands for no direction.
+
+A dense leaf is the sparse leaf whose only width axis *is* the direction axis, so that ``cols`` need not be stored: W = (k,)
+and cols is None. The one-direction leaf ``level.one`` goes further: no width axis, no factor; its tangent is the coefficient.
+
+Contracting an axis that the columns vary along makes it a width axis: no arithmetic, the matrix becomes one more factor,
+a view. Contracting an axis that the columns do not vary along sums it within the factors that hold it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .coefficients import product
+from .contraction import Operand, aligned, eliminate, trimmed
+from .level import HAND, Level
+from .moves import Contraction, Map, Move, Shape
+
+MAX_FACTORS = 3                                            # more are multiplied together where that costs no larger array
+
+
+class Leaf:
+    """An immutable k-direction tangent of shape S, factored. See the module's docstring for what the arrays mean."""
+
+    __slots__ = ("affine", "cols", "factors", "k", "level", "memo", "shape", "width")
+
+    def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
+                 affine: bool = False) -> None:
+        self.level, self.k, self.shape, self.width, self.cols, self.factors = level, k, shape, width, cols, factors
+        self.affine = affine                               # cols is a strided view of arange: geometry, not numbers
+        self.memo: dict[Any, Leaf] = {}
+
+    @property
+    def lead(self) -> int:
+        return len(self.width)
+
+    @property
+    def breadth(self) -> int:
+        """On how many directions an element may depend."""
+        return prod(self.width)
+
+    @property
+    def too_wide(self) -> bool:
+        return self.cols is not None and self.k is not None and prod(self.width) > self.k
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the weights vary along every axis of the shape, rather than being a broadcast of fewer."""
+        return np.broadcast_shapes(*(a.shape for a in self.factors))[self.lead:] == self.shape
+
+    def gather(self, move: Move) -> Leaf:
+        """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
+        moved = self.memo.get(move.key) if move.key is not None else None
+        if moved is None:
+            cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
+            factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
+            moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
+            if move.key is not None:
+                self.memo[move.key] = moved
+        return moved
+
+    def broadcast(self, shape: Shape) -> Leaf:
+        """The leaf for a larger shape; nothing is copied, the new axes have length one."""
+        wider = self.memo.get(shape)
+        if wider is None:
+            pad = (1,) * (len(shape) - len(self.shape))
+            lead = self.lead
+
+            def padded(a: Any) -> Any:
+                return a.reshape(a.shape[:lead] + pad + a.shape[lead:]) if pad else a
+
+            cols = None if self.cols is None else padded(self.cols)
+            wider = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
+                         self._still_affine(cols))
+            self.memo[shape] = wider
+        return wider
+
+    def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:
+        """A real-linear map of each element (conj, real, imag) of coef ⊙ leaf."""
+        if not self.factors:
+            return self, op.apply(np.ones(()) if coef is None else coef)
+        weights = product(self.level, list(self.factors) if coef is None else [*self.factors, coef])
+        return Leaf(self.level, self.k, self.shape, self.width, self.cols, (op.apply(weights),), self.affine), None
+
+    def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
+        """The contraction of coef ⊙ leaf, as a new leaf and coefficient."""
+        if self.factors == () and not op.constant and not op.result and self.cols is not None \
+                and self.cols.shape == self.shape and (coef is None or np.shape(coef) == self.shape):
+            factors = () if coef is None else (coef,)      # a plain sum of an indexed seed: all axes become width
+            return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
+        wide = tuple(range(self.lead))
+        names = wide + op.labels
+        operands = [trimmed(a, names) for a in self.factors]
+        if coef is not None and np.ndim(coef):
+            operands.append(trimmed(coef, op.labels[len(op.labels) - coef.ndim:]))
+        elif coef is not None:
+            operands.append((coef, ()))
+        operands += [trimmed(a, labels) for a, labels in op.constant]
+        cols = None if self.cols is None else trimmed(self.cols, names)
+        gone = [name for name in op.sizes if name not in op.result and op.sizes[name] != 1]
+        moved = tuple(name for name in gone if cols is not None and name in cols[1])
+        operands = eliminate(operands, [name for name in gone if name not in moved],
+                             op.sizes | dict(enumerate(self.width)), self.level)
+        width = self.width + tuple(op.sizes[name] for name in moved)
+        return self._assembled(operands, cols, wide + moved, width, op)
+
+    def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
+                   op: Contraction) -> tuple[Leaf, Any]:
+        """The leaf and coefficient from what is left of a contraction: factors hold a width label, coefficients none."""
+        target = wide + op.result
+        factors, coef = [], None
+        for o in operands:
+            if any(name in wide for name in o[1]):
+                factors.append(o)
+            else:
+                c = aligned(o, op.result) if o[1] else o[0]
+                coef = c if coef is None else coef * c
+        if cols is None and not factors:
+            return self.level.one if self.k is None else Leaf(self.level, self.k, op.out_shape, width, None, ()), coef
+        arrays = merged_factors([aligned(o, target) for o in factors])
+        columns = None if cols is None else aligned(cols, target)
+        return Leaf(self.level, self.k, op.out_shape, width, columns, arrays, self._still_affine(columns)), coef
+
+    def _still_affine(self, cols: Any) -> bool:
+        return self.affine and cols.base is self.cols.base
+
+
+def merged_factors(arrays: list[Any]) -> tuple[Any, ...]:
+    """Factors multiplied together where the product is no larger than one of them, once there are many."""
+    while len(arrays) > MAX_FACTORS:
+        best = None
+        for j in range(len(arrays)):
+            for i in range(j):
+                shape = np.broadcast_shapes(arrays[i].shape, arrays[j].shape)
+                if prod(shape) == max(arrays[i].size, arrays[j].size) and (best is None or prod(shape) < best[0]):
+                    best = prod(shape), i, j
+        if best is None:
+            break
+        _, i, j = best
+        b, a = arrays.pop(j), arrays.pop(i)
+        arrays.append(a * b)
+    return tuple(arrays)
+
+
+def moved_array(a: Any, move: Move, lead: int, shape: Shape, fill: int) -> Any:
+    """A move applied to an array that is only broadcastable to shape behind its width axes; compact again."""
+    tail = a.shape[lead:]
+    if tail == shape:
+        return move.apply(a, lead, fill)
+    if not move.fills and max(tail, default=1) == 1:
+        return a.reshape(a.shape[:lead] + (1,) * len(move.out_shape))
+    return compacted(move.apply(np.broadcast_to(a, a.shape[:lead] + shape), lead, fill), lead)
+
+
+def compacted(a: Any, lead: int) -> Any:
+    """The array with length one along axes on which it is a broadcast view."""
+    if type(a) is not np.ndarray or 0 not in a.strides:
+        return a
+    return a[tuple(slice(0, 1) if i >= lead and step == 0 else slice(None) for i, step in enumerate(a.strides))]
+
+
+def dense_leaf(level: Level, data: Any, shape: Shape) -> Leaf:
+    """Directions leading: data of shape (k, *S), or broadcastable to it behind the first axis."""
+    return Leaf(level, data.shape[0], shape, data.shape[:1], None, (data,))
+
+
+class One(Leaf):
+    """One direction without its axis, of any shape: the coefficient alone is the tangent."""
+
+    __slots__ = ()
+
+    def __init__(self, level: Level) -> None:
+        super().__init__(level, None, (), (), None, ())
+
+    def gather(self, move: Move) -> Leaf:
+        return self
+
+    def broadcast(self, shape: Shape) -> Leaf:
+        return self
+
+
+def one(level: Level) -> Leaf:
+    if level.one is None:
+        level.one = One(level)
+    leaf: Leaf = level.one
+    return leaf
+
+
+def identity_seeds(level: Level, shapes: list[Shape]) -> list[Leaf]:
+    """One seed leaf per array: the directions are the elements of all of them, one after the other."""
+    sizes = [prod(shape) for shape in shapes]
+    level.k = sum(sizes)
+    columns = np.arange(level.k, dtype=np.int32 if level.k < 2**31 else np.int64)
+    seeds, start = [], 0
+    for shape, size in zip(shapes, sizes, strict=True):
+        cols = columns[start:start + size].reshape(shape)
+        seeds.append(Leaf(level, level.k, shape, (), cols, (), True))
+        start += size
+    return seeds
+
+
+one(HAND)

@@ -1,0 +1,55 @@
+"""Levels: which perturbation a tangent belongs to, so that nested derivatives cannot be confused.
+
+Every sweep opens a level with a fresh, increasing number; an operation on duals of several levels belongs to the highest
+and takes the others as its constants. Numbers a user perturbs by hand have level 0, or sit half a step above the duals
+they are built on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+
+class CareNeeded(BaseException):
+    """An infinite or undefined coefficient was met in a quick sweep: the transform runs again, carefully.
+
+    Not an Exception, so that a user's ``except Exception`` does not swallow it.
+    """
+
+
+class Level:
+    """One sweep: its number and number of directions, and whether it must watch for infinite partials.
+
+    A quick sweep multiplies coefficients without looking. Where one turns out infinite or NaN when it is first consumed,
+    the sweep is repeated with ``careful``, which applies the strong zero at every step.
+    """
+
+    __slots__ = ("careful", "holomorphic", "k", "number", "one")
+
+    def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
+        self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
+        self.one: Any = None                               # the one-direction leaf, set by tangents.leaf
+
+    def __repr__(self) -> str:
+        return f"Level({self.number:g})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.number == 0:
+            return (_hand, ())
+        raise TypeError("a dual number inside a running sweep cannot be pickled; pickle its value, or the result")
+
+
+_numbers = itertools.count(1)
+
+
+def next_number() -> int:
+    """A fresh level number; ``next`` on a count is atomic, so threads never share one."""
+    return next(_numbers)
+
+
+def _hand() -> Level:
+    return HAND
+
+
+HAND = Level(0)

@@ -1,0 +1,184 @@
+"""Linear maps as objects: what a gather, a contraction or a general map does to a batch, and its transpose.
+
+``lead`` is the number of extra axes in front: directions going forward, cotangents going back. Everything is written
+with NumPy functions that dispatch, so the arrays may be duals of a lower level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..rules.registry import Gather, Linear
+from .contraction import Label, einsum
+from .level import Level
+
+Shape = tuple[int, ...]
+
+
+def as_key(part: Any) -> Any:
+    """A hashable name for an argument; equal arguments have equal names, arrays by content."""
+    kind = type(part)
+    if kind is int or kind is str or part is None or part is Ellipsis or kind is bool:
+        return (kind, part) if kind is bool else part
+    if kind is slice:
+        return ("slice", part.start, part.stop, part.step)
+    if kind is tuple or kind is list:
+        return (kind, *map(as_key, part))
+    if kind is dict:
+        return ("dict", *((name, as_key(value)) for name, value in part.items()))
+    if kind is np.ndarray:
+        return ("array", part.shape, part.dtype.str, part.tobytes())
+    return (kind, part)
+
+
+class Move:
+    """A gather: elements move. Forward as a view where the row knows one, else along the index map."""
+
+    __slots__ = ("_index", "args", "key", "options", "out_shape", "row", "shape")
+
+    def __init__(self, row: Gather, shape: Shape, out_shape: Shape, args: tuple[Any, ...] = (),
+                 options: dict[str, Any] | None = None) -> None:
+        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or {}
+        self.key = (row.function, as_key(args), as_key(self.options) if options else None)
+        self._index: Any = None
+
+    @property
+    def index(self) -> Any:
+        """For each element of the result, the flat position it came from; -1 where a zero was filled in."""
+        if self._index is None:
+            source = np.arange(1, prod(self.shape) + 1).reshape(self.shape)
+            self._index = np.asarray(self.row.function(source, *self.args, **self.options)) - 1
+        return self._index
+
+    @property
+    def fills(self) -> bool:
+        return self.row.batched is None and bool((self.index < 0).any())
+
+    def apply(self, a: Any, lead: int = 0, fill: int = 0) -> Any:
+        if self.row.batched is not None:
+            moved = self.row.batched(a, lead, *self.args, **self.options)
+            if moved is not NotImplemented:
+                return moved
+        return take_or_fill(a, self.index, lead, fill)
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        if self.row.transpose is not None:
+            return self.row.transpose(u, lead, self.shape, *self.args, **self.options)
+        if self.row.batched is not None and type(u) is np.ndarray:
+            back = np.zeros(u.shape[:lead] + self.shape, u.dtype)
+            place = self.row.batched(back, lead, *self.args, **self.options)
+            if place is not NotImplemented and np.may_share_memory(place, back):
+                place += u
+                return back
+        return scatter(u, self.index, self.shape, lead)
+
+
+class Routing:
+    """Some elements of a piece go to places of a larger, otherwise zero result: one piece of a concatenation."""
+
+    __slots__ = ("out_shape", "places", "shape", "taken")
+
+    def __init__(self, places: Any, taken: Any, shape: Shape, out_shape: Shape) -> None:
+        self.places, self.taken, self.shape, self.out_shape = places, taken, shape, out_shape
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        index = np.full(prod(self.out_shape), -1)
+        index[self.places] = np.arange(prod(self.shape)) if self.taken is None else self.taken
+        return take_or_fill(a, index.reshape(self.out_shape), lead)
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        came = np.take(u.reshape(u.shape[:lead] + (-1,)), self.places, axis=lead)
+        if self.taken is None:
+            return came.reshape(u.shape[:lead] + self.shape)
+        return scatter(came, self.taken, self.shape, lead)
+
+
+class Contraction:
+    """Σ of the array with labels ``labels`` times a constant operand, leaving the labels ``result``."""
+
+    __slots__ = ("constant", "labels", "level", "out_shape", "result", "shape", "sizes")
+
+    def __init__(self, labels: Sequence[Label], shape: Shape, result: Sequence[Label], constant: Any,
+                 constant_labels: Sequence[Label], level: Level) -> None:
+        self.labels, self.shape, self.result, self.level = tuple(labels), shape, tuple(result), level
+        self.constant = [] if constant is None else [(constant, tuple(constant_labels))]
+        self.sizes: dict[Label, int] = dict(zip(self.labels, shape, strict=True))
+        if constant is not None:
+            for name, n in zip(constant_labels, np.shape(constant), strict=True):
+                if self.sizes.get(name, 1) == 1:
+                    self.sizes[name] = n
+        self.sizes |= {name: 1 for name in self.result if name not in self.sizes}
+        self.out_shape = tuple(self.sizes[name] for name in self.result)
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return self._run(a, self.labels, self.shape, self.result, self.out_shape, lead)
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return self._run(u, self.result, self.out_shape, self.labels, self.shape, lead)
+
+    def _run(self, a: Any, labels: tuple[Label, ...], shape: Shape, result: tuple[Label, ...], out_shape: Shape,
+             lead: int) -> Any:
+        front = tuple(("lead", i) for i in range(lead))
+        sizes = self.sizes | dict(zip(result, out_shape, strict=True)) | dict(zip(front, a.shape, strict=False))
+        wide = tuple(name for name, n in zip(result, out_shape, strict=True) if n != 1)
+        operands = [*self.constant, (a, front + labels)]
+        r = einsum(operands, front + wide, self.sizes | sizes, self.level)
+        return r.reshape(a.shape[:lead] + out_shape)
+
+
+class Map:
+    """A general linear row: forward on a batch, and its transpose."""
+
+    __slots__ = ("args", "options", "out_shape", "row", "shape")
+
+    def __init__(self, row: Linear, shape: Shape, out_shape: Shape, args: tuple[Any, ...],
+                 options: dict[str, Any]) -> None:
+        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return self.row.forward(a, lead, *self.args, **self.options)            # type: ignore[misc]
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return self.row.transpose(u, lead, self.shape, *self.args, **self.options)   # type: ignore[misc]
+
+
+def take_or_fill(a: Any, index: Any, lead: int, fill: int = 0) -> Any:
+    """Elements of a (flat behind ``lead`` axes) at the index map; ``fill`` where it is negative."""
+    front = a.shape[:lead]
+    if a.size == 0:
+        return np.full(front + np.shape(index), fill, a.dtype)
+    taken = np.take(a.reshape((*front, -1)), index, axis=lead)
+    absent = np.asarray(index) < 0
+    return np.where(absent, a.dtype.type(fill), taken) if absent.any() else taken
+
+
+def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
+    """The transpose of ``take_or_fill``: what came from one place is added up there."""
+    size, front = prod(shape), u.shape[:lead]
+    index = np.ravel(index)
+    flat = u.reshape((*front, -1))
+    if type(u) is np.ndarray:
+        if lead == 0 and u.dtype == np.float64:
+            if index.size and index.min() < 0:
+                index, flat = index[index >= 0], flat[index >= 0]
+            return np.bincount(index, flat, size).reshape(shape)
+        back = np.zeros((*front, size + 1), u.dtype)                            # the last place takes the fills
+        np.add.at(back, (slice(None),) * lead + (index,), flat)
+        return back[..., :size].reshape(front + shape)
+    return np.sum(take_or_fill(flat, sources(index, size), lead), axis=lead).reshape(front + shape)
+
+
+def sources(index: Any, size: int) -> Any:
+    """The inverse of an index map with repeats: row r holds, for each place, its r-th source, or -1."""
+    order = np.argsort(index, kind="stable")
+    order = order[np.searchsorted(index[order], 0):]
+    target = index[order]
+    counts = np.bincount(target, minlength=size)
+    rank = np.arange(target.size) - (np.cumsum(counts) - counts)[target]
+    table = np.full((int(counts.max(initial=0)), size), -1)
+    table[rank, target] = order
+    return table

@@ -1,0 +1,170 @@
+"""Tangent: the ε-part of a dual array, a short sum of coefficient × leaf.
+
+Elementwise operations touch coefficients only, whatever the number of directions; structural operations move coefficient
+and leaf alike; contractions look inside a leaf. Tangents are immutable: every operation returns another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .assemble import assembled
+from .coefficients import chained, finite
+from .join import joined_terms, merged_terms
+from .leaf import dense_leaf, moved_array
+from .level import CareNeeded, Level
+from .moves import Contraction, Map, Move, Shape
+from .tape import Copy, TapeLeaf, record
+
+MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
+
+
+class Tangent:
+    """Σ coefficient ⊙ leaf of shape S. ``terms`` maps each leaf to its coefficient; None is the coefficient 1."""
+
+    __slots__ = ("shape", "terms")
+
+    def __init__(self, terms: dict[Any, Any], shape: Shape) -> None:
+        self.terms, self.shape = terms, shape
+
+    def __repr__(self) -> str:
+        kinds = ", ".join("tape" if type(leaf) is TapeLeaf else "one direction" if leaf.k is None else
+                          f"{'dense' if leaf.cols is None else 'sparse'} {leaf.width}" for leaf in self.terms)
+        return f"Tangent(shape={self.shape}, leaves: {kinds or 'none'})"
+
+    # ---- elementwise: coefficients only ------------------------------------------------------------------------------
+    def broadcast(self, shape: Shape) -> Tangent:
+        return Tangent({leaf.broadcast(shape): coef for leaf, coef in self.terms.items()}, shape)
+
+    def scaled(self, p: Any, shape: Shape) -> Tangent:
+        """p ⊙ self, for a partial p that broadcasts with self to shape."""
+        t = self if self.shape == shape else self.broadcast(shape)
+        terms, last, r = {}, self, None
+        for leaf, c in t.terms.items():
+            if c is not last:                              # terms often share one coefficient: multiply it once
+                last, r = c, p if c is None else c * p
+            terms[leaf] = r
+        return Tangent(terms, shape)
+
+    def chained(self, p: Any, shape: Shape, f: Any) -> Tangent:
+        """``scaled`` under the strong zero; f is the value of the result."""
+        t = self if self.shape == shape else self.broadcast(shape)
+        return Tangent({leaf: p if c is None else chained(c, p, f) for leaf, c in t.terms.items()}, shape)
+
+    def plus(self, other: Tangent) -> Tangent:
+        """The sum of two tangents of one shape: where both hold a leaf, its coefficients are added."""
+        terms = dict(self.terms)
+        for leaf, c in other.terms.items():
+            if leaf in terms:
+                have = terms[leaf]
+                terms[leaf] = (1.0 if have is None else have) + (1.0 if c is None else c)
+            else:
+                terms[leaf] = c
+        if len(terms) > MAX_TERMS:
+            return Tangent(terms, self.shape).merged()
+        return Tangent(terms, self.shape)
+
+    def masked(self, keep: Any) -> Tangent:
+        """The tangent where keep holds, and none elsewhere."""
+        shape = np.broadcast_shapes(self.shape, np.shape(keep))
+        t = self if self.shape == shape else self.broadcast(shape)
+        return Tangent({leaf: np.where(keep, 1.0 if c is None else c, 0) for leaf, c in t.terms.items()}, shape)
+
+    # ---- structure: coefficient and leaf alike -----------------------------------------------------------------------
+    def gather(self, move: Move) -> Tangent:
+        terms = {}
+        for leaf, c in self.terms.items():
+            if c is not None and np.ndim(c):
+                c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
+                    moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
+            elif leaf.k is None and type(leaf) is not TapeLeaf and move.fills:
+                c = move.apply(np.full(self.shape, 1.0 if c is None else c))
+            terms[leaf.gather(move)] = c
+        return Tangent(terms, move.out_shape)
+
+    # ---- contractions and general linear maps ------------------------------------------------------------------------
+    def contract(self, op: Contraction) -> Tangent:
+        if not self.terms:
+            return Tangent({}, op.out_shape)
+        if self.on_tape:
+            return Tangent({record(self.watched(), op): None}, op.out_shape)
+        t = self.one_dense()
+        terms: dict[Any, Any] = {}
+        for leaf, c in t.watched():
+            leaf, c = leaf.contract(c, op)
+            if leaf in terms:
+                c = (1.0 if terms[leaf] is None else terms[leaf]) + (1.0 if c is None else c)
+            terms[leaf] = c
+        result = Tangent(terms, op.out_shape)
+        return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
+
+    def linear(self, op: Map) -> Tangent:
+        """A general linear map: every direction is needed at every element, so the leaves are made dense."""
+        if not self.terms:
+            return Tangent({}, op.out_shape)
+        if self.on_tape:
+            return Tangent({record(self.watched(), op): None}, op.out_shape)
+        leaf = next(iter(self.terms))
+        if op.row.local:
+            terms = dict(leaf.mapped(c, op) for leaf, c in self.watched())
+            return Tangent(terms, op.out_shape)
+        data = op.apply(self.dense(), 0 if leaf.k is None else 1)
+        return Tangent({leaf: data} if leaf.k is None else {dense_leaf(leaf.level, data, op.out_shape): None},
+                       op.out_shape)
+
+    # ---- terms -------------------------------------------------------------------------------------------------------
+    @property
+    def on_tape(self) -> bool:
+        return type(next(iter(self.terms), None)) is TapeLeaf
+
+    @property
+    def level(self) -> Level:
+        level: Level = next(iter(self.terms)).level
+        return level
+
+    def watched(self) -> list[tuple[Any, Any]]:
+        """The terms, about to be consumed: a quick sweep stops here if a coefficient is infinite or NaN."""
+        if not self.level.careful and not all(c is None or finite(c) for c in self.terms.values()):
+            raise CareNeeded
+        return list(self.terms.items())
+
+    def one_dense(self) -> Tangent:
+        """Dense terms that vary along the whole shape added into one, before a contraction pays for each."""
+        full = [(leaf, c) for leaf, c in self.terms.items() if leaf.cols is None and leaf.k is not None and leaf.is_full]
+        if len(full) < 2:
+            return self
+        leaf, c = merged_terms(full, self.shape)
+        merged = dict(full)
+        return Tangent({other: d for other, d in self.terms.items() if other not in merged} | {leaf: c}, self.shape)
+
+    def narrowed(self) -> Tangent:
+        """Leaves wider than the number of directions made dense."""
+        terms = {}
+        for leaf, c in self.terms.items():
+            if leaf.too_wide:
+                leaf, c = merged_terms([(leaf, c)], self.shape)
+            terms[leaf] = c
+        return Tangent(terms, self.shape)
+
+    def merged(self) -> Tangent:
+        """Fewer terms. On a tape, one node; else the narrower half becomes one leaf, so that a growing sum is copied
+        a logarithmic number of times only."""
+        if self.on_tape:
+            leaf = next(iter(self.terms))
+            edges = tuple((Copy(self.shape, self.shape), parent, c) for parent, c in self.watched())
+            return Tangent({TapeLeaf(leaf.level, self.shape, edges): None}, self.shape)
+        terms = sorted(self.watched(), key=lambda term: term[0].breadth)
+        few = len(terms) - MAX_TERMS // 4
+        leaf, c = merged_terms(terms[:few], self.shape)
+        return Tangent({leaf: c} | dict(terms[few:]), self.shape)
+
+    def dense(self, trailing: bool = False, dtype: Any = float) -> Any:
+        """As one array: (k, *S), or (*S, k) with the directions trailing; S for a single direction without an axis."""
+        leaf = next(iter(self.terms))
+        terms = dict(self.watched())
+        if leaf.k is None:
+            c = terms[leaf]
+            return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
+        return assembled(terms, self.shape, leaf.k, dtype, trailing)

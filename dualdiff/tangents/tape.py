@@ -1,0 +1,154 @@
+"""Leaves that hold no numbers: what linear map, of which parent and with which coefficient, made them.
+
+Reverse mode is nothing else than this record read backwards. Because a tape leaf sits under the same coefficients as any
+other leaf, chains of elementwise operations are collapsed before anything is recorded: the tape holds moves and
+contractions only. Linearize, then transpose (Radul et al., "You Only Linearize Once", POPL 2023).
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..rules.gather import is_basic, sum_to_shape
+from .coefficients import times
+from .level import Level
+from .moves import Move, Shape
+
+_serial = itertools.count()
+
+
+class LinearMap(Protocol):
+    """What a tape edge needs: act on a batch of tangents, and on a batch of cotangents the other way."""
+
+    def apply(self, a: Any, lead: int = 0) -> Any: ...
+    def transpose(self, u: Any, lead: int = 0) -> Any: ...
+
+
+class Copy:
+    """The map that copies (or broadcasts) an array of one shape to another; its transpose adds up the copies."""
+
+    __slots__ = ("out_shape", "shape")
+
+    def __init__(self, shape: Shape, out_shape: Shape) -> None:
+        self.shape, self.out_shape = shape, out_shape
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        if self.shape == self.out_shape:
+            return a
+        pad = (1,) * (len(self.out_shape) - len(self.shape))
+        return np.broadcast_to(a.reshape(a.shape[:lead] + pad + self.shape), a.shape[:lead] + self.out_shape)
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return sum_to_shape(u, lead, self.shape)
+
+
+Edge = tuple[LinearMap, "TapeLeaf", Any]
+
+
+class TapeLeaf:
+    """A node of the tape: Σ map(coefficient ⊙ parent) over its edges; a root (a seed) has none."""
+
+    __slots__ = ("edges", "level", "memo", "serial", "shape")
+
+    k = None
+
+    def __init__(self, level: Level, shape: Shape, edges: tuple[Edge, ...] = ()) -> None:
+        self.level, self.shape, self.edges, self.serial = level, shape, edges, next(_serial)
+        self.memo: dict[Any, TapeLeaf] = {}
+
+    def gather(self, move: Move) -> TapeLeaf:
+        moved = self.memo.get(move.key) if move.key is not None else None
+        if moved is None:
+            moved = TapeLeaf(self.level, move.out_shape, ((move, self, None),))
+            if move.key is not None:
+                self.memo[move.key] = moved
+        return moved
+
+    def broadcast(self, shape: Shape) -> TapeLeaf:
+        wider = self.memo.get(shape)
+        if wider is None:
+            wider = self.memo[shape] = TapeLeaf(self.level, shape, ((Copy(self.shape, shape), self, None),))
+        return wider
+
+
+class Cotangents:
+    """Cotangents by leaf, added up as they arrive; an array is written to only once it is our own."""
+
+    __slots__ = ("arrays", "lead", "own")
+
+    def __init__(self, lead: int) -> None:
+        self.arrays: dict[TapeLeaf, Any] = {}
+        self.own: set[TapeLeaf] = set()
+        self.lead = lead
+
+    def add(self, leaf: TapeLeaf, u: Any) -> None:
+        have = self.arrays.get(leaf)
+        if have is None:
+            self.arrays[leaf] = u
+        elif leaf in self.own and np.result_type(u) == have.dtype:
+            have += u
+        else:
+            self.arrays[leaf] = have + u
+            if type(self.arrays[leaf]) is np.ndarray:
+                self.own.add(leaf)
+
+    def add_moved(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
+        """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
+        have = self.arrays.get(leaf)
+        if not isinstance(u, np.ndarray | np.generic) or move.row.function is not operator.getitem \
+                or not is_basic(move.args[0]):
+            return self.add(leaf, move.transpose(u, self.lead))
+        if have is None:
+            have = np.zeros(np.shape(u)[:self.lead] + leaf.shape, u.dtype)
+        elif type(have) is not np.ndarray or np.result_type(u) != have.dtype:
+            return self.add(leaf, move.transpose(u, self.lead))
+        elif leaf not in self.own:
+            have = have.copy()
+        self.arrays[leaf] = have
+        self.own.add(leaf)
+        (index,) = move.args
+        place = (slice(None),) * self.lead + (index if type(index) is tuple else (index,))
+        have[place] += u
+        return None
+
+
+def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
+    """One node for a linear map of a whole sum Σ coefficient ⊙ leaf."""
+    first = leaf_terms[0][0]
+    return TapeLeaf(first.level, op.out_shape, tuple((op, leaf, coef) for leaf, coef in leaf_terms))
+
+
+def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
+    """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root.
+
+    A root that the result does not depend on gives None. Cost: one transpose per edge.
+    """
+    cotangents = Cotangents(lead)
+    for leaf, coef in terms.items():
+        cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
+    for leaf in reachable(terms):
+        if not leaf.edges:
+            continue
+        u = cotangents.arrays.pop(leaf)
+        for op, parent, coef in leaf.edges:
+            if coef is None and type(op) is Move:
+                cotangents.add_moved(parent, op, u)
+            else:
+                v = op.transpose(u, lead)
+                cotangents.add(parent, v if coef is None else times(parent.level, v, coef))
+    return [cotangents.arrays.get(root) for root in roots]
+
+
+def reachable(terms: dict[Any, Any]) -> list[TapeLeaf]:
+    """Every leaf that the terms depend on, latest first."""
+    seen, stack = set(terms), list(terms)
+    while stack:
+        for _, parent, _ in stack.pop().edges:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda leaf: -leaf.serial)
