@@ -1,0 +1,310 @@
+"""Dual: one dual number a + bε with ε² = 0, in plain Python.
+
+The arithmetic of the lecture, eqs. (27)-(29): (a₁ + b₁ε)(a₂ + b₂ε) = a₁a₂ + (a₁b₂ + a₂b₁)ε. The parts may be any numbers
+that Python can add and multiply: float, complex, Fraction, Decimal, mpmath.mpf, a SymPy symbol; b may also be an array
+of directions. Arithmetic with anything of a higher level (a DualArray, a number inside a sweep) is handed to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import EscapeError
+from .tangents.level import HAND
+
+new = object.__new__
+
+
+class Dual:
+    """The dual number ``value + tangent ε``.
+
+    ``value``: a number. ``tangent``: a number, or an array of shape (k,) for k directions. Built on another dual, it is
+    a dual of duals: ``Dual(Dual(a, 1), 1)`` carries second derivatives. Comparisons and ``bool`` look at values only.
+
+    >>> def f(x, y):
+    ...     return x * (x + y) + y * y
+    >>> x, y, ε = Dual(2), Dual(3), Dual(0, 1)
+    >>> f(x + ε, y).tangent, f(x, y + ε).tangent
+    (7, 8)
+    """
+
+    __slots__ = ("tangent", "value")
+
+    level = HAND
+    source: Any = None
+    shape: tuple[int, ...] = ()
+    ndim = 0
+    size = 1
+
+    def __new__(cls, value: Any = 0.0, tangent: Any = 0) -> Any:
+        if hasattr(value, "level") or hasattr(tangent, "level"):
+            from .dual_array import nested_by_hand
+            return nested_by_hand(value, tangent)
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise EscapeError(f"Dual holds one number; for an array of shape {value.shape} use DualArray(value, tangent)")
+        self = new(cls)
+        self.value = value
+        self.tangent = tangent if not isinstance(tangent, list | tuple) else np.asarray(tangent)
+        return self
+
+    # ---- arithmetic, written out: this is what loops over plain numbers pay --------------------------------------------
+    def __add__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            r = new(Dual)
+            r.value = self.value + other.value
+            r.tangent = self.tangent + other.tangent
+            return r
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = self.value + other
+            r.tangent = self.tangent
+            return r
+        return NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = other + self.value
+            r.tangent = self.tangent
+            return r
+        return NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            r = new(Dual)
+            r.value = self.value - other.value
+            r.tangent = self.tangent - other.tangent
+            return r
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = self.value - other
+            r.tangent = self.tangent
+            return r
+        return NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = other - self.value
+            r.tangent = -self.tangent
+            return r
+        return NotImplemented
+
+    def __mul__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            r = new(Dual)
+            x, y = self.value, other.value
+            r.value = x * y
+            r.tangent = self.tangent * y + other.tangent * x
+            return r
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = self.value * other
+            r.tangent = self.tangent * other
+            return r
+        return NotImplemented
+
+    def __rmul__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = other * self.value
+            r.tangent = self.tangent * other
+            return r
+        return NotImplemented
+
+    def __truediv__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            r = new(Dual)
+            y = other.value
+            f = self.value / y
+            r.value = f
+            r.tangent = (self.tangent - other.tangent * f) / y
+            return r
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            r.value = self.value / other
+            r.tangent = self.tangent / other
+            return r
+        return NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            y = self.value
+            f = other / y
+            r.value = f
+            r.tangent = -self.tangent * f / y
+            return r
+        return NotImplemented
+
+    def __pow__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            r = new(Dual)
+            x = self.value
+            r.value = x ** other
+            try:
+                r.tangent = self.tangent * (other * x ** (other - 1)) if other != 0 else self.tangent * 0
+            except ZeroDivisionError:                      # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
+                r.tangent = scaled_by_infinity(self.tangent)
+            return r
+        if type(other) is Dual:
+            return power(self, other)
+        return NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        if other.__class__ in PLAIN or is_plain(other):
+            return power(Dual(other, 0), self)
+        return NotImplemented
+
+    def __mod__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            return Dual(self.value % other.value, self.tangent - other.tangent * (self.value // other.value))
+        return Dual(self.value % other, self.tangent) if is_plain(other) else NotImplemented
+
+    def __rmod__(self, other: Any) -> Any:
+        return Dual(other % self.value, -self.tangent * (other // self.value)) if is_plain(other) else NotImplemented
+
+    def __floordiv__(self, other: Any) -> Any:
+        y = value_of(other)
+        return Dual(self.value // y, self.tangent * 0) if is_plain(y) else NotImplemented
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return Dual(other // self.value, self.tangent * 0) if is_plain(other) else NotImplemented
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __neg__(self) -> Any:
+        r = new(Dual)
+        r.value = -self.value
+        r.tangent = -self.tangent
+        return r
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        if isinstance(self.value, complex | np.complexfloating):
+            return np.absolute(self)
+        x = self.value
+        return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
+
+    # ---- comparisons see values only: the program takes the branch that the plain program takes ------------------------
+    def __eq__(self, other: Any) -> Any:
+        return self.value == value_of(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.value != value_of(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.value < value_of(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.value <= value_of(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.value > value_of(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= value_of(other)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
+    def __float__(self) -> float:
+        raise escape("float()", "NumPy's functions, such as np.sin(x), keep it where math.sin(x) and float(x) cannot")
+
+    def __int__(self) -> int:
+        raise escape("int()", "np.floor(x) and np.trunc(x) say that a constant is meant")
+
+    def __index__(self) -> int:
+        raise escape("an index", "use int(x.value) if a constant is meant")
+
+    def __complex__(self) -> complex:
+        raise escape("complex()", "write x + 0j, which keeps it")
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return Dual(round(self.value, digits), self.tangent * 0)
+
+    def __trunc__(self) -> Any:
+        return self.value.__trunc__()
+
+    def __floor__(self) -> Any:
+        return self.value.__floor__()
+
+    def __ceil__(self) -> Any:
+        return self.value.__ceil__()
+
+    def __repr__(self) -> str:
+        return f"Dual({number_text(self.value)}, {number_text(self.tangent)})"
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        tangent = self.tangent
+        eps = format(tangent, spec) if np.ndim(tangent) == 0 else \
+            "[" + ", ".join(format(b, spec) for b in tangent) + "]"
+        return f"{format(self.value, spec)} + {eps}ε"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Dual, (self.value, self.tangent))
+
+    @property
+    def T(self) -> Any:
+        return self
+
+    @property
+    def real(self) -> Any:
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return np.imag(self)
+
+    @property
+    def dtype(self) -> Any:
+        return np.asarray(self.value).dtype
+
+    def item(self) -> Any:
+        return self
+
+
+PLAIN = frozenset({float, int, bool, complex})
+
+
+def is_plain(x: Any) -> bool:
+    """Whether x is one number without levels: float, Fraction, mpf, a symbol, but no array and no dual."""
+    return not hasattr(x, "level") and not isinstance(x, np.ndarray | list | tuple | dict | str | bytes) \
+        and x is not None and getattr(x, "shape", ()) == ()
+
+
+def value_of(x: Any) -> Any:
+    return x.value if isinstance(x, Dual) else x
+
+
+def scaled_by_infinity(b: Any) -> Any:
+    with np.errstate(invalid="ignore"):
+        return np.where(np.asarray(b) == 0, 0.0, np.asarray(b) * np.inf)[()]
+
+
+def power(x: Dual, y: Dual) -> Dual:
+    """x^y = e^(y ln x): y x^(y-1) dx + x^y ln x dy; for x = 0 < y the second part is 0, its limit."""
+    f = x.value ** y.value
+    slope = 0 if x.value == 0 and y.value > 0 else f * np.log(x.value)
+    return Dual(f, (x ** y.value).tangent + y.tangent * slope)
+
+
+def escape(what: str, remedy: str) -> EscapeError:
+    return EscapeError(f"{what} of a dual number would drop its derivative: {remedy}; "
+                       "x.value and dualdiff.stop_gradient(x) give a constant if that is meant")
+
+
+def number_text(x: Any) -> str:
+    return repr(x.item()) if isinstance(x, np.generic) else \
+        np.array2string(x, separator=", ", threshold=8) if isinstance(x, np.ndarray) else repr(x)

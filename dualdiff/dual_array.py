@@ -1,0 +1,384 @@
+"""DualArray: value and ε-part of an array; DualScalar: one element of it, a Dual inside a sweep.
+
+This file is what such an object *is*: storage, shape, views, assignment, text. What NumPy does with it is in
+`operators.py` (ufuncs and Python's operators) and `dispatch.py` (functions), both read from the rules.
+"""
+
+from __future__ import annotations
+
+import operator
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .dual import Dual, escape, new, number_text
+from .errors import AssignmentError, EscapeError, ShapeError, StructureError
+from .rules.gather import is_basic
+from .rules.registry import ROWS
+from .tangents.leaf import dense_leaf, one
+from .tangents.level import HAND, Level
+from .tangents.moves import Move, as_key
+from .tangents.tangent import Tangent
+
+GETITEM: Any = ROWS[operator.getitem]
+
+
+class View:
+    """Where a view came from: its base, the move that made it, and the base's version then."""
+
+    __slots__ = ("base", "move", "version")
+
+    def __init__(self, base: DualArray, move: Move) -> None:
+        self.base, self.move, self.version = base, move, base.version
+
+
+class DualArray:
+    """An array of dual numbers ``value + tangent ε`` that goes through unmodified NumPy code.
+
+    ``value``: array of shape S (integers become float64). ``tangent``: shape S for one direction, or (k, *S) for k of
+    them; ``.tangent`` is an array of that same form. Raises ShapeError where they do not fit together. An elementwise
+    operation costs as much as NumPy's own plus its partial, whatever k is.
+
+    >>> import numpy as np
+    >>> x = DualArray([1.0, 2.0], [1.0, 0.0])
+    >>> np.exp(x) * x
+    DualArray([ 2.71828183, 14.7781122 ], tangent=[5.43656366, 0.        ])
+    """
+
+    __slots__ = ("__weakref__", "eps", "level", "source", "value", "version")
+
+    def __init__(self, value: Any, tangent: Any) -> None:
+        parts = [x for x in (value, tangent) if hasattr(x, "level")]
+        self.level = above(parts) if parts else HAND
+        self.value = value if hasattr(value, "level") else inexact(value, "DualArray")
+        self.eps = Tangent(hand_terms(self.level, self.value.shape, tangent), self.value.shape)
+        self.source: View | None = None
+        self.version = 0
+
+    # ---- what an array is ----------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.value.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape)
+
+    @property
+    def size(self) -> int:
+        return prod(self.value.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.dtype
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.value.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def tangent(self) -> Any:
+        """The ε-part as an array: shape S for one direction, else (k, *S)."""
+        return tangent_array(self)
+
+    @property
+    def T(self) -> Any:
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        return np.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return np.imag(self)
+
+    @property
+    def flat(self) -> Any:
+        return iter(self.ravel())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(self == item))
+
+    # ---- items ---------------------------------------------------------------------------------------------------------
+    def __getitem__(self, index: Any) -> Any:
+        if self.source is not None:
+            self.refresh()
+        index = plain_index(index)
+        value = self.value[index]
+        move = Move(GETITEM, self.value.shape, value.shape, (index,))
+        eps = self.eps.gather(move)
+        if type(value) is not np.ndarray and type(value) is not DualArray:
+            return scalar(value, eps, self.level)
+        result = array(value, eps, self.level)
+        if is_basic(index):
+            result.source = View(self, move)
+        return result
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from .dispatch import assign
+        assign(self, plain_index(index), value)
+
+    def refresh(self) -> None:
+        """A view of an array that was written to since: value and tangent are read again from the base."""
+        view = self.source
+        if view is None:
+            return
+        view.base.refresh()
+        if view.version != view.base.version:
+            self.value = view.move.apply(view.base.value)
+            self.eps = view.base.eps.gather(view.move)
+            self.level = view.base.level
+            view.version = view.base.version
+            self.version += 1
+
+    # ---- methods: NumPy's functions under the names that arrays give them ----------------------------------------------
+    def reshape(self, *shape: Any, order: Any = "C") -> Any:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def item(self, *index: Any) -> Any:
+        if not index and self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return np.reshape(self, -1)[index[0] if index else 0] if len(index) < 2 else self[index]
+
+    def tolist(self) -> Any:
+        return [x if isinstance(x, Dual) else x.tolist() for x in self] if self.shape else self.item()
+
+    def copy(self, order: str = "C") -> DualArray:
+        self.refresh()
+        value = self.value.copy() if type(self.value) is np.ndarray else self.value.copy()
+        return array(value, self.eps, self.level)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> DualArray:
+        return self.copy()
+
+    def flatten(self, order: Any = "C") -> Any:
+        return np.ravel(self, order=order).copy()
+
+    def astype(self, dtype: Any, copy: bool = True, **options: Any) -> Any:
+        """The array in another floating-point or complex type; an integer type would drop the derivative and raises."""
+        kind = np.dtype(dtype)
+        if kind == self.dtype:
+            return self.copy() if copy else self
+        if kind.kind not in "fc" or (kind.kind == "f" and self.dtype.kind == "c"):
+            raise escape(f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
+        self.refresh()
+        terms = {leaf: (np.ones((), kind) if c is None else np.asarray(c).astype(kind) if not hasattr(c, "level") else c)
+                 for leaf, c in self.eps.terms.items()}
+        return array(self.value.astype(kind), Tangent(terms, self.shape), self.level)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, and "
+                     "np.asarray is not needed")
+
+    def __float__(self) -> float:
+        raise escape("float()", "use x.item() or x[()] for the dual number")
+
+    def __int__(self) -> int:
+        raise escape("int()", "np.floor(x) says that a constant is meant")
+
+    def __complex__(self) -> complex:
+        raise escape("complex()", "write x + 0j, which keeps it")
+
+    def __index__(self) -> int:
+        raise escape("an index", "use x.value if a constant is meant")
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        if not self.shape:
+            return format(self.item(), spec)
+        raise TypeError(f"unsupported format string {spec!r} passed to DualArray.__format__; format its elements")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.refresh()
+        if self.level is not HAND:
+            self.level.__reduce__()
+        return (DualArray, (self.value, self.tangent))
+
+    def __repr__(self) -> str:
+        self.refresh()
+        return f"DualArray({text_of(self.value)}, {tangent_text(self)})"
+
+    __str__ = __repr__
+    __hash__ = None  # type: ignore[assignment]
+
+
+class DualScalar(Dual):
+    """One dual number inside a sweep, or built by hand on another dual: a Dual whose ε-part is a Tangent."""
+
+    __slots__ = ("eps", "level")
+
+    level: Level                                           # type: ignore[assignment]
+    source = None
+
+    @property
+    def tangent(self) -> Any:                              # type: ignore[override]
+        """The ε-part: a number for one direction, else an array of shape (k,)."""
+        return tangent_array(self)
+
+    @property
+    def dtype(self) -> Any:
+        return getattr(self.value, "dtype", None) or np.asarray(self.value).dtype
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
+
+    def __repr__(self) -> str:
+        return f"Dual({number_text(self.value)}, {tangent_text(self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.level is not HAND:
+            self.level.__reduce__()
+        return (Dual, (self.value, self.tangent))
+
+
+# ---- making them -----------------------------------------------------------------------------------------------------
+def array(value: Any, eps: Tangent, level: Level) -> DualArray:
+    r = new(DualArray)
+    r.value, r.eps, r.level, r.source, r.version = value, eps, level, None, 0
+    return r
+
+
+def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
+    r = new(DualScalar)
+    r.value, r.eps, r.level = value, eps, level
+    return r
+
+
+def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
+    """The dual of a value: an array stays an array, a number becomes a Dual, as NumPy's own results do."""
+    return array(value, eps, level) if isinstance(value, np.ndarray | DualArray) else scalar(value, eps, level)
+
+
+def inexact(value: Any, what: str) -> Any:
+    """The value as a floating-point or complex array; integers and booleans become float64."""
+    a = np.asarray(value)
+    if type(value) is not np.ndarray and isinstance(value, np.ndarray):
+        raise StructureError(f"{what} takes plain arrays; {type(value).__name__} has semantics of its own: "
+                             "pass np.asarray(x)")
+    if a.dtype.kind in "fc":
+        return a
+    if a.dtype.kind in "iub":
+        return a.astype(float)
+    raise StructureError(f"{what} takes numbers; got an array of dtype {a.dtype} from {type(value).__name__}")
+
+
+def above(parts: list[Any]) -> Level:
+    """The level of a dual built by hand on other duals: half-way from the highest of theirs to the next sweep's."""
+    top = max(part.level.number for part in parts)
+    return Level(top + (np.floor(top) + 1 - top) / 2)
+
+
+def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, Any]:
+    if not hasattr(tangent, "level"):
+        tangent = np.asarray(tangent)
+        if tangent.dtype.kind in "iub":
+            tangent = tangent.astype(float)
+    if tangent.shape == shape or tangent.shape == ():
+        return {one(level): tangent}
+    if tangent.shape[1:] == shape:
+        return {dense_leaf(level, tangent, shape): None}
+    raise ShapeError(f"the tangent has shape {tangent.shape}; the value has shape {shape}, so the tangent must have shape "
+                     f"{shape} for one direction or {('k', *shape)} for k directions".replace("'k'", "k"))
+
+
+def nested_by_hand(value: Any, tangent: Any) -> Any:
+    """``Dual`` of duals."""
+    if isinstance(value, DualArray) or isinstance(tangent, DualArray):
+        return DualArray(value, tangent)
+    level = above([x for x in (value, tangent) if hasattr(x, "level")])
+    return scalar(value, Tangent({one(level): tangent}, ()), level)
+
+
+def lifted(d: Dual) -> DualScalar:
+    """A Dual made by hand in the form that takes part in array arithmetic; still level 0."""
+    b = d.tangent
+    terms = {dense_leaf(HAND, b, ()): None} if isinstance(b, np.ndarray) and b.ndim == 1 else {one(HAND): b}
+    return scalar(d.value, Tangent(terms, ()), HAND)
+
+
+def lowered(d: DualScalar) -> Dual:
+    """The plain Dual of a level-0 scalar, so that arithmetic by hand stays arithmetic by hand."""
+    return Dual(d.value, d.tangent)
+
+
+def from_objects(a: Any) -> Any:
+    """An object array of Duals and numbers as one DualArray; one without Duals as it is."""
+    if not any(isinstance(x, Dual) for x in a.flat):
+        return a
+    flat = [x if isinstance(x, Dual) else np.asarray(x, float) for x in a.flat]
+    return np.reshape(np.stack(flat), a.shape)
+
+
+def plain_index(index: Any) -> Any:
+    """The index with duals replaced by their values where those are whole numbers (they never are: refused)."""
+    for part in index if type(index) is tuple else (index,):
+        if hasattr(part, "level"):
+            raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
+                              "use dualdiff.stop_gradient(i).astype(int) if that is meant")
+    return index
+
+
+# ---- reading them ----------------------------------------------------------------------------------------------------
+def tangent_array(x: Any) -> Any:
+    if x.source is not None:
+        x.refresh()
+    eps = x.eps
+    if not eps.terms:
+        shape = eps.shape if x.level.k is None else (x.level.k, *eps.shape)
+        return np.zeros(shape, x.dtype)[()]
+    if eps.on_tape:
+        raise EscapeError("in reverse mode the tangent is a record, not numbers, until f has returned; "
+                          "use jvp or mode='forward' to look at tangents inside f")
+    a = eps.dense(dtype=None if x.dtype == object else x.dtype)
+    if type(a) is np.ndarray and not a.flags.writeable:
+        a = a.copy()
+    return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 else a
+
+
+def text_of(a: Any) -> str:
+    return np.array2string(a, separator=", ", threshold=60) if isinstance(a, np.ndarray) else repr(a)
+
+
+def tangent_text(x: Any) -> str:
+    if x.eps.on_tape:
+        return "tangent=<on tape>"
+    tangent = x.tangent
+    if np.size(getattr(tangent, "value", tangent)) > 60:
+        return f"tangent=<{x.level.k or np.shape(tangent)[0]} directions>" if np.ndim(tangent) > len(x.eps.shape) else \
+            f"tangent={text_of(tangent)}"
+    return f"tangent={text_of(tangent)}" if np.ndim(tangent) else number_text(tangent)
+
+
+__all__ = ["DualArray", "DualScalar", "array", "as_key", "from_objects", "lifted", "lowered", "scalar", "wrapped"]

@@ -1,0 +1,38 @@
+"""hessian and hvp: a forward sweep over a reverse one; levels keep the two perturbations apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .forward import jacobian, jvp
+from .reverse import gradient
+from .sweep import Function
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Hessian of a function that returns one number: an array of shape S + S for an argument of shape S.
+
+    Entry [s, t] is ∂²f / ∂x[s] ∂x[t]. For a list, tuple or dict of arrays it is a tree of such blocks. Runs ``f`` once,
+    forward over reverse: n directions through the gradient.
+
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(gradient(f, argnums, mode="reverse"), argnums)
+
+
+def hvp(f: Function) -> Callable[[Any, Any], Any]:
+    """The Hessian times a vector without the Hessian: ``hvp(f)(x, v)``, shaped like x, as SciPy's ``hessp`` is called.
+
+    Runs ``f`` once, forward over reverse: a small multiple of the cost of f. Further arguments are passed on to f.
+
+    >>> import numpy as np
+    >>> hvp(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
+    array([6., 2.])
+    """
+    def product(x: Any, v: Any, *args: Any) -> Any:
+        return jvp(lambda y: gradient(f, mode="reverse")(y, *args), (x,), (v,))[1]
+    return product

@@ -1,0 +1,161 @@
+"""One sweep: seed the chosen arguments at a fresh level, run the user's function once, read what comes back.
+
+Every transform is a way of seeding and of reading; what they share is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import belongs
+from ..dual_array import array, inexact, scalar
+from ..errors import StructureError
+from ..tangents.leaf import identity_seeds, one
+from ..tangents.level import CareNeeded, Level, next_number
+from ..tangents.moves import Shape
+from ..tangents.tangent import Tangent
+from ..tangents.tape import TapeLeaf
+from .trees import Rebuild, flatten
+
+Function = Callable[..., Any]
+
+
+class Inputs:
+    """The arguments of one call: which are differentiated, as flat lists of arrays, and how to call f with others."""
+
+    def __init__(self, f: Function, argnums: int | Sequence[int], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        if not callable(f):
+            raise StructureError(f"the first argument must be a function; got {f!r} of type {type(f).__name__}. "
+                                 "Write gradient(f)(x), not gradient(f(x))")
+        self.f, self.args, self.options = f, list(args), options
+        self.single = not np.iterable(argnums)
+        numbers = [argnums] if self.single else list(argnums)                           # type: ignore[arg-type]
+        self.leaves: list[Any] = []
+        self.chosen: list[tuple[int, int, Rebuild]] = []
+        for number in numbers:
+            if not isinstance(number, int | np.integer) or not -len(args) <= number < len(args):
+                raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
+                                     f"positional argument{'s' * (len(args) != 1)}")
+            leaves, rebuild = flatten(args[number], f"argument {number}")
+            self.leaves += [x if hasattr(x, "level") else as_float(x) for x in leaves]
+            self.chosen.append((int(number), len(leaves), rebuild))
+        self.shapes: list[Shape] = [np.shape(x) if not hasattr(x, "level") else x.shape for x in self.leaves]
+        self.sizes = [prod(shape) for shape in self.shapes]
+
+    def call(self, duals: list[Any]) -> Any:
+        args, start = list(self.args), 0
+        for number, count, rebuild in self.chosen:
+            args[number] = rebuild(duals[start:start + count])
+            start += count
+        return self.f(*args, **self.options)
+
+    def like_arguments(self, arrays: list[Any]) -> Any:
+        """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
+        trees, start = [], 0
+        for _, count, rebuild in self.chosen:
+            trees.append(rebuild(arrays[start:start + count]))
+            start += count
+        return trees[0] if self.single else tuple(trees)
+
+    @property
+    def is_complex(self) -> bool:
+        return any(x.dtype.kind == "c" for x in self.leaves)
+
+
+def as_float(x: Any) -> Any:
+    """A number as NumPy's own scalar, an array as floating-point or complex."""
+    a = inexact(x, "a differentiated argument")
+    return a if isinstance(x, np.ndarray) else a[()]
+
+
+def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
+    eps = Tangent({leaf: coef}, np.shape(value) if not hasattr(value, "level") else value.shape)
+    return array(value, eps, level) if eps.shape or isinstance(value, np.ndarray) else scalar(value, eps, level)
+
+
+def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
+          holomorphic: bool = False) -> Any:
+    """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met."""
+    for careful in (False, True):
+        level = Level(next_number(), careful=careful, holomorphic=holomorphic)
+        one(level)
+        try:
+            with derivative_warnings_ignored():
+                duals = [dual_of(x, leaf, coef, level)
+                         for x, (leaf, coef) in zip(inputs.leaves, seed(level), strict=True)]
+                return read(inputs.call(duals), level)
+        except CareNeeded:
+            continue
+        finally:
+            level.one = None
+    raise AssertionError("a careful sweep does not ask for care")
+
+
+def seed_identity(inputs: Inputs) -> Callable[[Level], list[tuple[Any, Any]]]:
+    return lambda level: [(leaf, None) for leaf in identity_seeds(level, inputs.shapes)]
+
+
+def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[tuple[Any, Any]]]:
+    def seed(level: Level) -> list[tuple[Any, Any]]:
+        roots[:] = [TapeLeaf(level, shape) for shape in inputs.shapes]
+        return [(root, None) for root in roots]
+    return seed
+
+
+def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
+    """The value of one result and its ε-part at this level, which is empty for a constant."""
+    if belongs(x, level):
+        if x.source is not None:
+            x.refresh()
+        return x.value, x.eps
+    shape = x.shape if hasattr(x, "shape") else ()
+    return x, Tangent({}, shape)
+
+
+def scalar_result(out: Any, what: str) -> Any:
+    """The one number that a gradient needs; an array of one element counts, as in SciPy."""
+    leaves, _ = flatten(out, f"the result of f in {what}")
+    if len(leaves) != 1 or np.size(leaves[0]) != 1:
+        shape = f"of shape {np.shape(leaves[0])}" if len(leaves) == 1 else f"of {len(leaves)} arrays"
+        raise StructureError(f"{what} needs f to return one number; it returned a result {shape}. Use jacobian(f), or "
+                             "sum the result")
+    return leaves[0] if not np.ndim(leaves[0]) else np.reshape(leaves[0], ())
+
+
+# ---- floating-point warnings -----------------------------------------------------------------------------------------
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
+NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
+
+
+@contextlib.contextmanager
+def derivative_warnings_ignored() -> Iterator[None]:
+    """The user's own operations warn as they always do; partials that are infinite at a kink do not."""
+    settings, handler = np.geterr(), np.geterrcall()
+
+    def event(kind: str, flag: int) -> None:
+        frame: Any = sys._getframe(1)
+        depth = 2
+        while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
+            if frame.f_code.co_filename.startswith(SILENT):
+                return
+            frame, depth = frame.f_back, depth + 1
+        action = settings[KINDS[kind]]                                                  # type: ignore[literal-required]
+        if action == "raise":
+            raise FloatingPointError(f"{kind} encountered")
+        if action == "call" and callable(handler):
+            handler(kind, flag)
+        elif action != "ignore":
+            warnings.warn(f"{kind} encountered", RuntimeWarning, stacklevel=depth)
+
+    with np.errstate(all="call", call=event):
+        yield

@@ -1,0 +1,53 @@
+"""Arguments and results that are nested lists, tuples and dicts of arrays, taken apart and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dual import Dual
+from ..dual_array import DualArray, from_objects
+from ..errors import StructureError
+
+Rebuild = Callable[[list[Any]], Any]
+
+
+def flatten(tree: Any, what: str) -> tuple[list[Any], Rebuild]:
+    """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place."""
+    leaves: list[Any] = []
+    skeleton = collect(tree, leaves, what)
+
+    def rebuild(new: list[Any]) -> Any:
+        return skeleton(iter(new))
+
+    return leaves, rebuild
+
+
+def collect(tree: Any, leaves: list[Any], what: str) -> Callable[[Any], Any]:
+    kind = type(tree)
+    if kind is dict or isinstance(tree, dict):
+        parts = {name: collect(part, leaves, what) for name, part in tree.items()}
+        return lambda new: kind((name, part(new)) for name, part in parts.items())
+    if isinstance(tree, list | tuple):
+        items = [collect(part, leaves, what) for part in tree]
+        if hasattr(kind, "_fields"):
+            return lambda new: kind(*(item(new) for item in items))
+        return lambda new: kind(item(new) for item in items)
+    leaves.append(checked(tree, what))
+    return lambda new: next(new)
+
+
+def checked(leaf: Any, what: str) -> Any:
+    """A number or an array of numbers; an object array of Duals becomes one dual array."""
+    if isinstance(leaf, Dual | DualArray | int | float | complex | np.number | np.bool_):
+        return leaf
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype == object:
+            leaf = from_objects(leaf)
+        if type(leaf) is DualArray or (leaf.dtype.kind in "fciub" and type(leaf) is np.ndarray):
+            return leaf
+        raise StructureError(f"{what} is a {type(leaf).__name__} of dtype {leaf.dtype}; plain numeric arrays are needed")
+    raise StructureError(f"{what} holds {leaf!r} of type {type(leaf).__name__}; it must be a number, an array, "
+                         "or a list, tuple or dict of them")
