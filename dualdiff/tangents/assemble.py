@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .coefficients import product
+from .coefficients import finite, folded, product
 from .leaf import Leaf
 from .moves import Shape, scatter
 
@@ -122,19 +122,17 @@ def apart(axes: list[tuple[int, int]]) -> bool:
 
 
 def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
+    """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh."""
     if not operands:
         place += 1
-    elif len(operands) == 1:
-        value = product(leaf.level, operands)
-        place += value
+    elif len(operands) == 1 or not all(map(finite, operands)):
+        place += product(leaf.level, operands)
     else:
-        operands = sorted(operands, key=np.size)
-        last = operands.pop()
-        rest = product(leaf.level, operands)
-        if fresh and bool(np.isfinite(np.sum(rest))) and bool(np.isfinite(np.sum(last))):
-            np.multiply(rest, last, out=place)
+        a, b = folded(operands, 2)
+        if fresh:
+            np.multiply(a, b, out=place)
         else:
-            place += product(leaf.level, [rest, last])
+            place += a * b
 
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:

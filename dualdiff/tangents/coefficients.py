@@ -6,6 +6,7 @@ value of the result is finite. Only a non-finite operand can break either, so th
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,7 @@ def plain(f: Any) -> Any:
 def product(level: Level, arrays: list[Any]) -> Any:
     """Π arrays (broadcast), zero wherever a factor is zero even if another is infinite. Callers never write to it."""
     if all(map(finite, arrays)):
-        r = arrays[0]
-        for a in arrays[1:]:
-            r = r * a
+        (r,) = folded(arrays, 1)
         return r
     if not level.careful:
         raise CareNeeded
@@ -53,6 +52,19 @@ def product(level: Level, arrays: list[Any]) -> Any:
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
     return np.where(zero, 0, r)
+
+
+def folded(arrays: list[Any], count: int) -> list[Any]:
+    """The factors multiplied together, smallest products first, until ``count`` are left."""
+    arrays = list(arrays)
+    while len(arrays) > count:
+        i, j = 0, 1
+        if len(arrays) > 2:
+            pairs = [(i, j) for j in range(len(arrays)) for i in range(j)]
+            i, j = min(pairs, key=lambda ij: prod(np.broadcast_shapes(np.shape(arrays[ij[0]]), np.shape(arrays[ij[1]]))))
+        b, a = arrays.pop(j), arrays.pop(i)
+        arrays.append(a * b)
+    return arrays
 
 
 def times(level: Level, a: Any, c: Any) -> Any:
