@@ -6,7 +6,6 @@ This file is what such an object *is*: storage, shape, views, assignment, text. 
 
 from __future__ import annotations
 
-import operator
 from math import prod
 from typing import Any
 
@@ -14,14 +13,10 @@ import numpy as np
 
 from .dual import Dual, escape, new, number_text
 from .errors import AssignmentError, EscapeError, ShapeError, StructureError
-from .rules.gather import is_basic
-from .rules.registry import ROWS
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
-from .tangents.moves import Move, as_key
+from .tangents.moves import Item, Move, as_key
 from .tangents.tangent import Tangent
-
-GETITEM: Any = ROWS[operator.getitem]
 
 
 class View:
@@ -125,14 +120,22 @@ class DualArray:
     def __getitem__(self, index: Any) -> Any:
         if self.source is not None:
             self.refresh()
-        index = plain_index(index)
-        value = self.value[index]
-        move = Move(GETITEM, self.value.shape, value.shape, (index,))
+        kind = type(index)
+        if kind is slice:
+            key: Any = (index.start, index.stop, index.step)
+        elif kind is int:
+            key = index
+        else:
+            index = plain_index(index)
+            key = as_key(index)
+        base = self.value
+        value = base[index]
+        move = Item(base.shape, value.shape, index, key)
         eps = self.eps.gather(move)
         if type(value) is not np.ndarray and type(value) is not DualArray:
             return scalar(value, eps, self.level)
         result = array(value, eps, self.level)
-        if is_basic(index):
+        if move.basic is not None:
             result.source = View(self, move)
         return result
 
@@ -296,8 +299,8 @@ def inexact(value: Any, what: str) -> Any:
 
 def above(parts: list[Any]) -> Level:
     """The level of a dual built by hand on other duals: half-way from the highest of theirs to the next sweep's."""
-    top = max(part.level.number for part in parts)
-    return Level(top + (np.floor(top) + 1 - top) / 2)
+    top: Level = max((part.level for part in parts), key=lambda level: level.number)
+    return top.above()
 
 
 def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .dual import Dual, is_plain
+from .dual import Dual, is_plain, new
 from .dual_array import DualArray, DualScalar, array, from_objects, lifted, lowered, scalar
 from .errors import AssignmentError, HolomorphicError, RuleError
 from .rules.registry import ROWS, Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, name_of
@@ -41,9 +41,9 @@ def unary(row: Elementwise, operate: Any) -> Any:
         if level.careful:
             with np.errstate(all="ignore"):
                 return wrap(f, level, x.eps.chained(p(f, v) if varies else p, x.eps.shape, f))
-        if not varies and p == 0:
-            return f
-        return wrap(f, level, x.eps.scaled(p(f, v) if varies else p, x.eps.shape))
+        if not varies:
+            return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
+        return propagated(f, level, x.eps, p(f, v))
 
     return apply
 
@@ -63,6 +63,27 @@ def wrap(f: Any, level: Level, eps: Tangent) -> Any:
     return scalar(f, eps, level)
 
 
+def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
+    """The dual f + (p ⊙ eps) ε: ``Tangent.scaled`` written out, for this is what every elementwise operation runs."""
+    shape = f.shape
+    if eps.shape != shape:
+        eps = eps.broadcast(shape)
+    terms: dict[Any, Any] = {}
+    last: Any = level
+    r: Any = None
+    for leaf, c in eps.terms.items():
+        if c is not last:
+            last, r = c, p if c is None else c * p
+        terms[leaf] = r
+    t = new(Tangent)
+    t.terms, t.shape = terms, shape
+    if type(f) is np.ndarray or type(f) is DualArray:
+        d = new(DualArray)
+        d.value, d.eps, d.level, d.source, d.version = f, t, level, None, 0
+        return d
+    return scalar(f, t, level)
+
+
 # ---- two inputs ------------------------------------------------------------------------------------------------------
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
@@ -70,32 +91,35 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     jx, jy = row.joint or row.partials
     holomorphic = row.holomorphic
 
-    def one_sided(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:
-        shape = shape_of(f)
-        level = dual.level
-        if p == 1:
-            eps = dual.eps
-            return wrap(f, level, eps if eps.shape == shape else eps.broadcast(shape))
+    def watched(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:
+        """The careful or unusual cases."""
+        shape, level = shape_of(f), dual.level
         if p is None or not holomorphic and np.iscomplexobj(f):
-            raise no_partial(row, p, dual is x)
-        if level.careful:
-            with np.errstate(all="ignore"):
-                return wrap(f, level, dual.eps.chained(p(f, x, y) if callable(p) else p, shape, f))
+            raise no_partial(row, p, dual.value is x)
         if not callable(p):
-            return f if p == 0 else wrap(f, level, dual.eps.scaled(p, shape))
-        return wrap(f, level, dual.eps.scaled(p(f, x, y), shape))
+            return f if p == 0 else wrap(f, level, dual.eps.scaled(None if p == 1 else p, shape))
+        with np.errstate(all="ignore"):
+            return wrap(f, level, dual.eps.chained(p(f, x, y), shape, f))
+
+    x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
 
     def left(a: Any, y: Any) -> Any:
         if a.source is not None:
             a.refresh()
-        x = a.value
-        return one_sided(dx, operate(x, y), x, y, a)
+        x, level = a.value, a.level
+        f = operate(x, y)
+        if x_varies and not level.careful:
+            return propagated(f, level, a.eps, dx(f, x, y))                                # type: ignore[operator]
+        return watched(dx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
         if b.source is not None:
             b.refresh()
-        y = b.value
-        return one_sided(dy, operate(x, y), x, y, b)
+        y, level = b.value, b.level
+        f = operate(x, y)
+        if y_varies and not level.careful:
+            return propagated(f, level, b.eps, dy(f, x, y))                                # type: ignore[operator]
+        return watched(dy, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
         if a.source is not None:
@@ -116,10 +140,8 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             return wrap(f, level, a.eps.scaled(p + q, shape))
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
-        s, t = a.eps, b.eps
-        s = (s if s.shape == shape else s.broadcast(shape)) if type(p) is int and p == 1 else s.scaled(p, shape)
-        t = (t if t.shape == shape else t.broadcast(shape)) if type(q) is int and q == 1 else t.scaled(q, shape)
-        return wrap(f, level, s.plus(t))
+        return wrap(f, level, a.eps.scaled(None if type(p) is int and p == 1 else p, shape).plus(
+            b.eps.scaled(None if type(q) is int and q == 1 else q, shape)))
 
     return left, right, both
 
@@ -144,8 +166,15 @@ def operations(row: Elementwise, operate: Any) -> tuple[Any, Any]:
     """``self op other`` and ``other op self`` for a leveled self and any other."""
     left, right, both = binary(row, operate)
 
+    (dx, dy), holomorphic = row.partials, row.holomorphic
+    quick = callable(dx) and holomorphic
+
     def forward(self: Any, other: Any) -> Any:
         t = type(other)
+        if t is float and quick and self.source is None and not self.level.careful:
+            x = self.value
+            f = operate(x, other)
+            return propagated(f, self.level, self.eps, dx(f, x, other))                    # type: ignore[operator]
         if t is DualArray or t is DualScalar:
             if other.level is self.level:
                 return both(self, other)
@@ -201,10 +230,7 @@ TABLES: dict[Any, Any] = {}
 
 def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     """A ufunc with an elementwise row, called on inputs of which one at least is dual."""
-    row = ROWS[ufunc]
-    made = TABLES.get(ufunc)
-    if made is None:
-        made = TABLES[ufunc] = unary(row, ufunc) if ufunc.nin == 1 else operations(row, ufunc)    # type: ignore[arg-type]
+    made = TABLES[ufunc]
     inputs = tuple(lifted(x) if type(x) is Dual else x for x in inputs)
     if ufunc.nin == 1:
         return made(inputs[0])
@@ -216,8 +242,19 @@ REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min, np.multipl
 SCANS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
-def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """NumPy calls this for every ufunc with a dual among its inputs or outputs."""
+    if method == "__call__" and not options and ufunc in TABLES:
+        made, x = TABLES[ufunc], inputs[0]
+        if len(inputs) == 1 and type(x) is not Dual:
+            return made(x)
+        if len(inputs) == 2 and type(x) is not Dual and type(inputs[1]) is not Dual:
+            return made[0](*inputs) if type(x) in LEVELED else made[1](inputs[1], x)
+    return any_ufunc(ufunc, method, inputs, **options)
+
+
+def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None, **options: Any) -> Any:
+    """The rarer forms: methods, keywords, numbers made by hand, ufuncs that are not elementwise."""
     from .dispatch import array_function, store
 
     if method == "reduce" and ufunc in REDUCTIONS:
@@ -289,6 +326,9 @@ def comparison(compare: Any) -> Any:
 
 def install() -> None:
     """Give the two classes every operator, from the rows."""
+    for ufunc, row in ROWS.items():
+        if type(row) is Elementwise and isinstance(ufunc, np.ufunc):
+            TABLES[ufunc] = unary(row, ufunc) if ufunc.nin == 1 else operations(row, ufunc)
     for name, ufunc, operate in (
             ("add", np.add, operator.add), ("sub", np.subtract, operator.sub), ("mul", np.multiply, operator.mul),
             ("truediv", np.divide, operator.truediv), ("pow", np.power, operator.pow),

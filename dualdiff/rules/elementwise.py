@@ -21,7 +21,7 @@ MODEST = (-700.0, 700.0)                                   # where exp neither o
 
 def indicator(condition: Any, f: Any) -> Any:
     """1 where the condition holds, else 0, in the type of f."""
-    return np.asarray(condition).astype(getattr(f, "dtype", float))[()]
+    return np.positive(condition, dtype=getattr(f, "dtype", float))
 
 
 def sech_squared(f: Any, x: Any) -> Any:
@@ -46,7 +46,7 @@ def ratio(x: Any, f: Any) -> Any:
 def power_base(f: Any, x: Any, y: Any) -> Any:
     """∂(x^y)/∂x = y x^(y-1), which is 0 for y = 0 even at x = 0, where x^(y-1) is infinite."""
     if type(y) in (int, float):
-        return 0 * x if y == 0 else 2 * x if y == 2 else y * x ** (y - 1)
+        return x + x if y == 2 else y * x ** (y - 1) if y != 0 else 0 * x
     flat = y == 0
     if np.any(flat):
         return np.where(flat, 0, y * np.power(np.where(flat, 1, x), y - 1))
@@ -61,13 +61,11 @@ def power_exponent(f: Any, x: Any, y: Any) -> Any:
 
 def softmax_share(x: Any, y: Any) -> Any:
     """e^x / (e^x + e^y), without overflow and with equal infinities sharing."""
-    gap = np.where(x == y, 0, y - x)[()]
-    return 1 / (1 + np.exp(gap))
+    return 1 / (1 + np.exp(np.where(x == y, 0, y - x)))
 
 
 def softmax_share2(x: Any, y: Any) -> Any:
-    gap = np.where(x == y, 0, y - x)[()]
-    return 1 / (1 + np.exp2(gap))
+    return 1 / (1 + np.exp2(np.where(x == y, 0, y - x)))
 
 
 def chosen(f: Any, x: Any, y: Any) -> Any:
@@ -77,7 +75,7 @@ def chosen(f: Any, x: Any, y: Any) -> Any:
 
 def shared(f: Any, x: Any, y: Any) -> Any:
     """1 where f was taken from x, one half where both were equal."""
-    return indicator(f == x, f) * np.where(x == y, 0.5, 1.0).astype(getattr(f, "dtype", float))[()]
+    return 0.5 * (indicator(f == x, f) + indicator((f == x) & (x != y), f))
 
 
 CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))

@@ -25,11 +25,15 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 # ---- indexing --------------------------------------------------------------------------------------------------------
+VIEWS = frozenset({slice, int, type(None), type(Ellipsis)})
+
+
 def is_basic(index: Any) -> bool:
     """Whether the index selects a view: integers, slices, None and Ellipsis only."""
-    parts = index if type(index) is tuple else (index,)
-    return all(type(p) is slice or p is None or p is Ellipsis or isinstance(p, (int, np.integer))
-               and not isinstance(p, (bool, np.bool_)) for p in parts)
+    kind = type(index)
+    if kind is tuple:
+        return all(type(part) in VIEWS or isinstance(part, np.integer) for part in index)
+    return kind in VIEWS or isinstance(index, np.integer)
 
 
 def batched_getitem(a: Any, lead: int, index: Any) -> Any:

@@ -35,6 +35,8 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
     """
+    if shape == () and (row := gradient_row(terms, k, dtype)) is not None:
+        return row
     arrays = [a for leaf, coef in terms.items() for a in operands_of(leaf, coef)]
     if any(hasattr(a, "eps") for a in arrays):
         return assembled_dual(terms, shape, k, trailing)
@@ -54,6 +56,34 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
         add_into(out, leaf, coef, shape, steps, step, fresh)
         spans.append(span)
     return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
+    """The tangent of one number where each leaf is a slice of the directions with plain weights; else None."""
+    row, fresh = np.zeros(k, dtype), True
+    for leaf, coef in terms.items():
+        cols, factors = leaf.cols, leaf.factors
+        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or coef is not None and type(coef) is np.ndarray:
+            return None
+        weights = 1.0 if coef is None else coef
+        if factors:
+            weights = factors[0]
+            if type(weights) is not np.ndarray or weights.dtype != dtype or coef == 0:
+                return None                                # a zero coefficient must win over an infinite weight
+            if coef is not None:
+                weights = weights * coef
+        elif hasattr(weights, "eps"):
+            return None
+        size, step = cols.size, cols.strides[0] // cols.itemsize
+        if size == 0 or step <= 0:
+            return None
+        start = cols.item(0)
+        if fresh:
+            row[start:start + step * (size - 1) + 1:step] = weights
+            fresh = False
+        else:
+            row[start:start + step * (size - 1) + 1:step] += weights
+    return row
 
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:

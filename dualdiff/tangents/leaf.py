@@ -58,13 +58,16 @@ class Leaf:
 
     def gather(self, move: Move) -> Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
-        moved = self.memo.get(move.key) if move.key is not None else None
-        if moved is None:
+        moved = self.memo.get(move.key)
+        if moved is None and move.basic is not None and not self.factors and self.cols is not None \
+                and self.cols.shape == self.shape:         # a slice of a seed, the first step of most programs
+            moved = Leaf(self.level, self.k, move.out_shape, (), self.cols[(*move.basic, ...)], (), self.affine)
+            self.memo[move.key] = moved
+        elif moved is None:
             cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
             factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
             moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
-            if move.key is not None:
-                self.memo[move.key] = moved
+            self.memo[move.key] = moved
         return moved
 
     def broadcast(self, shape: Shape) -> Leaf:
@@ -124,7 +127,7 @@ class Leaf:
                 c = aligned(o, op.result) if o[1] else o[0]
                 coef = c if coef is None else coef * c
         if cols is None and not factors:
-            return self.level.one if self.k is None else Leaf(self.level, self.k, op.out_shape, width, None, ()), coef
+            return self if self.k is None else Leaf(self.level, self.k, op.out_shape, width, None, ()), coef
         arrays = merged_factors([aligned(o, target) for o in factors])
         columns = None if cols is None else aligned(cols, target)
         return Leaf(self.level, self.k, op.out_shape, width, columns, arrays, self._still_affine(columns)), coef
@@ -197,12 +200,12 @@ def one(level: Level) -> Leaf:
 def identity_seeds(level: Level, shapes: list[Shape]) -> list[Leaf]:
     """One seed leaf per array: the directions are the elements of all of them, one after the other."""
     sizes = [prod(shape) for shape in shapes]
-    level.k = sum(sizes)
-    columns = np.arange(level.k, dtype=np.int32 if level.k < 2**31 else np.int64)
+    k = level.k = sum(sizes)
+    columns = np.arange(k, dtype=np.int32 if k < 2**31 else np.int64)
     seeds, start = [], 0
     for shape, size in zip(shapes, sizes, strict=True):
-        cols = columns[start:start + size].reshape(shape)
-        seeds.append(Leaf(level, level.k, shape, (), cols, (), True))
+        cols = columns[start:start + size]                 # always a view: its base tells that it is affine
+        seeds.append(Leaf(level, k, shape, (), cols if len(shape) == 1 else cols.reshape(shape), (), True))
         start += size
     return seeds
 

@@ -25,11 +25,19 @@ class Level:
     the sweep is repeated with ``careful``, which applies the strong zero at every step.
     """
 
-    __slots__ = ("careful", "holomorphic", "k", "number", "one")
+    __slots__ = ("careful", "half_step", "holomorphic", "k", "number", "one")
 
     def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
-        self.one: Any = None                               # the one-direction leaf, set by tangents.leaf
+        self.one: Any = None                               # the one-direction leaf, made by tangents.leaf when asked for
+        self.half_step: Level | None = None
+
+    def above(self) -> Level:
+        """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""
+        if self.half_step is None:
+            below = int(self.number)
+            self.half_step = Level(self.number + (below + 1 - self.number) / 2)
+        return self.half_step
 
     def __repr__(self) -> str:
         return f"Level({self.number:g})"

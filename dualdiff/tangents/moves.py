@@ -6,17 +6,20 @@ with NumPy functions that dispatch, so the arrays may be duals of a lower level.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..rules.registry import Gather, Linear
+from ..rules.gather import is_basic
+from ..rules.registry import ROWS, Gather, Linear
 from .contraction import Label, einsum
 from .level import Level
 
 Shape = tuple[int, ...]
+GETITEM: Any = ROWS[operator.getitem]
 
 
 def as_key(part: Any) -> Any:
@@ -35,15 +38,19 @@ def as_key(part: Any) -> Any:
     return (kind, part)
 
 
+NONE: dict[str, Any] = {}
+
+
 class Move:
     """A gather: elements move. Forward as a view where the row knows one, else along the index map."""
 
-    __slots__ = ("_index", "args", "key", "options", "out_shape", "row", "shape")
+    __slots__ = ("_index", "args", "basic", "key", "options", "out_shape", "row", "shape")
 
     def __init__(self, row: Gather, shape: Shape, out_shape: Shape, args: tuple[Any, ...] = (),
                  options: dict[str, Any] | None = None) -> None:
-        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or {}
-        self.key = (row.function, as_key(args), as_key(self.options) if options else None)
+        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or NONE
+        self.key: Any = (row.function, as_key(args), as_key(self.options) if options else None)
+        self.basic: Any = None                             # the index, where the move is a view by basic indexing
         self._index: Any = None
 
     @property
@@ -59,6 +66,8 @@ class Move:
         return self.row.batched is None and bool((self.index < 0).any())
 
     def apply(self, a: Any, lead: int = 0, fill: int = 0) -> Any:
+        if self.basic is not None:
+            return a[(slice(None),) * lead + self.basic]
         if self.row.batched is not None:
             moved = self.row.batched(a, lead, *self.args, **self.options)
             if moved is not NotImplemented:
@@ -75,6 +84,33 @@ class Move:
                 place += u
                 return back
         return scatter(u, self.index, self.shape, lead)
+
+
+class Item(Move):
+    """Indexing, ``a[index]``: the move that programs make most, with a key that is cheap to make."""
+
+    __slots__ = ()
+
+    def __init__(self, shape: Shape, out_shape: Shape, index: Any, key: Any) -> None:
+        self.row, self.shape, self.out_shape, self.args, self.options = GETITEM, shape, out_shape, (index,), NONE
+        self.key, self._index = key, None
+        self.basic = None if not is_basic(index) else index if type(index) is tuple else (index,)
+
+
+class Total:
+    """The sum over every axis; its transpose hands one number to all, as an array of ones along the summed axes."""
+
+    __slots__ = ("shape",)
+    out_shape: Shape = ()
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return np.sum(a, axis=tuple(range(lead, lead + len(self.shape))))
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return u.reshape(u.shape + (1,) * len(self.shape)) if lead else u
 
 
 class Routing:

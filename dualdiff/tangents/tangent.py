@@ -13,9 +13,9 @@ import numpy as np
 from .assemble import assembled
 from .coefficients import chained, finite
 from .join import joined_terms, merged_terms
-from .leaf import dense_leaf, moved_array
+from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
-from .moves import Contraction, Map, Move, Shape
+from .moves import Contraction, Map, Move, Shape, Total
 from .tape import Copy, TapeLeaf, record
 
 MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
@@ -39,9 +39,13 @@ class Tangent:
         return Tangent({leaf.broadcast(shape): coef for leaf, coef in self.terms.items()}, shape)
 
     def scaled(self, p: Any, shape: Shape) -> Tangent:
-        """p ⊙ self, for a partial p that broadcasts with self to shape."""
+        """p ⊙ self, for a partial p (None: 1) that broadcasts with self to shape."""
         t = self if self.shape == shape else self.broadcast(shape)
-        terms, last, r = {}, self, None
+        if p is None:
+            return t
+        terms: dict[Any, Any] = {}
+        last: Any = self
+        r: Any = None
         for leaf, c in t.terms.items():
             if c is not last:                              # terms often share one coefficient: multiply it once
                 last, r = c, p if c is None else c * p
@@ -75,8 +79,13 @@ class Tangent:
     # ---- structure: coefficient and leaf alike -----------------------------------------------------------------------
     def gather(self, move: Move) -> Tangent:
         terms = {}
+        basic, shape = move.basic, self.shape
         for leaf, c in self.terms.items():
-            if c is not None and np.ndim(c):
+            if c is None and (leaf.k is not None or basic is not None):
+                pass
+            elif basic is not None and type(c) is np.ndarray and c.shape == shape:
+                c = c[basic]
+            elif c is not None and np.ndim(c):
                 c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
                     moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
             elif leaf.k is None and type(leaf) is not TapeLeaf and move.fills:
@@ -99,6 +108,22 @@ class Tangent:
             terms[leaf] = c
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
+
+    def total(self) -> Tangent:
+        """The sum over every axis."""
+        if self.terms and self.on_tape:
+            return Tangent({record(self.watched(), Total(self.shape)): None}, ())
+        shape, terms = self.shape, {}
+        for leaf, c in self.terms.items():
+            if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
+                    c is not None and (c.__class__ is float or c.shape != shape):
+                labels = tuple(range(1, len(shape) + 1))
+                return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
+            if c is not None and not leaf.level.careful and not finite(c):
+                raise CareNeeded
+            factors = () if c is None else (c,)
+            terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
+        return Tangent(terms, ())
 
     def linear(self, op: Map) -> Tangent:
         """A general linear map: every direction is needed at every element, so the leaves are made dense."""
@@ -126,8 +151,10 @@ class Tangent:
 
     def watched(self) -> list[tuple[Any, Any]]:
         """The terms, about to be consumed: a quick sweep stops here if a coefficient is infinite or NaN."""
-        if not self.level.careful and not all(c is None or finite(c) for c in self.terms.values()):
-            raise CareNeeded
+        if not self.level.careful:
+            for c in self.terms.values():
+                if c is not None and not finite(c):
+                    raise CareNeeded
         return list(self.terms.items())
 
     def one_dense(self) -> Tangent:

@@ -8,15 +8,14 @@ contractions only. Linearize, then transpose (Radul et al., "You Only Linearize 
 from __future__ import annotations
 
 import itertools
-import operator
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..rules.gather import is_basic, sum_to_shape
+from ..rules.gather import sum_to_shape
 from .coefficients import times
 from .level import Level
-from .moves import Move, Shape
+from .moves import Item, Move, Shape
 
 _serial = itertools.count()
 
@@ -61,11 +60,9 @@ class TapeLeaf:
         self.memo: dict[Any, TapeLeaf] = {}
 
     def gather(self, move: Move) -> TapeLeaf:
-        moved = self.memo.get(move.key) if move.key is not None else None
+        moved = self.memo.get(move.key)
         if moved is None:
-            moved = TapeLeaf(self.level, move.out_shape, ((move, self, None),))
-            if move.key is not None:
-                self.memo[move.key] = moved
+            moved = self.memo[move.key] = TapeLeaf(self.level, move.out_shape, ((move, self, None),))
         return moved
 
     def broadcast(self, shape: Shape) -> TapeLeaf:
@@ -89,30 +86,26 @@ class Cotangents:
         have = self.arrays.get(leaf)
         if have is None:
             self.arrays[leaf] = u
-        elif leaf in self.own and np.result_type(u) == have.dtype:
+        elif leaf in self.own and u.dtype == have.dtype:
             have += u
         else:
             self.arrays[leaf] = have + u
             if type(self.arrays[leaf]) is np.ndarray:
                 self.own.add(leaf)
 
-    def add_moved(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
+    def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
         have = self.arrays.get(leaf)
-        if not isinstance(u, np.ndarray | np.generic) or move.row.function is not operator.getitem \
-                or not is_basic(move.args[0]):
+        if not isinstance(u, np.ndarray | np.generic) or have is not None and \
+                (type(have) is not np.ndarray or u.dtype != have.dtype):
             return self.add(leaf, move.transpose(u, self.lead))
         if have is None:
-            have = np.zeros(np.shape(u)[:self.lead] + leaf.shape, u.dtype)
-        elif type(have) is not np.ndarray or np.result_type(u) != have.dtype:
-            return self.add(leaf, move.transpose(u, self.lead))
+            have = np.zeros(u.shape[:self.lead] + leaf.shape, u.dtype)
         elif leaf not in self.own:
             have = have.copy()
         self.arrays[leaf] = have
         self.own.add(leaf)
-        (index,) = move.args
-        place = (slice(None),) * self.lead + (index if type(index) is tuple else (index,))
-        have[place] += u
+        have[(slice(None),) * self.lead + move.basic] += u
         return None
 
 
@@ -135,11 +128,15 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
             continue
         u = cotangents.arrays.pop(leaf)
         for op, parent, coef in leaf.edges:
-            if coef is None and type(op) is Move:
-                cotangents.add_moved(parent, op, u)
-            else:
-                v = op.transpose(u, lead)
-                cotangents.add(parent, v if coef is None else times(parent.level, v, coef))
+            if coef is None and type(op) is Item and op.basic is not None:
+                cotangents.add_item(parent, op, u)
+                continue
+            v = op.transpose(u, lead)
+            if coef is not None:
+                v = times(parent.level, v, coef)
+            if v.shape[lead:] != parent.shape:
+                v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
+            cotangents.add(parent, v)
     return [cotangents.arrays.get(root) for root in roots]
 
 

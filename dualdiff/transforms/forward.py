@@ -117,12 +117,15 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callabl
 
 def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype = np.result_type(*(x.dtype for x in inputs.leaves), getattr(value, "dtype", float))
+    dtype = getattr(value, "dtype", float)
+    if len(inputs.leaves) > 1 or inputs.leaves[0].dtype != dtype:
+        dtype = np.result_type(dtype, *(x.dtype for x in inputs.leaves))
     if not eps.terms:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
     matrix = eps.dense(trailing=True, dtype=dtype)
     if len(inputs.shapes) == 1:
-        return [number(matrix.reshape(eps.shape + inputs.shapes[0]))]
+        shape = eps.shape + inputs.shapes[0]
+        return [matrix if matrix.shape == shape != () else number(matrix.reshape(shape))]
     parts, start = [], 0
     for shape, size in zip(inputs.shapes, inputs.sizes, strict=True):
         parts.append(number(matrix[..., start:start + size].reshape(eps.shape + shape)))

@@ -71,17 +71,18 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
 
 def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
     """The cotangents of the arguments; zeros where the result does not depend on one, real where the argument is."""
-    front = np.shape(u)[:lead]
+    front = u.shape[:lead]
     arrays = []
     for a, x, s in zip(pull(terms, shape, u, lead, roots), inputs.leaves, inputs.shapes, strict=True):
         if a is None:
             arrays.append(np.zeros(front + s, x.dtype))
-        elif np.iscomplexobj(a) and x.dtype.kind != "c":
-            arrays.append(np.real(a))
-        elif type(a) is np.ndarray and (not a.flags.writeable or a is u):
-            arrays.append(np.array(np.broadcast_to(a, front + s)))
-        else:
-            arrays.append(a if np.shape(a) == front + s else np.broadcast_to(a, front + s))
+            continue
+        if a.dtype != x.dtype and a.dtype.kind == "c" and x.dtype.kind != "c":
+            a = np.real(a)
+        if a.shape != front + s or type(a) is np.ndarray and (a is u or not a.flags.writeable):
+            a = np.broadcast_to(a, front + s)
+            a = np.array(a) if type(a) is np.ndarray else a
+        arrays.append(a)
     return arrays
 
 
@@ -132,7 +133,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             if leads not in ({0}, {1}) or np.shape(c)[np.ndim(c) - len(eps.shape):] != eps.shape:
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
-        result: tuple[Any, ...] = inputs.like_arguments(total(pairs, list(cotangents), leads.pop()))
+        arrays = [c if hasattr(c, "level") else np.asarray(c) for c in cotangents]
+        result: tuple[Any, ...] = inputs.like_arguments(total(pairs, arrays, leads.pop()))
         return result
 
     return value, pullback

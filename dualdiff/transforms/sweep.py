@@ -5,20 +5,20 @@ Every transform is a way of seeding and of reading; what they share is here.
 
 from __future__ import annotations
 
-import contextlib
+import operator
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..dispatch import belongs
-from ..dual_array import array, inexact, scalar
+from ..dual_array import DualScalar, array, inexact, scalar
 from ..errors import StructureError
-from ..tangents.leaf import identity_seeds, one
+from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
@@ -41,13 +41,18 @@ class Inputs:
         self.leaves: list[Any] = []
         self.chosen: list[tuple[int, int, Rebuild]] = []
         for number in numbers:
+            if type(number) is int and 0 <= number < len(args) and type(args[number]) is np.ndarray \
+                    and args[number].dtype == np.float64:  # the everyday case, without taking a tree apart
+                self.leaves.append(args[number])
+                self.chosen.append((number, 1, operator.itemgetter(0)))
+                continue
             if not isinstance(number, int | np.integer) or not -len(args) <= number < len(args):
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
             leaves, rebuild = flatten(args[number], f"argument {number}")
             self.leaves += [x if hasattr(x, "level") else as_float(x) for x in leaves]
             self.chosen.append((int(number), len(leaves), rebuild))
-        self.shapes: list[Shape] = [np.shape(x) if not hasattr(x, "level") else x.shape for x in self.leaves]
+        self.shapes: list[Shape] = [x.shape for x in self.leaves]
         self.sizes = [prod(shape) for shape in self.shapes]
 
     def call(self, duals: list[Any]) -> Any:
@@ -77,7 +82,7 @@ def as_float(x: Any) -> Any:
 
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
-    eps = Tangent({leaf: coef}, np.shape(value) if not hasattr(value, "level") else value.shape)
+    eps = Tangent({leaf: coef}, value.shape)
     return array(value, eps, level) if eps.shape or isinstance(value, np.ndarray) else scalar(value, eps, level)
 
 
@@ -86,7 +91,6 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met."""
     for careful in (False, True):
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
-        one(level)
         try:
             with derivative_warnings_ignored():
                 duals = [dual_of(x, leaf, coef, level)
@@ -94,8 +98,6 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
                 return read(inputs.call(duals), level)
         except CareNeeded:
             continue
-        finally:
-            level.one = None
     raise AssertionError("a careful sweep does not ask for care")
 
 
@@ -122,6 +124,8 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
 def scalar_result(out: Any, what: str) -> Any:
     """The one number that a gradient needs; an array of one element counts, as in SciPy."""
+    if isinstance(out, DualScalar):
+        return out
     leaves, _ = flatten(out, f"the result of f in {what}")
     if len(leaves) != 1 or np.size(leaves[0]) != 1:
         shape = f"of shape {np.shape(leaves[0])}" if len(leaves) == 1 else f"of {len(leaves)} arrays"
@@ -137,25 +141,32 @@ NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
 
 
-@contextlib.contextmanager
-def derivative_warnings_ignored() -> Iterator[None]:
+def derivative_warnings_ignored() -> Any:
     """The user's own operations warn as they always do; partials that are infinite at a kink do not."""
-    settings, handler = np.geterr(), np.geterrcall()
+    settings = np.geterr()
+    handler = np.geterrcall() if "call" in settings.values() else None
+    return np.errstate(all="call", call=Watcher(settings, handler))
 
-    def event(kind: str, flag: int) -> None:
+
+class Watcher:
+    """What NumPy calls on a floating-point event: silent inside a rule or a tangent, as the user set it elsewhere."""
+
+    __slots__ = ("handler", "settings")
+
+    def __init__(self, settings: Any, handler: Any) -> None:
+        self.settings, self.handler = settings, handler
+
+    def __call__(self, kind: str, flag: int) -> None:
         frame: Any = sys._getframe(1)
         depth = 2
         while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
             if frame.f_code.co_filename.startswith(SILENT):
                 return
             frame, depth = frame.f_back, depth + 1
-        action = settings[KINDS[kind]]                                                  # type: ignore[literal-required]
+        action = self.settings[KINDS[kind]]
         if action == "raise":
             raise FloatingPointError(f"{kind} encountered")
-        if action == "call" and callable(handler):
-            handler(kind, flag)
+        if action == "call" and callable(self.handler):
+            self.handler(kind, flag)
         elif action != "ignore":
             warnings.warn(f"{kind} encountered", RuntimeWarning, stacklevel=depth)
-
-    with np.errstate(all="call", call=event):
-        yield
