@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .dual import Dual
-from .dual_array import DualArray, DualScalar, array, from_objects, lifted, lowered, scalar, wrapped
+from .dual_array import DualArray, DualScalar, array, from_objects, lifted, lowered, scalar, view_move, wrapped
 from .errors import AssignmentError, EscapeError, RuleError
 from .operators import LEVELED, operand
 from .rules.composite import contraction
@@ -141,11 +141,10 @@ def stripped_index(x: Any) -> Any:
 
 def link_view(result: DualArray, base: DualArray, row: Gather, rest: Any, options: dict[str, Any]) -> None:
     """Where NumPy's result shares memory with its input, later writes to either must be seen by both."""
-    from .dual_array import View
     from .tangents.moves import Move
     plain_result, plain_base = stripped(result), stripped(base)
     if np.may_share_memory(plain_result, plain_base):
-        result.source = View(base, Move(row, base.shape, result.shape, rest, options))
+        result.source = (base, base.version, Move(row, base.shape, result.shape, rest, options), None)
 
 
 def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
@@ -329,9 +328,9 @@ def assign(x: DualArray, index: Any, value: Any) -> None:
         raise AssignmentError("cannot assign complex values to a real array: the imaginary part would be dropped; "
                               "make the array complex first")
     if x.source is not None:
-        view = x.source
-        origin = view.move.apply(np.arange(view.base.size).reshape(view.base.shape))
-        write(view.base, origin.ravel()[np.ravel(places)], np.reshape(filled, -1))
+        base = x.source[0]
+        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
+        write(base, origin[np.ravel(places)], np.reshape(filled, -1))
         x.refresh()
     else:
         write(x, np.ravel(places), np.reshape(filled, -1))
@@ -340,9 +339,9 @@ def assign(x: DualArray, index: Any, value: Any) -> None:
 def write(x: DualArray, places: Any, value: Any) -> None:
     """Flat places of x (a view passes them on to its base) take the values."""
     if x.source is not None:
-        view = x.source
-        origin = view.move.apply(np.arange(view.base.size).reshape(view.base.shape)).ravel()
-        write(view.base, origin[places], value)
+        base = x.source[0]
+        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
+        write(base, origin[places], value)
         x.refresh()
         return
     level = top_level([x, value])

@@ -7,25 +7,29 @@ This file is what such an object *is*: storage, shape, views, assignment, text. 
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from .dual import Dual, escape, new, number_text
-from .errors import AssignmentError, EscapeError, ShapeError, StructureError
+from .errors import EscapeError, ShapeError, StructureError
+from .rules.gather import is_basic
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
 from .tangents.moves import Item, Move, as_key
 from .tangents.tangent import Tangent
 
 
-class View:
-    """Where a view came from: its base, the move that made it, and the base's version then."""
+# Where a view came from: its base, the base's version then, and what was done to it: a move, or an index for which the move
+# is only made when it is needed. A tuple, because every x[1:] makes one.
+View = tuple[Any, int, Any, Any]
 
-    __slots__ = ("base", "move", "version")
 
-    def __init__(self, base: DualArray, move: Move) -> None:
-        self.base, self.move, self.version = base, move, base.version
+def view_move(view: View) -> Move:
+    base, _, move, index = view
+    if move is None:
+        move = Item(base.shape, base.value[index].shape, index, as_key(index))
+    return cast(Move, move)
 
 
 class DualArray:
@@ -128,15 +132,13 @@ class DualArray:
         else:
             index = plain_index(index)
             key = as_key(index)
-        base = self.value
-        value = base[index]
-        move = Item(base.shape, value.shape, index, key)
-        eps = self.eps.gather(move)
+        value = self.value[index]
+        eps = self.eps.item(index, key, value.shape)
         if type(value) is not np.ndarray and type(value) is not DualArray:
             return scalar(value, eps, self.level)
         result = array(value, eps, self.level)
-        if move.basic is not None:
-            result.source = View(self, move)
+        if kind is slice or is_basic(index):
+            result.source = (self, self.version, None, index)
         return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -148,12 +150,14 @@ class DualArray:
         view = self.source
         if view is None:
             return
-        view.base.refresh()
-        if view.version != view.base.version:
-            self.value = view.move.apply(view.base.value)
-            self.eps = view.base.eps.gather(view.move)
-            self.level = view.base.level
-            view.version = view.base.version
+        base, version = view[0], view[1]
+        base.refresh()
+        if version != base.version:
+            move = view_move(view)
+            self.value = move.apply(base.value)
+            self.eps = base.eps.gather(move)
+            self.level = base.level
+            self.source = (base, base.version, move, None)
             self.version += 1
 
     # ---- methods: NumPy's functions under the names that arrays give them ----------------------------------------------

@@ -43,12 +43,24 @@ class DataError(DualdiffError, ValueError):
     """Data that cannot be used: a file, a table, or an array with missing, wrong or ragged entries."""
 
 
+class ParameterError(DualdiffError, ValueError):
+    """A setting of a model or an optimiser that does not exist or cannot have the value given."""
+
+
 class NotFittedError(DualdiffError, ValueError, AttributeError):
     """A model was used before ``fit``."""
 
 
 class DivergenceError(DualdiffError, ArithmeticError):
     """An optimiser met a value or gradient that is not finite."""
+
+
+class MismatchError(DualdiffError, AssertionError):
+    """A derivative differs from its reference; the message names the worst entry."""
+
+
+class CommandError(DualdiffError, ValueError):
+    """A command line that cannot be carried out; the message quotes the part that is wrong."""
 
 
 class MissingExtraError(DualdiffError, ImportError):

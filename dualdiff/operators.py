@@ -17,7 +17,7 @@ from .errors import AssignmentError, HolomorphicError, RuleError
 from .rules.registry import ROWS, Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, name_of
 from .tangents.differential import Differential
 from .tangents.level import HAND, Level
-from .tangents.tangent import Tangent
+from .tangents.tangent import MAX_TERMS, Tangent
 
 LEVELED = (DualArray, DualScalar)
 NUMBERS = frozenset({float, int, bool, complex})
@@ -84,6 +84,25 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     return scalar(f, t, level)
 
 
+def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> Tangent:
+    """p ⊙ s + q ⊙ t; a partial that is the number 1 leaves coefficients alone."""
+    if s.shape != shape:
+        s = s.broadcast(shape)
+    if t.shape != shape:
+        t = t.broadcast(shape)
+    plain = type(p) is int and p == 1
+    terms = dict(s.terms) if plain else {leaf: p if c is None else c * p for leaf, c in s.terms.items()}
+    plain = type(q) is int and q == 1
+    for leaf, c in t.terms.items():
+        v = c if plain else q if c is None else c * q
+        if leaf in terms:
+            have = terms[leaf]
+            v = (1.0 if have is None else have) + (1.0 if v is None else v)
+        terms[leaf] = v
+    r = Tangent(terms, shape)
+    return r if len(terms) <= MAX_TERMS else r.merged()
+
+
 # ---- two inputs ------------------------------------------------------------------------------------------------------
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
@@ -140,8 +159,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             return wrap(f, level, a.eps.scaled(p + q, shape))
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
-        return wrap(f, level, a.eps.scaled(None if type(p) is int and p == 1 else p, shape).plus(
-            b.eps.scaled(None if type(q) is int and q == 1 else q, shape)))
+        return wrap(f, level, combined(shape, a.eps, p, b.eps, q))
 
     return left, right, both
 
@@ -171,7 +189,7 @@ def operations(row: Elementwise, operate: Any) -> tuple[Any, Any]:
 
     def forward(self: Any, other: Any) -> Any:
         t = type(other)
-        if t is float and quick and self.source is None and not self.level.careful:
+        if (t is float or t is int) and quick and self.source is None and not self.level.careful:
             x = self.value
             f = operate(x, other)
             return propagated(f, self.level, self.eps, dx(f, x, other))                    # type: ignore[operator]

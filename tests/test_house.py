@@ -26,6 +26,7 @@ FLOORS = [
     {"optimize"},
     {"models"},
     {"datasets"},
+    {"cli"},
     {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

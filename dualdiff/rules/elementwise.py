@@ -78,6 +78,17 @@ def shared(f: Any, x: Any, y: Any) -> Any:
     return 0.5 * (indicator(f == x, f) + indicator((f == x) & (x != y), f))
 
 
+def turn(a: Any, x: Any, y: Any) -> Any:
+    """a / (x² + y²), without overflow."""
+    r = np.hypot(x, y)
+    return a / r / r
+
+
+def sign_real_linear(f: Any, z: Any, dz: Any) -> Any:
+    """d(z/|z|) = i (z/|z|) Im(conj(z/|z|) dz) / |z|: only the phase turns."""
+    return 1j * ratio(f, np.abs(z)) * np.imag(np.conj(f) * dz)
+
+
 CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))
 SHARED = (lambda f, x, y: shared(f, x, y), lambda f, x, y: shared(f, y, x))
 
@@ -121,15 +132,14 @@ elementwise(np.divide,      lambda f, x, y: 1 / y,                      lambda f
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f))
-elementwise(np.arctan2,     lambda f, x, y: y / np.hypot(x, y) / np.hypot(x, y),
-                                                                        lambda f, x, y: -x / np.hypot(x, y) / np.hypot(x, y))
+elementwise(np.arctan2,     lambda f, x, y: turn(y, x, y),              lambda f, x, y: turn(-x, x, y))
 elementwise(np.logaddexp,   lambda f, x, y: softmax_share(x, y),        lambda f, x, y: softmax_share(y, x))
 elementwise(np.logaddexp2,  lambda f, x, y: softmax_share2(x, y),       lambda f, x, y: softmax_share2(y, x))
-elementwise(np.fmod,        1,                                          lambda f, x, y: -np.trunc(x / y))
-elementwise(np.remainder,   1,                                          lambda f, x, y: -np.floor(x / y))
+elementwise(np.fmod,        1,                                          lambda f, x, y: -np.rint((x - f) / y))
+elementwise(np.remainder,   1,                                          lambda f, x, y: -np.floor_divide(x, y))
 elementwise(np.copysign,    lambda f, x, y: np.sign(x) * np.copysign(1, f),   0)
 elementwise(np.heaviside,   0,                                          lambda f, x, y: indicator(x == 0, f))
-elementwise(np.ldexp,       lambda f, x, n: np.ldexp(1.0, n),           None)
+elementwise(np.ldexp,       lambda f, x, n: np.ldexp(indicator(True, f), n), None)
 elementwise(np.maximum,     *CHOICE, joint=SHARED, holomorphic=False)
 elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False)
 elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False)
@@ -137,7 +147,7 @@ elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False)
 
 # ---- real-linear on complex input: the differential in dz and its conjugate ------------------------------------------
 elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz))
-elementwise(np.sign,        0,                       real_linear=lambda f, z, dz: 1j * ratio(f, np.abs(z)) * np.imag(np.conj(f) * dz))
+elementwise(np.sign,        0,                       real_linear=sign_real_linear)
 
 constant("piecewise constant: the derivative is zero wherever it exists",
          np.floor, np.ceil, np.trunc, np.rint, np.floor_divide)

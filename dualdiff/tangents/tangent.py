@@ -15,7 +15,7 @@ from .coefficients import chained, finite
 from .join import joined_terms, merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
-from .moves import Contraction, Map, Move, Shape, Total
+from .moves import Contraction, Item, Map, Move, Shape, Total
 from .tape import Copy, TapeLeaf, record
 
 MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
@@ -79,12 +79,9 @@ class Tangent:
     # ---- structure: coefficient and leaf alike -----------------------------------------------------------------------
     def gather(self, move: Move) -> Tangent:
         terms = {}
-        basic, shape = move.basic, self.shape
         for leaf, c in self.terms.items():
-            if c is None and (leaf.k is not None or basic is not None):
+            if c is None and leaf.k is not None:
                 pass
-            elif basic is not None and type(c) is np.ndarray and c.shape == shape:
-                c = c[basic]
             elif c is not None and np.ndim(c):
                 c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
                     moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
@@ -92,6 +89,22 @@ class Tangent:
                 c = move.apply(np.full(self.shape, 1.0 if c is None else c))
             terms[leaf.gather(move)] = c
         return Tangent(terms, move.out_shape)
+
+    def item(self, index: Any, key: Any, out_shape: Shape) -> Tangent:
+        """``gather`` for an index: programs take the same slices again and again, so the leaf's memo is asked first."""
+        move: Any = None
+        terms, shape = {}, self.shape
+        for leaf, c in self.terms.items():
+            moved = leaf.memo.get(key)
+            if moved is None or c is not None and c.__class__ is np.ndarray and c.shape != shape:
+                move = Item(shape, out_shape, index, key) if move is None else move
+                moved = leaf.gather(move)
+            if c.__class__ is np.ndarray:
+                c = c[index] if c.shape == shape else moved_array(np.broadcast_to(c, shape), move, 0, shape, 0)
+            elif c is not None and getattr(c, "shape", ()):
+                c = (c if c.shape == shape else np.broadcast_to(c, shape))[index]
+            terms[moved] = c
+        return Tangent(terms, out_shape)
 
     # ---- contractions and general linear maps ------------------------------------------------------------------------
     def contract(self, op: Contraction) -> Tangent:

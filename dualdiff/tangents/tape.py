@@ -132,8 +132,8 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
                 cotangents.add_item(parent, op, u)
                 continue
             v = op.transpose(u, lead)
-            if coef is not None:
-                v = times(parent.level, v, coef)
+            if coef is not None:                           # in a quick sweep it was watched when it was recorded
+                v = times(parent.level, v, coef) if parent.level.careful else v * coef
             if v.shape[lead:] != parent.shape:
                 v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
             cotangents.add(parent, v)
