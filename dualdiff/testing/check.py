@@ -202,17 +202,18 @@ class Comparison:
         for _, error, at in candidates:
             largest[at.against] = max(error, largest.get(at.against, 0.0))
         places = [f"∂{result} / ∂{argument}" for result in results for argument in arguments]
+        exact = {COMPLEX: self.exact} if COMPLEX in largest else {}
         return DerivativeCheck(
             passed=bool(ratio <= 1 and (checked.any() or not checked.size)),
             worst=entry, error_estimate=self.estimate, largest=largest,
-            jacobians=self.ours | {DIFFERENCES: self.differences} | ({COMPLEX: self.exact} if COMPLEX in largest else {}),
+            jacobians=self.ours | {DIFFERENCES: self.differences} | exact,
             kinks=tuple(place for place, kink in zip(places, self.kinks.flat, strict=True) if kink),
             unchecked=tuple(place for place, known in zip(places, checked.flat, strict=True) if not known))
 
 
 def worst(mode: str, against: str, J: Array, reference: Array, tolerance: Array, where: Array, results: list[str],
           arguments: list[str]) -> tuple[float, float, Entry]:
-    """The entry that comes closest to its tolerance or passes it most: how far, in tolerances. And the largest error."""
+    """The entry closest to its tolerance, or most beyond it: its error in tolerances. And the largest error."""
     with np.errstate(all="ignore"):
         error = np.where(reference == J, 0.0, np.abs(J - reference))  # inf - inf is no difference
         ratio = np.where(error == 0, 0.0, error / tolerance)
