@@ -11,6 +11,8 @@ The map of the house; imports point downwards only.
     operators.py     Python's operators and NumPy's ufuncs on them, generated from the rules
     dispatch.py      NumPy's functions and methods on them; assignment
     transforms/      seeds in, derivatives out: forward, reverse, second; sweep and trees serve all three
+    optimize/        gradient descent, SGD, momentum, Adam, Newton, on trees of parameters
+    models/          linear and logistic regression, MLP: users of the public names only
     testing/         check: a verdict on the user's own derivatives; references: differences and the complex step
     cli/             what the command line does, one file per thing; matplotlib and tqdm are imported only here
     __main__.py      the command line itself: arguments in, exit status out

@@ -1,0 +1,112 @@
+"""What every optimiser returns, and the checks that all of them make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DivergenceError, ParameterError, StructureError
+from ..transforms.trees import Rebuild, flatten
+
+Array = NDArray[np.float64]
+Callback = Callable[[int, float], Any]
+
+
+@dataclass
+class Result:
+    """Where an optimiser stopped and why; SciPy's names.
+
+    ``x`` has the form of x0, and so has ``jac``, the gradient there; ``fun`` is f(x). ``nit`` counts iterations,
+    ``nfev`` runs of f and of its gradient (one run that gives both counts once). ``success`` is True only where the
+    stopping test was met, and ``message`` says in words what happened. ``history`` holds f at x0 and after every
+    iteration.
+
+    >>> from dualdiff.optimize import gradient_descent
+    >>> gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, max_iter=3, tol=0).history
+    [1.0, 0.25, 0.0625, 0.015625]
+    """
+
+    x: Any
+    fun: float
+    jac: Any
+    nit: int
+    nfev: int
+    success: bool
+    message: str
+    history: list[float] = field(repr=False)
+
+
+def start(x0: Any) -> tuple[list[Array], Rebuild]:
+    """The arrays of x0 as floats of our own, so that the caller's are never written, and the way back to its form."""
+    leaves, rebuild = flatten(x0, "x0")
+    for leaf in leaves:
+        if np.iscomplexobj(leaf):
+            raise StructureError("x0 is complex; the optimisers minimise over real numbers. Pass the real and the "
+                                 "imaginary parts as two arrays")
+    kept = [np.asarray(leaf).dtype if np.asarray(leaf).dtype.kind == "f" else np.float64 for leaf in leaves]
+    arrays = [np.array(leaf, dtype=dtype) for leaf, dtype in zip(leaves, kept, strict=True)]
+    return arrays, lambda new: rebuild([a[()] if isinstance(a, np.ndarray) and not a.ndim else a for a in new])
+
+
+def leaves_of(tree: Any, like: list[Array]) -> list[Array]:
+    """The arrays of a gradient, which must be as many and of the same shapes as those of x0."""
+    leaves = [np.asarray(leaf) for leaf in flatten(tree, "the gradient")[0]]
+    if [g.shape for g in leaves] != [x.shape for x in like]:
+        raise StructureError(f"jac returned arrays of shapes {[g.shape for g in leaves]}; x0 has shapes "
+                             f"{[x.shape for x in like]}")
+    return leaves
+
+
+def norm(gradient: list[Array]) -> float:
+    """Euclidean length over all arrays."""
+    return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradient)))
+
+
+def require(condition: bool, name: str, value: Any, what: str) -> None:
+    if not condition:
+        raise ParameterError(f"{name} must be {what}; got {value!r}")
+
+
+def require_positive(name: str, value: Any) -> None:
+    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    require(real and 0 < value < float("inf"), name, value, "a positive number")
+
+
+def require_count(name: str, value: Any, least: int = 1) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    require(whole and value >= least, name, value, f"a whole number of at least {least}")
+
+
+def require_tolerance(value: Any) -> None:
+    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    require(real and 0 <= value < float("inf"), "tol", value, "a number of at least 0")
+
+
+def converged(length: float, tol: float) -> str:
+    return f"converged: the gradient's length {length:.3g} is at most tol={tol:g}"
+
+
+def out_of_iterations(nit: int, length: float, tol: float) -> str:
+    return f"out of iterations: after {nit} the gradient's length is {length:.3g}, above tol={tol:g}"
+
+
+def require_finite(method: str, iteration: int, loss: float, arrays: list[Array], learning_rate: float | None,
+                   what: str = "gradient") -> None:
+    """Raise where the value, or what it came with, became NaN or infinite, with the next step."""
+    if isfinite(loss) and all(np.isfinite(a).all() for a in arrays):
+        return
+    met = f"the value is {loss}" + (f", but its {what} is not finite" if isfinite(loss) else "")
+    if iteration == 0:
+        raise DivergenceError(f"{method} cannot start: at x0 {met}. Start elsewhere, or check the data for extremes")
+    raise DivergenceError(f"{method} diverged in iteration {iteration}: {met}. {smaller(learning_rate)}")
+
+
+def smaller(learning_rate: float | None) -> str:
+    if learning_rate is None:
+        return "Start elsewhere, or check that f is bounded below"
+    return f"Try learning_rate={learning_rate / 10:g} instead of {learning_rate:g}, or scale the data"
