@@ -11,6 +11,7 @@ The map of the house; imports point downwards only.
     operators.py     Python's operators and NumPy's ufuncs on them, generated from the rules
     dispatch.py      NumPy's functions and methods on them; assignment
     transforms/      seeds in, derivatives out: forward, reverse, second; sweep and trees serve all three
+    symbolic.py      the same rules on SymPy expressions
     optimize/        gradient descent, SGD, momentum, Adam, Newton, on trees of parameters
     models/          linear and logistic regression, MLP: users of the public names only
     testing/         check: a verdict on the user's own derivatives; references: differences and the complex step
@@ -19,13 +20,13 @@ The map of the house; imports point downwards only.
 """
 
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
-from .constants import stop_gradient
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
-from .transforms import (derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian,
-                         vjp)
+from .forms import stop_gradient
+from .symbolic import from_sympy
+from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
 
-__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "derivative", "gradient", "hessian", "hvp", "jacobian",
-           "jvp", "stop_gradient", "value_and_gradient", "value_and_jacobian", "vjp"]
+__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "derivative", "from_sympy", "gradient", "hessian",
+           "hvp", "jacobian", "jvp", "stop_gradient", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"
