@@ -23,7 +23,7 @@ from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's fu
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
-from .forms import stop_gradient
+from .constants import stop_gradient
 from .symbolic import from_sympy
 from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
 
