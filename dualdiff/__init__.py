@@ -20,10 +20,11 @@ The map of the house; imports point downwards only.
 """
 
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
+from . import operators as _operators  # noqa: F401 - and its operators
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
-from .constants import stop_gradient
+from .forms import stop_gradient
 from .symbolic import from_sympy
 from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
 

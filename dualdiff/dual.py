@@ -32,7 +32,9 @@ class Dual:
 
     __slots__ = ("tangent", "value")
 
-    level = HAND
+    value: Any
+    tangent: Any
+    level: Any = HAND
     source: Any = None
     shape: tuple[int, ...] = ()
     ndim = 0
@@ -187,7 +189,7 @@ class Dual:
 
     def __abs__(self) -> Any:
         if isinstance(self.value, complex | np.complexfloating):
-            return np.absolute(self)
+            return np.absolute(self)                       # type: ignore[call-overload]
         x = self.value
         return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
 
@@ -293,7 +295,7 @@ def scaled_by_infinity(b: Any) -> Any:
         return np.where(np.asarray(b) == 0, 0.0, np.asarray(b) * np.inf)[()]
 
 
-def power(x: Dual, y: Dual) -> Dual:
+def power(x: Dual, y: Dual) -> Any:
     """x^y = e^(y ln x): y x^(y-1) dx + x^y ln x dy; for x = 0 < y the second part is 0, its limit."""
     f = x.value ** y.value
     slope = 0 if x.value == 0 and y.value > 0 else f * np.log(x.value)

@@ -19,7 +19,6 @@ from .tangents.level import HAND, Level
 from .tangents.moves import Item, Move, as_key
 from .tangents.tangent import Tangent
 
-
 # Where a view came from: its base, the base's version then, and what was done to it: a move, or an index for which the move
 # is only made when it is needed. A tuple, because every x[1:] makes one.
 View = tuple[Any, int, Any, Any]
@@ -104,7 +103,7 @@ class DualArray:
 
     @property
     def flat(self) -> Any:
-        return iter(self.ravel())
+        return iter(np.ravel(self))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -141,10 +140,6 @@ class DualArray:
             result.source = (self, self.version, None, index)
         return result
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        from .dispatch import assign
-        assign(self, plain_index(index), value)
-
     def refresh(self) -> None:
         """A view of an array that was written to since: value and tangent are read again from the base."""
         view = self.source
@@ -177,8 +172,7 @@ class DualArray:
 
     def copy(self, order: str = "C") -> DualArray:
         self.refresh()
-        value = self.value.copy() if type(self.value) is np.ndarray else self.value.copy()
-        return array(value, self.eps, self.level)
+        return array(self.value.copy(), self.eps, self.level)
 
     __copy__ = copy
 
@@ -201,7 +195,8 @@ class DualArray:
         return array(self.value.astype(kind), Tangent(terms, self.shape), self.level)
 
     def fill(self, value: Any) -> None:
-        self[...] = value
+        from .assignment import assign
+        assign(self, ..., value)
 
     # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
@@ -246,11 +241,11 @@ class DualScalar(Dual):
 
     __slots__ = ("eps", "level")
 
-    level: Level                                           # type: ignore[assignment]
+    eps: Tangent
     source = None
 
     @property
-    def tangent(self) -> Any:                              # type: ignore[override]
+    def tangent(self) -> Any:
         """The ε-part: a number for one direction, else an array of shape (k,)."""
         return tangent_array(self)
 
@@ -312,7 +307,7 @@ def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, 
         tangent = np.asarray(tangent)
         if tangent.dtype.kind in "iub":
             tangent = tangent.astype(float)
-    if tangent.shape == shape or tangent.shape == ():
+    if tangent.shape in (shape, ()):
         return {one(level): tangent}
     if tangent.shape[1:] == shape:
         return {dense_leaf(level, tangent, shape): None}
@@ -335,7 +330,7 @@ def lifted(d: Dual) -> DualScalar:
     return scalar(d.value, Tangent(terms, ()), HAND)
 
 
-def lowered(d: DualScalar) -> Dual:
+def lowered(d: DualScalar) -> Any:
     """The plain Dual of a level-0 scalar, so that arithmetic by hand stays arithmetic by hand."""
     return Dual(d.value, d.tangent)
 
@@ -344,7 +339,7 @@ def from_objects(a: Any) -> Any:
     """An object array of Duals and numbers as one DualArray; one without Duals as it is."""
     if not any(isinstance(x, Dual) for x in a.flat):
         return a
-    flat = [x if isinstance(x, Dual) else np.asarray(x, float) for x in a.flat]
+    flat: list[Any] = [x if isinstance(x, Dual) else np.asarray(x, float) for x in a.flat]
     return np.reshape(np.stack(flat), a.shape)
 
 

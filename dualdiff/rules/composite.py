@@ -30,7 +30,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     (axis,) = axes_of(axis, a.ndim)
     if n and (prepend is not None or append is not None):
         def edge(piece: Any) -> list[Any]:
-            shape = a.shape[:axis] + (1,) + a.shape[axis + 1:]
+            shape = (*a.shape[:axis], 1, *a.shape[axis + 1:])
             return [] if piece is None else [np.broadcast_to(piece, shape) if np.ndim(piece) == 0 else piece]
         a = np.concatenate([*edge(prepend), a, *edge(append)], axis=axis)
     head = (slice(None),) * axis
@@ -44,6 +44,11 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
+
+
+@composite(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None) -> Any:
+    return np.take(a, np.flatnonzero(condition), axis=axis)
 
 
 @composite(np.modf)

@@ -58,7 +58,7 @@ def batched_reshape(a: Any, lead: int, shape: Any, order: str = "C", *, copy: An
 
 
 def batched_ravel(a: Any, lead: int, order: str = "C") -> Any:
-    return a.reshape(a.shape[:lead] + (-1,)) if order == "C" and a.size else NotImplemented
+    return a.reshape((*a.shape[:lead], -1)) if order == "C" and a.size else NotImplemented
 
 
 def batched_expand(a: Any, lead: int, axis: Any) -> Any:
@@ -124,7 +124,7 @@ def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:
 
 def batched_roll(a: Any, lead: int, shift: Any, axis: Any = None) -> Any:
     if axis is None:
-        return np.roll(a.reshape(a.shape[:lead] + (-1,)), shift, lead).reshape(a.shape) if a.size else NotImplemented
+        return np.roll(a.reshape((*a.shape[:lead], -1)), shift, lead).reshape(a.shape) if a.size else NotImplemented
     axes = tuple(i % (a.ndim - lead) + lead for i in np.atleast_1d(axis).tolist())
     return np.roll(a, shift, axes if np.iterable(axis) else axes[0])
 
@@ -144,16 +144,16 @@ def batched_broadcast(a: Any, lead: int, shape: Any, subok: bool = False) -> Any
 def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
     """The transpose of a broadcast: add up what each element was copied to."""
     pad = u.ndim - lead - len(shape)
-    axes = [i for i in range(lead, u.ndim) if i < lead + pad or shape[i - lead - pad] == 1 and u.shape[i] != 1]
+    axes = [i for i in range(lead, u.ndim) if i < lead + pad or (shape[i - lead - pad] == 1 and u.shape[i] != 1)]
     return np.sum(u, axis=tuple(axes)).reshape(u.shape[:lead] + shape) if axes else u.reshape(u.shape[:lead] + shape)
 
 
 gather(np.broadcast_to, batched_broadcast, sum_to_shape, view=True)
 
 for function in (np.take, np.repeat, np.tile, np.rot90, np.diag, np.diagonal, np.diagflat, np.tril, np.triu,
-                 np.compress, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+                 np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
     gather(function)
 gather(np.take_along_axis)
 
-for function in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
-    gather(function, sequence=True)
+for joining in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
+    gather(joining, sequence=True)

@@ -11,7 +11,7 @@ from .registry import linear
 
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
     if axis is None:
-        return np.cumsum(x.reshape(x.shape[:lead] + (-1,)), axis=lead)
+        return np.cumsum(x.reshape((*x.shape[:lead], -1)), axis=lead)
     return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
 
 

@@ -63,7 +63,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
         cols, factors = leaf.cols, leaf.factors
-        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or coef is not None and type(coef) is np.ndarray:
+        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or (coef is not None and type(coef) is np.ndarray):
             return None
         weights = 1.0 if coef is None else coef
         if factors:

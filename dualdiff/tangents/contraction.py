@@ -89,7 +89,8 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
         elsewhere = {name for _, labels in rest for name in labels}
         kept = tuple(name for name in dict.fromkeys(name for _, labels in holders for name in labels)
                      if name not in gone or (name != label and name in elsewhere))
-        rest.append(pair(*holders, kept) if len(holders) == 2 else summed_alone(holders[0], elsewhere, kept))
+        rest.append(pair(holders[0], holders[1], kept) if len(holders) == 2 else
+                    summed_alone(holders[0], tuple(elsewhere), kept))
         operands = rest
 
 

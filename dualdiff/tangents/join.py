@@ -78,7 +78,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, s
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
     cols = np.full((wide, offsets[-1]), -1, np.int32 if first.cols.dtype == np.int32 else np.int64)
-    weights = [] if any(term is not None and term[0].factors for term in slot) else None
+    weights: list[Any] | None = [] if any(term is not None and term[0].factors for term in slot) else None
     for term, t, start in zip(slot, pieces, offsets, strict=False):
         size = prod(t.shape)
         w = 0

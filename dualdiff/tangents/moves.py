@@ -127,7 +127,7 @@ class Routing:
         return take_or_fill(a, index.reshape(self.out_shape), lead)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
-        came = np.take(u.reshape(u.shape[:lead] + (-1,)), self.places, axis=lead)
+        came = np.take(u.reshape((*u.shape[:lead], -1)), self.places, axis=lead)
         if self.taken is None:
             return came.reshape(u.shape[:lead] + self.shape)
         return scatter(came, self.taken, self.shape, lead)

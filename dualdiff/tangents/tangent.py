@@ -12,7 +12,7 @@ import numpy as np
 
 from .assemble import assembled
 from .coefficients import chained, finite
-from .join import joined_terms, merged_terms
+from .join import merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -96,12 +96,12 @@ class Tangent:
         terms, shape = {}, self.shape
         for leaf, c in self.terms.items():
             moved = leaf.memo.get(key)
-            if moved is None or c is not None and c.__class__ is np.ndarray and c.shape != shape:
+            if moved is None or (c is not None and c.__class__ is np.ndarray and c.shape != shape):
                 move = Item(shape, out_shape, index, key) if move is None else move
                 moved = leaf.gather(move)
             if c.__class__ is np.ndarray:
                 c = c[index] if c.shape == shape else moved_array(np.broadcast_to(c, shape), move, 0, shape, 0)
-            elif c is not None and getattr(c, "shape", ()):
+            elif c is not None and getattr(c, "shape", None):
                 c = (c if c.shape == shape else np.broadcast_to(c, shape))[index]
             terms[moved] = c
         return Tangent(terms, out_shape)
@@ -126,10 +126,11 @@ class Tangent:
         """The sum over every axis."""
         if self.terms and self.on_tape:
             return Tangent({record(self.watched(), Total(self.shape)): None}, ())
-        shape, terms = self.shape, {}
+        shape = self.shape
+        terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
             if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
-                    c is not None and (c.__class__ is float or c.shape != shape):
+                    (c is not None and (c.__class__ is float or c.shape != shape)):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
             if c is not None and not leaf.level.careful and not finite(c):
@@ -190,7 +191,8 @@ class Tangent:
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower half becomes one leaf, so that a growing sum is copied
-        a logarithmic number of times only."""
+        a logarithmic number of times only.
+        """
         if self.on_tape:
             leaf = next(iter(self.terms))
             edges = tuple((Copy(self.shape, self.shape), parent, c) for parent, c in self.watched())

@@ -96,8 +96,8 @@ class Cotangents:
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
         have = self.arrays.get(leaf)
-        if not isinstance(u, np.ndarray | np.generic) or have is not None and \
-                (type(have) is not np.ndarray or u.dtype != have.dtype):
+        if not isinstance(u, np.ndarray | np.generic) or (have is not None and \
+                (type(have) is not np.ndarray or u.dtype != have.dtype)):
             return self.add(leaf, move.transpose(u, self.lead))
         if have is None:
             have = np.zeros(u.shape[:self.lead] + leaf.shape, u.dtype)

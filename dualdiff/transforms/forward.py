@@ -178,7 +178,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     def along(value: Any, eps: Tangent, level: Level) -> Any:
         dtype = getattr(value, "dtype", float)
         if not eps.terms:
-            return np.zeros(eps.shape if not several else (level.k, *eps.shape), dtype)[()]
+            front: Any = (level.k,) if several else ()
+            return np.zeros(front + eps.shape, dtype)[()]
         return fresh(eps.dense(dtype=dtype), dtype)
 
     result: tuple[Any, Any] = swept(inputs, seed, read)

@@ -51,7 +51,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
 
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)
-        forward = mode == "forward" or mode == "auto" and sum(inputs.sizes) <= FEW_INPUTS
+        forward = mode == "forward" or (mode == "auto" and sum(inputs.sizes) <= FEW_INPUTS)
         roots: list[TapeLeaf] = []
 
         def read(out: Any, level: Level) -> Any:
@@ -79,7 +79,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             continue
         if a.dtype != x.dtype and a.dtype.kind == "c" and x.dtype.kind != "c":
             a = np.real(a)
-        if a.shape != front + s or type(a) is np.ndarray and (a is u or not a.flags.writeable):
+        if a.shape != front + s or (type(a) is np.ndarray and (a is u or not a.flags.writeable)):
             a = np.broadcast_to(a, front + s)
             a = np.array(a) if type(a) is np.ndarray else a
         arrays.append(a)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import belongs
 from ..dual_array import DualScalar, array, inexact, scalar
 from ..errors import StructureError
+from ..forms import belongs
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape

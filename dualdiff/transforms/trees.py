@@ -36,7 +36,7 @@ def collect(tree: Any, leaves: list[Any], what: str) -> Callable[[Any], Any]:
             return lambda new: kind(*(item(new) for item in items))
         return lambda new: kind(item(new) for item in items)
     leaves.append(checked(tree, what))
-    return lambda new: next(new)
+    return next
 
 
 def checked(leaf: Any, what: str) -> Any:

@@ -1,0 +1,115 @@
+"""Arrays that are written to: zeros_like and its kin, item and in-place assignment, ``out=``.
+
+NumPy's semantics are kept or refused: every name and view of an array sees a write, the caller's arrays never change.
+Assignment is a join: the old elements and the new ones laid end to end, and an index map that says which stayed.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .dual_array import DualArray, array, plain_index, view_move
+from .elementwise import LEVELED
+from .errors import AssignmentError, EscapeError
+from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .tangents.tangent import Tangent
+
+
+# ---- new arrays of the same kind -------------------------------------------------------------------------------------
+def buffer_like(make: Any) -> Any:
+    """zeros_like and its kin: an array that duals can be written into, not yet perturbed."""
+    def like(x: Any, *args: Any, **options: Any) -> Any:
+        x = dual_form(x)
+        options.pop("subok", None)
+        value = make(x.value, *args, **options)
+        if value.dtype.kind in "iub":
+            return value
+        return array(value, Tangent({}, value.shape), x.level)
+    return like
+
+
+def full_like(x: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
+    if not holds_dual(fill_value):
+        return buffer_like(lambda v, *a, **o: np.full_like(v, fill_value, *a, **o))(x, *args, **options)
+    result = np.zeros_like(x, *args, **options) if hasattr(x, "level") else \
+        buffer_like(np.zeros_like)(dual_form(fill_value), shape=np.shape(x))
+    result[...] = fill_value
+    return result
+
+
+BUFFERS: dict[Any, Any] = {
+    np.zeros_like: buffer_like(np.zeros_like), np.empty_like: buffer_like(np.zeros_like), np.full_like: full_like,
+    np.copy: lambda a, order="K", subok=False: dual_form(a).copy(), np.iscomplexobj: lambda x: np.iscomplexobj(stripped(x)),
+}
+
+
+# ---- assignment ------------------------------------------------------------------------------------------------------
+def assign(x: DualArray, index: Any, value: Any) -> None:
+    """``x[index] = value`` with NumPy's semantics: names and views of x see it, the caller's arrays never change.
+
+    Cost: one pass over x and its leaves.
+    """
+    x.refresh()
+    index, value = plain_index(index), as_array(dual_form(value))
+    if type(value) not in LEVELED and value.dtype.kind not in "fciub":
+        raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
+    positions = np.arange(x.size).reshape(x.shape)
+    places = positions[index]
+    try:
+        filled = np.broadcast_to(value, np.shape(places))
+    except ValueError:
+        if value.size != 1 and value.shape[:max(0, value.ndim - np.ndim(places))].count(1) == value.ndim - np.ndim(places):
+            filled = np.broadcast_to(np.reshape(value, value.shape[value.ndim - np.ndim(places):]), np.shape(places))
+        else:
+            raise AssignmentError(f"could not broadcast input array from shape {value.shape} into shape "
+                                  f"{np.shape(places)}") from None
+    if np.iscomplexobj(stripped(value)) and not np.iscomplexobj(stripped(x)):
+        raise AssignmentError("cannot assign complex values to a real array: the imaginary part would be dropped; "
+                              "make the array complex first")
+    if x.source is not None:
+        base = x.source[0]
+        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
+        write(base, origin[np.ravel(places)], np.reshape(filled, -1))
+        x.refresh()
+    else:
+        write(x, np.ravel(places), np.reshape(filled, -1))
+
+
+def write(x: DualArray, places: Any, value: Any) -> None:
+    """Flat places of x (a view passes them on to its base) take the values."""
+    if x.source is not None:
+        base = x.source[0]
+        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
+        write(base, origin[places], value)
+        x.refresh()
+        return
+    level = top_level([x, value])
+    old = x if belongs(x, level) else array(x, Tangent({}, x.shape), level) if type(x.value) is not DualArray or x.eps.terms \
+        else array(x.value, Tangent({}, x.shape), level)
+    if old is not x and not x.eps.terms:
+        old = array(x.value, Tangent({}, x.shape), level)  # a fresh buffer rises to the level of what is written
+    elif old is not x:
+        raise AssignmentError("an array of an outer differentiation cannot take values of an inner one; "
+                              "build the result with numpy.stack, numpy.concatenate or numpy.where")
+    index = np.arange(x.size)
+    index[places] = np.arange(x.size, x.size + prod(value.shape))
+    new_value = value_at(value, level)
+    both = np.concatenate([np.reshape(old.value, -1), np.reshape(new_value, -1)])[index]
+    x.value = np.reshape(both, x.shape).astype(x.dtype) if type(both) is np.ndarray else np.reshape(both, x.shape)
+    x.eps = joined([array(old.value, old.eps, level), value], index.reshape(x.shape), level)
+    x.level = level
+    x.version += 1
+
+
+def store(out: Any, result: Any) -> Any:
+    """``out=``: the result written into a dual array that the caller owns."""
+    if type(out) is not DualArray:
+        raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
+                          "use out=np.zeros_like(x) with a dual x, or no out= at all")
+    if out.shape != np.shape(result):
+        raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")
+    assign(out, ..., result)
+    return out

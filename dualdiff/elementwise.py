@@ -1,0 +1,244 @@
+"""Elementwise operations on leveled duals: one closure per row, with partials read from the rules.
+
+An operation runs a thousand times for every hundred lines of a user's program, so the common case comes first (same level,
+quick sweep, no view to refresh) and is written out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dual import Dual, is_plain, new
+from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scalar
+from .errors import HolomorphicError, RuleError
+from .rules.registry import Elementwise, name_of
+from .tangents.differential import Differential
+from .tangents.level import Level
+from .tangents.tangent import MAX_TERMS, Tangent
+
+LEVELED = (DualArray, DualScalar)
+NUMBERS = frozenset({float, int, bool, complex})
+
+
+# ---- one input -------------------------------------------------------------------------------------------------------
+def unary(row: Elementwise, operate: Any) -> Any:
+    """The operation on one leveled dual."""
+    p: Any = row.partials[0]
+    varies = callable(p)
+    real_linear = row.real_linear
+
+    def apply(x: Any) -> Any:
+        if x.source is not None:
+            x.refresh()
+        v = x.value
+        f = operate(v)
+        level = x.level
+        if real_linear is not None and np.iscomplexobj(v):
+            return wrap(f, x.level, differential(row, x.level, real_linear, f, v, x.eps))
+        if level.careful:
+            with np.errstate(all="ignore"):
+                return wrap(f, level, x.eps.chained(p(f, v) if varies else p, x.eps.shape, f))
+        if not varies:
+            return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
+        return propagated(f, level, x.eps, p(f, v))
+
+    return apply
+
+
+def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
+    if level.holomorphic:
+        raise HolomorphicError(f"{name_of(row.function)} is not holomorphic, so f has no complex derivative; "
+                               "differentiate with respect to the real and imaginary parts, or use jvp")
+    result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
+    return result
+
+
+def wrap(f: Any, level: Level, eps: Tangent) -> Any:
+    t = type(f)
+    if t is np.ndarray or t is DualArray:
+        return array(f, eps, level)
+    return scalar(f, eps, level)
+
+
+def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
+    """The dual f + (p ⊙ eps) ε: ``Tangent.scaled`` written out, for this is what every elementwise operation runs."""
+    shape = f.shape
+    if eps.shape != shape:
+        eps = eps.broadcast(shape)
+    terms: dict[Any, Any] = {}
+    last: Any = level
+    r: Any = None
+    for leaf, c in eps.terms.items():
+        if c is not last:
+            last, r = c, p if c is None else c * p
+        terms[leaf] = r
+    t = new(Tangent)
+    t.terms, t.shape = terms, shape
+    if type(f) is np.ndarray or type(f) is DualArray:
+        d = new(DualArray)
+        d.value, d.eps, d.level, d.source, d.version = f, t, level, None, 0
+        return d
+    return scalar(f, t, level)
+
+
+def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> Tangent:
+    """p ⊙ s + q ⊙ t; a partial that is the number 1 leaves coefficients alone."""
+    if s.shape != shape:
+        s = s.broadcast(shape)
+    if t.shape != shape:
+        t = t.broadcast(shape)
+    plain = type(p) is int and p == 1
+    terms = dict(s.terms) if plain else {leaf: p if c is None else c * p for leaf, c in s.terms.items()}
+    plain = type(q) is int and q == 1
+    for leaf, c in t.terms.items():
+        v = c if plain else q if c is None else c * q
+        if leaf in terms:
+            have = terms[leaf]
+            v = (1.0 if have is None else have) + (1.0 if v is None else v)
+        terms[leaf] = v
+    r = Tangent(terms, shape)
+    return r if len(terms) <= MAX_TERMS else r.merged()
+
+
+# ---- two inputs ------------------------------------------------------------------------------------------------------
+def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
+    """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
+    dx: Any = row.partials[0]
+    dy: Any = row.partials[1]
+    jx: Any = (row.joint or row.partials)[0]
+    jy: Any = (row.joint or row.partials)[1]
+    holomorphic = row.holomorphic
+
+    def watched(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:
+        """The careful or unusual cases."""
+        shape, level = shape_of(f), dual.level
+        if p is None or (not holomorphic and np.iscomplexobj(f)):
+            raise no_partial(row, p, dual.value is x)
+        if not callable(p):
+            return f if p == 0 else wrap(f, level, dual.eps.scaled(None if p == 1 else p, shape))
+        with np.errstate(all="ignore"):
+            return wrap(f, level, dual.eps.chained(p(f, x, y), shape, f))
+
+    x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
+
+    def left(a: Any, y: Any) -> Any:
+        if a.source is not None:
+            a.refresh()
+        x, level = a.value, a.level
+        f = operate(x, y)
+        if x_varies and not level.careful:
+            return propagated(f, level, a.eps, dx(f, x, y))
+        return watched(dx, f, x, y, a)
+
+    def right(x: Any, b: Any) -> Any:
+        if b.source is not None:
+            b.refresh()
+        y, level = b.value, b.level
+        f = operate(x, y)
+        if y_varies and not level.careful:
+            return propagated(f, level, b.eps, dy(f, x, y))
+        return watched(dy, f, x, y, b)
+
+    def both(a: Any, b: Any) -> Any:
+        if a.source is not None:
+            a.refresh()
+        if b.source is not None:
+            b.refresh()
+        x, y, level = a.value, b.value, a.level
+        f = operate(x, y)
+        shape = shape_of(f)
+        if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
+            raise no_partial(row, jy, False)
+        if level.careful:
+            with np.errstate(all="ignore"):
+                p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
+                return wrap(f, level, a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f)))
+        p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
+        if a.eps is b.eps:
+            return wrap(f, level, a.eps.scaled(p + q, shape))
+        if type(q) is int and q == 0:
+            return wrap(f, level, a.eps.scaled(p, shape))
+        return wrap(f, level, combined(shape, a.eps, p, b.eps, q))
+
+    return left, right, both
+
+
+def shape_of(f: Any) -> tuple[int, ...]:
+    try:
+        shape: tuple[int, ...] = f.shape
+    except AttributeError:
+        return ()
+    return shape
+
+
+def no_partial(row: Elementwise, p: Any, first: bool) -> Exception:
+    name = name_of(row.function)
+    if p is None:
+        return RuleError(f"{name} has no derivative in its {'first' if first else 'second'} input; wrap that input in "
+                         "dualdiff.stop_gradient() if it is meant as a constant")
+    return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
+
+
+def operations(row: Elementwise, operate: Any) -> tuple[Any, Any]:
+    """``self op other`` and ``other op self`` for a leveled self and any other."""
+    left, right, both = binary(row, operate)
+
+    dx: Any = row.partials[0]
+    holomorphic = row.holomorphic
+    quick = callable(dx) and holomorphic
+
+    def forward(self: Any, other: Any) -> Any:
+        t = type(other)
+        if (t is float or t is int) and quick and self.source is None and not self.level.careful:
+            x = self.value
+            f = operate(x, other)
+            return propagated(f, self.level, self.eps, dx(f, x, other))
+        if t is DualArray or t is DualScalar:
+            if other.level is self.level:
+                return both(self, other)
+            return ordered(self, other, left, right, both)
+        if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
+            return left(self, other)
+        other = operand(other)
+        if other is NotImplemented:
+            return other
+        return forward(self, other) if type(other) in LEVELED else left(self, other)
+
+    def backward(self: Any, other: Any) -> Any:
+        t = type(other)
+        if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
+            return right(other, self)
+        other = operand(other)
+        if other is NotImplemented:
+            return other
+        return forward(other, self) if type(other) in LEVELED else right(other, self)
+
+    return forward, backward
+
+
+def ordered(a: Any, b: Any, left: Any, right: Any, both: Any) -> Any:
+    """The highest level computes; the lower one is its constant."""
+    if a.level.number == b.level.number:
+        return both(a, b)
+    return left(a, b) if a.level.number > b.level.number else right(a, b)
+
+
+def operand(x: Any) -> Any:
+    """Anything NumPy would accept beside a dual: a Dual by hand lifted, lists and object arrays as one array."""
+    if type(x) is Dual:
+        return lifted(x)
+    if isinstance(x, np.ndarray):
+        if x.dtype == object:
+            return from_objects(x)
+        return x if type(x) is np.ndarray else NotImplemented
+    if isinstance(x, np.generic):
+        return x
+    if isinstance(x, list | tuple):
+        if any(hasattr(part, "level") for part in x):
+            return np.stack([part if hasattr(part, "level") else np.asarray(part, float) for part in x])
+        return np.asarray(x)
+    if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
+        return NotImplemented
+    return x if is_plain(x) else NotImplemented

@@ -1,0 +1,83 @@
+"""What arrives as an argument, in the form that the rules need it: duals lifted, levels told apart, constants plain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dual import Dual
+from .dual_array import from_objects, lifted
+from .elementwise import LEVELED
+from .tangents.join import joined_terms
+from .tangents.level import Level
+from .tangents.tangent import Tangent
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+def dual_form(x: Any) -> Any:
+    """A Dual by hand, or a list that holds duals, as a leveled dual; anything else as it is."""
+    if type(x) is Dual:
+        return lifted(x)
+    if type(x) in LEVELED:
+        if x.source is not None:
+            x.refresh()
+        return x
+    if isinstance(x, list | tuple) and holds_dual(x):
+        return np.stack([dual_form(part) if holds_dual(part) else np.asarray(part, float) for part in x])
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return from_objects(x)
+    return x
+
+
+def holds_dual(x: Any) -> bool:
+    return hasattr(x, "level") or (isinstance(x, list | tuple) and any(map(holds_dual, x)))
+
+
+def top_level(parts: Any) -> Level:
+    levels = [x.level for x in parts if type(x) in LEVELED]
+    top: Level = max(levels, key=lambda level: level.number)
+    return top
+
+
+def belongs(x: Any, level: Level) -> bool:
+    return type(x) in LEVELED and (x.level is level or x.level.number == level.number)
+
+
+def value_at(x: Any, level: Level) -> Any:
+    """The argument as a constant of this level: its value if it belongs here, itself if it is lower."""
+    return x.value if belongs(x, level) else x
+
+
+def stripped(x: Any) -> Any:
+    """The value under every level, inside lists too."""
+    while hasattr(x, "level"):
+        x = x.value
+    if isinstance(x, list | tuple) and holds_dual(x):
+        return type(x)(map(stripped, x))
+    return x
+
+
+def as_array(x: Any) -> Any:
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def joined(pieces: list[Any], index: Any, level: Level) -> Tangent:
+    tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
+    shape = np.shape(index)
+    return Tangent(joined_terms(tangents, index, shape), shape)
+
+
+def stop_gradient(x: Any) -> Any:
+    """x as a constant: its value, without the derivative of any level. Lists, tuples and dicts are taken apart.
+
+    >>> from dualdiff import derivative
+    >>> derivative(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
+    if isinstance(x, dict):
+        return type(x)((name, stop_gradient(part)) for name, part in x.items())
+    if isinstance(x, list | tuple):
+        parts = [stop_gradient(part) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return stripped(x)
