@@ -1,0 +1,96 @@
+"""X and y as arrays that a model can learn from, or an error that says where they cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, ShapeError
+
+Array = NDArray[np.float64]
+
+
+def numbers(a: Any, name: str) -> Array:
+    """An array of finite floats; what is not finite is told by its place."""
+    plain = np.asarray(a)
+    if plain.dtype.kind == "c":
+        raise DataError(f"{name} is complex; models learn from real numbers. Pass real and imaginary parts as two columns")
+    try:
+        array = plain.astype(np.float64)
+    except (TypeError, ValueError) as reason:
+        raise DataError(f"{name} cannot be read as numbers: {reason}. Turn text into numbers first, for instance into one "
+                        "column of 0 and 1 per category") from None
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        first = bad[0]
+        place = "".join(f", {word} {i}" for word, i in zip(("row", "column"), first, strict=False))
+        more = f" ({len(bad)} such entries in all)" if len(bad) > 1 else ""
+        raise DataError(f"{name} holds {array[tuple(first)]}{place.replace(',', ' at', 1)}{more}; remove those rows or fill "
+                        "them in")
+    return array
+
+
+def features(X: Any, expected: int | None = None) -> Array:
+    """X of shape (n, d), with the number of columns that the model was fitted on."""
+    array = numbers(X, "X")
+    if array.ndim != 2:
+        hint = "; for one feature write X[:, None]" if array.ndim == 1 else ""
+        raise ShapeError(f"X has shape {array.shape}; it must have two axes, (rows, features){hint}")
+    if 0 in array.shape:
+        raise ShapeError(f"X has shape {array.shape}; it needs at least one row and one feature")
+    if expected is not None and array.shape[1] != expected:
+        raise ShapeError(f"X has {array.shape[1]} features; the model was fitted on {expected}")
+    return array
+
+
+def one_per_row(y: Any, n: int, *, columns: bool = False) -> Any:
+    """y with one entry per row of X: shape (n,), or also (n, m) where a model has several outputs."""
+    array = np.asarray(y)
+    if array.ndim != 1 and not (columns and array.ndim == 2 and array.shape[1]):
+        hint = "; write y.ravel()" if array.ndim == 2 and array.shape[1] == 1 else ""
+        raise ShapeError(f"y has shape {array.shape}; it must be ({n},){f' or ({n}, outputs)' if columns else ''}{hint}")
+    if len(array) != n:
+        raise ShapeError(f"y has {len(array)} entries; X has {n} rows")
+    return array
+
+
+def classes_of(y: Any, n: int) -> tuple[Any, NDArray[np.intp]]:
+    """The sorted distinct labels, and the index of each row's; two classes or more."""
+    labels = one_per_row(y, n)
+    check_labels(labels)
+    classes, index = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
+    if labels.dtype.kind == "f" and len(classes) > max(20, n // 2):
+        raise DataError(f"y holds {len(classes)} different numbers in {n} rows, which look like amounts, not classes; use a "
+                        "regression, or round y to the classes meant")
+    return classes, index
+
+
+def check_labels(labels: Any) -> None:
+    """Labels may be anything that sorts; a missing one is an error, not a class."""
+    if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
+        numbers(labels, "y")
+    if labels.dtype.kind == "O":
+        missing = [i for i, label in enumerate(labels.tolist()) if label is None or label != label]  # noqa: PLR0124 - NaN
+        if missing:
+            raise DataError(f"y holds {labels[missing[0]]!r} at row {missing[0]}; remove rows without a label")
+        kinds = sorted({type(label).__name__ for label in labels.tolist()})
+        if len(kinds) > 1:
+            raise DataError(f"y mixes labels of types {', '.join(kinds)}; make them one type, for instance by y.astype(str)")
+
+
+def index_of(labels: Any, classes: Any) -> NDArray[np.intp]:
+    """The index of each label among the classes that the model was fitted on."""
+    index: NDArray[np.intp] = np.clip(np.searchsorted(classes, labels), 0, len(classes) - 1)
+    unknown = classes[index] != labels
+    if np.any(unknown):
+        raise DataError(f"y holds {labels[unknown].tolist()[0]!r}, which is none of the fitted classes {classes.tolist()}")
+    return index
+
+
+def indicators(index: NDArray[np.intp], count: int) -> Array:
+    """One row per example: 1 in the column of its class, else 0."""
+    return np.eye(count)[index]

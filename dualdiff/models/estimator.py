@@ -1,0 +1,142 @@
+"""What all models share: their settings, whether they are fitted, the gradient in three ways, and the score."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from .. import gradient
+from ..errors import DataError, NotFittedError, ParameterError
+from ..optimize import Result
+from .data import Array, check_labels, features, numbers, one_per_row
+
+MODES = ("forward", "reverse", "backprop")
+
+
+class Estimator:
+    """Settings by the names of ``__init__``, as scikit-learn does it, and the fitted state.
+
+    A model has a ``cost(parameters, X, T)`` in NumPy and its ``slope``, the explicit gradient; ``T`` is what ``targets``
+    makes of y. ``parameters`` is a tree of arrays.
+    """
+
+    mode: str
+    n_features_in_: int
+    n_iter_: int
+    loss_history_: list[float]
+    converged_: bool
+    message_: str
+
+    # ---- to be written by each model -------------------------------------------------------------------------------
+    def check_settings(self) -> None:
+        raise NotImplementedError
+
+    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
+        raise NotImplementedError
+
+    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+        raise NotImplementedError
+
+    def targets(self, y: Any, n: int) -> Any:
+        raise NotImplementedError
+
+    def fitted_parameters(self) -> Any:
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> Any:
+        raise NotImplementedError
+
+    # ---- settings ----------------------------------------------------------------------------------------------------
+    @classmethod
+    def names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name; ``deep`` is accepted for scikit-learn's sake."""
+        return {name: getattr(self, name) for name in self.names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings by name; an unknown name or a value that cannot be raises ParameterError and changes nothing."""
+        before = self.get_params()
+        for name in params:
+            if name not in before:
+                near = difflib.get_close_matches(name, before, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise ParameterError(f"{type(self).__name__} has no setting {name!r}; {hint}It has {', '.join(before)}")
+        vars(self).update(params)
+        try:
+            self.check_settings()
+        except ParameterError:
+            vars(self).update(before)
+            raise
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = [f"{name}={value!r}" for name, value in self.get_params().items()
+                   if not (type(value) is type(defaults[name].default) and value == defaults[name].default)]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    # ---- fitting -----------------------------------------------------------------------------------------------------
+    def way(self, X: Any, T: Any) -> dict[str, Any]:
+        """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
+        return {"jac": lambda p: self.slope(p, X, T)} if self.mode == "backprop" else {"mode": self.mode}
+
+    def keep(self, result: Result) -> None:
+        self.n_iter_, self.loss_history_ = result.nit, result.history
+        self.converged_, self.message_ = result.success, result.message
+
+    def checked(self, X: Any) -> Array:
+        """X for a fitted model."""
+        if not hasattr(self, "n_features_in_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
+        return features(X, self.n_features_in_)
+
+    def gradients(self, X: Any, y: Any) -> dict[str, Array]:
+        """The gradient of the loss at the fitted parameters by "forward", "reverse" and "backprop", each flat.
+
+        The order is that of the fitted attributes: for each layer the weights row by row, then the biases. Costs a
+        forward sweep in as many directions as there are parameters, a reverse sweep, and the formula.
+        """
+        X = self.checked(X)
+        T = self.targets(y, len(X))
+        ways: dict[str, Callable[..., Any]] = {
+            "forward": gradient(self.cost, mode="forward"),
+            "reverse": gradient(self.cost, mode="reverse"),
+            "backprop": self.slope,
+        }
+        return {mode: flat(way(self.fitted_parameters(), X, T)) for mode, way in ways.items()}
+
+
+def flat(tree: Any) -> Array:
+    """The numbers of a tree of arrays in one row."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, list | tuple):
+        return np.concatenate([flat(part) for part in tree])
+    return np.ravel(np.asarray(tree, dtype=np.float64))
+
+
+def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+
+
+def determination(y: Any, predicted: Any) -> float:
+    """R² = 1 - Σ(y - ŷ)² / Σ(y - ȳ)², the mean over the outputs where there are several."""
+    y = numbers(y, "y")
+    total = np.sum((y - y.mean(axis=0)) ** 2, axis=0)
+    if np.any(total == 0):
+        raise DataError(f"R² is undefined: all {len(y)} values of y are the same. Score on rows that differ")
+    return float(np.mean(1 - np.sum((y - predicted) ** 2, axis=0) / total))
+
+
+def accuracy(y: Any, predicted: Any) -> float:
+    """The share of rows whose class was predicted."""
+    labels = one_per_row(y, len(predicted))
+    check_labels(labels)
+    return float(np.mean(labels == predicted))
