@@ -1,0 +1,19 @@
+"""What derivatives cost: one file per question, ``python -m benchmarks.NAME [--quick] [--json FILE]``.
+
+    jacobian_mlp              the Jacobian of a network's residuals, against the one an expert writes by hand
+    elementwise_directions    300 directions through ten elementwise operations
+    gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
+    scalar_dual               Dual against the leanest class that can hold a dual number
+    forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
+    import_time               what `import dualdiff` adds to `import numpy`, and the size of the package
+
+Files that begin with an underscore are shared. Every contender's answer is compared with the others' before any clock
+runs; timings are interleaved in one process; a ratio is the median of ratios of neighbours in time.
+"""
+
+import os
+
+# One thread for everybody: threads of BLAS make the small products of a sweep slower, and its timings restless. Set
+# before NumPy is imported, and printed with the machine; a value that the caller has set is kept.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")

@@ -1,0 +1,140 @@
+"""The interleaved timer: contenders take turns, so that a slow minute of the machine slows all of them.
+
+Round by round every contender runs once (a short one as often as it takes to outlast the clock's grain) in an order
+that is drawn anew, and a ratio is taken between samples of the *same round*. The first call, which may trace or
+compile, is kept apart. The garbage collector stays on: users pay for it too.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+LEAST_ROUNDS = 3          # of a contender so slow that the budget allows no more
+MOST_ROUNDS = 301         # quartiles of a median do not get better than the machine's own wandering
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to the answer. ``per_call``: how many operations one call of ``run`` makes; its time is divided by them.
+
+    ``tolerance``: the largest difference from the first compared contender, relative to that one's largest entry. None:
+    the answer is of another kind (f itself, whose cost is the unit) and is not compared.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    tolerance: float | None = 1e-10
+    per_call: int = 1
+
+
+class DisagreementError(AssertionError):
+    """A contender gives another answer than the first one: its time would mean nothing."""
+
+
+def check_agreement(contenders: Sequence[Contender]) -> None:
+    """Raise DisagreementError, naming the contender and its worst entry, unless all answers agree."""
+    compared = [(c, np.asarray(c.run(), dtype=float)) for c in contenders if c.tolerance is not None]
+    if len(compared) < 2:
+        raise DisagreementError(f"of {[c.name for c in contenders]} fewer than two are compared: nothing checks them")
+    (first, expected), *others = compared
+    scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0
+    for contender, answer in others:
+        if answer.shape != expected.shape:
+            raise DisagreementError(f"{contender.name!r} gives shape {answer.shape}, {first.name!r} {expected.shape}")
+        error = np.abs(answer - expected) / scale
+        worst = np.unravel_index(int(np.argmax(error)), error.shape) if error.ndim else ()
+        if error.size and not error[worst] <= (contender.tolerance or 0.0):                # NaN is a disagreement too
+            where = [int(i) for i in worst]
+            raise DisagreementError(f"{contender.name!r} gives {float(answer[worst])!r} at {where}, {first.name!r} "
+                               f"{float(expected[worst])!r}; tolerance {contender.tolerance} of {scale:.3g}")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Nanoseconds per operation: the first call, and one sample per round in which the contender ran."""
+
+    name: str
+    first: float
+    samples: dict[int, float]
+
+    @property
+    def median(self) -> float:
+        return median(self.samples.values())
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        low, _, high = quantiles(self.samples.values(), n=4, method="inclusive")
+        return low, high
+
+
+class Timings:
+    """The timings of one case by name, in the order given."""
+
+    def __init__(self, timings: Sequence[Timing]) -> None:
+        self.by_name = {t.name: t for t in timings}
+
+    def __getitem__(self, name: str) -> Timing:
+        return self.by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.by_name
+
+    def pairs(self, name: str, other: str) -> list[tuple[float, float]]:
+        """Samples of two contenders from the same rounds."""
+        mine, theirs = self.by_name[name].samples, self.by_name[other].samples
+        return [(mine[i], theirs[i]) for i in sorted(mine.keys() & theirs.keys())]
+
+    def ratio(self, name: str, over: str) -> float:
+        """Median over the rounds in which both ran of time(name) / time(over)."""
+        return median(a / b for a, b in self.pairs(name, over))
+
+    def difference(self, name: str, over: str) -> float:
+        """Median over the rounds in which both ran of time(name) - time(over), in nanoseconds."""
+        return median(a - b for a, b in self.pairs(name, over))
+
+
+def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: float = 1e-3,
+                clock: Callable[[], int] = perf_counter_ns) -> Timings:
+    """Time the contenders for about ``seconds`` in all; a sample lasts at least ``least_sample`` seconds.
+
+    Every contender has the same share of the time. One that is too slow for it still runs LEAST_ROUNDS times, spread
+    evenly over the rounds of the others.
+    """
+    first = [sample(c, 1, clock) for c in contenders]
+    estimate = [min(sample(c, 1, clock) for _ in range(2)) * c.per_call for c in contenders]
+    inner = [max(1, math.ceil(least_sample * 1e9 / max(t, 1.0))) for t in estimate]
+    share = seconds * 1e9 / len(contenders)
+    turns = [min(MOST_ROUNDS, max(LEAST_ROUNDS, int(share / (t * n)))) for t, n in zip(estimate, inner, strict=True)]
+    rounds = max(turns)
+    samples: list[dict[int, float]] = [{} for _ in contenders]
+    order = list(range(len(contenders)))
+    shuffle = random.Random(0).shuffle                     # the same order every time the script is run
+    gc.collect()
+    for i in range(rounds):
+        shuffle(order)
+        for j in order:
+            if takes_part(i, turns[j], rounds):
+                samples[j][i] = sample(contenders[j], inner[j], clock)
+    return Timings([Timing(c.name, a, s) for c, a, s in zip(contenders, first, samples, strict=True)])
+
+
+def takes_part(i: int, turns: int, rounds: int) -> bool:
+    """Whether round i is one of ``turns`` spread evenly over ``rounds``; the fastest contenders run in every round."""
+    return (i * turns) // rounds != ((i - 1) * turns) // rounds
+
+
+def sample(contender: Contender, inner: int, clock: Callable[[], int]) -> float:
+    run = contender.run
+    start = clock()
+    for _ in range(inner):
+        run()
+    return (clock() - start) / (inner * contender.per_call)

@@ -1,0 +1,59 @@
+"""Many directions through elementwise operations: where the ε-part as a sum of coefficient × leaf pays most.
+
+Ten elementwise operations on an array of n elements with k directions given by the user. Tangents held as an array
+(k, n) are rewritten by every operation; as coefficient × leaf they are multiplied once, when the result is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import dualdiff as dd
+
+from ._report import Bar, Case, all_cases, main
+from ._textbook import VectorDual
+from ._timing import Contender
+
+
+def ten_operations(x: Any) -> Any:
+    """The ten that formulas are made of, each once; where two operands meet, both depend on x."""
+    y = np.sin(x) * x
+    y = np.exp(y) + x
+    y = np.log(y) / x
+    y = np.sqrt(y) - x
+    return np.tanh(y ** 2)
+
+
+def by_hand(x: Any, V: Any) -> Any:
+    """The derivative as calculus gives it, then one product with the directions."""
+    s = np.sin(x)
+    e = np.exp(s * x)
+    b = e + x
+    c = np.log(b) / x
+    r = np.sqrt(c)
+    y = r - x
+    f = np.tanh(y * y)
+    db = e * (np.cos(x) * x + s) + 1.0
+    dy = (db / b - c) / x * (0.5 / r) - 1.0
+    return (1 - f * f) * (2 * y) * dy * V
+
+
+def cases(quick: bool) -> Iterator[Case]:
+    k, n = (7, 50) if quick else (300, 2000)
+    rng = np.random.default_rng(0)
+    x, V = rng.uniform(1.0, 3.0, n), rng.standard_normal((k, n))
+    yield Case(
+        f"{k} directions through ten elementwise operations on {n} elements",
+        [Contender("by hand", lambda: by_hand(x, V)),
+         Contender("dualdiff.jvp", lambda: dd.jvp(ten_operations, (x,), (V,))[1]),
+         Contender(f"tangents as arrays ({k}, {n})", lambda: ten_operations(VectorDual(x, V)).tangent)],
+        [Bar("arrays of tangents over dualdiff.jvp",
+             lambda t: t.ratio(f"tangents as arrays ({k}, {n})", "dualdiff.jvp"), 15.0, at_least=True)],
+        seconds=10.0)
+
+
+if __name__ == "__main__":
+    main("benchmarks.elementwise_directions", all_cases(cases))

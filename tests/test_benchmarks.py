@@ -1,0 +1,238 @@
+"""The benchmarks compare like with like: every contender gives the same answer, and the timer says what it measured."""
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import _expression_graph, _report, _textbook, _timing, forward_reverse, import_time, scalar_dual
+
+ROOT = Path(__file__).parent.parent
+NAMES = sorted(p.stem for p in (ROOT / "benchmarks").glob("[!_]*.py"))
+WITH_CASES = [name for name in NAMES if hasattr(importlib.import_module(f"benchmarks.{name}"), "cases")]
+
+
+def test_every_benchmark_is_on_the_map():
+    map_ = importlib.import_module("benchmarks").__doc__
+    assert NAMES
+    assert [name for name in NAMES if f"    {name} " not in map_] == []
+
+
+@pytest.mark.parametrize("name", WITH_CASES)
+def test_the_contenders_agree(name):
+    cases = list(importlib.import_module(f"benchmarks.{name}").cases(quick=True))
+    assert cases
+    for case in cases:  # after the generator is used up: no contender may look at a variable of a later case
+        _timing.check_agreement(case.contenders)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_quick_run_prints_every_bar_and_writes_json(name, tmp_path):
+    file = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", f"benchmarks.{name}", "--quick", "--json", str(file)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["benchmark"] == name
+    assert found["machine"]["numpy"] == np.__version__
+    bars = [bar for case in found["cases"] for bar in case.get("bars", [])]
+    assert [bar["promise"] for bar in bars if bar["promise"] not in done.stdout] == []
+    rows = [row for case in found["cases"] for row in case.get("rows", [])]
+    assert rows
+    for row in rows:
+        assert 0 < row["quartile_1_ns"] <= row["median_ns"] <= row["quartile_3_ns"]
+        assert row["samples"] >= _timing.LEAST_ROUNDS
+
+
+# ---- the check of answers --------------------------------------------------------------------------------------------
+def contender(name, answer, **options):
+    return _timing.Contender(name, lambda: answer, **options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ([1.0, 2.1, 3.0], r"'wrong' gives 2.1 at \[1\], 'right' 2.0"),
+        ([1.0, np.nan, 3.0], r"'wrong' gives nan at \[1\]"),
+        ([1.0, 2.0], r"'wrong' gives shape \(2,\), 'right' \(3,\)"),
+    ],
+)
+def test_a_contender_with_another_answer_is_named_with_its_worst_entry(answer, said):
+    with pytest.raises(_timing.DisagreementError, match=said):
+        _timing.check_agreement([contender("right", [1.0, 2.0, 3.0]), contender("wrong", answer)])
+
+
+def test_a_contender_may_be_as_far_off_as_its_method_is():
+    coarse = contender("differences", [1.0, 2.0, 3.0 + 1e-7], tolerance=1e-6)
+    _timing.check_agreement([contender("right", [1.0, 2.0, 3.0]), coarse])
+    with pytest.raises(_timing.DisagreementError):
+        _timing.check_agreement([contender("right", [1.0, 2.0, 3.0]), contender("exact", coarse.run())])
+
+
+def test_an_answer_that_nothing_else_confirms_is_refused():
+    with pytest.raises(_timing.DisagreementError, match="fewer than two are compared"):
+        _timing.check_agreement([contender("f", 1.0, tolerance=None), contender("alone", 1.0)])
+
+
+# ---- the timer, on a clock of our own --------------------------------------------------------------------------------
+class Clock:
+    """Time passes only when a contender runs."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        return self.now
+
+    def contender(self, name, costs, per_call=1):
+        """A contender whose successive runs cost the given nanoseconds, the last one for ever."""
+        pending = list(costs)
+
+        def run():
+            self.now += pending.pop(0) if len(pending) > 1 else pending[0]
+
+        return _timing.Contender(name, run, None, per_call)
+
+
+def test_the_first_call_is_kept_apart_and_operations_are_counted():
+    clock = Clock()
+    timed = _timing.interleaved(
+        [clock.contender("traced", [9_000_000, 3000]), clock.contender("plain", [1000])], 0.01, 1e-6, clock
+    )
+    assert timed["traced"].first == 9_000_000
+    assert timed["traced"].median == 3000
+    assert timed["traced"].quartiles == (3000, 3000)
+    assert timed.ratio("traced", "plain") == 3
+    assert timed.difference("traced", "plain") == 2000
+    hundred = _timing.interleaved([clock.contender("hundred", [5000], per_call=100)], 0.01, 1e-6, clock)
+    assert hundred["hundred"].median == 50
+
+
+def test_a_short_contender_runs_until_the_clock_can_tell():
+    clock, calls = Clock(), []
+
+    def run():
+        calls.append(clock.now)
+        clock.now += 10
+
+    timed = _timing.interleaved([_timing.Contender("short", run, None)], 1e-5, 1e-6, clock)
+    rounds = len(timed["short"].samples)
+    assert len(calls) == 3 + 100 * rounds  # the first call, two to estimate, then 1000 ns per sample
+    assert timed["short"].median == 10
+
+
+def test_a_slow_contender_still_runs_and_is_paired_with_neighbours_in_time():
+    clock = Clock()
+    timed = _timing.interleaved(
+        [clock.contender("fast", [1000]), clock.contender("slow", [50_000_000])], 0.001, 1e-6, clock
+    )
+    assert len(timed["fast"].samples) == _timing.MOST_ROUNDS
+    assert len(timed["slow"].samples) == _timing.LEAST_ROUNDS
+    assert len(timed.pairs("slow", "fast")) == _timing.LEAST_ROUNDS
+    first, middle, last = timed["slow"].samples
+    assert middle - first == pytest.approx(_timing.MOST_ROUNDS / 3, abs=1)
+    assert last - middle == pytest.approx(_timing.MOST_ROUNDS / 3, abs=1)
+
+
+def test_a_ratio_compares_samples_of_the_same_round():
+    """A machine that slows down tenfold half-way changes both medians, not the ratio."""
+    drift = _timing.Timings(
+        [
+            _timing.Timing("ours", 1, {0: 2.0, 1: 20.0, 2: 2.0, 3: 20.0}),
+            _timing.Timing("unit", 1, {1: 10.0, 2: 1.0, 3: 10.0, 4: 1.0, 5: 1.0}),
+        ]
+    )
+    assert drift.ratio("ours", "unit") == 2
+    assert drift["ours"].median / drift["unit"].median == 11
+
+
+@pytest.mark.parametrize(
+    ("ns", "said"),
+    [(1.234, "1.23 ns"), (56.78, "56.8 ns"), (999.7, "1.00 µs"), (123456, "123 µs"), (5.004e9, "5.00 s")],
+)
+def test_durations_are_said_in_three_digits(ns, said):
+    assert _report.duration(ns) == said
+
+
+def test_a_bar_holds_up_to_its_limit_on_its_own_side():
+    at_most = _report.Bar("cost", lambda t: 0.0, 2.5)
+    at_least = _report.Bar("gain", lambda t: 0.0, 15.0, at_least=True)
+    assert [at_most.holds(x) for x in (2.4, 2.5, 2.6)] == [True, True, False]
+    assert [at_least.holds(x) for x in (14.0, 15.0, 16.0)] == [False, True, True]
+
+
+# ---- the contestants -------------------------------------------------------------------------------------------------
+def z(x, y):
+    return x * (x + y) + y * y
+
+
+def test_the_lecture_classes_give_the_lecture_numbers():
+    x, y = _expression_graph.forward.Variable(2), _expression_graph.forward.Variable(3)
+    assert (z(x, y).evaluate(), z(x, y).derive(x), z(x, y).derive(y)) == (19, 7, 8)
+    x, y = _expression_graph.backward.Variable(2), _expression_graph.backward.Variable(3)
+    z(x, y).derive(1)
+    assert (x.partial, y.partial) == (7, 8)
+    ways = [_expression_graph.jacobian_forward, _expression_graph.jacobian_backward, _expression_graph.jacobian_dual]
+    assert [way(lambda v: [z(*v), v[0] * v[0]], [2, 3]) for way in ways] == [[[7, 8], [4, 0]]] * 3
+
+
+def test_the_graphs_cost_grows_threefold_per_step_where_dual_numbers_add_a_constant():
+    depths = (5, 6, 7, 8)
+    counts = {name: [forward_reverse.operations(name, d) for d in depths] for name in forward_reverse.COUNTED}
+    for name in ("dualdiff.Dual", "lecture Dual"):
+        steps = np.diff(counts[name])
+        assert set(steps) == {6}  # three products and an addition for x * x, two additions for + x
+    for name in ("lecture graph, derive(v)", "lecture graph, derive(seed)"):
+        growth = np.array(counts[name][1:]) / counts[name][:-1]
+        assert np.all(growth > 3)
+        assert np.all(growth < 4)
+
+
+def test_the_formula_has_twenty_operations():
+    tree = ast.parse(inspect.getsource(scalar_dual.formula))
+    assert sum(isinstance(node, ast.BinOp) for node in ast.walk(tree)) == 20
+
+
+def test_the_lean_dual_is_right_for_every_operation():
+    for statement in scalar_dual.OPERATIONS:
+        a, b, h = 1.3, 2.1, 1e-6
+        lean = eval(statement, {"a": scalar_dual.LeanDual(a, 0.7), "b": scalar_dual.LeanDual(b, -0.4)})
+        above, below = (eval(statement, {"a": a + s * 0.7, "b": b - s * 0.4}) for s in (h, -h))
+        assert lean.value == pytest.approx(eval(statement, {"a": a, "b": b}), rel=1e-15)
+        assert lean.tangent == pytest.approx((above - below) / (2 * h), rel=1e-8)  # rounding / h
+
+
+def test_the_textbook_jacobian_does_not_depend_on_its_blocks(monkeypatch):
+    A = np.arange(15.0).reshape(3, 5) / 10
+
+    def f(x):
+        return 1.0 / (2.0 + np.sin(A @ x)) - (A @ x) ** 3
+
+    x = np.linspace(-1, 1, 5)
+    once = _textbook.jacobian(f, x)
+    monkeypatch.setattr(_textbook, "BLOCK", 2)
+    assert np.array_equal(_textbook.jacobian(f, x), once)
+    u = A @ x
+    by_hand = (-np.cos(u) / (2 + np.sin(u)) ** 2 - 3 * u**2)[:, None] * A
+    assert np.allclose(once, by_hand, rtol=1e-13, atol=1e-14)
+
+
+def test_the_installed_size_counts_sources_data_and_compiled_files(tmp_path):
+    sources = sum(p.stat().st_size for p in import_time.ROOT.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    size = import_time.installed_size(str(tmp_path))
+    compiled = {p.name.partition(".")[0] for p in tmp_path.rglob("dualdiff/**/*.pyc")}
+    assert compiled == {p.stem for p in import_time.ROOT.rglob("*.py")}
+    assert size > 1.3 * sources
