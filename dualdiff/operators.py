@@ -12,6 +12,7 @@ from .dual_array import DualArray, DualScalar, lifted, lowered
 from .elementwise import LEVELED, operations, shape_of, unary
 from .errors import AssignmentError, RuleError
 from .rules.registry import ROWS, Elementwise, name_of
+from .tangents.differential import Differential
 from .tangents.level import HAND
 
 # ---- ufuncs ----------------------------------------------------------------------------------------------------------
@@ -47,6 +48,9 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
     """The rarer forms: methods, keywords, numbers made by hand, ufuncs that are not elementwise."""
     from .assignment import store
     from .dispatch import array_function
+
+    if any(type(x) is Differential for x in inputs):       # a formula's tangent takes the lower duals as constants
+        return NotImplemented
 
     if method == "reduce" and ufunc in REDUCTIONS:
         options.setdefault("axis", 0)

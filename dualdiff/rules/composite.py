@@ -102,9 +102,10 @@ def einsum_by_pairs(subscripts: str, operands: tuple[Any, ...]) -> Any:
 
 def contraction(subscripts: str, *operands: Any) -> Any:
     """Einsum of one or two operands: the primitive that `tangents/contraction.py` differentiates."""
-    dual = next((o for o in operands if not isinstance(o, np.ndarray | np.generic | float | int | complex)), None)
-    if dual is None:
+    duals = [o for o in operands if not isinstance(o, np.ndarray | np.generic | float | int | complex)]
+    if not duals:
         return np.einsum(subscripts, *operands)
+    dual = min(duals, key=lambda o: hasattr(o, "value"))   # a formula's tangent, if there is one, before a dual
     return dual.__array_function__(contraction, (), (subscripts, *operands), {})
 
 

@@ -61,7 +61,8 @@ class Leaf:
         moved = self.memo.get(move.key)
         if moved is None and move.basic is not None and not self.factors and self.cols is not None \
                 and self.cols.shape == self.shape:         # a slice of a seed, the first step of most programs
-            moved = Leaf(self.level, self.k, move.out_shape, (), self.cols[(*move.basic, ...)], (), self.affine)
+            index = move.basic if Ellipsis in move.basic else (*move.basic, ...)   # which keeps a number a view, too
+            moved = Leaf(self.level, self.k, move.out_shape, (), self.cols[index], (), self.affine)
             self.memo[move.key] = moved
         elif moved is None:
             cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
