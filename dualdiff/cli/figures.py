@@ -1,0 +1,195 @@
+"""The plots of a report, as PNG images: what was fitted, how the loss fell, what is predicted for rows held out."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .extras import optional
+from .training import Fitted, coefficients
+
+Array = NDArray[Any]
+
+# M. Okabe and K. Ito's colours, which everyone can tell apart.
+BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#22262B"
+CLASSES = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+STYLE = {
+    "font.size": 11, "axes.titlesize": 12.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.titlepad": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY,
+    "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.grid": True,
+    "grid.color": "#E7E9EC", "grid.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
+    "lines.linewidth": 2, "lines.markersize": 5.5, "axes.unicode_minus": True,
+}  # fmt: skip
+# A decision plane is drawn on this many points a side, and labels are written for at most so many classes.
+GRID = 240
+LABELLED = 12
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A PNG image with its file name and a caption that says what is to be seen."""
+
+    name: str
+    caption: str
+    png: bytes
+
+
+def figures(fitted: Fitted) -> list[Figure]:
+    """The figures that suit the model and the data."""
+    matplotlib = optional("matplotlib")
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+        drawn = [loss_curve(fitted)]
+        d = fitted.job.data.data.shape[1]
+        if not fitted.job.classifies:
+            drawn.insert(0, fitted_line(fitted) if d == 1 else predicted_against_observed(fitted))
+        else:
+            drawn.append(confusion(fitted))
+            if d > 1 and fitted.job.outputs <= len(CLASSES):
+                drawn.append(decision_plane(fitted))
+    return drawn
+
+
+def canvas(width: float, height: float, **layout: Any) -> tuple[Any, Any]:
+    """A figure of its own, without pyplot: no window, no state shared with the user's plots."""
+    figure = optional("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**layout)
+
+
+def finished(figure: Any, fitted: Fitted, kind: str, caption: str) -> Figure:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": "dualdiff"})
+    return Figure(f"{fitted.job.data.name}-{kind}.png", caption, png.getvalue())
+
+
+def fitted_line(fitted: Fitted) -> Figure:
+    """Data, initial and final line; below, what the line leaves over."""
+    data = fitted.job.data
+    x, y, label = data.data[:, 0], data.target, data.feature_names[0]
+    figure, (top, bottom) = canvas(7.5, 6, nrows=2, sharex=True, height_ratios=[3, 1.3])
+    grid = np.linspace(x.min(), x.max(), 400)
+    top.plot(grid, fitted.predict(grid[:, None]), color=BLUE, label="fitted", zorder=2)
+    if fitted.job.model == "linear":
+        mean = np.full_like(grid, y[fitted.train].mean())
+        top.plot(grid, mean, color=GREY, linestyle="--", label="initial: the mean of the training rows", zorder=1)
+        intercept, slope = coefficients(fitted.model, fitted.inputs)
+        top.set_title(f"{data.name}: {fitted.job.target} = {intercept:.6g} {'−' if slope < 0 else '+'} {abs(slope):.6g} · {label}")
+    else:
+        top.set_title(f"{data.name}: {fitted.job.title}")
+    residuals = y - fitted.predict(data.data)
+    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
+        style = {"linestyle": "none", "marker": "o", "color": ORANGE, "markerfacecolor": face, "zorder": 3}
+        top.plot(x[rows], y[rows], label=what, **style)
+        bottom.plot(x[rows], residuals[rows], **style)
+    bottom.axhline(0, color=BLUE, zorder=1)
+    top.set_ylabel(fitted.job.target)
+    bottom.set(xlabel=label, ylabel="residual")
+    top.legend()
+    return finished(figure, fitted, "line", f"{data.name}: the data, the line before and after training, and the residuals "
+                    f"of the fitted line, in the units of {fitted.job.target}.")
+
+
+def predicted_against_observed(fitted: Fitted) -> Figure:
+    data = fitted.job.data
+    y, predicted = data.target, fitted.predict(data.data)
+    figure, axes = canvas(6.2, 5.8)
+    low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
+    axes.plot([low, high], [low, high], color=GREY, linestyle="--", label="predicted = observed", zorder=1)
+    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
+        axes.plot(y[rows], predicted[rows], linestyle="none", marker="o", color=ORANGE, markerfacecolor=face, label=what,
+                  alpha=0.8)
+    axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"predicted {fitted.job.target}",
+             title=f"{data.name}: R² {fitted.score:.3f} on rows held out")
+    axes.legend()
+    return finished(figure, fitted, "predictions", f"{data.name}: predicted against observed {fitted.job.target}.")
+
+
+def loss_curve(fitted: Fitted) -> Figure:
+    history = np.asarray(fitted.model.loss_history_, dtype=float)
+    epochs = fitted.job.model == "mlp"
+    figure, axes = canvas(7.5, 4.2)
+    steps = np.arange(len(history))
+    few = len(history) <= 40
+    axes.plot(steps, history, color=BLUE, marker="o" if few else None)
+    if np.all(history > 0) and history.max() > 20 * history.min():
+        axes.set_yscale("log")
+    if few:
+        axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
+    axes.annotate(f"{history[-1]:.4g}", (steps[-1], history[-1]), xytext=(0, 9), textcoords="offset points", ha="right",
+                  color=BLUE)
+    kind = "mean cross-entropy" if fitted.job.classifies else "mean square"
+    unit = f" ({fitted.job.target}²)" if not fitted.job.classifies and fitted.outputs is None else ""
+    axes.set(xlabel="epoch" if epochs else "iteration", ylabel=f"training loss: {kind}{unit}",
+             title=f"{fitted.job.data.name}: {fitted.job.title}, {fitted.job.mode} mode")
+    axes.margins(x=0.02)
+    return finished(figure, fitted, "loss", f"{fitted.job.data.name}: loss on the training rows after each "
+                    f"{'epoch' if epochs else 'iteration'}.")
+
+
+def confusion(fitted: Fitted) -> Figure:
+    data = fitted.job.data
+    n = fitted.job.outputs
+    counts = np.zeros((n, n), int)
+    np.add.at(counts, (data.target[fitted.test], fitted.predict(data.data[fitted.test])), 1)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 4.6 + 0.25 * min(n, 20)
+    figure, axes = canvas(size + 0.6, size)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    if n <= LABELLED:
+        axes.set_xticks(range(n), data.target_names, rotation=30 if n > 5 else 0)
+        axes.set_yticks(range(n), data.target_names)
+        for i, j in np.ndindex(n, n):
+            axes.text(j, i, counts[i, j], ha="center", va="center", fontsize=14, fontweight="bold",
+                      color="white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{data.name}: {np.trace(counts)} of {counts.sum()} rows held out right")
+    return finished(figure, fitted, "confusion", f"{data.name}: predicted classes of the rows held out, against the true "
+                    "ones; a row of the matrix is shaded by its share.")
+
+
+def decision_plane(fitted: Fitted) -> Figure:
+    """Where the model's decision changes: over two features, or over the plane through the data that shows them best."""
+    data = fitted.job.data
+    Z = fitted.inputs(data.data)
+    if Z.shape[1] == 2:
+        origin, plane = np.zeros(2), np.eye(2)
+    else:
+        origin = Z[fitted.train].mean(axis=0)
+        _, singular, directions = np.linalg.svd(Z[fitted.train] - origin, full_matrices=False)
+        plane = directions[:2] * np.where(directions[:2].sum(axis=1, keepdims=True) < 0, -1, 1)
+        shown = singular[:2] ** 2 / np.sum(singular**2)
+    points = (Z - origin) @ plane.T
+    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
+    a, b = np.meshgrid(*(np.linspace(low[i], high[i], GRID) for i in range(2)))
+    grid = np.column_stack([a.ravel(), b.ravel()]) @ plane + origin
+    regions = np.searchsorted(fitted.model.classes_, fitted.model.predict(grid)).reshape(a.shape)
+    names = data.target_names
+    figure, axes = canvas(7.2, 5.6)
+    if Z.shape[1] == 2:
+        mean, deviation = fitted.inputs.mean, fitted.inputs.deviation
+        a, b, points = a * deviation[0] + mean[0], b * deviation[1] + mean[1], fitted.inputs.undone(points)
+        axes.set(xlabel=data.feature_names[0], ylabel=data.feature_names[1])
+    else:
+        axes.set(xlabel=f"first principal component ({shown[0]:.0%} of the variance)",
+                 ylabel=f"second principal component ({shown[1]:.0%})")
+    edges = np.arange(len(names) + 1) - 0.5
+    axes.contourf(a, b, regions, levels=edges, colors=CLASSES[: len(names)], alpha=0.16)
+    for c in range(len(names)):
+        axes.contour(a, b, regions == c, levels=[0.5], colors=GREY, linewidths=1)
+    for c, name in enumerate(names):
+        for rows, face, what in ((fitted.train, CLASSES[c], name), (fitted.test, "white", None)):
+            of_class = rows[data.target[rows] == c]
+            axes.plot(*points[of_class].T, linestyle="none", marker="o", color=CLASSES[c], markerfacecolor=face, label=what)
+    axes.plot([], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", label="held out")
+    axes.grid(visible=False)
+    axes.set_title(f"{data.name}: what the model decides")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    exact = "" if Z.shape[1] == 2 else (" on the plane of the first two principal components; a row lies off that plane, so "
+                                        "one near a boundary may be decided otherwise than it seems")
+    return finished(figure, fitted, "decision", f"{data.name}: regions of the model's decision{exact}.")

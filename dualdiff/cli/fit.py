@@ -1,0 +1,146 @@
+"""``fit``: train on the shipped data or on the user's file, print the table, write the report."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import __version__
+from ..datasets import load_breast_cancer, load_iris, load_norris, read_csv
+from ..errors import CommandError
+from . import report
+from .extras import optional
+from .figures import figures
+from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
+
+HEADER = ("data", "model", "parameters", "mode", "iterations", "seconds", "loss", "score on rows held out",
+          "largest difference")
+
+
+def fit(options: Any) -> int:
+    """Carry out ``python -m dualdiff fit`` with the parsed options. Exit status 0."""
+    jobs = own_job(options) if options.file else main_jobs(options)
+    out = Path(options.out)
+    report.require_usable(out)
+    # Before any training: an import that fails afterwards would cost the user the whole run.
+    optional("matplotlib.figure"), optional("tqdm")
+    results = []
+    for job in jobs:
+        with progress_bar(job) as progress:
+            results.append(train(job, progress))
+    rows = [row(fitted) for fitted in results]
+    remarks = notes(results)
+    print(table(HEADER, rows), *remarks, sep="\n", flush=True)
+    sections = [(f"{fitted.job.data.name}: {fitted.job.title}", figures(fitted)) for fitted in results]
+    page = report.page("dualdiff: fitted by derivatives of dual numbers", intro(results), HEADER, rows, remarks, sections)
+    report.write(out, {"version": __version__, "fits": [numbers(fitted) for fitted in results], "notes": remarks}, page,
+                 [figure for _, drawn in sections for figure in drawn])
+    print(f"report: {out / report.PAGE}")
+    return 0
+
+
+# ---- what is to be fitted ---------------------------------------------------------------------------------------------
+
+
+def main_jobs(options: Any) -> list[Job]:
+    """Three models on three real data sets: the main job."""
+    given = [name for name in ("target", "model", "task", "hidden") if getattr(options, name) is not None]
+    if given:
+        raise CommandError(f"--{given[0]} is for a file of your own; name it: fit FILE.csv --target COLUMN --model MODEL")
+    common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction}
+    return [Job(load_norris(), "y", "linear", **common), Job(load_breast_cancer(), "diagnosis", "logistic", **common),
+            Job(load_iris(), "species", "mlp", **common)]
+
+
+def own_job(options: Any) -> list[Job]:
+    """One model on the user's file."""
+    for name, what in (("target", "the column to predict: --target COLUMN"), ("model", "--model linear, logistic or mlp")):
+        if getattr(options, name) is None:
+            raise CommandError(f"fit {options.file} needs {what}")
+    for name in ("hidden", "task"):
+        if options.model != "mlp" and getattr(options, name) is not None:
+            raise CommandError(f"--{name} is for --model mlp, not for --model {options.model}")
+    kinds: dict[str | None, Literal["auto", "numbers", "classes"]] = {"regression": "numbers", "classification": "classes"}
+    task = {"linear": "regression", "logistic": "classification"}.get(options.model, options.task)
+    data = read_csv(options.file, options.target, kind=kinds.get(task, "auto"), header=options.header)
+    return [Job(data, options.target, options.model, options.mode, options.hidden or HIDDEN, options.seed,
+                options.test_fraction)]
+
+
+@contextmanager
+def progress_bar(job: Job) -> Iterator[Progress]:
+    """A bar on stderr while a model is trained; none where stderr is not a terminal."""
+    total = EPOCHS if job.model == "mlp" else None
+    unit = "epoch" if job.model == "mlp" else "iteration"
+    with optional("tqdm").tqdm(total=total, desc=f"{job.data.name}: {job.title}", unit=unit, file=sys.stderr, disable=None,
+                               dynamic_ncols=True) as bar:
+
+        def progress(iteration: int, loss: float) -> None:
+            bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            bar.update(iteration - bar.n)
+
+        yield progress
+
+
+# ---- what came out ------------------------------------------------------------------------------------------------------
+
+
+def row(fitted: Fitted) -> tuple[str, ...]:
+    model, job = fitted.model, fitted.job
+    measure = "accuracy" if job.classifies else "R²"
+    score = "undefined" if math.isnan(fitted.score) else f"{fitted.score:.4f}"
+    return (job.data.name, job.title, str(fitted.parameters), job.mode, str(model.n_iter_), f"{fitted.seconds:.2f}",
+            f"{model.loss_history_[-1]:.6g}", f"{measure} {score} ({len(fitted.test)} rows)",
+            f"{fitted.difference:.1e} from {fitted.compared_with}")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns lined up, as wide as their widest cell; columns of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    right = [all(cell[:1].isdigit() and " " not in cell for cell in column) for column in zip(*rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.rjust(width) if flush else cell.ljust(width)
+                         for cell, width, flush in zip(cells, widths, right, strict=True)).rstrip()
+
+    return "\n".join([line(header), "  ".join("─" * width for width in widths), *map(line, rows)])
+
+
+def notes(results: Sequence[Fitted]) -> list[str]:
+    said = []
+    for fitted in results:
+        job, model = fitted.job, fitted.model
+        if job.data.certified is not None:
+            found, digits = certified_digits(job)
+            said.append(f"{job.data.name}, fitted to all {len(job.data.target)} rows: intercept {found[0]:.12g}, slope "
+                        f"{found[1]:.12g}; NIST's certified coefficients to {digits:.1f} digits")
+        if not model.converged_ and job.model != "mlp":
+            said.append(f"{job.data.name}: not converged, {model.message_}")
+    job = results[0].job
+    said.append(f"{job.test_fraction:.0%} of the rows held out, seed {job.seed}; features standardised by the training rows")
+    return said
+
+
+def intro(results: Sequence[Fitted]) -> str:
+    modes = {fitted.job.mode for fitted in results} - {"backprop"}
+    how = f"{' and '.join(sorted(modes))}-mode sweeps of dual numbers" if modes else "explicit back-propagation"
+    sources = "; ".join(f"{fitted.job.data.name}: {fitted.job.data.source}" for fitted in results)
+    return (f"All derivatives by {how}, dualdiff {__version__}, NumPy {np.__version__}, Python {platform.python_version()}. "
+            f"Data: {sources}.")
+
+
+def numbers(fitted: Fitted) -> dict[str, Any]:
+    """One fit for report.json."""
+    job, model = fitted.job, fitted.model
+    return {"data": job.data.name, "model": job.title, "mode": job.mode, "parameters": fitted.parameters, "seed": job.seed,
+            "rows": {"train": len(fitted.train), "test": len(fitted.test)}, "iterations": int(model.n_iter_),
+            "converged": bool(model.converged_), "seconds": fitted.seconds, "loss": [float(x) for x in model.loss_history_],
+            "score": None if math.isnan(fitted.score) else fitted.score,
+            "difference": {"from": fitted.compared_with, "relative": fitted.difference}}
