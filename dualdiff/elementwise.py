@@ -19,6 +19,7 @@ from .tangents.level import Level
 from .tangents.tangent import MAX_TERMS, Tangent
 
 LEVELED = (DualArray, DualScalar)
+ndarray = np.ndarray
 NUMBERS = frozenset({float, int, bool, complex})
 
 
@@ -72,15 +73,22 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     r: Any = None
     for leaf, c in eps.terms.items():
         if c is not last:
-            last, r = c, p if c is None else c * p
+            last = c
+            r = p if c is None else c * p
         terms[leaf] = r
     t = new(Tangent)
-    t.terms, t.shape = terms, shape
-    if type(f) is np.ndarray or type(f) is DualArray:
-        d = new(DualArray)
-        d.value, d.eps, d.level, d.source, d.version = f, t, level, None, 0
-        return d
-    return scalar(f, t, level)
+    t.terms = terms
+    t.shape = shape
+    kind = type(f)
+    if kind is not ndarray and kind is not DualArray:
+        return scalar(f, t, level)
+    d = new(DualArray)
+    d.value = f
+    d.eps = t
+    d.level = level
+    d.source = None
+    d.version = 0
+    return d
 
 
 def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> Tangent:
@@ -89,11 +97,11 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
         s = s.broadcast(shape)
     if t.shape != shape:
         t = t.broadcast(shape)
-    plain = type(p) is int and p == 1
-    terms = dict(s.terms) if plain else {leaf: p if c is None else c * p for leaf, c in s.terms.items()}
-    plain = type(q) is int and q == 1
+    terms = dict(s.terms) if p.__class__ is int and p == 1 else \
+        {leaf: p if c is None else c * p for leaf, c in s.terms.items()}
+    sign = q if q.__class__ is int else 0
     for leaf, c in t.terms.items():
-        v = c if plain else q if c is None else c * q
+        v = c if sign == 1 else q if c is None else -c if sign == -1 else c * q
         if leaf in terms:
             have = terms[leaf]
             v = (1.0 if have is None else have) + (1.0 if v is None else v)
@@ -122,6 +130,8 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             return wrap(f, level, dual.eps.chained(p(f, x, y), shape, f))
 
     x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
+    jx_varies, jy_varies = callable(jx), callable(jy)
+    both_quick = holomorphic and jx is not None and jy is not None and (jy_varies or jy != 0)
 
     def left(a: Any, y: Any) -> Any:
         if a.source is not None:
@@ -148,6 +158,10 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             b.refresh()
         x, y, level = a.value, b.value, a.level
         f = operate(x, y)
+        if both_quick and not level.careful:
+            p, q = (jx(f, x, y) if jx_varies else jx), (jy(f, x, y) if jy_varies else jy)
+            s, t = a.eps, b.eps
+            return propagated(f, level, s, p + q) if s is t and jx_varies else wrap(f, level, combined(f.shape, s, p, t, q))
         shape = shape_of(f)
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, jy, False)
@@ -156,8 +170,6 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
                 p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
                 return wrap(f, level, a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f)))
         p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
-        if a.eps is b.eps:
-            return wrap(f, level, a.eps.scaled(p + q, shape))
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
         return wrap(f, level, combined(shape, a.eps, p, b.eps, q))

@@ -68,8 +68,10 @@ class LogisticRegression(Estimator):
         else:
             result = gradient_descent(lambda p: self.cost(p, X, T), start, learning_rate=self.learning_rate, **shared)
         self.classes_, self.n_features_in_ = classes, X.shape[1]
-        self.coef_ = np.atleast_2d(result.x["coef"])
-        self.intercept_ = np.atleast_1d(result.x.get("intercept", np.zeros(rows)))
+        # The same amount added to every class leaves softmax as it is; the ridge is least where the classes sum to zero.
+        p = {name: a - a.mean(axis=0) if rows else a for name, a in result.x.items()}
+        self.coef_ = np.atleast_2d(p["coef"])
+        self.intercept_ = np.atleast_1d(p.get("intercept", np.zeros(rows)))
         self.keep(result)
         return self
 

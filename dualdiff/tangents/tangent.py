@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from .assemble import assembled
 from .coefficients import chained, finite
 from .join import merged_terms
@@ -206,6 +207,9 @@ class Tangent:
         """As one array: (k, *S), or (*S, k) with the directions trailing; S for a single direction without an axis."""
         leaf = next(iter(self.terms))
         terms = dict(self.watched())
+        if len(terms) > 1 and any(other.k != leaf.k for other in terms):
+            raise ShapeError(f"duals of {' and '.join(sorted({str(other.k or 1) for other in terms}))} directions were "
+                             "combined; give all of them as many")
         if leaf.k is None:
             c = terms[leaf]
             return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)

@@ -60,8 +60,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             if forward:
                 arrays = blocks(value, eps, inputs)
             else:
-                arrays = pulled(eps.terms, (), np.ones((), value.dtype if hasattr(value, "dtype") else float), 0, roots,
-                                inputs)
+                arrays = pulled(eps.terms, (), value.dtype.type(1), 0, roots, inputs)
             return number(value), inputs.like_arguments([number(a) for a in arrays])
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
