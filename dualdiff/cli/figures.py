@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,7 @@ def fitted_line(fitted: Fitted) -> Figure:
         mean = np.full_like(grid, y[fitted.train].mean())
         top.plot(grid, mean, color=GREY, linestyle="--", label="initial: the mean of the training rows", zorder=1)
         intercept, slope = coefficients(fitted.model, fitted.inputs)
-        top.set_title(f"{data.name}: {fitted.job.target} = {intercept:.6g} {'−' if slope < 0 else '+'} {abs(slope):.6g} · {label}")
+        top.set_title(f"{data.name}: intercept {intercept:.6g}, slope {slope:.6g}")
     else:
         top.set_title(f"{data.name}: {fitted.job.title}")
     residuals = y - fitted.predict(data.data)
@@ -118,9 +119,8 @@ def loss_curve(fitted: Fitted) -> Figure:
         axes.set_yscale("log")
     if few:
         axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
-    axes.annotate(f"{history[-1]:.4g}", (steps[-1], history[-1]), xytext=(0, 9), textcoords="offset points", ha="right",
-                  color=BLUE)
-    kind = "mean cross-entropy" if fitted.job.classifies else "mean square"
+    axes.text(0.99, 0.97, f"final loss {history[-1]:.4g}", transform=axes.transAxes, ha="right", va="top", color=BLUE)
+    kind = "mean cross-entropy + ridge" if fitted.job.classifies else "½ mean square"
     unit = f" ({fitted.job.target}²)" if not fitted.job.classifies and fitted.outputs is None else ""
     axes.set(xlabel="epoch" if epochs else "iteration", ylabel=f"training loss: {kind}{unit}",
              title=f"{fitted.job.data.name}: {fitted.job.title}, {fitted.job.mode} mode")
@@ -147,49 +147,68 @@ def confusion(fitted: Fitted) -> Figure:
         for i, j in np.ndindex(n, n):
             axes.text(j, i, counts[i, j], ha="center", va="center", fontsize=14, fontweight="bold",
                       color="white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY)
-    axes.set(xlabel="predicted", ylabel="true", title=f"{data.name}: {np.trace(counts)} of {counts.sum()} rows held out right")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{data.name}: {np.trace(counts)} of {counts.sum()} held-out rows right")
     return finished(figure, fitted, "confusion", f"{data.name}: predicted classes of the rows held out, against the true "
                     "ones; a row of the matrix is shaded by its share.")
 
 
 def decision_plane(fitted: Fitted) -> Figure:
-    """Where the model's decision changes: over two features, or over the plane through the data that shows them best."""
+    """Where the model's decision changes: over two features, or over the plane that tells the classes apart best."""
     data = fitted.job.data
-    Z = fitted.inputs(data.data)
-    if Z.shape[1] == 2:
-        origin, plane = np.zeros(2), np.eye(2)
+    raw = data.data.shape[1] == 2
+    lift: Callable[[Array], Array]
+    if raw:
+        points, lift = data.data, fitted.inputs
+        axes_labels = data.feature_names
     else:
-        origin = Z[fitted.train].mean(axis=0)
-        _, singular, directions = np.linalg.svd(Z[fitted.train] - origin, full_matrices=False)
-        plane = directions[:2] * np.where(directions[:2].sum(axis=1, keepdims=True) < 0, -1, 1)
-        shown = singular[:2] ** 2 / np.sum(singular**2)
-    points = (Z - origin) @ plane.T
+        points, lift = discriminants(fitted)
+        second = "second discriminant" if fitted.job.outputs > 2 else "first principal component of the rest"
+        axes_labels = ("discriminant" if fitted.job.outputs == 2 else "first discriminant", second)
     low, high = points.min(axis=0), points.max(axis=0)
     low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
-    a, b = np.meshgrid(*(np.linspace(low[i], high[i], GRID) for i in range(2)))
-    grid = np.column_stack([a.ravel(), b.ravel()]) @ plane + origin
-    regions = np.searchsorted(fitted.model.classes_, fitted.model.predict(grid)).reshape(a.shape)
-    names = data.target_names
-    figure, axes = canvas(7.2, 5.6)
-    if Z.shape[1] == 2:
-        mean, deviation = fitted.inputs.mean, fitted.inputs.deviation
-        a, b, points = a * deviation[0] + mean[0], b * deviation[1] + mean[1], fitted.inputs.undone(points)
-        axes.set(xlabel=data.feature_names[0], ylabel=data.feature_names[1])
-    else:
-        axes.set(xlabel=f"first principal component ({shown[0]:.0%} of the variance)",
-                 ylabel=f"second principal component ({shown[1]:.0%})")
-    edges = np.arange(len(names) + 1) - 0.5
-    axes.contourf(a, b, regions, levels=edges, colors=CLASSES[: len(names)], alpha=0.16)
-    for c in range(len(names)):
-        axes.contour(a, b, regions == c, levels=[0.5], colors=GREY, linewidths=1)
-    for c, name in enumerate(names):
+    u, v = np.meshgrid(*(np.linspace(low[i], high[i], GRID) for i in range(2)))
+    # Logarithms keep the margin smooth where probabilities have rounded to 0 and 1.
+    p = np.log(fitted.model.predict_proba(lift(np.column_stack([u.ravel(), v.ravel()]))) + np.finfo(float).tiny)
+    figure, axes = canvas(7.4, 5.4)
+    few = len(points) <= 300
+    for c, name in enumerate(data.target_names):
+        margin = (p[:, c] - np.delete(p, c, axis=1).max(axis=1)).reshape(u.shape)
+        if margin.max() > 0:
+            axes.contourf(u, v, margin, levels=[0, np.inf], colors=[CLASSES[c]], alpha=0.16)
+        if margin.min() < 0 < margin.max():
+            axes.contour(u, v, margin, levels=[0], colors=GREY, linewidths=1)
         for rows, face, what in ((fitted.train, CLASSES[c], name), (fitted.test, "white", None)):
             of_class = rows[data.target[rows] == c]
-            axes.plot(*points[of_class].T, linestyle="none", marker="o", color=CLASSES[c], markerfacecolor=face, label=what)
-    axes.plot([], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", label="held out")
+            axes.plot(*points[of_class].T, linestyle="none", marker="o", markersize=5.5 if few else 3.8, color=CLASSES[c],
+                      markerfacecolor=face, markeredgewidth=0.9, alpha=0.9, label=what)
+    axes.plot([], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", markeredgewidth=0.9, label="held out")
     axes.grid(visible=False)
-    axes.set_title(f"{data.name}: what the model decides")
+    axes.set(title=f"{data.name}: what the model decides", xlabel=axes_labels[0], ylabel=axes_labels[1])
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    exact = "" if Z.shape[1] == 2 else (" on the plane of the first two principal components; a row lies off that plane, so "
-                                        "one near a boundary may be decided otherwise than it seems")
-    return finished(figure, fitted, "decision", f"{data.name}: regions of the model's decision{exact}.")
+    plane = "" if raw else (f", on a plane through the {data.data.shape[1]} features, standardised: a row lies off it, so one "
+                            "near a boundary may be decided otherwise than it seems")
+    return finished(figure, fitted, "decision", f"{data.name}: regions of the model's decision{plane}.")
+
+
+def discriminants(fitted: Fitted) -> tuple[Array, Callable[[Array], Array]]:
+    """Two coordinates of every row that tell the classes apart, (n, 2), and the features that go with a pair of them.
+
+    R. A. Fisher's discriminants (Annals of Eugenics 7, 1936): directions in which the means of the classes lie furthest
+    apart, measured by the scatter within the classes. Two classes have one; the other is the first principal component
+    of what it leaves. The way back is the regression of the features on the two.
+    """
+    Z, y = fitted.inputs(fitted.job.data.data), fitted.job.data.target
+    T, labels = Z[fitted.train], y[fitted.train]
+    centre = T.mean(axis=0)
+    means = np.array([T[labels == c].mean(axis=0) for c in np.unique(labels)])
+    within = np.cov((T - means[np.searchsorted(np.unique(labels), labels)]).T)
+    # The ridge keeps directions apart in which the rows do not scatter at all.
+    L = np.linalg.cholesky(within + 1e-3 * max(float(np.trace(within)), 1e-3) / len(within) * np.eye(len(within)))
+    between = np.linalg.solve(L, (means - centre).T * np.sqrt(np.bincount(labels)[np.unique(labels)]))
+    D = np.linalg.solve(L.T, np.linalg.svd(between, full_matrices=False)[0][:, :2])
+    if len(means) == 2:
+        b = np.linalg.lstsq((T - centre) @ D[:, :1], T - centre, rcond=None)[0]
+        v = np.linalg.svd(T - centre - (T - centre) @ D[:, :1] @ b, full_matrices=False)[2][0]
+        D[:, 1] = v - D[:, 0] * (b[0] @ v)
+    B = np.linalg.lstsq((T - centre) @ D, T - centre, rcond=None)[0]
+    return (Z - centre) @ D, lambda u: u @ B + centre

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,7 +56,9 @@ def main_jobs(options: Any) -> list[Job]:
     if given:
         raise CommandError(f"--{given[0]} is for a file of your own; name it: fit FILE.csv --target COLUMN --model MODEL")
     common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction}
-    return [Job(load_norris(), "y", "linear", **common), Job(load_breast_cancer(), "diagnosis", "logistic", **common),
+    norris = replace(load_norris(), feature_names=("ozone read by NIST's instrument, x",))
+    return [Job(norris, "ozone read by the monitor, y", "linear", **common),
+            Job(load_breast_cancer(), "diagnosis", "logistic", **common),
             Job(load_iris(), "species", "mlp", **common)]
 
 
