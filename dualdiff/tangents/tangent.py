@@ -191,15 +191,17 @@ class Tangent:
         return Tangent(terms, self.shape)
 
     def merged(self) -> Tangent:
-        """Fewer terms. On a tape, one node; else the narrower half becomes one leaf, so that a growing sum is copied
-        a logarithmic number of times only.
-        """
+        """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
+        they are half as wide together, so that a growing sum is copied a logarithmic number of times."""
         if self.on_tape:
             leaf = next(iter(self.terms))
             edges = tuple((Copy(self.shape, self.shape), parent, c) for parent, c in self.watched())
             return Tangent({TapeLeaf(leaf.level, self.shape, edges): None}, self.shape)
         terms = sorted(self.watched(), key=lambda term: term[0].breadth)
-        few = len(terms) - MAX_TERMS // 4
+        few, wide = 2, terms[0][0].breadth + terms[1][0].breadth
+        while few < len(terms) and terms[few][0].breadth <= 2 * wide:
+            wide += terms[few][0].breadth
+            few += 1
         leaf, c = merged_terms(terms[:few], self.shape)
         return Tangent({leaf: c} | dict(terms[few:]), self.shape)
 

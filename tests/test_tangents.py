@@ -1,0 +1,265 @@
+"""The ε-part: what is stored, what is shared, and how much work is done. Work is counted, never timed."""
+
+import gc
+import threading
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+import dualdiff as dd
+from dualdiff.dual_array import array
+from dualdiff.tangents.leaf import identity_seeds
+from dualdiff.tangents.level import Level, next_number
+from dualdiff.tangents.tangent import MAX_TERMS, Tangent
+from dualdiff.tangents.tape import TapeLeaf, reachable
+
+
+def seeded(x, careful=False):
+    level = Level(next_number(), careful=careful)
+    (leaf,) = identity_seeds(level, [x.shape])
+    return array(x, Tangent({leaf: None}, x.shape), level), leaf
+
+
+def taped(x):
+    root = TapeLeaf(Level(next_number(), careful=False), x.shape)
+    return array(x, Tangent({root: None}, x.shape), root.level), root
+
+
+def leaves(y):
+    return list(y.eps.terms)
+
+
+# ---- coefficients ------------------------------------------------------------------------------------------------------
+def test_elementwise_operations_leave_the_leaf_alone():
+    x, leaf = seeded(np.linspace(0.1, 1, 12).reshape(3, 4))
+    y = np.tanh(np.exp(x) * 2 - 1) / np.sqrt(x)
+    assert leaves(y) == [leaf]
+    assert y.eps.terms[leaf].shape == (3, 4)
+
+
+def test_an_elementwise_chain_allocates_nothing_that_grows_with_the_directions():
+    x, _ = seeded(np.linspace(0.1, 1, 3000))
+    tracemalloc.start()
+    np.sin(np.exp(x) * x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * x.nbytes                            # 3000 directions as an array would take 3000 times x.nbytes
+
+
+def test_the_same_slice_twice_is_the_same_leaf_so_coefficients_merge():
+    x, _ = seeded(np.arange(6.0))
+    y = x[1:] * x[:-1] + np.sin(x[1:])
+    assert len(leaves(y)) == 2
+    assert leaves(x[1:]) == leaves(x[1:])
+    assert leaves(x[np.array([0, 2])]) == leaves(x[np.array([0, 2])])
+    assert leaves(x[np.array([0, 2])]) != leaves(x[np.array([0, 3])])
+
+
+def test_an_index_array_that_the_caller_changes_is_not_mistaken_for_itself():
+    index = np.array([0, 1])
+
+    def f(x):
+        first = x[index]
+        index[0] = 2
+        return first + x[index]
+    assert np.array_equal(dd.jacobian(f)(np.zeros(3)), [[1, 0, 1], [0, 2, 0]])
+
+
+def test_a_sum_times_a_difference_does_not_double_the_leaves():
+    x, _ = seeded(np.arange(1.0, 7.0))
+    a, b = x[:3], x[3:]
+    y = a
+    for _ in range(5):
+        y = (y + b) * (y - b)
+    assert len(leaves(y)) == 2
+
+
+def test_broadcasting_moves_no_numbers():
+    x, _ = seeded(np.arange(3.0))
+    (leaf,) = leaves(x[:, None] + np.zeros((3, 400)))
+    assert leaf.shape == (3, 400)
+    assert leaf.cols.size == 3
+
+
+# ---- contractions ------------------------------------------------------------------------------------------------------
+def test_contracting_a_seeded_axis_makes_it_a_width_axis_and_the_matrix_a_view():
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    W, _ = seeded(np.ones((3, 4)))
+    (leaf,) = leaves(X @ W)
+    assert leaf.width == (3,)
+    assert leaf.affine
+    assert np.shares_memory(leaf.factors[0], X)
+
+
+def test_a_second_layer_is_summed_within_the_factors_that_hold_its_axis():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 3))
+    p, _ = seeded(rng.standard_normal(3 * 4 + 4 * 5 + 5))
+    hidden = np.tanh(np.tanh(X @ p[:12].reshape(3, 4)) @ p[12:32].reshape(4, 5))
+    out = hidden @ p[32:]
+    first = next(leaf for leaf in leaves(out) if leaf.width == (3, 4))
+    assert max(np.size(a) for a in first.factors) <= 50 * 4            # never (3, 4, 50, 5), nor even (3, 4, 50)
+
+
+def test_a_leaf_wider_than_the_number_of_directions_becomes_dense():
+    x, _ = seeded(np.arange(1.0, 6.0))
+    y = x[:, None] * x[None, :] + x[None, ::-1]            # each row holds every direction more than once
+    total = np.sum(np.cumsum(y, axis=0), axis=1)
+    assert all(leaf.cols is None or np.prod(leaf.width) <= 5 for leaf in leaves(total))
+    assert np.allclose(total.tangent.T, dd.jacobian(lambda x: np.sum(np.cumsum(
+        x[:, None] * x[None, :] + x[None, ::-1], axis=0), axis=1))(np.arange(1.0, 6.0)))
+
+
+def test_a_normalisation_is_a_diagonal_and_a_rank_one_term_and_never_a_square_array():
+    n = 2000
+    x, seed = seeded(np.linspace(1, 2, n))
+    tracemalloc.start()
+    y = x / x.sum()
+    z = np.sum(y * y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seed in leaves(y)
+    assert peak < 100 * x.nbytes < n * x.nbytes
+    s = np.sum(x.value)
+    expected = 2 * x.value / s**2 - 2 * np.sum(x.value**2) / s**3
+    assert np.allclose(z.tangent, expected, rtol=1e-12)
+
+
+# ---- the number of leaves ----------------------------------------------------------------------------------------------
+def test_many_different_leaves_are_merged():
+    x, _ = seeded(np.arange(1.0, 40.0))
+    y = sum(np.roll(x, i) * (i + 1.0) for i in range(30))
+    assert len(leaves(y)) <= MAX_TERMS
+    shifts = sum((i + 1.0) * np.roll(np.eye(39), i, axis=0) for i in range(30))
+    assert np.allclose(y.eps.dense(trailing=True), shifts)
+
+
+def test_equal_directions_are_merged_in_a_stencil_applied_many_times():
+    x, _ = seeded(np.arange(64.0))
+    for _ in range(6):
+        x = 0.5 * x + 0.25 * (np.roll(x, 1) + np.roll(x, -1))
+    assert sum(int(np.prod(leaf.width)) for leaf in leaves(x)) <= 64
+    row = x.eps.dense(trailing=True)[32]
+    assert np.allclose(row[26:39], [1 / 4**6 * c for c in (1, 12, 66, 220, 495, 792, 924, 792, 495, 220, 66, 12, 1)])
+
+
+def test_stacking_pairs_leaves_instead_of_adding_them_up():
+    x, _ = seeded(np.arange(1.0, 101.0))
+    pieces = [x[i] * x[i + 1] for i in range(99)]
+    assert len(leaves(np.stack(pieces))) == 2
+    assert len(leaves(np.concatenate([x[:50] ** 2, np.sin(x[50:])]))) == 1
+
+
+def test_an_accumulating_sum_in_a_python_loop_copies_a_logarithmic_number_of_times(monkeypatch):
+    from dualdiff.tangents import tangent
+    copied = []
+    merge = tangent.merged_terms
+
+    def counting(terms, shape):
+        leaf, c = merge(terms, shape)
+        copied.append(leaf.breadth)
+        return leaf, c
+
+    monkeypatch.setattr(tangent, "merged_terms", counting)
+    for n in (500, 1000, 2000):
+        copied.clear()
+
+        def f(x, n=n):
+            s = 0.0
+            for i in range(n):
+                s = s + x[i] * x[i]
+            return s
+        x = np.arange(1.0, n + 1)
+        assert np.allclose(dd.gradient(f, mode="forward")(x), 2 * x)
+        assert sum(copied) < 3 * n * np.log2(n)
+
+
+# ---- tape --------------------------------------------------------------------------------------------------------------
+def test_the_tape_records_structure_only():
+    x, root = taped(np.linspace(0.1, 1, 5))
+    y = np.sum(np.sin(np.exp(x) * x) ** 2 + 1)
+    nodes = reachable(y.eps.terms)
+    assert len(nodes) == 2                                 # the sum and the root: ten operations left no other trace
+    assert nodes[-1] is root
+
+
+def test_a_loop_over_elements_is_linear_on_the_tape():
+    counts = []
+    for n in (100, 200):
+        x, _ = taped(np.arange(1.0, n + 1))
+        s = 0.0
+        for i in range(n):
+            s = s + x[i] * x[i]
+        counts.append(sum(len(node.edges) for node in reachable(s.eps.terms)))
+    assert counts[1] <= 2.2 * counts[0]
+
+
+def test_looking_at_tangents_on_a_tape_is_refused_with_a_remedy():
+    with pytest.raises(dd.DualdiffError, match="mode='forward'"):
+        dd.gradient(lambda x: np.sum(x * x.tangent), mode="reverse")(np.ones(5))
+
+
+# ---- sweeps ------------------------------------------------------------------------------------------------------------
+def count_calls(f):
+    def counted(*args):
+        counted.calls += 1
+        return f(*args)
+    counted.calls = 0
+    return counted
+
+
+@pytest.mark.parametrize("transform", [dd.jacobian, dd.gradient, dd.hessian,
+                                       lambda f: dd.gradient(f, mode="forward")], ids=lambda t: getattr(t, "__name__", "?"))
+def test_f_runs_once_whatever_the_number_of_inputs(transform):
+    f = count_calls(lambda x: np.sum(np.sin(x) ** 3))
+    transform(f)(np.linspace(0, 1, 50))
+    assert f.calls == 1
+
+
+def test_f_runs_once_more_only_where_a_partial_is_infinite():
+    f = count_calls(lambda x: np.sum(np.sqrt(x)))
+    assert np.array_equal(dd.gradient(f)(np.array([0.0, 4.0, 1.0, 1.0, 1.0])), [np.inf, 0.25, 0.5, 0.5, 0.5])
+    assert f.calls == 2
+
+
+@pytest.mark.parametrize("f", [lambda x: np.tanh(x @ np.ones((4, 2))) * x[:, :2], lambda x: x / np.sum(x * x, axis=0),
+                               lambda x: np.maximum(x, x[::-1]), lambda x: np.linalg.norm(x, axis=1)])
+def test_a_careful_sweep_gives_what_a_quick_one_gives(f):
+    value = np.random.default_rng(0).standard_normal((3, 4))
+    (quick, _), (careful, _) = seeded(value), seeded(value, careful=True)
+    assert np.array_equal(f(quick).tangent, f(careful).tangent)
+
+
+def test_nothing_outlives_a_sweep():
+    kept = []
+
+    def f(x):
+        kept.append(weakref.ref(x))
+        return np.sum(x[1:] * x[:-1])
+    for mode in ("forward", "reverse"):
+        dd.gradient(f, mode=mode)(np.ones(10))
+    gc.collect()
+    assert all(ref() is None for ref in kept)
+
+
+def test_eight_threads_get_eight_right_answers():
+    answers = {}
+
+    def work(i):
+        x = np.linspace(0.1, 1, 30) + i
+        for _ in range(20):
+            answers.setdefault(i, []).append((dd.gradient(lambda x: np.sum(np.sin(x) * x[::-1]))(x),
+                                              dd.jacobian(lambda x: np.cumsum(x**2))(x)))
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for i in range(8):
+        x = np.linspace(0.1, 1, 30) + i
+        for gradient, jacobian in answers[i]:
+            assert np.allclose(gradient, np.cos(x) * x[::-1] + np.sin(x[::-1]), rtol=1e-13)
+            assert np.allclose(jacobian, np.tril(np.broadcast_to(2 * x, (30, 30))))
+    assert len(answers) == 8
