@@ -21,12 +21,6 @@ def sum_subscripts(shape: tuple[int, ...], axis: Any = None, keepdims: bool = Fa
     return f"{labels}->{''.join(kept)}"
 
 
-def trace_subscripts(shape: tuple[int, ...], axis1: int = 0, axis2: int = 1) -> str:
-    labels = list(ascii_letters[:len(shape)])
-    labels[axis2] = labels[axis1]
-    return f"{''.join(labels)}->{''.join(c for c in labels if c != labels[axis1])}"
-
-
 def matmul_subscripts(a: int, b: int) -> str:
     if a == 1 or b == 1:
         return dot_subscripts(a, b) if b < 3 else f"y,{ascii_letters[:b - 2]}yz->{ascii_letters[:b - 2]}z"
@@ -80,7 +74,6 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> tuple[list[str], s
 
 
 linear(np.sum,      subscripts=sum_subscripts)
-linear(np.trace,    subscripts=trace_subscripts)
 bilinear(np.matmul,    matmul_subscripts)
 bilinear(np.dot,       dot_subscripts)
 bilinear(np.inner,     inner_subscripts)

@@ -23,6 +23,11 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **w
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where) / count
 
 
+@composite(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
 @composite(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if n < 0:

@@ -17,15 +17,21 @@ from .registry import formula
 
 # ---- selection -------------------------------------------------------------------------------------------------------
 formula(np.where, None,
-        lambda f, c, x, y, dx: np.where(c, dx, 0),
-        lambda f, c, x, y, dy: np.where(c, 0, dy))
+        lambda f, c, x, y, dx: np.where(np.broadcast_to(c, f.shape), dx, 0),
+        lambda f, c, x, y, dy: np.where(np.broadcast_to(c, f.shape), 0, dy))
 
 
-def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """d max(x) = the mean of dx over the elements that attain it: the least norm of the subdifferential."""
+def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
+                  where: Any = True) -> Any:
+    """d max(x) = the mean of dx over the elements that attain it: the least norm of the subdifferential.
+
+    Where a constant ``initial`` attains it as well, the least norm is 0.
+    """
     top = f if keepdims or axis is None else np.expand_dims(f, axis)
-    share = indicator(x == top, f)
-    return np.sum(dx * (share / np.sum(share, axis=axis, keepdims=True)), axis=axis, keepdims=keepdims)
+    attained = (x == top) & where if initial is None else (x == top) & where & (top != initial)
+    share = indicator(attained, f)
+    count = np.sum(share, axis=axis, keepdims=True)
+    return np.sum(dx * (share / np.maximum(count, 1)), axis=axis, keepdims=keepdims)
 
 
 formula(np.max, extreme_share)
@@ -33,16 +39,23 @@ formula(np.min, extreme_share)
 
 
 # ---- linear algebra --------------------------------------------------------------------------------------------------
-def column(b: Any, A: Any, move: Any) -> Any:
-    """``move`` on b as a matrix: NumPy takes a one-dimensional b as a single column."""
-    return move(b[:, None])[:, 0] if b.ndim == 1 else move(b)
+def solve_for_matrix(X: Any, A: Any, B: Any, dA: Any) -> Any:
+    """A dX = -dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
+    if B.ndim == 1:
+        return -linear_solve(dA @ X[..., None], A)[..., 0]
+    return -linear_solve(dA @ X, A)
+
+
+def solve_for_side(X: Any, A: Any, B: Any, dB: Any) -> Any:
+    """A dX = dB, one dB for each matrix of the batch."""
+    if B.ndim == 1:
+        return linear_solve(np.broadcast_to(dB[:, None], (*X.shape, 1)), A)[..., 0]
+    return linear_solve(np.broadcast_to(dB, X.shape), A)
 
 
 formula(np.linalg.inv,
         lambda Y, A, dA: -(Y @ dA @ Y))                                         # d(A⁻¹) = -A⁻¹ dA A⁻¹
-formula(np.linalg.solve,
-        lambda X, A, B, dA: -column(dA @ X, A, lambda m: linear_solve(m, A)),   # A dX = dB - dA X
-        lambda X, A, B, dB: column(dB, A, lambda m: linear_solve(m, A)))
+formula(np.linalg.solve, solve_for_matrix, solve_for_side)                     # A dX = dB - dA X
 
 
 def adjugate_transposed(f: Any, A: Any) -> Any:

@@ -8,10 +8,12 @@ view, and how to undo it.
 from __future__ import annotations
 
 import operator
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..errors import RuleError
 from .registry import gather
 
 
@@ -46,19 +48,40 @@ gather(operator.getitem, batched_getitem, view=True)
 
 
 # ---- shape -----------------------------------------------------------------------------------------------------------
+def reshaped(a: Any, lead: int, shape: tuple[int, ...], order: str) -> Any:
+    """a with another shape behind its ``lead`` axes; order="F" lets the first of them vary fastest."""
+    if order not in ("C", "F"):
+        raise RuleError(f"order={order!r} depends on how NumPy laid the array out in memory; use order='C' or order='F'")
+    front = a.shape[:lead]
+    if order == "C":
+        return a.reshape(front + shape)
+    return behind_reversed(behind_reversed(a, lead).reshape(front + shape[::-1]), lead)
+
+
+def behind_reversed(a: Any, lead: int) -> Any:
+    return a.transpose((*range(lead), *range(a.ndim - 1, lead - 1, -1)))
+
+
 def restore_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
     return u.reshape(u.shape[:lead] + shape)
 
 
+def restore_reshaped(u: Any, lead: int, shape: tuple[int, ...], new: Any, order: str = "C", *, copy: Any = None) -> Any:
+    return reshaped(u, lead, shape, order)
+
+
 def batched_reshape(a: Any, lead: int, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
-    shape = shape_of(shape)
-    if order not in ("C", "A") or (-1 in shape and a.size == 0):
-        return NotImplemented
-    return a.reshape(a.shape[:lead] + shape)
+    shape, size = shape_of(shape), prod(a.shape[lead:])
+    known = prod(n for n in shape if n >= 0)
+    return reshaped(a, lead, tuple(size // max(known, 1) if n < 0 else n for n in shape), order)
+
+
+def restore_ravelled(u: Any, lead: int, shape: tuple[int, ...], order: str = "C") -> Any:
+    return reshaped(u, lead, shape, order)
 
 
 def batched_ravel(a: Any, lead: int, order: str = "C") -> Any:
-    return a.reshape((*a.shape[:lead], -1)) if order == "C" and a.size else NotImplemented
+    return reshaped(a, lead, (prod(a.shape[lead:]),), order)
 
 
 def batched_expand(a: Any, lead: int, axis: Any) -> Any:
@@ -71,8 +94,8 @@ def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 
-gather(np.reshape,     batched_reshape, restore_shape, view=True)
-gather(np.ravel,       batched_ravel,   restore_shape, view=True)
+gather(np.reshape,     batched_reshape, restore_reshaped, view=True)
+gather(np.ravel,       batched_ravel,   restore_ravelled, view=True)
 gather(np.expand_dims, batched_expand,  restore_shape, view=True)
 gather(np.squeeze,     batched_squeeze, restore_shape, view=True)
 
@@ -124,7 +147,7 @@ def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:
 
 def batched_roll(a: Any, lead: int, shift: Any, axis: Any = None) -> Any:
     if axis is None:
-        return np.roll(a.reshape((*a.shape[:lead], -1)), shift, lead).reshape(a.shape) if a.size else NotImplemented
+        return np.roll(a.reshape((*a.shape[:lead], prod(a.shape[lead:]))), shift, lead).reshape(a.shape)
     axes = tuple(i % (a.ndim - lead) + lead for i in np.atleast_1d(axis).tolist())
     return np.roll(a, shift, axes if np.iterable(axis) else axes[0])
 
@@ -151,7 +174,7 @@ def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **option
 gather(np.broadcast_to, batched_broadcast, sum_to_shape, view=True)
 
 for function in (np.take, np.repeat, np.tile, np.rot90, np.diag, np.diagonal, np.diagflat, np.tril, np.triu,
-                 np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+                 np.fliplr, np.flipud, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
     gather(function)
 gather(np.take_along_axis)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from .registry import linear
 
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
     if axis is None:
-        return np.cumsum(x.reshape((*x.shape[:lead], -1)), axis=lead)
+        return np.cumsum(x.reshape((*x.shape[:lead], prod(x.shape[lead:]))), axis=lead)
     return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
 
 
@@ -29,18 +30,18 @@ linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: u,     
 linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: -1j * u,     local=True)
 
 
-def columns_solved(A: Any, b: Any, lead: int) -> Any:
-    """A⁻¹ b for b of shape batch + (…, n, m): the batch joins the columns, so that A is factored once."""
-    if A.ndim > 2 or lead == 0:
+def columns_solved(A: Any, b: Any) -> Any:
+    """A⁻¹ b for b of shape (…, n, m): one matrix is factored once, and all that stands before joins its columns."""
+    if A.ndim > 2 or b.ndim == 2:
         return np.linalg.solve(A, b)
-    k, n, m = b.shape
-    return np.moveaxis(np.linalg.solve(A, np.moveaxis(b, 0, 1).reshape(n, k * m)).reshape(n, k, m), 1, 0)
+    n, columns = b.shape[-2], np.moveaxis(b, -2, 0)
+    return np.moveaxis(np.linalg.solve(A, columns.reshape(n, b.size // max(n, 1))).reshape(columns.shape), 0, -2)
 
 
 def linear_solve(b: Any, A: Any) -> Any:
-    """The solution x of A x = b as a linear function of b, for constant A; b of shape (…, n, m)."""
-    return columns_solved(A, b, 0) if type(b) is np.ndarray else b.__array_function__(linear_solve, (), (b, A), {})
+    """The solution x of A x = b as a linear function of b, for constant A; b of the result's shape."""
+    return columns_solved(A, b) if type(b) is np.ndarray else b.__array_function__(linear_solve, (), (b, A), {})
 
 
-linear(linear_solve, lambda b, lead, A: columns_solved(A, b, lead),
-       lambda u, lead, shape, A: columns_solved(np.swapaxes(A, -1, -2), u, lead))
+linear(linear_solve, lambda b, lead, A: columns_solved(A, b),
+       lambda u, lead, shape, A: columns_solved(np.swapaxes(A, -1, -2), u))
