@@ -58,14 +58,14 @@ def assign(x: DualArray, index: Any, value: Any) -> None:
         raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
     positions = np.arange(x.size).reshape(x.shape)
     places = positions[index]
+    shape = np.shape(places)
+    extra = value.ndim - len(shape)                        # NumPy drops leading axes of length one of what is assigned
+    if extra > 0 and value.shape[:extra] == (1,) * extra:
+        value = np.reshape(value, value.shape[extra:])
     try:
-        filled = np.broadcast_to(value, np.shape(places))
+        filled = np.broadcast_to(value, shape)
     except ValueError:
-        if value.size != 1 and value.shape[:max(0, value.ndim - np.ndim(places))].count(1) == value.ndim - np.ndim(places):
-            filled = np.broadcast_to(np.reshape(value, value.shape[value.ndim - np.ndim(places):]), np.shape(places))
-        else:
-            raise AssignmentError(f"could not broadcast input array from shape {value.shape} into shape "
-                                  f"{np.shape(places)}") from None
+        raise AssignmentError(f"could not broadcast input array from shape {value.shape} into shape {shape}") from None
     if np.iscomplexobj(stripped(value)) and not np.iscomplexobj(stripped(x)):
         raise AssignmentError("cannot assign complex values to a real array: the imaginary part would be dropped; "
                               "make the array complex first")

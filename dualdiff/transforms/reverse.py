@@ -14,6 +14,7 @@ from .forward import blocks, number
 from .sweep import Function, Inputs, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
+ONE = np.float64(1)
 MODES = ("auto", "forward", "reverse")
 FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
 
@@ -60,7 +61,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             if forward:
                 arrays = blocks(value, eps, inputs)
             else:
-                arrays = pulled(eps.terms, (), value.dtype.type(1), 0, roots, inputs)
+                arrays = pulled(eps.terms, (), getattr(value, "dtype", ONE.dtype).type(1), 0, roots, inputs)
             return number(value), inputs.like_arguments([number(a) for a in arrays])
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)

@@ -1,0 +1,264 @@
+"""DualArray: an array like NumPy's, which keeps its derivative or says why it cannot."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from dualdiff import Dual, DualArray, jacobian
+from dualdiff.errors import AssignmentError, EscapeError, RuleError, ShapeError, StructureError
+
+VALUE = np.arange(1.0, 7.0).reshape(2, 3)
+ONE = np.ones((2, 3))
+MANY = np.arange(24.0).reshape(4, 2, 3)
+
+
+@pytest.mark.parametrize("tangent", [ONE, MANY], ids=["one direction", "four directions"])
+def test_the_tangent_comes_back_in_the_form_it_was_given(tangent):
+    x = DualArray(VALUE, tangent)
+    assert np.array_equal(x.value, VALUE)
+    assert np.array_equal(x.tangent, tangent)
+    assert (3 * x).tangent.shape == tangent.shape
+    assert x.sum().tangent.shape == tangent.shape[:-2]
+    assert x[0].tangent.shape == (*tangent.shape[:-2], 3)
+    assert np.array_equal((x @ np.ones(3)).tangent, tangent.sum(-1))
+
+
+def test_integers_become_floats_and_a_number_is_a_tangent_for_every_element():
+    x = DualArray([1, 2], [True, False])
+    assert x.dtype == np.float64
+    assert np.array_equal(x.tangent, [1.0, 0.0])
+    assert np.array_equal(DualArray([1.0, 2.0], 1.0).tangent, [1.0, 1.0])
+
+
+@pytest.mark.parametrize("value, tangent, error, message", [
+    (VALUE, np.ones(3), ShapeError, r"tangent has shape \(3,\); the value has shape \(2, 3\).*\(k, 2, 3\)"),
+    (VALUE, np.ones((4, 3, 2)), ShapeError, "4, 3, 2"),
+    (["a"], [1.0], StructureError, "dtype <U1"),
+    (np.ma.masked_array(VALUE), ONE, StructureError, "MaskedArray"),
+    (VALUE.view(np.recarray), ONE, StructureError, "recarray"),
+])
+def test_what_does_not_fit_is_refused(value, tangent, error, message):
+    with pytest.raises(error, match=message):
+        DualArray(value, tangent)
+
+
+def test_different_numbers_of_directions_cannot_be_combined():
+    with pytest.raises(ShapeError, match="1 and 4 directions"):
+        print(DualArray(VALUE, ONE) * DualArray(VALUE, MANY))
+
+
+def test_it_looks_like_an_array():
+    x = DualArray(VALUE, MANY)
+    assert (x.shape, x.ndim, x.size, len(x), x.itemsize, x.nbytes) == ((2, 3), 2, 6, 2, 8, 48)
+    assert [row.shape for row in x] == [(3,), (3,)]
+    assert isinstance(x[0, 1], Dual)
+    assert x[0, 1].value == 2
+    assert 5.0 in x
+    assert x.T.shape == (3, 2)
+    assert x.tolist()[1][2].value == 6
+    assert x.item(3).value == 4
+    assert bool(DualArray([2.0], [1.0]))
+    with pytest.raises(TypeError, match="unsized"):
+        len(DualArray(np.array(1.0), np.array(1.0)))
+    with pytest.raises(ValueError, match="size 1"):
+        x.item()
+
+
+@pytest.mark.parametrize("method, arguments", [
+    ("sum", ()), ("sum", (0,)), ("mean", (1,)), ("max", ()), ("min", (0,)), ("cumsum", (1,)), ("ravel", ()),
+    ("flatten", ()), ("reshape", (3, 2)), ("reshape", ((6,),)), ("transpose", ()), ("transpose", (1, 0)),
+    ("swapaxes", (0, 1)), ("squeeze", ()), ("take", ([0, 2], 1)), ("repeat", (2, 0)), ("trace", ()), ("diagonal", ()),
+    ("dot", (np.ones((3, 4)),)), ("clip", (2.5, 5.5)), ("conj", ()), ("copy", ()), ("astype", (np.float32,)),
+    ("compress", ([True, False, True], 1)),
+])
+def test_methods_are_the_functions(method, arguments):
+    x = DualArray(VALUE, MANY)
+    y = getattr(x, method)(*arguments)
+    assert np.array_equal(y.value, getattr(VALUE, method)(*arguments))
+    moved = [getattr(DualArray(VALUE, d), method)(*arguments).tangent for d in MANY]
+    assert np.allclose(y.tangent, np.stack(moved))
+    step = 2.0**-20 if method != "astype" else 2.0**-6     # exact in binary, and in single precision
+    plus, minus = (getattr(VALUE + sign * step * MANY[1], method)(*arguments) for sign in (1, -1))
+    assert np.allclose(y.tangent[1], (plus - minus) / (2 * step), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["argmax", "argmin", "argsort", "all", "any", "nonzero", "round", "searchsorted"])
+def test_methods_whose_result_is_constant_give_plain_values(method):
+    x = DualArray(np.array([3.0, 1.0, 2.0]), np.ones(3))
+    arguments = (2.0,) if method == "searchsorted" else ()
+    assert np.array_equal(getattr(x, method)(*arguments), getattr(x.value, method)(*arguments))
+
+
+def test_comparisons_see_values_only():
+    x = DualArray(VALUE, MANY)
+    assert np.array_equal(x > 2, VALUE > 2)
+    assert np.array_equal(x == VALUE, np.full((2, 3), True))
+    assert np.array_equal(x <= x, np.full((2, 3), True))
+
+
+def test_it_prints_its_value_and_its_tangent():
+    assert repr(DualArray([1.0, 2.5], [1.0, 0.0])) == "DualArray([1. , 2.5], tangent=[1., 0.])"
+    assert repr(DualArray([1.0, 2.5], [1.0, 0.0])[1]) == "Dual(2.5, 0.0)"
+    assert "directions" in repr(DualArray(np.ones(30), np.ones((9, 30))))
+    seen = []
+    jacobian(lambda x: seen.append(repr(x)) or x)(np.ones(2))
+    assert seen == ["DualArray([1., 1.], tangent=[[1., 0.],\n [0., 1.]])"]
+
+
+def test_copies_and_pickles_are_equal_and_independent():
+    x = DualArray(VALUE, MANY)
+    for y in (copy.copy(x), copy.deepcopy(x), x.copy(), pickle.loads(pickle.dumps(x)), np.copy(x)):
+        assert np.array_equal(y.value, VALUE)
+        assert np.array_equal(y.tangent, MANY)
+        y[0, 0] = 100.0
+        assert x.value[0, 0] == 1
+    d = pickle.loads(pickle.dumps(Dual(2.0, 3.0)))
+    assert (d.value, d.tangent) == (2.0, 3.0)
+
+
+def test_a_number_of_a_running_sweep_cannot_be_pickled():
+    with pytest.raises(TypeError, match="running sweep cannot be pickled"):
+        jacobian(lambda x: pickle.dumps(x) and x)(np.ones(2))
+
+
+def test_a_conversion_keeps_the_derivative_or_raises():
+    x = DualArray(VALUE, ONE)
+    assert x.astype(complex).dtype == complex
+    assert np.array_equal(x.astype(complex).tangent, ONE)
+    for convert in (np.asarray, np.array, lambda x: x.astype(int), float, int, complex, lambda x: range(3)[x],
+                    lambda x: np.zeros((2, 3)).__setitem__(..., x), lambda x: np.ones(3)[x[0]],
+                    lambda x: np.add(x, 1, out=np.zeros((2, 3)))):
+        with pytest.raises(EscapeError, match=r"derivative"):
+            convert(x)
+
+
+def test_functions_without_a_row_are_refused_by_name():
+    x = DualArray(VALUE, ONE)
+    with pytest.raises(RuleError, match=r"numpy.partition has no derivative rule.*stop_gradient"):
+        np.partition(x, 1)
+    with pytest.raises(RuleError, match=r"numpy.add.at"):
+        np.add.at(x, 0, 1.0)
+    with pytest.raises(RuleError, match=r"where"):
+        np.add(x, 1, where=VALUE > 2)
+
+
+# ---- assignment --------------------------------------------------------------------------------------------------------
+def written(write):
+    """Differentiate a program that writes, forward and reverse, against finite differences of the same program."""
+    def f(x):
+        y = x * 1.5
+        out = write(y, x)
+        return np.concatenate([np.ravel(y), np.ravel(out if out is not None else y)])
+    x, h = np.linspace(0.3, 1.7, 12).reshape(3, 4), 1e-6
+    J = jacobian(f)(x)
+    for i in np.ndindex(x.shape):
+        e = np.zeros_like(x)
+        e[i] = h
+        assert np.allclose(J[(slice(None), *i)], (f(x + e) - f(x - e)) / (2 * h), atol=1e-7)
+
+
+def set_item(index, value):
+    def write(y, x):
+        y[index] = value(x)
+    return write
+
+
+@pytest.mark.parametrize("write", [
+    set_item(0, lambda x: x[1]), set_item((1, 2), lambda x: x[0, 0] ** 2), set_item((slice(None), 1), lambda x: x[:, 0] * 2),
+    set_item((slice(None), slice(None, None, -2)), lambda x: x[:, :2]), set_item(..., lambda x: np.sin(x)),
+    set_item([0, 2], lambda x: x[:2]), set_item(np.array([[True] * 4, [False] * 4, [True, False] * 2]), lambda x: x[0, 0]),
+    set_item(([0, 1], [2, 3]), lambda x: 7.0), set_item(0, lambda x: np.arange(4)), set_item(slice(0, 2), lambda x: x[2:]),
+    set_item((0, None), lambda x: x[1]), set_item(slice(None), lambda x: np.ones((1, 3, 4))),
+])
+def test_assignment_to_any_index_is_numpy_s(write):
+    written(write)
+
+
+def inner_view(y, x):
+    z = y[1:][:, ::2]
+    z[0, 1] = x[0, 0] ** 2
+    return z
+
+
+def view_sees_base(y, x):
+    z = y.T[1]
+    y[:, 1] = x[:, 0]
+    return z * 2
+
+
+def reshaped(y, x):
+    z = y.reshape(2, 6)
+    z[0] = x[:, :2].ravel()
+    return z
+
+
+def rows(y, x):
+    for i, row in enumerate(y):
+        row[0] = x[i, 1] * i
+        row *= 2
+
+
+def in_place(y, x):
+    z = y
+    z += x
+    z *= y
+    z -= 1
+    z /= x
+    z **= 2
+    y[1:] += x[:-1]
+
+
+@pytest.mark.parametrize("write", [inner_view, view_sees_base, reshaped, rows, in_place])
+def test_names_and_views_of_an_array_all_see_a_write(write):
+    written(write)
+
+
+def test_the_caller_s_array_is_never_changed():
+    x = np.ones(3)
+
+    def f(x):
+        x[0] = x[1] * 2
+        x += 1
+        return x
+    assert np.array_equal(jacobian(f)(x), [[0, 2, 0], [0, 1, 0], [0, 0, 1]])
+    assert np.array_equal(x, np.ones(3))
+
+
+def test_a_buffer_made_like_the_argument_is_filled_element_by_element():
+    def f(x):
+        out = np.zeros_like(x)
+        for i in range(len(x)):
+            out[i] = x[i] * (out[i - 1] if i else 1)
+        return out
+    J = jacobian(f)(np.array([2.0, 3.0, 4.0]))
+    assert np.array_equal(J, [[1, 0, 0], [3, 2, 0], [12, 8, 6]])
+
+
+@pytest.mark.parametrize("act, error, message", [
+    (lambda x: x.__setitem__(0, np.ones(4)), AssignmentError, r"from shape \(4,\) into shape \(3,\)"),
+    (lambda x: x.__setitem__(0, 1j), AssignmentError, "complex"),
+    (lambda x: x.__setitem__(0, "a"), AssignmentError, "<U1"),
+    (lambda x: x.__setitem__(5, 1.0), IndexError, "out of bounds"),
+    (lambda x: x[0].__iadd__(np.ones((2, 3))), AssignmentError, "would change the shape"),
+])
+def test_an_assignment_that_numpy_refuses_is_refused(act, error, message):
+    with pytest.raises(error, match=message):
+        act(DualArray(VALUE, ONE))
+
+
+def test_out_may_be_a_dual_array():
+    x = DualArray(VALUE, ONE)
+    out = np.zeros_like(x)
+    assert np.multiply(x, x, out=out) is out
+    assert np.array_equal(out.tangent, 2 * VALUE)
+
+
+def test_objects_arrays_of_duals_go_through_numpy():
+    a = np.array([Dual(1.0, 1.0), Dual(2.0, 0.0)])
+    assert a.dtype == object
+    assert (a @ np.ones(2)).tangent == 1.0
+    assert np.sin(a)[0].tangent == np.cos(1.0)
+    assert np.sum(a * a).tangent == 2.0
+    assert np.array_equal((DualArray([1.0, 1.0], [0.0, 1.0]) * a).tangent, [1.0, 2.0])

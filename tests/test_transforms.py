@@ -1,0 +1,241 @@
+"""The public calls: what they take, what they give, and what they say when they cannot."""
+
+import collections
+import warnings
+
+import numpy as np
+import pytest
+
+import dualdiff as dd
+from dualdiff import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
+from dualdiff.errors import HolomorphicError, RuleError, ShapeError, StructureError
+
+X = np.random.default_rng(0).standard_normal((3, 4))
+A = np.random.default_rng(1).standard_normal((4, 2))
+
+
+# ---- shapes ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape_in, f, shape_out", [
+    ((3, 4), lambda x: x @ A, (3, 2)), ((3, 4), np.sum, ()), ((), lambda x: x * np.ones(5), (5,)), ((), np.sin, ()),
+    ((1,), lambda x: x * np.ones((2, 1)), (2, 1)), ((0, 3), lambda x: x[:, 1:], (0, 2)), ((2, 0), lambda x: x.sum(0), (0,)),
+])
+def test_a_jacobian_has_the_result_s_axes_before_the_argument_s(shape_in, f, shape_out):
+    x = np.ones(shape_in)
+    J = jacobian(f)(x)
+    assert J.shape == shape_out + shape_in
+    value, pullback = vjp(f, x)
+    assert np.shape(value) == shape_out
+    assert pullback(np.ones(shape_out))[0].shape == shape_in
+    assert jvp(f, (x,), (np.ones(shape_in),))[1].shape == shape_out
+    assert jvp(f, (x,), (np.ones((7, *shape_in)),))[1].shape == (7, *shape_out)
+
+
+def test_a_gradient_is_shaped_like_the_argument_and_a_hessian_like_it_twice():
+    def f(x):
+        return np.sum(np.sin(x) @ A)
+    for mode in ("auto", "forward", "reverse"):
+        assert gradient(f, mode=mode)(X).shape == (3, 4)
+    assert hessian(f)(X).shape == (3, 4, 3, 4)
+    assert hvp(f)(X, X).shape == (3, 4)
+    assert np.allclose(hvp(f)(X, X), np.tensordot(hessian(f)(X), X, 2))
+
+
+def test_scalars_come_back_as_numpy_scalars():
+    assert type(gradient(lambda x: x * x)(3.0)) is np.float64
+    assert type(jacobian(lambda x: x * x)(3)) is np.float64
+    assert type(derivative(lambda x: x * x)(3)) is np.float64
+    assert type(value_and_gradient(lambda x: x * x)(3)[0]) is np.float64
+
+
+def test_the_value_is_the_value_that_f_returns_without_derivatives():
+    def f(x):
+        return np.tanh(x @ A) ** 3 / (1 + np.exp(-x[:, :2]))
+    assert np.array_equal(value_and_jacobian(f)(X)[0], f(X))
+    assert value_and_gradient(lambda x: np.sum(f(x)))(X)[0] == np.sum(f(X))
+    assert np.array_equal(vjp(f, X)[0], f(X))
+    assert np.array_equal(jvp(f, (X,), (X,))[0], f(X))
+
+
+# ---- arguments ---------------------------------------------------------------------------------------------------------
+def test_argnums_chooses_arguments_and_keywords_are_constants():
+    def f(a, b, c, scale=1.0):
+        return scale * np.sum(a * b) + c
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert np.array_equal(gradient(f, 1)(a, b, 5.0), a)
+    assert np.array_equal(gradient(f, -2)(a, b, 5.0), a)
+    both = gradient(f, (0, 2))(a, b, 5.0, scale=2.0)
+    assert isinstance(both, tuple)
+    assert np.array_equal(both[0], 2 * b)
+    assert both[1] == 1
+    blocks = jacobian(lambda a, b: a * b, (1, 0))(a, b)
+    assert np.array_equal(blocks[0], np.diag(a))
+    assert np.array_equal(blocks[1], np.diag(b))
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_arguments_may_be_trees(mode):
+    tree = {"W": X, "layers": [np.ones(2), (2.0, Point(3.0, np.array([4.0])))]}
+
+    def f(t):
+        (scale, point) = t["layers"][1]
+        return np.sum(t["W"]) * scale + np.sum(t["layers"][0]) * point.x + point.y[0] ** 2
+    g = gradient(f, mode=mode)(tree)
+    assert list(g) == ["W", "layers"]
+    assert np.array_equal(g["W"], np.full((3, 4), 2.0))
+    assert np.array_equal(g["layers"][0], [3.0, 3.0])
+    scale, point = g["layers"][1]
+    assert np.isclose(scale, X.sum())
+    assert type(point) is Point
+    assert point == Point(2.0, np.array([8.0]))
+
+
+def test_results_may_be_trees():
+    def f(x):
+        return {"a": [x**2, 1.0], "b": (x[0], np.sum(x))}
+    x = np.array([1.0, 3.0])
+    J = jacobian(f)(x)
+    assert np.array_equal(J["a"][0], np.diag(2 * x))
+    assert np.array_equal(J["a"][1], [0, 0])
+    assert np.array_equal(J["b"][0], [1, 0])
+    _, pullback = vjp(f, x)
+    (u,) = pullback({"a": [np.ones(2), 1.0], "b": (10.0, 100.0)})
+    assert np.array_equal(u, 2 * x + [110, 100])
+    H = hessian(lambda t: t["p"] ** 2 * t["q"])({"p": 3.0, "q": 5.0})
+    assert H == {"p": {"p": 10.0, "q": 6.0}, "q": {"p": 6.0, "q": 0.0}}
+
+
+def test_an_array_of_duals_made_by_numpy_array_is_a_result_like_any_other():
+    J = jacobian(lambda x: np.array([x[0] * x[1], 2.0, np.sin(x[2])]))(np.array([1.0, 2.0, 0.0]))
+    assert np.array_equal(J, [[2, 1, 0], [0, 0, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_result_that_does_not_depend_on_the_argument_has_a_zero_derivative(mode):
+    assert np.array_equal(gradient(lambda x: 3.0, mode=mode)(np.ones(6)), np.zeros(6))
+    assert np.array_equal(gradient(lambda x, y: np.sum(y), mode=mode)(np.ones(6), np.ones(2)), np.zeros(6))
+    assert np.array_equal(jacobian(lambda x: np.ones(2))(np.ones(3)), np.zeros((2, 3)))
+    assert np.array_equal(jacobian(lambda x: np.floor(x))(np.ones(3)), np.zeros((3, 3)))
+    assert derivative(lambda x: 7)(2.0) == 0
+
+
+def test_integers_become_float64_and_float32_stays_float32():
+    assert gradient(np.sum)(np.arange(6)).dtype == np.float64
+    x = np.linspace(0, 1, 6, dtype=np.float32)
+    for mode in ("forward", "reverse"):
+        assert gradient(lambda x: np.sum(np.sin(x) ** 2 / (1 + x) - np.maximum(x, 0.5)), mode=mode)(x).dtype == np.float32
+    assert jacobian(lambda x: np.tanh(x)[1:] * 2)(x).dtype == np.float32
+    assert jacobian(lambda x: x[1:])(x).dtype == np.float32
+    assert derivative(np.exp)(np.float32(1)).dtype == np.float32
+
+
+def test_a_holomorphic_function_has_a_complex_derivative():
+    z = np.array([1 + 2j, -0.5j])
+    assert np.allclose(jacobian(lambda z: np.exp(z) * z)(z), np.diag(np.exp(z) * (1 + z)))
+    assert np.isclose(derivative(np.sin)(1 + 2j), np.cos(1 + 2j))
+    assert np.allclose(gradient(lambda z: np.sum(z**3), mode="reverse")(z), 3 * z**2)
+
+
+def test_a_function_that_is_only_real_linear_has_none_but_its_products_are_exact():
+    z, v = np.array([1 + 2j, -0.5j]), np.array([0.3 - 1j, 2 + 0j])
+    with pytest.raises(HolomorphicError, match=r"absolute is not holomorphic.*jvp"):
+        jacobian(np.abs)(z)
+    with pytest.raises(HolomorphicError, match="conj"):
+        gradient(lambda z: np.sum(np.conj(z) * z))(z)
+    h = 1e-6
+    for f in (np.abs, np.conj, np.real, np.imag, lambda z: np.abs(z) ** 2 * z):
+        assert np.allclose(jvp(f, (z,), (v,))[1], (f(z + h * v) - f(z - h * v)) / (2 * h))
+
+
+def test_complex_numbers_inside_a_real_function_are_differentiated_through():
+    def f(x):
+        z = np.exp(1j * x) * (x + 2j)
+        return np.abs(z) ** 2 + np.real(z) * np.imag(np.conj(z))
+    x, h = np.array([0.3, -1.2, 2.0]), 1e-6
+    J = jacobian(f)(x)
+    assert np.allclose(np.diag(J), (f(x + h) - f(x - h)) / (2 * h))
+    assert np.allclose(vjp(f, x)[1](np.eye(3))[0], J, rtol=1e-13)
+
+
+# ---- directions and cotangents -----------------------------------------------------------------------------------------
+def test_one_pullback_serves_many_cotangents():
+    value, pullback = vjp(lambda x: x @ A, X)
+    U = np.random.default_rng(2).standard_normal((5, *value.shape))
+    (many,) = pullback(U)
+    assert np.allclose(many, np.stack([pullback(u)[0] for u in U]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda: gradient(3.0), StructureError, "function"),
+    (lambda: gradient(np.sum, mode="backward"), StructureError, "'backward' is not one of 'auto', 'forward', 'reverse'"),
+    (lambda: gradient(lambda x: x)(np.ones(3)), StructureError, r"one number; it returned a result of shape \(3,\)"),
+    (lambda: gradient(lambda x: [x[0], x[1]])(np.ones(3)), StructureError, "of 2 arrays"),
+    (lambda: gradient(np.sum, 1)(np.ones(3)), StructureError, "argument 1, but f was called with 1 positional argument$"),
+    (lambda: gradient(np.sum)("text"), StructureError, "'text' of type str"),
+    (lambda: gradient(np.sum)(np.array(["a"])), StructureError, "dtype <U1"),
+    (lambda: gradient(lambda x: "text")(1.0), StructureError, "result of f.*'text'"),
+    (lambda: gradient(lambda x: None)(1.0), StructureError, "NoneType"),
+    (lambda: gradient(np.sum)(np.ma.masked_array([1.0])), StructureError, "MaskedArray"),
+    (lambda: jvp(np.sin, (X,), (np.ones(4),)), ShapeError, r"tangent has shape \(4,\); its argument has shape \(3, 4\)"),
+    (lambda: jvp(np.sin, X, X), StructureError, r"jvp\(f, \(x,\), \(v,\)\)"),
+    (lambda: vjp(np.sin, X)[1](np.ones(4)), ShapeError, r"cotangent has shape \(4,\); the result of f has shape \(3, 4\)"),
+    (lambda: vjp(np.sin, X)[1]([X, X]), StructureError, "cotangent holds 2 arrays"),
+    (lambda: derivative(np.sin, order=-1), StructureError, "order must be"),
+    (lambda: derivative(np.cumsum)(X), StructureError, "mixed elements"),
+    (lambda: derivative(lambda x: x[::-1])(np.ones(3)), StructureError, "mixed elements"),
+    (lambda: derivative(np.sum)(X), StructureError, r"\(3, 4\) became \(\)"),
+    (lambda: derivative(lambda t: t[0])([1.0, 2.0]), StructureError, "one number or one array"),
+    (lambda: gradient(lambda x: np.linalg.eigvals(x)[0])(np.eye(3)), RuleError, "numpy.linalg.eigvals has no derivative rule"),
+    (lambda: gradient(lambda x: np.gcd(x, 2))(1.0), RuleError, "numpy.gcd.*integer.*stop_gradient"),
+])
+def test_a_mistake_is_named_with_the_next_step(call, error, message):
+    def run():
+        result = call()
+        if callable(result):
+            result(1.0)
+    with pytest.raises(error, match=message) as caught:
+        run()
+    assert isinstance(caught.value, dd.DualdiffError)
+
+
+# ---- the program is the same program -----------------------------------------------------------------------------------
+def test_a_partial_that_is_infinite_does_not_warn_but_the_user_s_own_division_does():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert derivative(np.sqrt)(0.0) == np.inf
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        gradient(lambda x: np.sum(np.array([1.0, 2.0]) / np.zeros(2)) + x)(1.0)
+    with pytest.raises(FloatingPointError), np.errstate(all="raise"):
+        gradient(lambda x: np.sum(np.exp(x)))(np.array([1000.0]))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        gradient(lambda x: np.sum(np.exp(x)))(np.array([1000.0]))
+
+
+def test_an_exception_of_f_comes_through_as_it_is():
+    with pytest.raises(ZeroDivisionError):
+        gradient(lambda x: 1 / 0)(1.0)
+
+
+def test_stop_gradient_makes_a_constant_of_every_level_and_of_trees():
+    assert derivative(lambda x: x * dd.stop_gradient(x))(3.0) == 3.0
+    assert derivative(lambda x: derivative(lambda y: y * dd.stop_gradient({"a": [x * y]})["a"][0])(2.0))(3.0) == 0.0
+    assert dd.stop_gradient((1, "text")) == (1, "text")
+
+
+def test_scipy_s_solvers_take_the_functions_as_they_are():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def rosenbrock(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    x0 = np.array([-1.2, 1.0, 0.5])
+    result = optimize.minimize(rosenbrock, x0, jac=gradient(rosenbrock), hessp=hvp(rosenbrock), method="trust-krylov")
+    assert np.allclose(result.x, 1, atol=1e-6)
+
+    def residual(p, t, y):
+        return p[0] * np.exp(-p[1] * t) - y
+    t = np.linspace(0, 3, 20)
+    fit = optimize.least_squares(residual, [1.0, 1.0], jac=jacobian(residual), args=(t, 2.5 * np.exp(-1.3 * t)))
+    assert np.allclose(fit.x, [2.5, 1.3])
