@@ -77,7 +77,8 @@ class LogisticRegression(Estimator):
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row of X, among ``classes_``."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape (n, classes), in the order of ``classes_``."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, Result, adam, gradient_descent, sgd
 from ..optimize.result import require_count, require_positive, require_tolerance
 from .activations import Activation, activation_of
@@ -146,12 +146,9 @@ class MLP(Estimator):
             check_labels(labels)
             return indicators(index_of(labels, self.classes_), len(self.classes_))
         T = numbers(one_per_row(y, n, columns=True), "y").reshape(n, -1)
-        self.check_outputs(T)
-        return T
-
-    def check_outputs(self, T: Array) -> None:
         if T.shape[1] != self.n_outputs_:
-            raise ParameterError(f"y has {T.shape[1]} columns; the model was fitted on {self.n_outputs_}")
+            raise ShapeError(f"y has {T.shape[1]} outputs per row; the model was fitted on {self.n_outputs_}")
+        return T
 
     def fitted_parameters(self) -> list[tuple[Array, Array]]:
         return list(zip(self.coefs_, self.intercepts_, strict=True))
