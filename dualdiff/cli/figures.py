@@ -61,6 +61,12 @@ def canvas(width: float, height: float, **layout: Any) -> tuple[Any, Any]:
 
 
 def finished(figure: Any, fitted: Fitted, kind: str, caption: str) -> Figure:
+    # A user's names may hold dollars, which are no mathematics; the numbers on a logarithmic axis are.
+    numbers = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
+               for minor in (False, True) for label in axis.get_ticklabels(minor=minor)}
+    for text in figure.findobj(optional("matplotlib.text").Text):
+        if text not in numbers:
+            text.set_parse_math(False)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": "dualdiff"})
     return Figure(f"{fitted.job.data.name}-{kind}.png", caption, png.getvalue())
@@ -120,9 +126,13 @@ def loss_curve(fitted: Fitted) -> Figure:
     if few:
         axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
     axes.text(0.99, 0.97, f"final loss {history[-1]:.4g}", transform=axes.transAxes, ha="right", va="top", color=BLUE)
-    kind = "mean cross-entropy + ridge" if fitted.job.classifies else "½ mean square"
-    unit = f" ({fitted.job.target}²)" if not fitted.job.classifies and fitted.outputs is None else ""
-    axes.set(xlabel="epoch" if epochs else "iteration", ylabel=f"training loss: {kind}{unit}",
+    if fitted.job.classifies:
+        kind = "mean cross-entropy + ridge"
+    elif fitted.outputs:
+        kind = "½ mean square, target standardised, + ridge"
+    else:
+        kind = f"½ mean square ({fitted.job.target}²)"
+    axes.set(xlabel="epoch" if epochs else "iteration", ylabel=f"loss: {kind}",
              title=f"{fitted.job.data.name}: {fitted.job.title}, {fitted.job.mode} mode")
     axes.margins(x=0.02)
     return finished(figure, fitted, "loss", f"{fitted.job.data.name}: loss on the training rows after each "
@@ -142,8 +152,8 @@ def confusion(fitted: Fitted) -> Figure:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     if n <= LABELLED:
-        axes.set_xticks(range(n), data.target_names, rotation=30 if n > 5 else 0)
-        axes.set_yticks(range(n), data.target_names)
+        axes.set_xticks(range(n), data.target_names, rotation=30 if n > 5 else 0, parse_math=False)
+        axes.set_yticks(range(n), data.target_names, parse_math=False)
         for i, j in np.ndindex(n, n):
             axes.text(j, i, counts[i, j], ha="center", va="center", fontsize=14, fontweight="bold",
                       color="white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY)

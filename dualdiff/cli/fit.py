@@ -56,8 +56,8 @@ def main_jobs(options: Any) -> list[Job]:
     if given:
         raise CommandError(f"--{given[0]} is for a file of your own; name it: fit FILE.csv --target COLUMN --model MODEL")
     common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction}
-    norris = replace(load_norris(), feature_names=("ozone read by NIST's instrument, x",))
-    return [Job(norris, "ozone read by the monitor, y", "linear", **common),
+    norris = replace(load_norris(), feature_names=("ozone read by NIST",))
+    return [Job(norris, "ozone read by the monitor", "linear", **common),
             Job(load_breast_cancer(), "diagnosis", "logistic", **common),
             Job(load_iris(), "species", "mlp", **common)]
 
@@ -98,7 +98,7 @@ def progress_bar(job: Job) -> Iterator[Progress]:
 def row(fitted: Fitted) -> tuple[str, ...]:
     model, job = fitted.model, fitted.job
     measure = "accuracy" if job.classifies else "R²"
-    score = "undefined" if math.isnan(fitted.score) else f"{fitted.score:.4f}"
+    score = "undefined" if math.isnan(fitted.score) else f"{fitted.score:.{4 if job.classifies else 6}f}"
     return (job.data.name, job.title, str(fitted.parameters), job.mode, str(model.n_iter_), f"{fitted.seconds:.2f}",
             f"{model.loss_history_[-1]:.6g}", f"{measure} {score} ({len(fitted.test)} rows)",
             f"{fitted.difference:.1e} from {fitted.compared_with}")

@@ -36,7 +36,10 @@ figure { margin: 0; } img { width: 100%; height: auto; } figcaption { color: #5b
 def require_usable(folder: Path) -> None:
     """Raise CommandError, before any work is done, where the report could not be written or would replace what is not ours."""
     if folder.is_dir():
-        strangers = not_ours(folder)
+        try:
+            strangers = not_ours(folder)
+        except OSError as error:
+            raise CommandError(f"--out {str(folder)!r} cannot be read ({error.strerror}); name another folder") from error
         if strangers:
             raise CommandError(f"--out {str(folder)!r} already holds {strangers[0]!r}, which is not of a report; name another "
                                "folder, or move it away")
