@@ -1,0 +1,233 @@
+"""Calls of every function that has a derivative, on asymmetric shapes, sizes 0 and 1 included: data for test_laws.py.
+
+A case is the code itself in x, y and z, which is evaluated and is the case's name, and the shape of each. Cases are
+analytic, so that the complex step applies, but for the ``KINKED`` ones: differentiable at the points drawn, but they
+compare, conjugate, or take absolute values.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dualdiff.rules.registry import ROWS, Elementwise
+
+
+@dataclass(frozen=True)
+class Case:
+    code: str
+    shapes: tuple
+    between: tuple = (-2.0, 2.0)
+    smooth: bool = True
+
+    @property
+    def f(self):
+        names = ("x", "x, y", "x, y, z")[len(self.shapes) - 1]
+        return eval(f"lambda {names}: {self.code}", {"np": np})
+
+    def arguments(self):
+        rng = np.random.default_rng(len(self.code))
+        return tuple(rng.uniform(*self.between, shape) for shape in self.shapes)
+
+    def directions(self, seed=1):
+        rng = np.random.default_rng(len(self.code) + seed)
+        return tuple(rng.standard_normal(shape) for shape in self.shapes)
+
+    def __str__(self):
+        return " ".join([self.code, *(str(shape).replace(" ", "") for shape in self.shapes)])
+
+
+# ---- elements are moved ----------------------------------------------------------------------------------------------
+INDEXING = {
+    (5,): ["x[2]", "x[-1]", "x[np.int64(3)]", "x[1:]", "x[:-1]", "x[::-1]", "x[4:0:-2]", "x[...]", "x[None]",
+           "x[:, None]", "x[3:3]", "x[[0, 0, 4]]", "x[np.array([[1, 2], [2, -1]])]", "x[[]]",
+           "x[[True, False, True, True, False]]", "x[np.array(2)]", "x[(2,)]", "x[1:] + x[:-1] * x[1:]",
+           "sum(a * b for a, b in zip(x, x[1:]))"],
+    (3, 4): ["x[1]", "x[1, 2]", "x[:, 1]", "x[..., 0]", "x[0, ...]", "x[::2, ::-1]", "x[None, 1:, None, -3:]",
+             "x[-1, ::-2]", "x[[2, 0, 2]]", "x[:, [3, 0]]", "x[[0, 2], [1, 3]]", "x[[[0], [2]], [1, 3, 3]]",
+             "x[1:, [1, 1, 0]]", "x[np.arange(12).reshape(3, 4) % 3 == 1]", "x[[True, False, True]]",
+             "x[:, [True, False, False, True]]", "x[[True, False, True], 1:]", "x[[0, 1], None, [2, 3]]",
+             "x[np.array([0, 1])[:, None], [2, 3, 0]]", "x[np.ix_([2, 1], [0, 3, 3])]", "x[0:0]", "x[1:2, 3:]",
+             "x.T[1]", "x[1][2]", "x[True]", "x[False]"],
+    (2, 3, 4): ["x[1, :, 2]", "x[:, [0, 2], :]", "x[[0, 1], :, [3, 1]]", "x[..., [1, 1]]", "x[1, [0, 2]]",
+                "x[:, ::-1, 1:3]", "x[0][..., None]", "x[[1], ..., [0, 2, 3]]",
+                "x[:, np.array([[True, False, False, True]] * 3)]"],
+    (0,): ["x[:]", "x[::-1]", "x[[]]", "x[None]"],
+    (0, 3): ["x[:, 1]", "x[:, [2, 0]]", "x[1:]"],
+    (1,): ["x[0]", "x[-1:]", "x[[0, 0]]"],
+    (): ["x[()]", "x[None]", "x[...]"],
+}
+MOVES = {
+    (3, 4): ["np.reshape(x, (2, 6))", "np.reshape(x, -1)", "np.reshape(x, (4, -1), order='F')", "x.reshape(6, 2)",
+             "np.ravel(x)", "np.ravel(x, order='F')", "x.flatten()", "np.transpose(x)", "x.T", "x.mT",
+             "np.matrix_transpose(x)", "np.swapaxes(x, 0, 1)", "np.moveaxis(x, 0, -1)", "np.expand_dims(x, 1)",
+             "np.expand_dims(x, (0, -1))", "np.flip(x)", "np.flip(x, 1)", "np.flip(x, (0, 1))", "np.fliplr(x)",
+             "np.flipud(x)", "np.roll(x, 2)", "np.roll(x, -1, axis=0)", "np.roll(x, (1, 2), axis=(0, 1))",
+             "np.broadcast_to(x, (2, 3, 4))", "np.take(x, [0, 11, 5])", "np.take(x, [[1, 1], [0, 3]], axis=1)",
+             "np.repeat(x, 2)", "np.repeat(x, 3, axis=1)", "np.repeat(x, [1, 0, 2], axis=0)", "np.tile(x, 2)",
+             "np.tile(x, (2, 1, 3))", "np.rot90(x)", "np.rot90(x, 2)", "np.diag(x)", "np.diag(x, 1)",
+             "np.diagonal(x, -1)", "np.diagflat(x)", "np.tril(x)", "np.tril(x, 1)", "np.triu(x, -1)",
+             "np.resize(x, (2, 7))", "np.compress([True, False, True], x, axis=0)", "np.atleast_1d(x)",
+             "np.atleast_3d(x)", "x.copy()", "np.take_along_axis(x, np.argsort(x, axis=1), axis=1)"],
+    (4,): ["np.diag(x)", "np.diag(x, -2)", "np.diagflat(x, 1)", "np.atleast_2d(x)", "np.broadcast_to(x, (3, 4))",
+           "np.compress([False, True, True], x)", "np.expand_dims(x, 0)", "np.tile(x, (3, 2))", "np.roll(x, 5)"],
+    (2, 3, 4): ["np.transpose(x, (2, 0, 1))", "x.transpose(1, 0, 2)", "np.moveaxis(x, (0, 1), (-1, 0))",
+                "np.swapaxes(x, 0, -1)", "np.rot90(x, -1, axes=(1, 2))", "np.diagonal(x, 0, 1, 2)", "np.tril(x)",
+                "np.matrix_transpose(x)", "x.mT"],
+    (3, 1): ["np.squeeze(x)", "np.squeeze(x, 1)", "np.broadcast_to(x, (3, 5))", "np.broadcast_to(x, (2, 3, 4))"],
+    (1, 3, 1): ["np.squeeze(x)", "np.squeeze(x, (0,))"],
+    (0, 3): ["np.reshape(x, (3, 0))", "np.ravel(x)", "np.transpose(x)", "np.flip(x)", "np.roll(x, 1)",
+             "np.tile(x, (2, 2))", "np.repeat(x, 2, axis=1)", "np.broadcast_to(x, (2, 0, 3))"],
+    (1, 1): ["np.reshape(x, ())", "np.squeeze(x)", "np.diag(x)", "np.tile(x, 3)", "np.tril(x)"],
+    (): ["np.reshape(x, (1, 1))", "np.broadcast_to(x, (2, 3))", "np.atleast_2d(x)", "np.tile(x, 3)", "np.repeat(x, 2)"],
+}
+JOINS = [
+    ("np.concatenate([x, y])", (2, 3), (1, 3)), ("np.concatenate([x, y], axis=1)", (2, 3), (2, 4)),
+    ("np.concatenate([x, y], axis=None)", (2, 3), (4,)), ("np.concatenate([x, np.ones((2, 2)), x], axis=1)", (2, 3)),
+    ("np.concatenate([x, y])", (0, 3), (2, 3)), ("np.concatenate([x])", (1,)), ("np.stack([x, y])", (3, 4), (3, 4)),
+    ("np.stack([x, 2 * x, y], axis=-1)", (3, 4), (3, 4)), ("np.stack([x, y], axis=1)", (0,), (0,)),
+    ("np.stack([x[0], x[1] * x[2], 1.0])", (3,)), ("np.vstack([x, y])", (2, 3), (3,)),
+    ("np.hstack([x, y])", (2, 3), (2, 1)), ("np.hstack([x, y])", (3,), (2,)), ("np.dstack([x, y])", (2, 3), (2, 3)),
+    ("np.column_stack([x, y])", (3,), (3, 2)), ("np.where(np.arange(4) % 2 == 0, x, y)", (3, 4), (3, 1)),
+    ("np.where([[True], [False]], x, 0.5)", (3,)), ("np.where(True, x, y)", (), (2,)),
+    ("np.where(np.zeros(0) > 1, x, y)", (0,), (1,)),
+]
+
+# ---- sums, products, linear maps -------------------------------------------------------------------------------------
+SUMS = {
+    (3, 4): ["np.sum(x)", "np.sum(x, axis=0)", "np.sum(x, axis=(0, 1))", "np.sum(x, axis=-1, keepdims=True)",
+             "x.sum(1)", "np.sum(x, axis=1, where=np.arange(4) > 1)", "np.sum(x, initial=2.5)",
+             "np.sum(x * x, axis=0, initial=1.0)", "np.add.reduce(x)", "np.mean(x)",
+             "np.mean(x, axis=0, keepdims=True)", "x.mean(-1)", "np.add.accumulate(x)",
+             "np.mean(x, axis=1, where=np.arange(4) > 1)", "np.trace(x)", "np.trace(x, 1)", "np.trace(x, offset=-2)",
+             "np.trace(x, axis1=1, axis2=0)",
+             "np.cumsum(x)", "np.cumsum(x, axis=0)", "np.cumsum(x, axis=-1)", "np.diff(x)", "np.diff(x, 2, axis=0)",
+             "np.diff(x, axis=0, prepend=1.0)", "np.diff(x, append=x[:, :1])", "x / x.sum()",
+             "x / np.sum(x * x, axis=1, keepdims=True)", "np.einsum('ij->j', x)", "np.einsum('ij->ji', x)",
+             "np.einsum('ij->', x)", "np.einsum('ij', x)"],
+    (2, 3, 4): ["np.sum(x, axis=(0, 2))", "np.sum(x, axis=(-1, 0), keepdims=True)", "np.trace(x, axis1=1, axis2=2)",
+                "np.cumsum(x, 1)", "np.mean(x, axis=(1, 2))", "np.einsum('...ij->...i', x)", "np.einsum('ijk->kj', x)"],
+    (3, 3): ["np.einsum('ii', x)", "np.einsum('ii->i', x)", "np.einsum('ij,ji', x, x)", "x @ x", "x @ x.T @ x"],
+    (0,): ["np.sum(x)", "np.cumsum(x)", "np.sum(x, initial=1.0)", "np.diff(x)"],
+    (0, 3): ["np.sum(x, axis=0)", "np.sum(x, axis=1)", "np.mean(x, axis=1)", "np.einsum('ij->j', x)"],
+    (1,): ["np.sum(x)", "np.mean(x)", "np.cumsum(x)", "np.diff(x)"],
+    (): ["np.sum(x)", "np.mean(x)"],
+}
+PRODUCTS = [
+    *(("np.matmul(x, y)", *shapes) for shapes in [
+        ((3, 4), (4, 2)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 2)), ((5, 3, 4), (4, 2)), ((3, 4), (5, 4, 2)),
+        ((5, 3, 4), (5, 4, 2)), ((2, 1, 3, 4), (5, 4, 2)), ((5, 3, 4), (4,)), ((4,), (5, 4, 2)), ((3, 0), (0, 2)),
+        ((0, 4), (4, 2)), ((1, 1), (1, 1))]),
+    *(("np.dot(x, y)", *shapes) for shapes in [
+        ((3, 4), (4, 2)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 2)), ((2, 3, 4), (4,)), ((2, 3, 4), (4, 2)),
+        ((3, 4), (2, 4, 5)), ((), (3,)), ((3,), ()), ((0,), (0,))]),
+    *(("np.inner(x, y)", *shapes) for shapes in [((3, 4), (2, 4)), ((4,), (4,)), ((2, 3, 4), (4,)), ((), (3,))]),
+    ("np.outer(x, y)", (3,), (4,)), ("np.outer(x, y)", (2, 3), (2,)), ("np.outer(x, x)", (3,)),
+    ("np.tensordot(x, y)", (2, 3, 4), (3, 4, 5)),
+    ("np.tensordot(x, y, 1)", (2, 3), (3, 4)), ("np.tensordot(x, y, 0)", (2,), (3,)),
+    ("np.tensordot(x, y, axes=([0, 2], [1, 0]))", (2, 3, 4), (4, 2, 5)),
+    ("np.tensordot(x, y, axes=(1, 0))", (2, 3), (3, 2)),
+    ("np.matvec(x, y)", (3, 4), (4,)),
+    ("np.matvec(x, y)", (5, 3, 4), (5, 4)),
+    ("np.einsum('ij,jk->ik', x, y)", (2, 3), (3, 4)), ("np.einsum('ij,jk', x, y)", (2, 3), (3, 4)),
+    ("np.einsum('ij,kj->ki', x, y)", (2, 3), (4, 3)), ("np.einsum('i,j->ij', x, y)", (2,), (3,)),
+    ("np.einsum('ij,ij->', x, y)", (2, 3), (2, 3)), ("np.einsum('bij,bjk->bik', x, y)", (5, 2, 3), (5, 3, 4)),
+    ("np.einsum('...ij,...j->...i', x, y)", (5, 2, 3), (3,)),
+    ("np.einsum('ij,jk,kl->il', x, y, z)", (2, 3), (3, 4), (4, 5)),
+    ("np.einsum('i,ij,j', x, y, z)", (2,), (2, 3), (3,)), ("np.einsum('ii,ij->j', x, y)", (3, 3), (3, 4)),
+    ("np.einsum('ij,j->i', x, np.arange(3.0))", (2, 3)), ("np.einsum('i,i,i->i', x, x, y)", (3,), (3,)),
+    ("np.einsum('ij , jk -> ki', x, y)", (0, 3), (3, 2)), ("x @ y", (3, 4), (4, 2)),
+    ("np.arange(6.0).reshape(2, 3) @ x", (3, 4)), ("x @ np.arange(4.0)", (3, 4)),
+    ("np.tanh(x @ y) @ z", (5, 3), (3, 4), (4,)), ("np.sum((x @ y - z) ** 2)", (5, 3), (3,), (5,)),
+    ("np.multiply.outer(x, y)", (2, 3), (4,)), ("np.matmul(x, y) + np.dot(x, y)", (2, 3), (3, 2)),
+]
+MATRICES = [
+    ("np.linalg.solve(x + 4 * np.eye(3), y)", (3, 3), (3,)), ("np.linalg.solve(x + 4 * np.eye(3), y)", (3, 3), (3, 2)),
+    ("np.linalg.solve(x + 4 * np.eye(3), y)", (2, 3, 3), (2, 3, 4)),
+    ("np.linalg.solve(x + 4 * np.eye(3), y)", (2, 3, 3), (3, 4)),
+    ("np.linalg.solve(x + 4 * np.eye(3), y)", (3, 3), (5, 3, 2)),
+    ("np.linalg.solve(x + 4 * np.eye(3), y)", (2, 3, 3), (3,)),
+    ("np.linalg.solve(np.eye(3) + np.diag([1.0, 2.0], 1), x)", (3,)),
+    ("np.linalg.solve(x + 4 * np.eye(3), np.ones(3))", (3, 3)), ("np.linalg.solve(x + 4 * np.eye(1), y)", (1, 1), (1,)),
+    ("np.linalg.inv(x + 4 * np.eye(3))", (3, 3)), ("np.linalg.inv(x + 4 * np.eye(3))", (2, 3, 3)),
+    ("np.linalg.inv(x + 4 * np.eye(1))", (1, 1)), ("np.linalg.det(x)", (3, 3)), ("np.linalg.det(x)", (2, 3, 3)),
+    ("np.linalg.det(x)", (1, 1)), ("np.linalg.det(x @ np.diag([1.0, 2.0, 3.0]))", (3, 3)),
+]
+
+# ---- differentiable where drawn, but not analytic --------------------------------------------------------------------
+KINKED = {
+    (3, 4): ["np.max(x)", "np.max(x, axis=0)", "np.max(x, axis=(0, 1))", "np.max(x, axis=1, keepdims=True)", "x.min()",
+             "np.min(x, axis=-1)", "np.min(x, 0, keepdims=True)", "np.maximum.reduce(x)",
+             "np.minimum.reduce(x, axis=1)", "np.max(x, axis=1, initial=0.25)",
+             "np.min(x, axis=0, where=x < 1, initial=2.0)", "np.clip(x, -0.5, 0.8)", "np.clip(x, None, 0.3)",
+             "x.clip(0)", "np.abs(x)", "np.linalg.norm(x)", "np.linalg.norm(x, 'fro')", "np.linalg.norm(x, axis=0)",
+             "np.linalg.norm(x, axis=1, keepdims=True)", "np.linalg.norm(x, 1)", "np.linalg.norm(x, np.inf)",
+             "np.linalg.norm(x, -np.inf)", "np.linalg.norm(x, -1)", "np.linalg.norm(x, 3, axis=1)",
+             "np.linalg.norm(x, 1, axis=0)", "np.linalg.norm(x, np.inf, axis=1)", "np.linalg.norm(x, -np.inf, axis=0)",
+             "np.linalg.norm(x, 0.5, axis=1)", "np.linalg.norm(x, axis=(0, 1))",
+             "np.linalg.norm(x, 1, axis=(0, 1), keepdims=True)", "np.linalg.norm(x, 2, axis=1)",
+             "np.where(x > 0, x * x, np.sin(x))", "x[x > 0]", "x[np.argmax(x, axis=0), np.arange(4)]", "np.modf(x)[0]",
+             "np.divmod(x, 0.7)[1]", "x % 0.7", "np.take_along_axis(x, np.argsort(x, axis=0), axis=0)",
+             "np.conjugate(x)", "np.real(x)", "np.imag(x)", "np.stack([a.max() for a in x])",
+             "max(x[0, 0], 0.25) + abs(x[1, 1])"],
+    (2, 3, 4): ["np.linalg.norm(x, axis=(0, 2))", "np.linalg.norm(x, np.inf, axis=(1, 2))", "np.max(x, axis=(0, 2))"],
+    (5,): ["np.linalg.norm(x)", "np.linalg.norm(x, 1)", "np.linalg.norm(x, np.inf)", "np.linalg.norm(x, -np.inf)",
+           "np.linalg.norm(x, 3)", "np.linalg.norm(x, 2)", "np.linalg.norm(x, 2.5)", "np.max(x)",
+           "np.linalg.norm(x, 0)"],
+    (1,): ["np.max(x)", "np.linalg.norm(x)", "np.min(x, axis=0)"],
+    (0, 3): ["np.max(x, axis=1)", "np.linalg.norm(x, axis=1)", "np.clip(x, 0, 1)", "np.max(x, axis=0, initial=1.0)"],
+}
+KINKED_PAIRS = [
+    ("np.vdot(x, y)", (2, 3), (2, 3)), ("np.vecdot(x, y)", (2, 3), (2, 3)), ("np.vecdot(x, y, axis=0)", (2, 3), (2, 1)),
+    ("np.vecmat(x, y)", (3,), (3, 4)), ("np.vecmat(x, y)", (5, 3), (3, 4)), ("x[x > 0] * y", (4,), (1,)),
+    ("np.clip(x, y, 0.9)", (3, 4), (4,)), ("np.clip(0.1, x, y + 3)", (3,), (3,)),
+    ("np.where(x > y, x * y, x - y)", (3, 4), (4,)), ("np.divmod(x, y + 3)[1]", (3, 4), (3, 1)),
+    ("np.max(np.stack([x, y]), axis=0)", (3,), (3,)), ("x % (y + 3)", (4,), (4,)),
+]
+
+# ---- elementwise rows: on their domain, broadcast, and empty ---------------------------------------------------------
+DRAWN = {(0.0, float("inf")): (0.3, 3.0), (-1.0, 1.0): (-0.9, 0.9), (1.0, float("inf")): (1.2, 4.0),
+         (-1.0, float("inf")): (-0.8, 3.0)}
+NOT_ANALYTIC = {np.fabs, np.absolute, np.sign, np.hypot, np.arctan2, np.logaddexp, np.logaddexp2, np.fmod, np.remainder,
+                np.copysign, np.heaviside, np.maximum, np.minimum, np.fmax, np.fmin, np.cbrt, np.deg2rad, np.rad2deg,
+                np.radians, np.degrees, np.ldexp, np.float_power}
+PAIRS = (((3, 4), (3, 4)), ((3, 1), (4,)), ((), (3,)), ((3,), ()), ((0, 3), (1, 3)), ((1,), (2, 1)))
+
+
+def elementwise_cases():
+    for ufunc, row in ROWS.items():
+        if isinstance(row, Elementwise):
+            between, smooth = DRAWN.get(row.domain[0], (-2.0, 2.0)), ufunc not in NOT_ANALYTIC
+            name = f"np.{ufunc.__name__}"
+            if ufunc is np.ldexp:
+                yield Case("np.ldexp(x, [1, -2, 0, 3])", ((3, 4),), between, smooth)
+            elif ufunc.nin == 1:
+                for shape in ((3, 4), (), (0, 3), (1,)):
+                    yield Case(f"{name}(x)", (shape,), between, smooth)
+            else:
+                for shapes in PAIRS:
+                    yield Case(f"{name}(x, y)", shapes, between, smooth)
+                yield Case(f"{name}(x, x[::-1])", ((5,),), between, smooth)
+                yield Case(f"{name}(1.5, x) + {name}(x, np.array([0.6, 1.25, 1.7]))", ((2, 3),), between, smooth)
+
+
+OPERATORS = {
+    (3, 4): ["x + 1", "2 - x", "-x * 3", "1 / (x + 3)", "x / 2", "x ** 3", "x ** 2", "x ** 0", "2.0 ** x",
+             "(x + 3) ** -1.5", "+x - x * x / 7", "(x + 3) ** x", "x * np.arange(4) + np.ones((3, 1))",
+             "np.arange(4) - x", "np.exp(x) / (1 + np.exp(x))", "np.float64(2) * x", "x + [1, 2, 3, 4]",
+             "np.sin(x) * np.cos(x) - x", "(x + x) * (x - x)"],
+    (): ["x * x + 1", "2 ** x - x ** 2", "np.sin(x) / (x + 3)", "np.float64(2) / (x + 5)"],
+    (0,): ["x * x + 1", "1 / x"],
+}
+
+
+def tabled(table, smooth=True):
+    return [Case(code, (shape,), smooth=smooth) for shape, codes in table.items() for code in codes]
+
+
+def listed(rows, smooth=True):
+    return [Case(code, tuple(shapes), smooth=smooth) for code, *shapes in rows]
+
+
+CASES = [
+    *tabled(INDEXING), *tabled(MOVES), *listed(JOINS), *tabled(SUMS), *listed(PRODUCTS), *listed(MATRICES),
+    *tabled(OPERATORS), *tabled(KINKED, smooth=False), *listed(KINKED_PAIRS, smooth=False), *elementwise_cases()]
