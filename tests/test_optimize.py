@@ -288,6 +288,11 @@ def test_newton_out_of_iterations_is_not_success():
     assert result.nit == 2
 
 
+def test_newton_that_steps_where_the_gradient_is_not_a_number_says_so():
+    with pytest.raises(DivergenceError, match=r"newton diverged in iteration 1: .* gradient is not finite. Start elsewhere"):
+        newton(lambda x: x**2, 5.0, jac=lambda x: 2 * x if x > 1 else x * np.nan)
+
+
 def test_newton_that_cannot_lower_f_further_says_so():
     result = newton(lambda x: np.sum(np.abs(x - 1)), np.array([3.0, 5.0]), tol=1e-3, max_iter=200)
     assert not result.success

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from .data import Array, check_labels, features, numbers, one_per_row
 MODES = ("forward", "reverse", "backprop")
 
 
-class Estimator:
+class Estimator(ABC):
     """Settings by the names of ``__init__``, as scikit-learn does it, and the fitted state.
 
     A model has a ``cost(parameters, X, T)`` in NumPy and its ``slope``, the explicit gradient; ``T`` is what ``targets``
@@ -31,24 +32,26 @@ class Estimator:
     converged_: bool
     message_: str
 
-    # ---- to be written by each model -------------------------------------------------------------------------------
+    # ---- to be written by each model ---------------------------------------------------------------------------------
+    @abstractmethod
     def check_settings(self) -> None:
-        raise NotImplementedError
+        """Raise ParameterError where a setting cannot be."""
 
+    @abstractmethod
     def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        raise NotImplementedError
+        """The loss, one number, in plain NumPy."""
 
+    @abstractmethod
     def slope(self, parameters: Any, X: Any, T: Any) -> Any:
-        raise NotImplementedError
+        """The gradient of the loss by its formula, a tree like ``parameters``."""
 
+    @abstractmethod
     def targets(self, y: Any, n: int) -> Any:
-        raise NotImplementedError
+        """y for n rows in the form that ``cost`` takes."""
 
+    @abstractmethod
     def fitted_parameters(self) -> Any:
-        raise NotImplementedError
-
-    def predict(self, X: Any) -> Any:
-        raise NotImplementedError
+        """The tree of arrays where the loss was minimised."""
 
     # ---- settings ----------------------------------------------------------------------------------------------------
     @classmethod
