@@ -1,22 +1,25 @@
 """dualdiff: exact derivatives of the NumPy code you already have, by dual numbers.
 
-The map of the house; imports point downwards only.
+The map of the house; imports point upwards only.
 
     errors.py        one class per mistake a user can make
-    rules/           the mathematics: one row per function, by kind; registry.py says what the kinds are
-    tangents/        the ε-part: Σ coefficient × leaf. level, coefficients, contraction, moves (linear maps), leaf (sparse and
+    rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
+    tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), tape, assemble, join, tangent, differential (the tangent inside a formula)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, text
-    operators.py     Python's operators and NumPy's ufuncs on them, generated from the rules
-    dispatch.py      NumPy's functions and methods on them; assignment
+    elementwise.py   what an elementwise operation does to value and ε-part
+    forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
+    assignment.py    arrays that are written to
+    operators.py     Python's operators and NumPy's ufuncs, generated from the rows
+    dispatch.py      NumPy's functions and methods
     transforms/      seeds in, derivatives out: forward, reverse, second; sweep and trees serve all three
-    symbolic.py      the same rules on SymPy expressions
-    optimize/        gradient descent, SGD, momentum, Adam, Newton, on trees of parameters
-    models/          linear and logistic regression, MLP: users of the public names only
-    testing/         check: a verdict on the user's own derivatives; references: differences and the complex step
-    cli/             what the command line does, one file per thing; matplotlib and tqdm are imported only here
-    __main__.py      the command line itself: arguments in, exit status out
+    symbolic.py      the same rules on SymPy expressions; from_sympy
+    testing/         check_derivatives: a verdict on the user's own function
+    optimize/        gradient descent, stochastic descent, Newton
+    models/          linear and logistic regression, networks: users of the public names only
+    datasets/        small real data, shipped; a reader for the user's own tables
+    cli/             what the command line does; __main__.py reads its arguments
 """
 
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions

@@ -17,9 +17,9 @@ from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
 from .errors import AssignmentError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .rules import row_of
 from .rules.composite import contraction
 from .rules.registry import (
-    ROWS,
     Bilinear,
     Composite,
     Constant,
@@ -47,7 +47,7 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     out = options.pop("out", None) if "out" in options else None
     if function in BUFFERS:
         return BUFFERS[function](*args, **options)
-    row = ROWS.get(function)
+    row = row_of(function)
     if row is None:
         if function is contraction:
             return einsum_pair(*args)

@@ -123,7 +123,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         """The careful or unusual cases."""
         shape, level = shape_of(f), dual.level
         if p is None or (not holomorphic and np.iscomplexobj(f)):
-            raise no_partial(row, p, dual.value is x)
+            raise no_partial(row, p, ORDINALS[dual.value is not x])
         if not callable(p):
             return f if p == 0 else wrap(f, level, dual.eps.scaled(None if p == 1 else p, shape))
         with np.errstate(all="ignore"):
@@ -164,7 +164,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             return propagated(f, level, s, p + q) if s is t and jx_varies else wrap(f, level, combined(f.shape, s, p, t, q))
         shape = shape_of(f)
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
-            raise no_partial(row, jy, False)
+            raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
         if level.careful:
             with np.errstate(all="ignore"):
                 p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
@@ -177,6 +177,41 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     return left, right, both
 
 
+# ---- any number of inputs and results ----------------------------------------------------------------------------------
+def nary(row: Elementwise, operate: Any) -> Any:
+    """The operation on inputs of which one at least is dual, for rows with three inputs or more, or several results."""
+    outputs: Any = row.outputs or (row.partials,)
+
+    def apply(*inputs: Any) -> Any:
+        inputs = tuple(map(operand, inputs))
+        duals = [x for x in inputs if type(x) in LEVELED]
+        for x in duals:
+            if x.source is not None:
+                x.refresh()
+        level = max((x.level for x in duals), key=lambda level: level.number)
+        mine = [type(x) in LEVELED and x.level.number == level.number for x in inputs]
+        values = [x.value if belongs else x for x, belongs in zip(inputs, mine, strict=True)]
+        f = operate(*values)
+        results = []
+        for value, partials in zip(f if row.outputs else (f,), outputs, strict=True):
+            eps: Tangent | None = None
+            with np.errstate(all="ignore"):
+                for i, p in enumerate(partials):
+                    if not mine[i] or (not callable(p) and p == 0):
+                        continue
+                    if p is None:
+                        raise no_partial(row, None, ORDINALS[i])
+                    part = inputs[i].eps.chained(p(f, *values) if callable(p) else p, shape_of(value), value)
+                    eps = part if eps is None else eps.plus(part)
+            results.append(value if eps is None else wrap(value, level, eps))
+        return tuple(results) if row.outputs else results[0]
+
+    return apply
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
 def shape_of(f: Any) -> tuple[int, ...]:
     try:
         shape: tuple[int, ...] = f.shape
@@ -185,10 +220,10 @@ def shape_of(f: Any) -> tuple[int, ...]:
     return shape
 
 
-def no_partial(row: Elementwise, p: Any, first: bool) -> Exception:
+def no_partial(row: Elementwise, p: Any, place: str) -> Exception:
     name = name_of(row.function)
     if p is None:
-        return RuleError(f"{name} has no derivative in its {'first' if first else 'second'} input; wrap that input in "
+        return RuleError(f"{name} has no derivative in its {place} input; wrap that input in "
                          "dualdiff.stop_gradient() if it is meant as a constant")
     return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
 

@@ -9,22 +9,31 @@ import numpy as np
 
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, lifted, lowered
-from .elementwise import LEVELED, operations, shape_of, unary
+from .elementwise import LEVELED, nary, operations, shape_of, unary
 from .errors import AssignmentError, RuleError
+from .rules import row_of
 from .rules.registry import ROWS, Elementwise, name_of
 from .tangents.differential import Differential
 from .tangents.level import HAND
 
 # ---- ufuncs ----------------------------------------------------------------------------------------------------------
-TABLES: dict[Any, Any] = {}
+TABLES: dict[Any, Any] = {}                                # by ufunc: the operation, or the pair (forward, reflected)
+
+
+def tabulate(ufunc: Any, row: Elementwise) -> None:
+    """Make the operation of an elementwise row."""
+    TABLES[ufunc] = nary(row, ufunc) if row.outputs or ufunc.nin > 2 else unary(row, ufunc) if ufunc.nin == 1 \
+        else operations(row, ufunc)
 
 
 def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     """A ufunc with an elementwise row, called on inputs of which one at least is dual."""
+    if ufunc not in TABLES:
+        tabulate(ufunc, ROWS[ufunc])                                                       # type: ignore[arg-type]
     made = TABLES[ufunc]
     inputs = tuple(lifted(x) if type(x) is Dual else x for x in inputs)
-    if ufunc.nin == 1:
-        return made(inputs[0])
+    if type(made) is not tuple:
+        return made(*inputs)
     return made[0](*inputs) if type(inputs[0]) in LEVELED else made[1](inputs[1], inputs[0])
 
 
@@ -39,7 +48,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
         made, x = TABLES[ufunc], inputs[0]
         if len(inputs) == 1 and type(x) is not Dual:
             return made(x)
-        if len(inputs) == 2 and type(x) is not Dual and type(inputs[1]) is not Dual:
+        if type(made) is tuple and type(x) is not Dual and type(inputs[1]) is not Dual:
             return made[0](*inputs) if type(x) in LEVELED else made[1](inputs[1], x)
     return any_ufunc(ufunc, method, inputs, **options)
 
@@ -65,7 +74,7 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         raise RuleError(f"{name_of(ufunc)}.{method} of dual numbers has no derivative rule; "
                         "write it with the function itself, or with numpy.sum, numpy.cumsum or numpy.where")
     else:
-        row = ROWS.get(ufunc)
+        row = row_of(ufunc)
         if type(row) is Elementwise and not options:
             result = elementwise_call(ufunc, inputs)
         elif type(row) is not Elementwise:
@@ -89,6 +98,8 @@ def with_options(ufunc: Any, inputs: tuple[Any, ...], dtype: Any = None, casting
 
 def maybe_lowered(result: Any, inputs: tuple[Any, ...]) -> Any:
     """Numbers made by hand stay plain Duals through NumPy's ufuncs."""
+    if type(result) is tuple:
+        return tuple(maybe_lowered(part, inputs) for part in result)
     if type(result) is DualScalar and result.level is HAND and all(type(x) is not DualScalar for x in inputs):
         return lowered(result)
     return result
@@ -127,7 +138,7 @@ def install() -> None:
     rows: dict[Any, Any] = ROWS
     for ufunc, row in rows.items():
         if type(row) is Elementwise and isinstance(ufunc, np.ufunc):
-            TABLES[ufunc] = unary(row, ufunc) if ufunc.nin == 1 else operations(row, ufunc)
+            tabulate(ufunc, row)
     for name, symbol, ufunc, operate in (
             ("add", "+=", np.add, operator.add), ("sub", "-=", np.subtract, operator.sub),
             ("mul", "*=", np.multiply, operator.mul), ("truediv", "/=", np.divide, operator.truediv),

@@ -32,7 +32,7 @@ def test_integers_become_floats_and_a_number_is_a_tangent_for_every_element():
     assert np.array_equal(DualArray([1.0, 2.0], 1.0).tangent, [1.0, 1.0])
 
 
-@pytest.mark.parametrize("value, tangent, error, message", [
+@pytest.mark.parametrize(("value", "tangent", "error", "message"), [
     (VALUE, np.ones(3), ShapeError, r"tangent has shape \(3,\); the value has shape \(2, 3\).*\(k, 2, 3\)"),
     (VALUE, np.ones((4, 3, 2)), ShapeError, "4, 3, 2"),
     (["a"], [1.0], StructureError, "dtype <U1"),
@@ -66,7 +66,7 @@ def test_it_looks_like_an_array():
         x.item()
 
 
-@pytest.mark.parametrize("method, arguments", [
+@pytest.mark.parametrize(("method", "arguments"), [
     ("sum", ()), ("sum", (0,)), ("mean", (1,)), ("max", ()), ("min", (0,)), ("cumsum", (1,)), ("ravel", ()),
     ("flatten", ()), ("reshape", (3, 2)), ("reshape", ((6,),)), ("transpose", ()), ("transpose", (1, 0)),
     ("swapaxes", (0, 1)), ("squeeze", ()), ("take", ([0, 2], 1)), ("repeat", (2, 0)), ("trace", ()), ("diagonal", ()),
@@ -95,7 +95,7 @@ def test_comparisons_see_values_only():
     x = DualArray(VALUE, MANY)
     assert np.array_equal(x > 2, VALUE > 2)
     assert np.array_equal(x == VALUE, np.full((2, 3), True))
-    assert np.array_equal(x <= x, np.full((2, 3), True))
+    assert np.array_equal(x <= x.copy(), np.full((2, 3), True))
 
 
 def test_it_prints_its_value_and_its_tangent():
@@ -167,7 +167,7 @@ def set_item(index, value):
 
 @pytest.mark.parametrize("write", [
     set_item(0, lambda x: x[1]), set_item((1, 2), lambda x: x[0, 0] ** 2), set_item((slice(None), 1), lambda x: x[:, 0] * 2),
-    set_item((slice(None), slice(None, None, -2)), lambda x: x[:, :2]), set_item(..., lambda x: np.sin(x)),
+    set_item((slice(None), slice(None, None, -2)), lambda x: x[:, :2]), set_item(..., np.sin),
     set_item([0, 2], lambda x: x[:2]), set_item(np.array([[True] * 4, [False] * 4, [True, False] * 2]), lambda x: x[0, 0]),
     set_item(([0, 1], [2, 3]), lambda x: 7.0), set_item(0, lambda x: np.arange(4)), set_item(slice(0, 2), lambda x: x[2:]),
     set_item((0, None), lambda x: x[1]), set_item(slice(None), lambda x: np.ones((1, 3, 4))),
@@ -236,7 +236,7 @@ def test_a_buffer_made_like_the_argument_is_filled_element_by_element():
     assert np.array_equal(J, [[1, 0, 0], [3, 2, 0], [12, 8, 6]])
 
 
-@pytest.mark.parametrize("act, error, message", [
+@pytest.mark.parametrize(("act", "error", "message"), [
     (lambda x: x.__setitem__(0, np.ones(4)), AssignmentError, r"from shape \(4,\) into shape \(3,\)"),
     (lambda x: x.__setitem__(0, 1j), AssignmentError, "complex"),
     (lambda x: x.__setitem__(0, "a"), AssignmentError, "<U1"),

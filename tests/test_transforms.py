@@ -15,7 +15,7 @@ A = np.random.default_rng(1).standard_normal((4, 2))
 
 
 # ---- shapes ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("shape_in, f, shape_out", [
+@pytest.mark.parametrize(("shape_in", "f", "shape_out"), [
     ((3, 4), lambda x: x @ A, (3, 2)), ((3, 4), np.sum, ()), ((), lambda x: x * np.ones(5), (5,)), ((), np.sin, ()),
     ((1,), lambda x: x * np.ones((2, 1)), (2, 1)), ((0, 3), lambda x: x[:, 1:], (0, 2)), ((2, 0), lambda x: x.sum(0), (0,)),
 ])
@@ -117,7 +117,7 @@ def test_a_result_that_does_not_depend_on_the_argument_has_a_zero_derivative(mod
     assert np.array_equal(gradient(lambda x: 3.0, mode=mode)(np.ones(6)), np.zeros(6))
     assert np.array_equal(gradient(lambda x, y: np.sum(y), mode=mode)(np.ones(6), np.ones(2)), np.zeros(6))
     assert np.array_equal(jacobian(lambda x: np.ones(2))(np.ones(3)), np.zeros((2, 3)))
-    assert np.array_equal(jacobian(lambda x: np.floor(x))(np.ones(3)), np.zeros((3, 3)))
+    assert np.array_equal(jacobian(np.floor)(np.ones(3)), np.zeros((3, 3)))
     assert derivative(lambda x: 7)(2.0) == 0
 
 
@@ -167,7 +167,7 @@ def test_one_pullback_serves_many_cotangents():
     assert np.allclose(many, np.stack([pullback(u)[0] for u in U]), rtol=1e-14)
 
 
-@pytest.mark.parametrize("call, error, message", [
+@pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: gradient(3.0), StructureError, "function"),
     (lambda: gradient(np.sum, mode="backward"), StructureError, "'backward' is not one of 'auto', 'forward', 'reverse'"),
     (lambda: gradient(lambda x: x)(np.ones(3)), StructureError, r"one number; it returned a result of shape \(3,\)"),

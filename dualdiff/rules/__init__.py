@@ -1,6 +1,20 @@
 """The mathematics: one row per function, the only place where a derivative is written."""
 
+import importlib.util
+import sys
+from typing import Any
+
 from . import bilinear, composite, constant, elementwise, formula, gather, linear  # noqa: F401 - importing fills the table
 from .registry import ROWS, Row, name_of
 
-__all__ = ["ROWS", "Row", "name_of"]
+__all__ = ["ROWS", "Row", "name_of", "row_of"]
+
+
+def row_of(function: Any) -> Row | None:
+    """The row of a function. SciPy's are registered when the first of them is met, so that importing dualdiff needs no SciPy."""
+    row = ROWS.get(function)
+    if row is None and "scipy.special" in sys.modules and f"{__name__}.special" not in sys.modules \
+            and importlib.util.find_spec(f"{__name__}.special") is not None:
+        importlib.import_module(f"{__name__}.special")
+        row = ROWS.get(function)
+    return row

@@ -22,7 +22,8 @@ class Elementwise:
     be perturbed. ``joint`` replaces the partials when *several* inputs are perturbed (a tie between two perturbed
     inputs of ``maximum`` is shared; against a constant it takes the least norm). ``real_linear`` is the differential
     ``(f, z, dz) -> df`` used for complex input where f is not holomorphic. ``domain`` is where the row is tested: an
-    interval per input. ``output`` picks one result of a function that has several.
+    interval per input. A function with several results has ``outputs``, the partials of each, in terms of the tuple f of
+    all results.
     """
 
     function: Function
@@ -31,7 +32,7 @@ class Elementwise:
     joint: tuple[Partial, ...] | None = None
     real_linear: Function | None = None
     holomorphic: bool = True
-    output: int | None = None
+    outputs: tuple[tuple[Partial, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +145,20 @@ def name_of(function: Function) -> str:
 
 
 def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tuple[Partial, ...] | None = None,
-                real_linear: Function | None = None, holomorphic: bool = True, output: int | None = None) -> None:
+                real_linear: Function | None = None, holomorphic: bool = True) -> None:
     if len(partials) != function.nin:
         raise ValueError(f"{name_of(function)} takes {function.nin} inputs, the row has {len(partials)} partials")
     domains = domain if isinstance(domain[0], tuple) else (domain,) * len(partials)
-    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, output))
+    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic))
+
+
+def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: Any = REAL) -> None:
+    """The row of a ufunc with several results: for each, its partials in terms of ``(f, x, …)``, f the tuple of results."""
+    if [len(partials) for partials in outputs] != [function.nin] * function.nout:
+        raise ValueError(f"{name_of(function)} has {function.nin} inputs and {function.nout} results; "
+                         f"the row has partials {[len(partials) for partials in outputs]}")
+    domains = domain if isinstance(domain[0], tuple) else (domain,) * function.nin
+    TABLE.add(Elementwise(function, outputs[0], domains, outputs=outputs))
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,

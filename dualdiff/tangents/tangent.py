@@ -192,7 +192,8 @@ class Tangent:
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
-        they are half as wide together, so that a growing sum is copied a logarithmic number of times."""
+        they are half as wide together, so that a growing sum is copied a logarithmic number of times.
+        """
         if self.on_tape:
             leaf = next(iter(self.terms))
             edges = tuple((Copy(self.shape, self.shape), parent, c) for parent, c in self.watched())
