@@ -16,6 +16,7 @@ import pytest
 import dualdiff.cli.fit as fit_module
 from dualdiff.__main__ import main
 from dualdiff.cli import report
+from dualdiff.cli.figures import discriminants
 from dualdiff.cli.training import Job, Scaling, certified_digits, split, train
 from dualdiff.datasets import load_breast_cancer, load_iris, load_line, load_norris
 from dualdiff.errors import MissingExtraError
@@ -647,3 +648,46 @@ def test_help_and_version_need_nothing(run):
         status, out, _ = run(command, "--help")
         assert status == 0
         assert f"python -m dualdiff {command}" in out
+
+
+# ---- plots ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("data", "model"), [(load_iris(), "mlp"), (load_breast_cancer(), "logistic")])
+def test_the_plane_of_a_decision_tells_the_classes_apart_and_leads_back_to_itself(data, model):
+    fitted = train(Job(data, "y", model, mode="backprop"), lambda iteration, loss: None)
+    points, lift = discriminants(fitted)
+    assert points.shape == (len(data.target), 2)
+    # The features that go with a point have that point's coordinates: the way there and back is linear in them.
+    Z = fitted.inputs(data.data)
+    there = np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), points, rcond=None)[0]
+    np.testing.assert_allclose(lift(points) @ there[:-1] + there[-1], points, atol=1e-8)
+    # Along the first coordinate the means of the classes are further apart than the rows of a class scatter.
+    groups = [points[data.target == c, 0] for c in range(len(data.target_names))]
+    assert np.ptp([group.mean() for group in groups]) > 2.5 * np.mean([group.std() for group in groups])
+
+
+@pytest.mark.parametrize(
+    ("features", "classes", "plots"),
+    [
+        (1, 2, {"loss", "confusion"}),
+        (2, 2, {"loss", "confusion", "decision"}),
+        (3, 2, {"loss", "confusion", "decision"}),
+        (3, 15, {"loss", "confusion"}),
+    ],
+)
+def test_the_plots_suit_the_numbers_of_features_and_classes(run, folder, features, classes, plots):
+    rng = np.random.default_rng(1)
+    lines = [",".join([*map("f{}".format, range(features)), "kind"])]
+    for i in range(8 * classes):
+        lines.append(",".join([*(f"{x:.3f}" for x in rng.normal(i % classes, 0.3, features)), f"class {i % classes}"]))
+    (folder / "made.csv").write_text("\n".join(lines))
+    assert run("fit", "made.csv", "--target", "kind", "--model", "logistic", "--mode", "backprop")[0] == 0
+    assert {path.name for path in Path("dualdiff-report").glob("*.png")} == {f"made-{plot}.png" for plot in plots}
+
+
+def test_a_feature_that_never_changes_spoils_no_plot(run, folder):
+    rows = [f"{i % 5},1,{i * i % 7},{'ab'[i % 5 > 2]}\n" for i in range(30)]
+    (folder / "flat.csv").write_text("x,one,z,kind\n" + "".join(rows))
+    status, _, err = run("fit", "flat.csv", "--target", "kind", "--model", "logistic")
+    assert (status, err) == (0, "")
