@@ -1,0 +1,240 @@
+"""Derivatives inside derivatives: levels keep perturbations apart, to any depth, through arrays and closures."""
+
+import threading
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, vjp
+
+MODES = ["forward", "reverse"]
+modes = pytest.mark.parametrize("mode", MODES)
+
+
+# ---- perturbation confusion ------------------------------------------------------------------------------------------
+def test_an_inner_derivative_that_closes_over_an_outer_variable_is_not_confused():
+    # Siskind & Pearlmutter (2005): d/dx (x · d/dy (x + y)) = 1, where one ε for both would give 2
+    assert derivative(lambda x: x * derivative(lambda y: x + y)(1.0))(1.0) == 1.0
+
+
+@modes
+def test_x_times_the_derivative_of_a_product_at_a_constant(mode):
+    # d/dy (x y) = x, so the outer function is x², whatever y is
+    assert derivative(lambda x: x * derivative(lambda y: x * y)(2.0))(3.0) == 6.0
+    assert gradient(lambda x: x * gradient(lambda y: x * y, mode=mode)(2.0), mode=mode)(3.0) == 6.0
+
+
+@pytest.mark.parametrize("outer", MODES)
+@pytest.mark.parametrize("inner", MODES)
+def test_closures_over_arrays_are_not_confused_in_any_pair_of_modes(outer, inner):
+    # ∇_y Σ x y² = 2 x y at y = x² is 2 x³: a derivative that reaches y through the closure and through the point
+    def f(x):
+        return np.sum(gradient(lambda y: np.sum(x * y * y), mode=inner)(x * x))
+
+    x = np.array([0.5, -1.5, 2.0])
+    np.testing.assert_allclose(gradient(f, mode=outer)(x), 6 * x * x, rtol=1e-15)
+
+
+def test_three_variables_of_three_levels_are_kept_apart():
+    # ∂³/∂x ∂y ∂z of x y z² + x² y z is 2 z + 2 x, each taken inside the one before
+    def dz(x, y):
+        return derivative(lambda z: x * y * z * z + x * x * y * z)(4.0)
+
+    assert derivative(lambda x: derivative(lambda y: dz(x, y))(5.0))(3.0) == 14.0
+
+
+def test_the_same_point_at_three_levels_adds_up_all_paths():
+    # h(x) = ∂_y [∂_z (x y z²) at z = y] at y = x: ∂_z gives 2 x y z, at z = y it is 2 x y², ∂_y gives 4 x y, so h = 4 x²
+    def h(x):
+        return derivative(lambda y: derivative(lambda z: x * y * z * z)(y))(x)
+
+    assert derivative(h)(3.0) == 24.0
+
+
+def test_the_inner_derivative_of_something_that_does_not_depend_on_it_is_zero():
+    assert derivative(lambda x: derivative(lambda y: x * x)(2.0) + x)(3.0) == 1.0
+    np.testing.assert_array_equal(jacobian(lambda x: jacobian(lambda y: x * 2)(x))(np.ones(2)), np.zeros((2, 2, 2)))
+
+
+# ---- high order ------------------------------------------------------------------------------------------------------
+def test_the_fifth_derivative_of_a_cube_is_zero():
+    assert [derivative(lambda x: x**3, order)(2.0) for order in range(6)] == [8.0, 12.0, 12.0, 6.0, 0.0, 0.0]
+    assert [derivative(lambda x: x * x * x, order)(2.0) for order in range(6)] == [8.0, 12.0, 12.0, 6.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("code", [
+    "sin(x)*exp(x)", "x**4/(1 + x**2)", "tanh(x)", "sqrt(1 + x**2)", "x**2.5", "log(1 + exp(x))", "atan(x)*cos(x)", "2**x"])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_derivatives_of_high_order_match_sympy(code, order):
+    symbol = sp.Symbol("x")
+    expression = sp.sympify(code, locals={"x": symbol})
+    f = eval(f"lambda x: {code.replace('atan', 'arctan')}", {name: getattr(np, name) for name in (
+        "sin", "cos", "exp", "tanh", "sqrt", "log", "arctan")})
+    for point in (0.3, 1.1, 2.7):
+        exact = float(sp.diff(expression, symbol, order).subs(symbol, sp.Rational(point)).evalf(40))
+        assert derivative(f, order)(point) == pytest.approx(exact, rel=1e-14 if code.startswith("sin") else 1e-12)
+
+
+@pytest.mark.parametrize("order", [1, *(pytest.param(order, marks=pytest.mark.xfail(
+    strict=True, reason="derivative of a derivative says that an elementwise f mixed elements")) for order in (2, 3))])
+def test_derivatives_of_high_order_are_taken_at_every_point_of_an_array(order):
+    x = np.array([[0.3, 1.1, 2.7]])
+    expected = [[derivative(np.tanh, order)(a) for a in x[0]]]
+    np.testing.assert_allclose(derivative(np.tanh, order)(x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_reverse_mode_nests_as_deep(order):
+    def f(x):
+        return np.sin(x) * np.exp(x)
+
+    g = f
+    for _ in range(order):
+        g = gradient(g, mode="reverse")
+    assert g(0.7) == pytest.approx(derivative(f, order)(0.7), rel=1e-13)
+
+
+# ---- arrays ----------------------------------------------------------------------------------------------------------
+def network(x):
+    W = np.cos(np.arange(12.0)).reshape(4, 3)
+    return np.sum(np.tanh(W @ x) ** 2 * np.arange(1.0, 5.0)) + x[0] * x[1] ** 2
+
+
+POINT = np.array([0.2, -0.4, 0.7])
+
+
+@pytest.mark.parametrize("inner", MODES)
+def test_the_jacobian_of_a_gradient_is_the_hessian_in_both_modes_and_both_orders(inner):
+    H = hessian(network)(POINT)
+    np.testing.assert_allclose(H, H.T, rtol=1e-14)
+    np.testing.assert_allclose(jacobian(gradient(network, mode=inner))(POINT), H, rtol=1e-13)
+    rows = [gradient(lambda x, i=i: gradient(network, mode=inner)(x)[i], mode="reverse")(POINT) for i in range(3)]
+    np.testing.assert_allclose(rows, H, rtol=1e-13)
+    _, pullback = vjp(gradient(network, mode=inner), POINT)
+    np.testing.assert_allclose(pullback(np.eye(3))[0], H, rtol=1e-13)
+    v = np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(hvp(network)(POINT, v), H @ v, rtol=1e-13)
+    np.testing.assert_allclose(jvp(gradient(network, mode=inner), (POINT,), (v,))[1], H @ v, rtol=1e-13)
+    h = 6e-6
+    difference = [(gradient(network)(POINT + h * e) - gradient(network)(POINT - h * e)) / (2 * h) for e in np.eye(3)]
+    np.testing.assert_allclose(H, difference, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("ways", [("forward", "reverse", "jacobian"), ("reverse", "reverse", "reverse"),
+                                  ("forward", "forward", "forward"), ("reverse", "forward", "reverse")])
+def test_three_levels_pass_through_contractions(ways):
+    """∂³/∂x_i ∂x_j ∂x_k of a function of matrix products, read along one direction at each level."""
+    A = np.sin(np.arange(9.0)).reshape(3, 3)
+
+    def f(x):
+        return np.einsum("i,ij,j->", x * x, A, np.exp(A @ x)) + np.sum(x / x.sum())
+
+    u, v = np.array([1.0, 0.5, -0.3]), np.array([-0.2, 0.4, 1.0])
+
+    def along(g, w, way):
+        if way == "reverse":
+            return lambda x: gradient(g, mode="reverse")(x) @ w
+        if way == "forward":
+            return lambda x: jvp(g, (x,), (w,))[1]
+        return lambda x: jacobian(g)(x) @ w
+
+    once, twice = along(f, u, ways[0]), along(along(f, u, ways[0]), v, ways[1])
+    third = along(twice, u, ways[2])(POINT)
+    t = sp.symbols("t:3")
+    x = sp.Matrix(POINT.tolist()) + t[0] * sp.Matrix(u.tolist()) + t[1] * sp.Matrix(v.tolist()) + t[2] * sp.Matrix(u.tolist())
+    M = sp.Matrix(A.tolist())
+    expression = (x.applyfunc(lambda a: a * a).T * M * (M * x).applyfunc(sp.exp))[0] + sum(x) / sum(x)
+    exact = float(sp.diff(expression, *t).subs(dict.fromkeys(t, 0)))
+    assert third == pytest.approx(exact, rel=1e-12)
+    assert once(POINT) == pytest.approx(float(sp.diff(expression, t[0]).subs(dict.fromkeys(t, 0))), rel=1e-13)
+
+
+def test_a_hessian_inside_a_gradient():
+    # the trace of the hessian of Σ x⁴ is 12 Σ x²
+    for mode in MODES:
+        found = gradient(lambda x: np.trace(hessian(lambda y: np.sum(y**4))(x)), mode=mode)(POINT)
+        np.testing.assert_allclose(found, 24 * POINT, rtol=1e-14)
+
+
+def test_newton_steps_differentiate_through_an_inner_jacobian():
+    def root(a):
+        x = np.array([1.0, 1.0])
+        for _ in range(8):
+            x = x - np.linalg.solve(jacobian(lambda y: residual(y, a))(x), residual(x, a))
+        return x
+
+    def residual(y, a):
+        return np.stack([y[0] ** 2 + y[1] - a[0], y[1] ** 2 - a[1] * y[0]])
+
+    a = np.array([3.0, 2.0])
+    x = root(a)
+    by_theorem = np.linalg.solve(jacobian(residual)(x, a), -jacobian(residual, argnums=1)(x, a))
+    np.testing.assert_allclose(jacobian(root)(a), by_theorem, rtol=1e-13)
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------
+def test_a_dual_of_duals_carries_second_derivatives():
+    x = Dual(Dual(2.0, 1.0), 1.0)
+    f = x**3 * np.sin(x)
+    at = sp.Symbol("x")
+    exact = [float(sp.diff(at**3 * sp.sin(at), at, n).subs(at, 2)) for n in range(3)]
+    assert f.value.value == pytest.approx(exact[0], rel=1e-15)
+    assert f.value.tangent == pytest.approx(exact[1], rel=1e-15)
+    assert f.tangent.value == pytest.approx(exact[1], rel=1e-15)
+    assert f.tangent.tangent == pytest.approx(exact[2], rel=1e-14)
+
+
+def test_a_dual_of_duals_of_duals():
+    x = Dual(Dual(Dual(2.0, 1.0), 1.0), 1.0)
+    assert (x**4).tangent.tangent.tangent == 48.0
+    assert (x * x * x * x).tangent.tangent.tangent == 48.0
+
+
+def test_two_perturbations_on_two_levels_give_the_mixed_derivative():
+    x, y = Dual(Dual(2.0, 1.0), Dual(0.0, 0.0)), Dual(Dual(3.0, 0.0), Dual(1.0, 0.0))
+    assert (x * y**2).tangent.tangent == 6.0               # ∂²(x y²)/∂x ∂y = 2 y
+
+
+def test_a_dual_by_hand_inside_a_sweep_is_a_constant_of_the_sweep():
+    d = Dual(3.0, 1.0)
+    # d/dx (x² d) = 2 x d, whose own tangent along d is 2 x
+    slope = derivative(lambda x: x * x * d)(5.0)
+    assert (slope.value, slope.tangent) == (30.0, 10.0)
+
+
+@pytest.mark.parametrize("mode", [pytest.param("forward", marks=pytest.mark.xfail(
+    strict=True, reason="gradient_row writes the coefficients of an outer level into a plain array")), "reverse"])
+def test_a_dual_by_hand_inside_a_gradient_is_a_constant_of_it(mode):
+    d = Dual(3.0, 1.0)
+    slopes = gradient(lambda x: np.sum(x * x) * d, mode=mode)(np.array([5.0, 1.0]))
+    assert (slopes.value.tolist(), slopes.tangent.tolist()) == ([30.0, 6.0], [10.0, 2.0])
+
+
+def test_a_sweep_at_a_dual_made_by_hand_gives_a_dual():
+    slope = derivative(lambda x: x**3)(Dual(2.0, 1.0))
+    assert (slope.value, slope.tangent) == (12.0, 12.0)
+    slopes = gradient(lambda x: np.sum(x**3))(DualArray([2.0, 1.0], [1.0, 0.5]))
+    np.testing.assert_array_equal(slopes.value, [12.0, 3.0])
+    np.testing.assert_array_equal(slopes.tangent, [12.0, 3.0])
+
+
+@modes
+def test_directions_made_by_hand_pass_through_a_gradient(mode):
+    x = DualArray([2.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
+    H = gradient(lambda x: x[0] ** 2 * x[1] ** 3, mode=mode)(x).tangent
+    np.testing.assert_allclose(H, [[2.0, 12.0], [12.0, 24.0]], rtol=1e-15)
+
+
+def test_eight_threads_nest_at_once_and_each_has_the_right_answer():
+    found = {}
+
+    def work(i):
+        found[i] = [derivative(lambda x: x * derivative(lambda y: x * y**2)(float(i)))(3.0) for _ in range(20)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {i: [12.0 * i] * 20 for i in range(8)}      # x · 2 x i
