@@ -109,6 +109,7 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
     Every contender has the same share of the time. One that is too slow for it still runs LEAST_ROUNDS times, spread
     evenly over the rounds of the others.
     """
+    settle_allocator()
     first = [sample(c, 1, clock) for c in contenders]
     estimate = [min(sample(c, 1, clock) for _ in range(2)) * c.per_call for c in contenders]
     inner = [max(1, math.ceil(least_sample * 1e9 / max(t, 1.0))) for t in estimate]
@@ -125,6 +126,16 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
             if takes_part(i, turns[j], rounds):
                 samples[j][i] = sample(contenders[j], inner[j], clock)
     return Timings([Timing(c.name, a, s) for c, a, s in zip(contenders, first, samples, strict=True)])
+
+
+def settle_allocator() -> None:
+    """Bring the heap to where any long-running program has it: having once freed a large array.
+
+    glibc gives memory back to the system above a size that grows with the largest block freed so far, up to 32 MB. Until
+    then whether a result of a few megabytes costs page faults, as long as all its arithmetic, hangs on who ran before.
+    """
+    large = np.empty(31 << 20, np.uint8)
+    del large
 
 
 def takes_part(i: int, turns: int, rounds: int) -> bool:
