@@ -221,7 +221,8 @@ def formulas() -> dict[Any, Callable[..., Any]]:
         np.conjugate: sp.conjugate,
         # ---- conditions
         np.equal: sp.Eq, np.not_equal: sp.Ne, np.less: sp.Lt, np.less_equal: sp.Le, np.greater: sp.Gt,
-        np.greater_equal: sp.Ge, np.isfinite: lambda x: sp.true if x.is_finite is not False else sp.false,
-         np.bitwise_and: sp.And, np.bitwise_or: sp.Or, np.logical_and: sp.And,
+        np.greater_equal: sp.Ge, np.bitwise_and: sp.And, np.bitwise_or: sp.Or, np.logical_and: sp.And,
         np.logical_or: sp.Or, np.logical_not: sp.Not, np.invert: sp.Not,
+        np.isinf: lambda x: sp.true if x.is_infinite else sp.false,
+        np.isfinite: lambda x: sp.false if x.is_finite is False else sp.true,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .bilinear import explicit_subscripts
-from .formula import euclidean_norm
+from .formula import euclidean_norm, power_norm
 from .gather import axes_of
 from .registry import composite
 
@@ -144,4 +144,4 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
         return np.sum(size, axis=axis, keepdims=keepdims)
     if not isinstance(ord, int | float | np.number):
         raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
-    return np.sum(size ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+    return power_norm(size, ord, axis=axis, keepdims=keepdims)

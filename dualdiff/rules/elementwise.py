@@ -24,6 +24,14 @@ def indicator(condition: Any, f: Any) -> Any:
     return np.positive(condition, dtype=getattr(f, "dtype", float))
 
 
+def inverse(x: Any) -> Any:
+    """1/x; infinite at 0 for Python's own numbers too, which refuse."""
+    try:
+        return 1 / x
+    except ZeroDivisionError:
+        return np.divide(1.0, x)
+
+
 def sech_squared(f: Any, x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels: with s = exp(-2|x|), cosh(x)² = (1 + s)²/(4s)."""
     if np.iscomplexobj(x):
@@ -45,6 +53,7 @@ def ratio(x: Any, f: Any) -> Any:
 
 def power_base(f: Any, x: Any, y: Any) -> Any:
     """∂(x^y)/∂x = y x^(y-1), which is 0 for y = 0 even at x = 0, where x^(y-1) is infinite."""
+    x = np.float64(x) if type(x) is float else x           # Python refuses 0.0 ** -1 and overflow
     if type(y) in (int, float):
         return x + x if y == 2 else y * x ** (y - 1) if y != 0 else 0 * x
     flat = y == 0
@@ -59,13 +68,18 @@ def power_exponent(f: Any, x: Any, y: Any) -> Any:
     return f * np.log(x) if not np.any(zero) else np.where(zero, 0, f * np.log(np.where(zero, 1, x)))
 
 
+def gap(x: Any, y: Any) -> Any:
+    """y - x, and 0 between equal infinities, which share."""
+    return np.where((x == y) & np.isinf(x), 0, y - x)
+
+
 def softmax_share(x: Any, y: Any) -> Any:
-    """e^x / (e^x + e^y), without overflow and with equal infinities sharing."""
-    return 1 / (1 + np.exp(np.where(x == y, 0, y - x)))
+    """e^x / (e^x + e^y), without overflow."""
+    return 1 / (1 + np.exp(gap(x, y)))
 
 
 def softmax_share2(x: Any, y: Any) -> Any:
-    return 1 / (1 + np.exp2(np.where(x == y, 0, y - x)))
+    return 1 / (1 + np.exp2(gap(x, y)))
 
 
 def chosen(f: Any, x: Any, y: Any) -> Any:
@@ -102,10 +116,10 @@ elementwise(np.cbrt,        lambda f, x: 1 / (3 * f * f))
 elementwise(np.exp,         lambda f, x: f,                                         domain=MODEST)
 elementwise(np.exp2,        lambda f, x: f * LN2,                                   domain=MODEST)
 elementwise(np.expm1,       lambda f, x: np.exp(x),                                 domain=MODEST)
-elementwise(np.log,         lambda f, x: 1 / x,                                     domain=POSITIVE)
-elementwise(np.log2,        lambda f, x: 1 / (x * LN2),                             domain=POSITIVE)
-elementwise(np.log10,       lambda f, x: 1 / (x * LN10),                            domain=POSITIVE)
-elementwise(np.log1p,       lambda f, x: 1 / (1 + x),                               domain=(-1.0, float("inf")))
+elementwise(np.log,         lambda f, x: inverse(x),                                domain=POSITIVE)
+elementwise(np.log2,        lambda f, x: inverse(x * LN2),                          domain=POSITIVE)
+elementwise(np.log10,       lambda f, x: inverse(x * LN10),                         domain=POSITIVE)
+elementwise(np.log1p,       lambda f, x: inverse(1 + x),                            domain=(-1.0, float("inf")))
 elementwise(np.sin,         lambda f, x: np.cos(x))
 elementwise(np.cos,         lambda f, x: -np.sin(x))
 elementwise(np.tan,         lambda f, x: 1 + f * f)
@@ -117,7 +131,7 @@ elementwise(np.cosh,        lambda f, x: np.sinh(x),                            
 elementwise(np.tanh,        sech_squared)
 elementwise(np.arcsinh,     lambda f, x: inverse_root(x))
 elementwise(np.arccosh,     lambda f, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),     domain=(1.0, float("inf")))
-elementwise(np.arctanh,     lambda f, x: 1 / ((1 - x) * (1 + x)),                   domain=UNIT)
+elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),                domain=UNIT)
 elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
@@ -128,7 +142,7 @@ elementwise(np.fabs,        lambda f, x: np.sign(x))
 elementwise(np.add,         1,                                          1)
 elementwise(np.subtract,    1,                                          -1)
 elementwise(np.multiply,    lambda f, x, y: y,                          lambda f, x, y: x)
-elementwise(np.divide,      lambda f, x, y: 1 / y,                      lambda f, x, y: -f / y)
+elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f))

@@ -86,11 +86,38 @@ def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return x.__array_function__(euclidean_norm, (), (x,), {"axis": axis, "keepdims": keepdims})
 
 
+def unit_vector(x: Any, f: Any, axis: Any) -> Any:
+    """x / ‖x‖ and 0 at the origin. NumPy squares: where squares lose digits x is scaled first, where f overflowed the
+    direction is not known.
+    """
+    direction, limits = ratio(x, f), np.finfo(f.dtype)
+    small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
+    if np.any(small):
+        largest = np.max(np.abs(x), axis=axis, keepdims=True)
+        scaled = x / np.where(largest == 0, 1, largest)
+        direction = np.where(small, ratio(scaled, euclidean_norm(scaled, axis=axis, keepdims=True)), direction)
+    return np.where(over, np.nan, direction) if np.any(over) else direction
+
+
 def euclidean_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    length = f if keepdims or axis is None else np.expand_dims(f, axis)
-    direction = ratio(x, length)
+    direction = unit_vector(x, f if keepdims or axis is None else np.expand_dims(f, axis), axis)
     return np.sum(np.real(np.conj(direction) * dx) if np.iscomplexobj(x) else direction * dx, axis=axis,
                   keepdims=keepdims)
 
 
 formula(euclidean_norm, euclidean_differential)
+
+
+def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """(Σ sᵖ)^(1/p) of sizes s, with the derivative (s/f)^(p-1), which is 0 at the origin for p > 1."""
+    if type(size) is np.ndarray:
+        return np.linalg.norm(size, ord, axis, keepdims)
+    return size.__array_function__(power_norm, (), (size, ord), {"axis": axis, "keepdims": keepdims})
+
+
+def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    length = f if keepdims or axis is None else np.expand_dims(f, axis)
+    return np.sum(ds * ratio(size, length) ** (ord - 1), axis=axis, keepdims=keepdims)
+
+
+formula(power_norm, power_differential)
