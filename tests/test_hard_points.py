@@ -1,0 +1,252 @@
+"""Where derivatives go wrong elsewhere: infinite partials beside zeros, kinks, overflow. The promises, as data."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp, vjp
+from dualdiff.errors import DerivativeWarning
+
+INF, NAN = np.inf, np.nan
+
+pytestmark = pytest.mark.filterwarnings("ignore:(divide by zero|invalid value|overflow|underflow):RuntimeWarning")
+
+
+def by_jacobian(f, x):
+    return jacobian(f)(x)
+
+
+def by_reverse(f, x):
+    value, pullback = vjp(f, x)
+    rows = np.eye(np.size(value)).reshape(np.size(value), *np.shape(value))
+    return pullback(rows)[0].reshape(np.shape(value) + np.shape(x))
+
+
+def by_directions(f, x):
+    columns = jvp(f, (x,), (np.eye(np.size(x)).reshape(np.size(x), *np.shape(x)),))[1]
+    return np.moveaxis(columns, 0, -1).reshape(np.shape(columns)[1:] + np.shape(x))
+
+
+def by_single_directions(f, x):
+    columns = [jvp(f, (x,), (e.reshape(np.shape(x)),))[1] for e in np.eye(np.size(x))]
+    return np.stack(columns, axis=-1).reshape(np.shape(columns[0]) + np.shape(x))
+
+
+def by_hand(f, x):
+    y = f(DualArray(x, np.eye(np.size(x)).reshape(np.size(x), *np.shape(x))))
+    return np.moveaxis(y.tangent, 0, -1).reshape(np.shape(y.value) + np.shape(x))
+
+
+MODES = [by_jacobian, by_reverse, by_directions, by_single_directions, by_hand]
+every_mode = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__[3:])
+
+
+# A case: the code in x, the point, the Jacobian.
+STRONG_ZERO = [
+    ("np.stack([np.sqrt(x[0]), x[1] ** 2])", [0.0, 3.0], [[INF, 0], [0, 6]]),
+    ("np.sqrt(x)", [0.0, 4.0], [[INF, 0], [0, 0.25]]),
+    ("np.sqrt(x) * np.array([0.0, 1.0])", [0.0, 4.0], [[0, 0], [0, 0.25]]),
+    ("np.sqrt(np.array([0.0, 1.0]) * x)", [3.0, 4.0], [[0, 0], [0, 0.25]]),
+    ("np.log(x[:1] * 0 + 1) * x[1:]", [0.0, 3.0], [[0, 0]]),
+    ("np.concatenate([np.cbrt(x[:1]), np.sin(x[1:])])", [0.0, 0.0], [[INF, 0], [0, 1]]),
+    ("np.where(x > 0, x * np.log(x), 0)", [0.0, 1.0, -1.0], [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    ("np.where(x > 0, np.sqrt(x), -x)", [-4.0, 4.0, 0.0], [[-1, 0, 0], [0, 0.25, 0], [0, 0, -1]]),
+    ("np.where(x == 0, 1.0, np.sin(x) / x)", [0.0], [[0]]),
+    ("1 / (1 + np.exp(-x))", [-800.0, 0.0, 800.0], [[0, 0, 0], [0, 0.25, 0], [0, 0, 0]]),
+    ("np.exp(-1 / x)", [1e-300], [[0]]),
+    ("np.sum(np.sqrt(x[:1])) + np.sum(x[1:] ** 2)", [0.0, 3.0], [INF, 6]),
+    ("(x[None, :] * np.eye(2)) @ np.ones(2)", [1.0, 2.0], [[1, 0], [0, 1]]),
+    ("np.arccos(x)", [1.0, 0.0], [[-INF, 0], [0, -1]]),
+    ("np.arcsin(x)", [-1.0, 0.0], [[INF, 0], [0, 1]]),
+    ("np.arctanh(x)", [0.5, 1.0], [[4 / 3, 0], [0, INF]]),
+    ("np.log(x)", [0.0, 2.0], [[INF, 0], [0, 0.5]]),
+]
+KINKS = [
+    ("np.abs(x)", [0.0, -2.0], [[0, 0], [0, -1]]),
+    ("np.fabs(x)", [0.0, 2.0], [[0, 0], [0, 1]]),
+    ("np.sign(x)", [0.0, -2.0], [[0, 0], [0, 0]]),
+    ("np.maximum(x, 0)", [0.0, 2.0, -1.0], [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    ("np.maximum(0.0, x)", [0.0, 2.0], [[0, 0], [0, 1]]),
+    ("np.minimum(x, 0)", [0.0, -2.0], [[0, 0], [0, 1]]),
+    ("np.fmax(x, 0)", [0.0, 2.0], [[0, 0], [0, 1]]),
+    ("np.clip(x, 0, 1)", [0.0, 1.0, 0.5, 2.0], np.diag([0, 0, 1.0, 0])),
+    ("np.maximum(x[0], x[1])", [1.0, 1.0], [0.5, 0.5]),
+    ("np.minimum(x[:1], x[1:])", [1.0, 1.0], [[0.5, 0.5]]),
+    ("np.max(x)", [3.0, 1.0, 3.0, 3.0], [1 / 3, 0, 1 / 3, 1 / 3]),
+    ("np.min(x)", [3.0, 1.0, 1.0], [0, 0.5, 0.5]),
+    ("np.max(x.reshape(2, 2), axis=1)", [1.0, 1.0, 0.0, 2.0], [[0.5, 0.5, 0, 0], [0, 0, 0, 1]]),
+    ("np.max(x, initial=2.0)", [2.0, 1.0], [0, 0]),
+    ("np.linalg.norm(x)", [0.0, 0.0], [0, 0]),
+    ("np.linalg.norm(x.reshape(2, 2), axis=1)", [0.0, 0.0, 3.0, 4.0], [[0, 0, 0, 0], [0, 0, 0.6, 0.8]]),
+    ("np.linalg.norm(x, 1)", [0.0, -2.0], [0, -1]),
+    ("np.linalg.norm(x, np.inf)", [-2.0, 2.0], [-0.5, 0.5]),
+    ("np.linalg.norm(x, 3)", [0.0, 0.0], [0, 0]),
+    ("np.linalg.norm(x, 3)", [0.0, 2.0], [0, 1]),
+    ("np.linalg.norm(x)", [1e-200, 0.0], [1, 0]),
+    ("np.hypot(x[0], x[1])", [0.0, 0.0], [0, 0]),
+    ("np.hypot(x[0], 0.0)", [0.0], [0]),
+    ("np.hypot(x[0], x[1])", [3e200, 4e200], [0.6, 0.8]),
+    ("np.copysign(x, -1.0)", [0.0, 2.0], [[0, 0], [0, -1]]),
+    ("np.linalg.norm(x)", [3e-160, 4e-160], [0.6, 0.8]),
+    ("abs(x[0])", [0.0], [0]),
+]
+LIMITS = [
+    ("x ** 2", [0.0, 3.0], [[0, 0], [0, 6]]),
+    ("x ** 1", [0.0], [[1]]),
+    ("x ** 0", [0.0, 2.0], [[0, 0], [0, 0]]),
+    ("x ** 0.5", [0.0, 4.0], [[INF, 0], [0, 0.25]]),
+    ("x ** 1.5", [0.0], [[0]]),
+    ("x ** np.array([0.0, 1.0, 2.0, 0.5])", [0.0, 0.0, 0.0, 0.0], np.diag([0, 1, 0, INF])),
+    ("0.0 ** x", [2.0, 1.0], [[0, 0], [0, 0]]),
+    ("x[0] ** x[1]", [0.0, 2.0], [0, 0]),
+    ("x[0] ** x[1]", [0.0, 1.0], [1, 0]),
+    ("np.power(x[0], x[1])", [2.0, 3.0], [12, 8 * np.log(2)]),
+    ("x ** 3", [-2.0], [[12]]),
+    ("x ** -1", [-2.0], [[-0.25]]),
+    ("np.tanh(x)", [400.0, -400.0, 0.0], np.diag([0, 0, 1.0])),
+    ("np.logaddexp(x[0], x[1])", [1000.0, -1000.0], [1, 0]),
+    ("np.logaddexp(x[0], x[1])", [1000.0, 1000.0], [0.5, 0.5]),
+    ("np.logaddexp(0, x)", [1000.0, -1000.0], [[1, 0], [0, 0]]),
+    ("np.logaddexp2(x[0], x[1])", [-2000.0, 2000.0], [0, 1]),
+    ("np.logaddexp(x[0], x[1])", [-INF, 2.0], [0, 1]),
+    ("np.arctan2(x[0], x[1])", [1e200, 1e200], [0.5e-200, -0.5e-200]),
+    ("np.arctan(x)", [1e200], [[0]]),
+    ("np.arcsinh(x)", [1e200], [[1e-200]]),
+    ("np.expm1(x)", [1e-20], [[1]]),
+    ("np.log1p(x)", [1e-20], [[1]]),
+    ("x / (1 + np.abs(x))", [0.0], [[1]]),
+    ("np.linalg.det(x.reshape(2, 2))", [1.0, 2.0, 2.0, 4.0], [4, -2, -2, 1]),
+    ("np.linalg.det(x.reshape(2, 2))", [0.0, 0.0, 0.0, 3.0], [3, 0, 0, 0]),
+    ("np.linalg.det(x.reshape(2, 2))", [0.0, 0.0, 0.0, 0.0], [0, 0, 0, 0]),
+    ("np.linalg.det(x.reshape(3, 3))", [1.0, 2, 3, 4, 5, 6, 7, 8, 9], [-3, 6, -3, 6, -12, 6, -3, 6, -3]),
+]
+# What overflowed has no derivative, and says so.
+NOT_A_NUMBER = [
+    ("np.linalg.norm(x)", [3e200, 4e200]),
+    ("np.exp(x) / np.exp(x)", [1000.0]),
+    ("x - x / 0.0 * 0.0", [1.0]),
+]
+
+
+def function(code):
+    return eval(f"lambda x: {code}", {"np": np})
+
+
+def expect_failure(request, broken, reason):
+    """A bug that is known: strictly, so that who mends it strikes it off."""
+    if broken:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+
+
+@every_mode
+@pytest.mark.parametrize(("code", "point", "expected"), [*STRONG_ZERO, *KINKS, *LIMITS],
+                         ids=lambda part: str(part).replace("\n", "") if isinstance(part, str | list) else "J")
+@pytest.mark.filterwarnings("ignore::dualdiff.DerivativeWarning")
+def test_the_jacobian_at_a_hard_point(code, point, expected, mode, request):
+    expect_failure(request, mode is by_reverse and code.startswith(("np.stack([np.sqrt", "np.concatenate([np.cbrt")),
+                   "a pullback multiplies a zero cotangent with an infinite coefficient")
+    J = mode(function(code), np.array(point))
+    np.testing.assert_allclose(J, np.array(expected, float), rtol=1e-14, atol=1e-14)
+
+
+@every_mode
+@pytest.mark.parametrize(("code", "point"), NOT_A_NUMBER)
+def test_where_the_value_overflowed_the_derivative_is_not_a_guess(code, point, mode):
+    assert np.isnan(mode(function(code), np.array(point))).all()
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize(("f", "point", "expected"), [
+    (lambda x: np.sum(np.where(x > 0, x * np.log(x), 0)), [0.0, 1.0], [0, 1]),
+    (lambda x: np.sum(np.maximum(x, 0) ** 2), [0.0, 3.0], [0, 6]),
+    (np.linalg.norm, [0.0, 0.0], [0, 0]),
+    (lambda x: np.sum(1 / (1 + np.exp(-x))), [-800.0, 0.0], [0, 0.25]),
+    (lambda x: np.sqrt(x[0]) + x[1] ** 2, [0.0, 3.0], [INF, 6]),
+    (lambda x: sum(np.sqrt(a) * b for a, b in zip(x, [0.0, 2.0], strict=True)), [0.0, 4.0], [0, 0.5]),
+], ids=["xlogx", "relu²", "norm", "sigmoid", "√", "loop"])
+def test_the_gradient_at_a_hard_point(f, point, expected, mode):
+    np.testing.assert_array_equal(gradient(f, mode=mode)(np.array(point)), expected)
+
+
+@pytest.mark.parametrize(("code", "x", "tangent"), [
+    ("abs(x)", 0.0, 0.0), ("x ** 0.5", 0.0, INF), ("x ** 2", 0.0, 0.0), ("x ** 0", 0.0, 0.0), ("np.sqrt(x)", 0.0, INF),
+    ("np.maximum(x, 0)", 0.0, 0.0), ("np.hypot(x, 0.0)", 0.0, 0.0), ("np.tanh(x)", 400.0, 0.0), ("max(x, 0.0)", 2.0, 1.0)])
+def test_a_dual_made_by_hand_at_a_hard_point(code, x, tangent):
+    assert function(code)(Dual(x, 1.0)).tangent == tangent
+
+
+@pytest.mark.parametrize("code", ["x ** 0.5", "np.sqrt(x)", "np.log(x)", "np.cbrt(x)", "np.arcsin(x + 1)", pytest.param(
+    "1 / x", marks=pytest.mark.xfail(strict=True, reason="Dual's own division has no strong zero: 0 · inf is NaN"))])
+def test_an_unperturbed_dual_stays_unperturbed_through_an_infinite_partial(code):
+    x = 0.0 if code != "1 / x" else 1e-320
+    assert np.all(function(code)(Dual(x, 0.0)).tangent == 0)
+    assert function(code)(Dual(x, np.array([0.0, 1.0]))).tangent.tolist() == [0.0, INF]
+
+
+@pytest.mark.parametrize(("f", "point", "expected"), [
+    (lambda x: np.sum(x**2), [0.0, 1.0], [[2, 0], [0, 2]]),
+    (lambda x: np.sum(np.maximum(x, 0) ** 2), [0.0, 1.0], [[0, 0], [0, 2]]),
+    (lambda x: np.sum(x**3), [0.0, 1.0], [[0, 0], [0, 6]]),
+    (lambda x: np.sum(np.where(x > 0, x * np.log(x), 0)), [0.0, 2.0], [[0, 0], [0, 0.5]]),
+    (lambda x: np.sum(np.tanh(x)), [400.0, 0.0], [[0, 0], [0, 0]]),
+    (lambda x: np.logaddexp(x[0], x[1]), [1000.0, 1000.0], [[0.25, -0.25], [-0.25, 0.25]]),
+    pytest.param(lambda x: np.sum(1 / (1 + np.exp(-x))), [-800.0, 0.0], [[0, 0], [0, 0]], marks=pytest.mark.xfail(
+        strict=True, reason="an inner sweep's CareNeeded, raised for an outer level, is caught by the inner one")),
+    (lambda x: np.sum(np.abs(x) * x), [0.0, -1.0], [[0, 0], [0, -2]]),
+], ids=["x²", "relu²", "x³", "xlogx", "tanh", "logaddexp", "sigmoid", "|x|x"])
+def test_the_hessian_at_a_hard_point(f, point, expected):
+    np.testing.assert_allclose(hessian(f)(np.array(point)), expected, rtol=1e-14, atol=1e-300)
+    np.testing.assert_allclose(jacobian(gradient(f, mode="forward"))(np.array(point)), expected, rtol=1e-14, atol=1e-300)
+
+
+# ---- types -----------------------------------------------------------------------------------------------------------
+CODES = ["np.sin(x)", "x * x + 1", "np.where(x > 0, x, 0)", "np.maximum(x, 0)", "np.max(x)", "np.mean(x)", "x @ x", "x ** 2.5",
+         "np.linalg.norm(x)", "np.stack([x, x])", "np.exp(x) / np.sum(np.exp(x))", "x[1:] - x[:-1]", "np.abs(x)", "np.tanh(x)"]
+
+
+@every_mode
+@pytest.mark.parametrize("code", CODES)
+def test_single_precision_stays_single(code, mode, request):
+    expect_failure(request, code == "np.where(x > 0, x, 0)", "numpy.where makes an int64 array of the number 0")
+    if mode is by_reverse:
+        x = np.array([1.5, 0.5, 2.0], np.float32)
+        value, pullback = vjp(function(code), x)
+        assert pullback(np.ones(np.shape(value), np.float32))[0].dtype == np.float32
+    elif mode is by_hand:
+        y = function(code)(DualArray(np.array([1.5, 0.5], np.float32), np.ones(2, np.float32)))
+        assert (y.value.dtype, y.tangent.dtype) == (np.float32, np.float32)
+    elif mode is by_jacobian:
+        assert mode(function(code), np.array([1.5, 0.5, 2.0], np.float32)).dtype == np.float32
+    else:
+        v = np.ones(3, np.float32) if mode is by_single_directions else np.ones((2, 3), np.float32)
+        assert jvp(function(code), (np.array([1.5, 0.5, 2.0], np.float32),), (v,))[1].dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, bool])
+def test_integers_become_double_precision(kind):
+    J = jacobian(lambda x: x * x)(np.array([1, 0], kind))
+    np.testing.assert_array_equal(J, [[2.0, 0.0], [0.0, 0.0]])
+    assert J.dtype == np.float64
+
+
+# ---- the program is the same program ---------------------------------------------------------------------------------
+@every_mode
+def test_branches_look_at_values_only(mode):
+    def f(x):
+        return np.stack([a * a if a > 1 else -a if a <= 0 else a * 3 for a in x])
+
+    np.testing.assert_array_equal(mode(f, np.array([2.0, 0.5, -1.0])), np.diag([4.0, 3.0, -1.0]))
+
+
+@pytest.mark.xfail(strict=True, reason="no comparison warns yet")
+def test_an_equality_that_is_true_of_a_perturbed_number_warns():
+    def sinc(x):
+        return 1.0 if x == 0 else np.sin(x) / x
+
+    for differentiated in (gradient(sinc, mode="forward"), gradient(sinc, mode="reverse")):
+        with pytest.warns(DerivativeWarning, match="=="):
+            differentiated(0.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DerivativeWarning)
+            differentiated(0.5)
