@@ -253,6 +253,10 @@ class DualScalar(Dual):
     def dtype(self) -> Any:
         return getattr(self.value, "dtype", None) or np.asarray(self.value).dtype
 
+    def __getitem__(self, index: Any) -> Any:
+        """``x[()]``, ``x[...]`` and ``x[None]``, which NumPy's own numbers have."""
+        return zero_dimensional(self)[index]
+
     def __round__(self, digits: int | None = None) -> Any:
         return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
 
@@ -281,6 +285,11 @@ def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
 def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
     """The dual of a value: an array stays an array, a number becomes a Dual, as NumPy's own results do."""
     return array(value, eps, level) if isinstance(value, np.ndarray | DualArray) else scalar(value, eps, level)
+
+
+def zero_dimensional(x: Any) -> Any:
+    """A number as an array without axes, at every level."""
+    return array(zero_dimensional(x.value), x.eps, x.level) if isinstance(x, DualScalar) else np.asarray(x)
 
 
 def inexact(value: Any, what: str) -> Any:

@@ -63,7 +63,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
         cols, factors = leaf.cols, leaf.factors
-        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or (coef is not None and type(coef) is np.ndarray):
+        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or type(coef) is np.ndarray or hasattr(coef, "eps"):
             return None
         weights = 1.0 if coef is None else coef
         if factors:
@@ -72,8 +72,6 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
                 return None                                # a zero coefficient must win over an infinite weight
             if coef is not None:
                 weights = weights * coef
-        elif hasattr(weights, "eps"):
-            return None
         size, step = cols.size, cols.strides[0] // cols.itemsize
         if size == 0 or step <= 0:
             return None
@@ -107,11 +105,12 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
         write(place, operands, leaf, fresh)
         return
     w = prod(leaf.width)
-    columns = np.broadcast_to(leaf.cols, full).reshape(w, -1)
+    size = prod(shape)
+    columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
     at = np.zeros(shape, np.intp)
     for axis, s in enumerate(steps):
         at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))
-    values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, -1) if operands else np.ones((w, 1))
+    values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, size) if operands else np.ones((w, 1))
     places = at.ravel() + columns * step
     if columns.min() < 0:
         keep = columns >= 0

@@ -50,14 +50,14 @@ def joined_tape(pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -
         places = order[low:high]
         taken = None if ordered and high - low == prod(t.shape) else flat[places] - start
         route = Routing(places, taken, t.shape, shape)
-        edges += [(route, leaf, coef) for leaf, coef in t.terms.items()]
+        edges += [(route, leaf, coef) for leaf, coef in (t.watched() if t.terms else ())]
     level = edges[0][1].level
     return {TapeLeaf(level, shape, tuple(edges)): None}
 
 
 def laid_out(coefs: list[Any], pieces: list[Tangent]) -> Any:
     """Coefficients of all pieces end to end; None stands for ones."""
-    return np.concatenate([np.broadcast_to(1.0 if c is None else c, t.shape).reshape(-1)
+    return np.concatenate([np.broadcast_to(1.0 if c is None else c, t.shape).reshape(prod(t.shape))
                            for c, t in zip(coefs, pieces, strict=True)])
 
 
@@ -68,7 +68,7 @@ def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, sh
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
     assert k is not None
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
-              assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, -1)
+              assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
     data = take_or_fill(np.concatenate(blocks, axis=1), index, 1)
     return {Leaf(level, k, shape, (k,), None, (data,)): None}
@@ -89,7 +89,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, s
             cols[:w, start:start + size] = leaf.cols if full == () else np.broadcast_to(leaf.cols, full).reshape(w, size)
         if weights is not None:
             have = product(leaf.level, list(leaf.factors)) if term is not None and leaf.factors else np.ones(())
-            block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + t.shape).reshape(-1, size)
+            block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + t.shape).reshape(w or 1, size)
             weights.append(padded(block, wide))
     coefs = None
     if any(term is not None and term[1] is not None for term in slot):

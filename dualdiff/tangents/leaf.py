@@ -159,7 +159,7 @@ def moved_array(a: Any, move: Move, lead: int, shape: Shape, fill: int) -> Any:
     tail = a.shape[lead:]
     if tail == shape:
         return move.apply(a, lead, fill)
-    if not move.fills and max(tail, default=1) == 1:
+    if not move.fills and tail.count(1) == len(tail):
         return a.reshape(a.shape[:lead] + (1,) * len(move.out_shape))
     return compacted(move.apply(np.broadcast_to(a, a.shape[:lead] + shape), lead, fill), lead)
 

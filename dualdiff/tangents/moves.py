@@ -127,7 +127,7 @@ class Routing:
         return take_or_fill(a, index.reshape(self.out_shape), lead)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
-        came = np.take(u.reshape((*u.shape[:lead], -1)), self.places, axis=lead)
+        came = np.take(flat_behind(u, lead), self.places, axis=lead)
         if self.taken is None:
             return came.reshape(u.shape[:lead] + self.shape)
         return scatter(came, self.taken, self.shape, lead)
@@ -182,12 +182,17 @@ class Map:
         return self.row.transpose(u, lead, self.shape, *self.args, **self.options)   # type: ignore[misc]
 
 
+def flat_behind(a: Any, lead: int) -> Any:
+    """The array with one axis behind the ``lead`` first; said in numbers, because -1 cannot be told for a size of 0."""
+    return a.reshape((*a.shape[:lead], prod(a.shape[lead:])))
+
+
 def take_or_fill(a: Any, index: Any, lead: int, fill: int = 0) -> Any:
     """Elements of a (flat behind ``lead`` axes) at the index map; ``fill`` where it is negative."""
     front = a.shape[:lead]
     if a.size == 0:
         return np.full(front + np.shape(index), fill, a.dtype)
-    taken = np.take(a.reshape((*front, -1)), index, axis=lead)
+    taken = np.take(flat_behind(a, lead), index, axis=lead)
     absent = np.asarray(index) < 0
     return np.where(absent, a.dtype.type(fill), taken) if absent.any() else taken
 
@@ -196,7 +201,7 @@ def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
     """The transpose of ``take_or_fill``: what came from one place is added up there."""
     size, front = prod(shape), u.shape[:lead]
     index = np.ravel(index)
-    flat = u.reshape((*front, -1))
+    flat = flat_behind(u, lead)
     if type(u) is np.ndarray:
         if lead == 0 and u.dtype == np.float64:
             if index.size and index.min() < 0:

@@ -131,7 +131,7 @@ class Tangent:
         terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
             if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
-                    (c is not None and (c.__class__ is float or c.shape != shape)):
+                    (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
             if c is not None and not leaf.level.careful and not finite(c):

@@ -11,7 +11,7 @@ from ..errors import ShapeError, StructureError
 from ..tangents.level import Level
 from ..tangents.tape import TapeLeaf, pull
 from .forward import blocks, number
-from .sweep import Function, Inputs, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, derivative_warnings_ignored, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
 ONE = np.float64(1)
@@ -106,9 +106,6 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()
-        trial = [np.zeros(eps.shape) for _, eps in pairs]
-        if not level.careful:
-            total(pairs, trial, 0)                         # an infinite coefficient anywhere asks for care now, not later
         return rebuild([value for value, _ in pairs]), pairs
 
     def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:
@@ -134,7 +131,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
         arrays = [c if hasattr(c, "level") else np.asarray(c) for c in cotangents]
-        result: tuple[Any, ...] = inputs.like_arguments(total(pairs, arrays, leads.pop()))
+        with derivative_warnings_ignored():
+            result: tuple[Any, ...] = inputs.like_arguments(total(pairs, arrays, leads.pop()))
         return result
 
     return value, pullback
