@@ -11,6 +11,7 @@ from dualdiff import gradient
 from dualdiff.datasets import load_breast_cancer, load_diabetes, load_iris, load_line, load_norris
 from dualdiff.errors import DataError, DivergenceError, DualdiffError, NotFittedError, ParameterError, ShapeError
 from dualdiff.models import MLP, LinearRegression, LogisticRegression, backpropagate, relu, sigmoid, softmax
+from dualdiff.optimize import sgd
 
 MODES = ["forward", "reverse", "backprop"]
 
@@ -278,6 +279,23 @@ def test_the_steps_of_sgd_are_those_of_eqs_10_and_11():
     for W, b, (W0, b0), (dW, db) in zip(model.coefs_, model.intercepts_, layers, slopes, strict=True):
         np.testing.assert_allclose(W, W0 - 0.1 * dW, rtol=1e-10, atol=1e-14)
         np.testing.assert_allclose(b, b0 - 0.1 * db, rtol=1e-10, atol=1e-14)
+
+
+def test_momentum_is_sgd_with_nine_tenths():
+    model = MLP((4,), solver="momentum", batch_size=None, epochs=3, learning_rate=0.1)
+    start = model.glorot(np.random.default_rng(0), 4, 3)
+    model.fit(IRIS_X, IRIS.target)
+    data = IRIS_X, np.eye(3)[IRIS.target]
+    result = sgd(model.cost, start, data, momentum=0.9, batch_size=None, epochs=3, learning_rate=0.1)
+    np.testing.assert_allclose(model.loss_history_, result.history, rtol=1e-12)
+
+
+def test_the_first_weights_fill_glorots_interval():
+    (W, b), (V, _) = MLP((50,)).glorot(np.random.default_rng(0), 30, 7)
+    for weights, limit in ((W, np.sqrt(6 / 80)), (V, np.sqrt(6 / 57))):
+        assert 0.98 * limit < np.abs(weights).max() <= limit
+        assert abs(weights.mean()) < 0.1 * limit
+    assert not b.any()
 
 
 def test_a_network_bends_where_a_line_cannot():

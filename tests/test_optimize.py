@@ -110,6 +110,10 @@ def test_a_number_stays_a_number_of_double_precision():
     assert abs(result.x - 1 / 3) < 1e-14
 
 
+def test_whole_numbers_become_floats():
+    assert gradient_descent(bowl, np.array([1, 2, 3]), max_iter=0).x.dtype == np.float64
+
+
 def test_single_precision_stays_single():
     assert gradient_descent(lambda x: np.sum(x**2), np.ones(3, np.float32), max_iter=3).x.dtype == np.float32
 
@@ -235,6 +239,11 @@ def test_batches_that_overflow_name_the_epoch(method, rate):
         method(mean_square, START, line(), learning_rate=rate)
 
 
+def test_patience_is_counted_in_epochs():
+    result = sgd(lambda x, a: 0 * x + 1.0, 2.0, (np.zeros(3),), tol=0.0, patience=4, jac=lambda x, a: 0.0)
+    assert (result.nit, result.success) == (4, True)
+
+
 def test_a_loss_that_ends_higher_is_told():
     near = {"w": np.array([1.0, -2.0, 0.5]), "b": 0.0}
     result = sgd(mean_square, near, line(), learning_rate=1.0, batch_size=2, epochs=1)
@@ -267,6 +276,9 @@ def test_newton_leaves_a_saddle_downhill():
     result = newton(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, np.array([1.0, 1e-3]))
     np.testing.assert_allclose(np.abs(result.x), [0, np.sqrt(0.5)], atol=1e-8)
     assert result.success
+    first = newton(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, np.array([1.0, 1e-3]), max_iter=1)
+    # -|H|⁻¹ g with H = diag(2, -2 + 12 y²): the negative curvature is taken by its modulus.
+    np.testing.assert_allclose(first.x[1], 1e-3 + (2e-3 - 4e-9) / (2 - 12e-6), rtol=1e-9)
 
 
 def test_newton_does_not_move_along_a_flat_direction():

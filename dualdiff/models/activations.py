@@ -88,7 +88,6 @@ def activation_of(given: Any) -> Activation:
     if callable(given):
         # relu as a function and "relu" are the same thing, and the same formula.
         known = {activation.function: activation for activation in NAMED.values()}
-        known[np.tanh] = NAMED["tanh"]
         slope = derivative(given)
         return known.get(given, Activation(getattr(given, "__name__", repr(given)), given, lambda z, a: slope(z)))
     raise ParameterError(f"activation {given!r} is not known; use one of {', '.join(map(repr, NAMED))}, or a function of an "
