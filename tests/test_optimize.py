@@ -293,6 +293,17 @@ def test_newton_backtracks_from_a_step_that_overflows():
     assert abs(result.x - 1) < 1
 
 
+def test_a_rounding_error_of_f_does_not_stop_newton_short():
+    eps = np.finfo(float).eps
+
+    def f(x):  # two units in the last place too high, close to the minimum
+        return np.cosh(x - 1) * (1 + 2 * eps * (abs(x - 1) < 1e-9))
+
+    result = newton(f, 1 + 1e-8, jac=lambda x: np.sinh(x - 1), tol=1e-13)
+    assert result.success
+    assert abs(result.x - 1) < 1e-13
+
+
 def test_newton_out_of_iterations_is_not_success():
     result = newton(rosenbrock, np.array([-1.2, 1.0]), max_iter=2)
     assert not result.success
