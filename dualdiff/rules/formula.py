@@ -16,9 +16,14 @@ from .linear import linear_solve
 from .registry import formula
 
 # ---- selection -------------------------------------------------------------------------------------------------------
+def over(c: Any, f: Any) -> Any:
+    """The condition over all of the result, whose shape the three inputs make together."""
+    return c if c.shape == f.shape else np.broadcast_to(c, f.shape)
+
+
 formula(np.where, None,
-        lambda f, c, x, y, dx: np.where(np.broadcast_to(c, f.shape), dx, 0),
-        lambda f, c, x, y, dy: np.where(np.broadcast_to(c, f.shape), 0, dy))
+        lambda f, c, x, y, dx: np.where(over(c, f), dx, 0),
+        lambda f, c, x, y, dy: np.where(over(c, f), 0, dy))
 
 
 def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
