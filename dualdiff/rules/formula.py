@@ -15,6 +15,7 @@ from .elementwise import indicator, ratio
 from .linear import linear_solve
 from .registry import formula
 
+
 # ---- selection -------------------------------------------------------------------------------------------------------
 def over(c: Any, f: Any) -> Any:
     """The condition over all of the result, whose shape the three inputs make together."""
