@@ -18,7 +18,6 @@ from dualdiff import Dual, DualArray, derivative, gradient
 from dualdiff.errors import EscapeError
 from dualdiff.transforms.trees import flatten
 
-
 settings.register_profile("no clock", deadline=None)        # a busy machine is no counterexample
 settings.load_profile("no clock")
 
