@@ -47,10 +47,10 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     out = options.pop("out", None) if "out" in options else None
     if function in BUFFERS:
         return BUFFERS[function](*args, **options)
+    if function is contraction:
+        return einsum_pair(*args)
     row = row_of(function)
     if row is None:
-        if function is contraction:
-            return einsum_pair(*args)
         raise RuleError(
             f"{name_of(function)} has no derivative rule in dualdiff yet, so it is refused rather than computed without "
             "its derivative. Write it with functions that have one, or wrap its argument in dualdiff.stop_gradient() "
@@ -193,7 +193,8 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     n = len(row.differentials)
     if row.function is np.where and len(args) == 1:
         return np.nonzero(stripped(args[0]))
-    inputs = [as_array(dual_form(x)) for x in args[:n]]
+    weak = row.function is np.where                        # whose plain numbers take the type of the other array
+    inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
     constants(args[n:], options, row.function)
     options = {name: x for name, x in options.items() if x is not np._NoValue}
     if row.function is np.where:

@@ -7,11 +7,12 @@ of directions. Arithmetic with anything of a higher level (a DualArray, a number
 
 from __future__ import annotations
 
+from math import inf, isnan, log
 from typing import Any
 
 import numpy as np
 
-from .errors import EscapeError
+from .errors import EscapeError, RuleError
 from .tangents.level import HAND
 
 new = object.__new__
@@ -36,6 +37,7 @@ class Dual:
     tangent: Any
     level: Any = HAND
     source: Any = None
+    _op_priority = 1000                                    # SymPy's symbols then leave arithmetic with a Dual to it
     shape: tuple[int, ...] = ()
     ndim = 0
     size = 1
@@ -99,7 +101,10 @@ class Dual:
             r = new(Dual)
             x, y = self.value, other.value
             r.value = x * y
-            r.tangent = self.tangent * y + other.tangent * x
+            t = self.tangent * y + other.tangent * x
+            if spoiled(t) if t.__class__ is not float else isnan(t):
+                t = strong(self.tangent, y) + strong(other.tangent, x)
+            r.tangent = t
             return r
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
@@ -122,7 +127,10 @@ class Dual:
             y = other.value
             f = self.value / y
             r.value = f
-            r.tangent = (self.tangent - other.tangent * f) / y
+            t = (self.tangent - other.tangent * f) / y
+            if spoiled(t) if t.__class__ is not float else isnan(t):
+                t = strong(self.tangent, 1 / y) - strong(strong(other.tangent, f), 1 / y)
+            r.tangent = t
             return r
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
@@ -137,7 +145,10 @@ class Dual:
             y = self.value
             f = other / y
             r.value = f
-            r.tangent = -self.tangent * f / y
+            t = -self.tangent * f / y
+            if spoiled(t) if t.__class__ is not float else isnan(t):
+                t = -strong(strong(self.tangent, f), 1 / y)
+            r.tangent = t
             return r
         return NotImplemented
 
@@ -149,7 +160,7 @@ class Dual:
             try:
                 r.tangent = self.tangent * (other * x ** (other - 1)) if other != 0 else self.tangent * 0
             except ZeroDivisionError:                      # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
-                r.tangent = scaled_by_infinity(self.tangent)
+                r.tangent = strong(self.tangent, inf)
             return r
         if type(other) is Dual:
             return power(self, other)
@@ -177,6 +188,9 @@ class Dual:
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __neg__(self) -> Any:
         r = new(Dual)
@@ -269,10 +283,6 @@ class Dual:
     def imag(self) -> Any:
         return np.imag(self)
 
-    @property
-    def dtype(self) -> Any:
-        return np.asarray(self.value).dtype
-
     def item(self) -> Any:
         return self
 
@@ -290,16 +300,37 @@ def value_of(x: Any) -> Any:
     return x.value if isinstance(x, Dual) else x
 
 
-def scaled_by_infinity(b: Any) -> Any:
+def spoiled(t: Any) -> bool:
+    """Whether a tangent became NaN; rings without a NaN never do."""
+    return isinstance(t, np.ndarray | np.generic | complex) and bool(np.any(np.isnan(t)))
+
+
+def strong(b: Any, p: Any) -> Any:
+    """b · p where what is not perturbed (b = 0) stays unperturbed through an infinite p."""
     with np.errstate(invalid="ignore"):
-        return np.where(np.asarray(b) == 0, 0.0, np.asarray(b) * np.inf)[()]
+        return np.where(np.asarray(b) == 0, 0.0, np.asarray(b) * p)[()]
 
 
 def power(x: Dual, y: Dual) -> Any:
     """x^y = e^(y ln x): y x^(y-1) dx + x^y ln x dy; for x = 0 < y the second part is 0, its limit."""
-    f = x.value ** y.value
-    slope = 0 if x.value == 0 and y.value > 0 else f * np.log(x.value)
-    return Dual(f, (x ** y.value).tangent + y.tangent * slope)
+    a, p = x.value, y.value
+    f = a ** p
+    r = new(Dual)
+    r.value = f
+    if type(a) is float and a > 0:
+        r.tangent = x.tangent * (p * a ** (p - 1)) + y.tangent * (f * log(a))
+    else:
+        slope = 0 if a == 0 and p > 0 else f * logarithm(a)
+        r.tangent = (x ** p).tangent + y.tangent * slope
+    return r
+
+
+def logarithm(a: Any) -> Any:
+    try:
+        return a.ln() if hasattr(a, "ln") else np.log(a)
+    except TypeError:
+        raise RuleError(f"x ** y with a dual exponent needs the logarithm of x, and NumPy has none for {type(a).__name__}; "
+                        "write the power with a plain exponent, or convert x to float") from None
 
 
 def escape(what: str, remedy: str) -> EscapeError:

@@ -249,10 +249,6 @@ class DualScalar(Dual):
         """The ε-part: a number for one direction, else an array of shape (k,)."""
         return tangent_array(self)
 
-    @property
-    def dtype(self) -> Any:
-        return getattr(self.value, "dtype", None) or np.asarray(self.value).dtype
-
     def __getitem__(self, index: Any) -> Any:
         """``x[()]``, ``x[...]`` and ``x[None]``, which NumPy's own numbers have."""
         return zero_dimensional(self)[index]
@@ -285,6 +281,13 @@ def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
 def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
     """The dual of a value: an array stays an array, a number becomes a Dual, as NumPy's own results do."""
     return array(value, eps, level) if isinstance(value, np.ndarray | DualArray) else scalar(value, eps, level)
+
+
+def dtype_of(x: Any) -> Any:
+    """NumPy's type of a value, of a dual's too. A Dual has no ``dtype`` of its own: NumPy would convert results to it."""
+    while isinstance(x, Dual):
+        x = x.value
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
 
 
 def zero_dimensional(x: Any) -> Any:
@@ -368,11 +371,12 @@ def tangent_array(x: Any) -> Any:
     eps = x.eps
     if not eps.terms:
         shape = eps.shape if x.level.k is None else (x.level.k, *eps.shape)
-        return np.zeros(shape, x.dtype)[()]
+        return np.zeros(shape, dtype_of(x))[()]
     if eps.on_tape:
         raise EscapeError("in reverse mode the tangent is a record, not numbers, until f has returned; "
                           "use jvp or mode='forward' to look at tangents inside f")
-    a = eps.dense(dtype=None if x.dtype == object else x.dtype)
+    dtype = dtype_of(x)
+    a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
     if type(a) is np.ndarray and not a.flags.writeable:
         a = a.copy()
     return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 else a

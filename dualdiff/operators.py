@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+import os
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,8 @@ import numpy as np
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, lifted, lowered
 from .elementwise import LEVELED, nary, operations, shape_of, unary
-from .errors import AssignmentError, RuleError
+from .errors import AssignmentError, DerivativeWarning, RuleError
+from .forms import stripped
 from .rules import row_of
 from .rules.registry import ROWS, Elementwise, name_of
 from .tangents.differential import Differential
@@ -122,12 +126,38 @@ def in_place(forward: Any, symbol: str) -> Any:
 
 
 def comparison(compare: Any) -> Any:
+    """Comparisons see values only, so that the program takes the branch that the plain program takes."""
+    equality = compare in (operator.eq, operator.ne)
+
     def operate(self: Any, other: Any) -> Any:
         if self.source is not None:
             self.refresh()
-        return compare(self.value, other.value if hasattr(other, "level") and other.level.number >= self.level.number
-                       else other)
+        same = hasattr(other, "level") and other.level.number >= self.level.number
+        result = compare(self.value, other.value if same else other)
+        if equality:
+            warn_of_equality(self, result if compare is operator.eq else np.logical_not(result))
+        return result
     return operate
+
+
+def warn_of_equality(x: Any, equal: Any) -> None:
+    """A branch on ``x == c`` that is taken while x is perturbed may lose the derivative: 0 if x == 0 else sin(x)."""
+    if not np.any(equal) or not any(c is None or np.any(np.logical_and(stripped(c) != 0, equal)) for c in x.eps.terms.values()):
+        return
+    frame: Any = sys._getframe(2)
+    depth = 3
+    while frame is not None and frame.f_code.co_filename.startswith(OWN):
+        if frame.f_code.co_filename.startswith(RULES):     # rules compare on purpose
+            return
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn("== is true of a number that is being differentiated: a branch on it may lose the derivative, as in "
+                  "`0 if x == 0 else sin(x)`. Compare stop_gradient(x) if the branch is right for the neighbours too",
+                  DerivativeWarning, stacklevel=depth)
+
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__))
+RULES = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
+OWN = (PACKAGE, os.path.dirname(os.path.abspath(np.__file__)))
 
 
 def install() -> None:

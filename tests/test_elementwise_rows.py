@@ -276,11 +276,15 @@ def test_a_partial_of_single_precision_stays_in_single_precision(ufunc, i, scala
 
 
 # ---- the checkers can fail -------------------------------------------------------------------------------------------
+def with_partials(row, partials):
+    return Elementwise(row.function, partials, row.domain, row.joint, row.real_linear, row.holomorphic, row.outputs)
+
+
 def mutated(row, i, change):
     """The row with partial i replaced by change(partial i)."""
     p = row.partials[i]
     other = (lambda *a: change(p(*a))) if callable(p) else change(p)
-    return replace(row, partials=(*row.partials[:i], other, *row.partials[i + 1:]))
+    return with_partials(row, (*row.partials[:i], other, *row.partials[i + 1:]))
 
 
 # ∂copysign/∂y, ∂heaviside/∂x and ∂sign/∂x are zero everywhere: they have no sign to flip.
@@ -306,7 +310,7 @@ def test_a_zero_that_is_not_zero_turns_both_red(ufunc, i):
 
 
 def test_the_textbook_partial_of_tanh_would_be_found_inaccurate():
-    textbook = replace(ELEMENTWISE[np.tanh], partials=(lambda f, x: 1 - f * f,))
+    textbook = with_partials(ELEMENTWISE[np.tanh], (lambda f, x: 1 - f * f,))
     assert is_proved(textbook, 0)
     assert worst(textbook, 0)[0] > 1e6
 

@@ -168,12 +168,11 @@ def test_a_dual_made_by_hand_at_a_hard_point(code, x, tangent):
     assert function(code)(Dual(x, 1.0)).tangent == tangent
 
 
-@pytest.mark.parametrize("code", ["x ** 0.5", "np.sqrt(x)", "np.log(x)", "np.cbrt(x)", "np.arcsin(x + 1)", pytest.param(
-    "1 / x", marks=pytest.mark.xfail(strict=True, reason="Dual's own division has no strong zero: 0 · inf is NaN"))])
+@pytest.mark.parametrize("code", ["x ** 0.5", "np.sqrt(x)", "np.log(x)", "np.cbrt(x)", "np.arcsin(x + 1)", "1 / x"])
 def test_an_unperturbed_dual_stays_unperturbed_through_an_infinite_partial(code):
     x = 0.0 if code != "1 / x" else 1e-320
     assert np.all(function(code)(Dual(x, 0.0)).tangent == 0)
-    assert function(code)(Dual(x, np.array([0.0, 1.0]))).tangent.tolist() == [0.0, INF]
+    assert np.abs(function(code)(Dual(x, np.array([0.0, 1.0]))).tangent).tolist() == [0.0, INF]
 
 
 @pytest.mark.parametrize(("f", "point", "expected"), [
@@ -183,8 +182,7 @@ def test_an_unperturbed_dual_stays_unperturbed_through_an_infinite_partial(code)
     (lambda x: np.sum(np.where(x > 0, x * np.log(x), 0)), [0.0, 2.0], [[0, 0], [0, 0.5]]),
     (lambda x: np.sum(np.tanh(x)), [400.0, 0.0], [[0, 0], [0, 0]]),
     (lambda x: np.logaddexp(x[0], x[1]), [1000.0, 1000.0], [[0.25, -0.25], [-0.25, 0.25]]),
-    pytest.param(lambda x: np.sum(1 / (1 + np.exp(-x))), [-800.0, 0.0], [[0, 0], [0, 0]], marks=pytest.mark.xfail(
-        strict=True, reason="an inner sweep's CareNeeded, raised for an outer level, is caught by the inner one")),
+    (lambda x: np.sum(1 / (1 + np.exp(-x))), [-800.0, 0.0], [[0, 0], [0, 0]]),
     (lambda x: np.sum(np.abs(x) * x), [0.0, -1.0], [[0, 0], [0, -2]]),
 ], ids=["x²", "relu²", "x³", "xlogx", "tanh", "logaddexp", "sigmoid", "|x|x"])
 def test_the_hessian_at_a_hard_point(f, point, expected):
@@ -199,9 +197,7 @@ CODES = ["np.sin(x)", "x * x + 1", "np.where(x > 0, x, 0)", "np.maximum(x, 0)", 
 
 @every_mode
 @pytest.mark.parametrize("code", CODES)
-def test_single_precision_stays_single(code, mode, request):
-    if code == "np.where(x > 0, x, 0)":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="numpy.where makes an int64 array of the number 0"))
+def test_single_precision_stays_single(code, mode):
     if mode is by_reverse:
         x = np.array([1.5, 0.5, 2.0], np.float32)
         value, pullback = vjp(function(code), x)
@@ -232,7 +228,6 @@ def test_branches_look_at_values_only(mode):
     np.testing.assert_array_equal(mode(f, np.array([2.0, 0.5, -1.0])), np.diag([4.0, 3.0, -1.0]))
 
 
-@pytest.mark.xfail(strict=True, reason="no comparison warns yet")
 def test_an_equality_that_is_true_of_a_perturbed_number_warns():
     def sinc(x):
         return 1.0 if x == 0 else np.sin(x) / x

@@ -1,6 +1,5 @@
 """The mathematics: one row per function, the only place where a derivative is written."""
 
-import importlib.util
 import sys
 from typing import Any
 
@@ -11,10 +10,9 @@ __all__ = ["ROWS", "Row", "name_of", "row_of"]
 
 
 def row_of(function: Any) -> Row | None:
-    """The row of a function. SciPy's are registered when the first of them is met, so that importing dualdiff needs no SciPy."""
+    """The row of a function. SciPy's are registered when the first of them is met: importing dualdiff needs no SciPy."""
     row = ROWS.get(function)
-    if row is None and "scipy.special" in sys.modules and f"{__name__}.special" not in sys.modules \
-            and importlib.util.find_spec(f"{__name__}.special") is not None:
-        importlib.import_module(f"{__name__}.special")
+    if row is None and "scipy.special" in sys.modules and f"{__name__}.special" not in sys.modules:
+        from . import special  # noqa: F401
         row = ROWS.get(function)
     return row

@@ -5,7 +5,6 @@ Subscripts are written ``"ij,jk->ik"``; a ``1`` in the result is a new axis of l
 
 from __future__ import annotations
 
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,11 @@ import numpy as np
 from .gather import axes_of
 from .registry import bilinear, linear
 
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 def sum_subscripts(shape: tuple[int, ...], axis: Any = None, keepdims: bool = False) -> str:
-    labels = ascii_letters[:len(shape)]
+    labels = LETTERS[:len(shape)]
     gone = range(len(shape)) if axis is None else axes_of(axis, len(shape))
     kept = [("1" if keepdims else "") if i in gone else label for i, label in enumerate(labels)]
     return f"{labels}->{''.join(kept)}"
@@ -23,20 +24,20 @@ def sum_subscripts(shape: tuple[int, ...], axis: Any = None, keepdims: bool = Fa
 
 def matmul_subscripts(a: int, b: int) -> str:
     if a == 1 or b == 1:
-        return dot_subscripts(a, b) if b < 3 else f"y,{ascii_letters[:b - 2]}yz->{ascii_letters[:b - 2]}z"
-    batch = ascii_letters[:max(a, b) - 2]
+        return dot_subscripts(a, b) if b < 3 else f"y,{LETTERS[:b - 2]}yz->{LETTERS[:b - 2]}z"
+    batch = LETTERS[:max(a, b) - 2]
     left, right = batch[len(batch) - a + 2:], batch[len(batch) - b + 2:]
     return f"{left}xy,{right}yz->{batch}xz"
 
 
 def dot_subscripts(a: int, b: int) -> str:
     """The last axis of a against the last but one (or only) axis of b."""
-    left, right = ascii_letters[:a - 1], ascii_letters[a:a + b - 1]
+    left, right = LETTERS[:a - 1], LETTERS[a:a + b - 1]
     return f"{left}y,{right[:-1]}y{right[-1:]}->{left}{right}"
 
 
 def inner_subscripts(a: int, b: int) -> str:
-    left, right = ascii_letters[:a - 1], ascii_letters[a:a + b - 1]
+    left, right = LETTERS[:a - 1], LETTERS[a:a + b - 1]
     return f"{left}y,{right}y->{left}{right}"
 
 
@@ -45,7 +46,7 @@ def tensordot_subscripts(a: int, b: int, axes: Any = 2) -> str:
         left_axes, right_axes = (axes_of(side, n) for side, n in zip(axes, (a, b), strict=True))
     else:
         left_axes, right_axes = tuple(range(a - axes, a)), tuple(range(axes))
-    left, right = list(ascii_letters[:a]), list(ascii_letters[a:a + b])
+    left, right = list(LETTERS[:a]), list(LETTERS[a:a + b])
     for i, j in zip(left_axes, right_axes, strict=True):
         right[j] = left[i]
     result = [c for c in left + right if (c in left) != (c in right)]
@@ -58,7 +59,7 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> tuple[list[str], s
     terms = left.split(",")
     if len(terms) != len(ndims):
         raise ValueError(f"numpy.einsum: {subscripts!r} names {len(terms)} operands, {len(ndims)} were given")
-    free = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
+    free = [c for c in LETTERS if c not in subscripts]
     widths = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True) if "..." in t]
     batch = "".join(free[:max(widths, default=0)])
     for i, (term, n) in enumerate(zip(terms, ndims, strict=True)):

@@ -18,6 +18,8 @@ def count_along(x: Any, axis: Any) -> int:
 
 @composite(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **where: Any) -> Any:
+    if axis is None and dtype is None and not keepdims and not where:
+        return np.sum(a) / a.size
     count = np.sum(np.broadcast_to(where["where"], a.shape), axis=axis, keepdims=keepdims) if where \
         else count_along(a, axis)
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where) / count

@@ -17,14 +17,9 @@ from .registry import formula
 
 
 # ---- selection -------------------------------------------------------------------------------------------------------
-def over(c: Any, f: Any) -> Any:
-    """The condition over all of the result, whose shape the three inputs make together."""
-    return c if c.shape == f.shape else np.broadcast_to(c, f.shape)
-
-
 formula(np.where, None,
-        lambda f, c, x, y, dx: np.where(over(c, f), dx, 0),
-        lambda f, c, x, y, dy: np.where(over(c, f), 0, dy))
+        lambda f, c, x, y, dx: dx.where(c, f),
+        lambda f, c, x, y, dy: dy.where(np.logical_not(c), f))
 
 
 def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
@@ -96,7 +91,7 @@ def unit_vector(x: Any, f: Any, axis: Any) -> Any:
     """x / ‖x‖ and 0 at the origin. NumPy squares: where squares lose digits x is scaled first, where f overflowed the
     direction is not known.
     """
-    direction, limits = ratio(x, f), np.finfo(f.dtype)
+    direction, limits = ratio(x, f), np.finfo(x.dtype)
     small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
     if np.any(small):
         largest = np.max(np.abs(x), axis=axis, keepdims=True)

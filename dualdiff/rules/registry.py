@@ -2,19 +2,18 @@
 
 A row is data. It is read by every mode: the sum of coefficient × leaf (`tangents/`) applies it forward to sparse and
 dense leaves and records it on tape leaves; the tests prove it against SymPy; documentation and errors quote it.
+The kinds are plain classes: dataclasses would take a third of the time that importing dualdiff takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 Function = Callable[..., Any]
 Partial = Callable[..., Any] | float | None
 
 
-@dataclass(frozen=True, slots=True)
 class Elementwise:
     """``f = function(x, …)`` element by element, with one partial per input.
 
@@ -26,16 +25,20 @@ class Elementwise:
     all results.
     """
 
-    function: Function
-    partials: tuple[Partial, ...]
-    domain: tuple[tuple[float, float], ...]
-    joint: tuple[Partial, ...] | None = None
-    real_linear: Function | None = None
-    holomorphic: bool = True
-    outputs: tuple[tuple[Partial, ...], ...] | None = None
+    __slots__ = ("domain", "function", "holomorphic", "joint", "outputs", "partials", "real_linear")
+
+    def __init__(self, function: Function, partials: tuple[Partial, ...], domain: tuple[tuple[float, float], ...],
+                 joint: tuple[Partial, ...] | None = None, real_linear: Function | None = None,
+                 holomorphic: bool = True, outputs: tuple[tuple[Partial, ...], ...] | None = None) -> None:
+        self.function = function
+        self.partials = partials
+        self.domain = domain
+        self.joint = joint
+        self.real_linear = real_linear
+        self.holomorphic = holomorphic
+        self.outputs = outputs
 
 
-@dataclass(frozen=True, slots=True)
 class Gather:
     """Elements are moved (or dropped, or padded with zeros), so the tangent moves the same way.
 
@@ -46,15 +49,18 @@ class Gather:
     returns a view, so that a write to the result is a write to its base.
     """
 
-    function: Function
-    batched: Function | None = None
-    transpose: Function | None = None
-    sequence: bool = False
-    arrays: int = 1
-    view: bool = False
+    __slots__ = ("arrays", "batched", "function", "sequence", "transpose", "view")
+
+    def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
+                 sequence: bool = False, arrays: int = 1, view: bool = False) -> None:
+        self.function = function
+        self.batched = batched
+        self.transpose = transpose
+        self.sequence = sequence
+        self.arrays = arrays
+        self.view = view
 
 
-@dataclass(frozen=True, slots=True)
 class Linear:
     """A linear map of one array: a contraction in einsum's notation, or forward on a batch and its transpose.
 
@@ -63,22 +69,27 @@ class Linear:
     ``local``: it acts on each element by itself, as conj, real and imag do, so that no leaf has to become dense.
     """
 
-    function: Function
-    forward: Function | None = None
-    transpose: Function | None = None
-    subscripts: Function | None = None
-    local: bool = False
+    __slots__ = ("forward", "function", "local", "subscripts", "transpose")
+
+    def __init__(self, function: Function, forward: Function | None = None, transpose: Function | None = None,
+                 subscripts: Function | None = None, local: bool = False) -> None:
+        self.function = function
+        self.forward = forward
+        self.transpose = transpose
+        self.subscripts = subscripts
+        self.local = local
 
 
-@dataclass(frozen=True, slots=True)
 class Bilinear:
     """A product of two arrays: ``subscripts(a.ndim, b.ndim, *args) -> "ij,jk->ik"``."""
 
-    function: Function
-    subscripts: Function
+    __slots__ = ("function", "subscripts")
+
+    def __init__(self, function: Function, subscripts: Function) -> None:
+        self.function = function
+        self.subscripts = subscripts
 
 
-@dataclass(frozen=True, slots=True)
 class Formula:
     """The differential in NumPy on the tangent itself, one formula per array input (the leading arguments).
 
@@ -86,42 +97,53 @@ class Formula:
     perturbation has no effect (the condition of ``where``).
     """
 
-    function: Function
-    differentials: tuple[Function | None, ...]
+    __slots__ = ("differentials", "function")
+
+    def __init__(self, function: Function, differentials: tuple[Function | None, ...]) -> None:
+        self.function = function
+        self.differentials = differentials
 
 
-@dataclass(frozen=True, slots=True)
 class Composite:
     """Plain NumPy in terms of functions that have rows; no derivative is written."""
 
-    function: Function
-    definition: Function
+    __slots__ = ("definition", "function")
+
+    def __init__(self, function: Function, definition: Function) -> None:
+        self.function = function
+        self.definition = definition
 
 
-@dataclass(frozen=True, slots=True)
 class Constant:
     """The derivative is zero, or the result is not a real array: the function sees values only."""
 
-    function: Function
-    reason: str
+    __slots__ = ("function", "reason")
+
+    def __init__(self, function: Function, reason: str) -> None:
+        self.function = function
+        self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
 class Refused:
     """No derivative, for the reason given in words, with the next step."""
 
-    function: Function
-    reason: str
+    __slots__ = ("function", "reason")
+
+    def __init__(self, function: Function, reason: str) -> None:
+        self.function = function
+        self.reason = reason
 
 
 Row = Elementwise | Gather | Linear | Bilinear | Formula | Composite | Constant | Refused
 
 
-@dataclass(slots=True)
 class Table:
     """Every row, by function. A second row for one function is a mistake and raises at import."""
 
-    rows: dict[Any, Row] = field(default_factory=dict)
+    __slots__ = ("rows",)
+
+    def __init__(self) -> None:
+        self.rows: dict[Any, Row] = {}
 
     def add(self, row: Row) -> None:
         if row.function in self.rows:

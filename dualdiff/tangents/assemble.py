@@ -43,9 +43,10 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     size = prod(shape)
     if len(terms) == 1 and not trailing:
         (leaf, coef), = terms.items()
-        if leaf.cols is None and len(arrays) == 1 and leaf.factors and leaf.factors[0].shape == (k, *shape) \
-                and dtype in (None, leaf.factors[0].dtype):
-            return leaf.factors[0]
+        if leaf.cols is None and len(leaf.factors) == 1 and leaf.factors[0].shape == (k, *shape):
+            data = leaf.factors[0] if coef is None else weighted(leaf, coef)
+            if dtype in (None, data.dtype):
+                return data
     types = arrays if dtype is None else [*arrays, dtype]
     out = np.zeros(size * k, np.result_type(*types) if types else float)
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
@@ -56,6 +57,12 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
         add_into(out, leaf, coef, shape, steps, step, fresh)
         spans.append(span)
     return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def weighted(leaf: Leaf, coef: Any) -> Any:
+    """coef ⊙ the one factor of a dense leaf; a coefficient that is finite and nowhere zero cannot meet a strong zero."""
+    data = leaf.factors[0]
+    return data * coef if finite(coef) and np.all(coef) else product(leaf.level, [data, coef])
 
 
 def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:

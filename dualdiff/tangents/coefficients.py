@@ -47,7 +47,7 @@ def product(level: Level, arrays: list[Any]) -> Any:
         (r,) = folded(arrays, 1)
         return r
     if not level.careful:
-        raise CareNeeded
+        raise CareNeeded(level)
     r, zero = arrays[0], arrays[0] == 0
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
@@ -68,5 +68,5 @@ def folded(arrays: list[Any], count: int) -> list[Any]:
 
 
 def times(level: Level, a: Any, c: Any) -> Any:
-    """a · c where only the coefficient c needs watching: a came from coefficients that were watched before."""
-    return a * c if finite(c) else product(level, [a, c])
+    """a · c, watching c; a came from coefficients that were watched before, so only a careful sweep has infinities in it."""
+    return a * c if finite(c) and (not level.careful or np.all(c) or finite(a)) else product(level, [a, c])

@@ -88,6 +88,11 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
     def _like(self, tangent: Tangent) -> Differential:
         return Differential(tangent, self.level)
 
+    def where(self, keep: Any, f: Any) -> Differential:
+        """The differential where the condition holds, of the shape and type of the result f; none elsewhere."""
+        unit = np.ones((), getattr(f, "dtype", float))
+        return self._like(self.tangent.masked(np.asarray(keep), getattr(f, "shape", ()), unit))
+
     def __getitem__(self, index: Any) -> Any:
         return self.__array_function__(operator.getitem, (), (self, index), {})
 
@@ -121,10 +126,6 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
             position = operands.index(self) if len(operands) == 1 else int(operands[1] is self)
             other = operands[1 - position] if len(operands) == 2 else None
             return self._like(contracted(subscripts, position, t, other, self.level))
-        if function is np.where and args[1] is self and np.ndim(args[2]) == 0 and args[2] == 0:
-            return self._like(t.masked(args[0]))
-        if function is np.where and args[2] is self and np.ndim(args[1]) == 0 and args[1] == 0:
-            return self._like(t.masked(np.logical_not(args[0])))
         if isinstance(row, Gather) and not row.sequence:
             shape = row.function(np.broadcast_to(np.empty((), bool), t.shape), *args[1:], **options).shape
             return self._like(gathered(row, t, shape, args[1:], options))

@@ -14,8 +14,12 @@ from typing import Any
 class CareNeeded(BaseException):
     """An infinite or undefined coefficient was met in a quick sweep: the transform runs again, carefully.
 
-    Not an Exception, so that a user's ``except Exception`` does not swallow it.
+    Not an Exception, so that a user's ``except Exception`` does not swallow it. ``level`` says whose coefficient it was.
     """
+
+    def __init__(self, level: Level) -> None:
+        super().__init__(level)
+        self.level = level
 
 
 class Level:

@@ -71,11 +71,11 @@ class Tangent:
             return Tangent(terms, self.shape).merged()
         return Tangent(terms, self.shape)
 
-    def masked(self, keep: Any) -> Tangent:
-        """The tangent where keep holds, and none elsewhere."""
-        shape = np.broadcast_shapes(self.shape, np.shape(keep))
+    def masked(self, keep: Any, shape: Shape, unit: Any) -> Tangent:
+        """The tangent where keep holds, and none elsewhere; ``unit`` is 1 in the type of the result."""
         t = self if self.shape == shape else self.broadcast(shape)
-        return Tangent({leaf: np.where(keep, 1.0 if c is None else c, 0) for leaf, c in t.terms.items()}, shape)
+        keep = keep if keep.shape == shape else np.broadcast_to(keep, shape)
+        return Tangent({leaf: np.where(keep, unit if c is None else c, 0) for leaf, c in t.terms.items()}, shape)
 
     # ---- structure: coefficient and leaf alike -----------------------------------------------------------------------
     def gather(self, move: Move) -> Tangent:
@@ -135,7 +135,7 @@ class Tangent:
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
             if c is not None and not leaf.level.careful and not finite(c):
-                raise CareNeeded
+                raise CareNeeded(leaf.level)
             factors = () if c is None else (c,)
             terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
         return Tangent(terms, ())
@@ -169,7 +169,7 @@ class Tangent:
         if not self.level.careful:
             for c in self.terms.values():
                 if c is not None and not finite(c):
-                    raise CareNeeded
+                    raise CareNeeded(self.level)
         return list(self.terms.items())
 
     def one_dense(self) -> Tangent:
@@ -216,4 +216,5 @@ class Tangent:
         if leaf.k is None:
             c = terms[leaf]
             return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
-        return assembled(terms, self.shape, leaf.k, dtype, trailing)
+        array = assembled(terms, self.shape, leaf.k, dtype, trailing)
+        return array.copy() if any(array is a for a in leaf.factors) else array

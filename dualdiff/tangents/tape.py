@@ -86,7 +86,7 @@ class Cotangents:
         have = self.arrays.get(leaf)
         if have is None:
             self.arrays[leaf] = u
-        elif leaf in self.own and u.dtype == have.dtype:
+        elif leaf in self.own and isinstance(u, np.ndarray | np.generic) and u.dtype == have.dtype:
             have += u
         else:
             self.arrays[leaf] = have + u

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import inexact
+from ..dual_array import dtype_of, inexact
 from ..errors import ShapeError, StructureError
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
@@ -46,7 +46,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
 
         def slope(y: Any, level: Level) -> Any:
             value, eps = value_and_eps(y, level)
-            dtype = np.result_type(inputs.leaves[0].dtype, getattr(value, "dtype", float))
+            dtype = np.result_type(inputs.dtypes[0], dtype_of(value))
             if not eps.terms:
                 return np.zeros(eps.shape, dtype)[()]
             if pointwise and (eps.shape != inputs.shapes[0] or list(eps.terms) != seeds):
@@ -56,7 +56,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
                 return fresh(eps.dense(dtype=dtype), dtype)
             (coef,) = (c for _, c in eps.watched())
             coef = np.ones((), dtype) if coef is None else coef
-            return fresh(np.broadcast_to(coef, eps.shape), dtype)
+            return fresh(coef if np.shape(coef) == eps.shape else np.broadcast_to(coef, eps.shape), dtype)
 
         seeds: list[Any] = []
 
@@ -72,7 +72,10 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
 
 def fresh(a: Any, dtype: Any) -> Any:
     """An array of the caller's own, or NumPy's scalar; duals of an outer level as they are."""
-    return a if hasattr(a, "level") else np.array(a, np.result_type(a, dtype))[()]
+    if hasattr(a, "level"):
+        return a
+    own = type(a) is np.ndarray and a.base is None and a.flags.writeable and a.dtype == dtype
+    return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -117,9 +120,9 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callabl
 
 def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype = getattr(value, "dtype", float)
-    if len(inputs.leaves) > 1 or inputs.leaves[0].dtype != dtype:
-        dtype = np.result_type(dtype, *(x.dtype for x in inputs.leaves))
+    dtype = dtype_of(value)
+    if len(inputs.leaves) > 1 or inputs.dtypes[0] != dtype:
+        dtype = np.result_type(dtype, *inputs.dtypes)
     if not eps.terms:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
     matrix = eps.dense(trailing=True, dtype=dtype)
@@ -176,7 +179,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         return rebuild([value for value, _ in pairs]), rebuild([along(value, eps, level) for value, eps in pairs])
 
     def along(value: Any, eps: Tangent, level: Level) -> Any:
-        dtype = getattr(value, "dtype", float)
+        dtype = dtype_of(value)
         if not eps.terms:
             front: Any = (level.k,) if several else ()
             return np.zeros(front + eps.shape, dtype)[()]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dual_array import dtype_of
 from ..errors import ShapeError, StructureError
 from ..tangents.level import Level
 from ..tangents.tape import TapeLeaf, pull
@@ -14,7 +15,6 @@ from .forward import blocks, number
 from .sweep import Function, Inputs, derivative_warnings_ignored, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
-ONE = np.float64(1)
 MODES = ("auto", "forward", "reverse")
 FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
 
@@ -58,10 +58,8 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
         def read(out: Any, level: Level) -> Any:
             y = scalar_result(out, "gradient")
             value, eps = value_and_eps(y, level)
-            if forward:
-                arrays = blocks(value, eps, inputs)
-            else:
-                arrays = pulled(eps.terms, (), getattr(value, "dtype", ONE.dtype).type(1), 0, roots, inputs)
+            arrays = blocks(value, eps, inputs) if forward else \
+                pulled(eps.terms, (), dtype_of(value).type(1), 0, roots, inputs)
             return number(value), inputs.like_arguments([number(a) for a in arrays])
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
@@ -73,11 +71,11 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
     """The cotangents of the arguments; zeros where the result does not depend on one, real where the argument is."""
     front = u.shape[:lead]
     arrays = []
-    for a, x, s in zip(pull(terms, shape, u, lead, roots), inputs.leaves, inputs.shapes, strict=True):
+    for a, dtype, s in zip(pull(terms, shape, u, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
         if a is None:
-            arrays.append(np.zeros(front + s, x.dtype))
+            arrays.append(np.zeros(front + s, dtype))
             continue
-        if a.dtype != x.dtype and a.dtype.kind == "c" and x.dtype.kind != "c":
+        if dtype_of(a) != dtype and dtype_of(a).kind == "c" and dtype.kind != "c":
             a = np.real(a)
         if a.shape != front + s or (type(a) is np.ndarray and (a is u or not a.flags.writeable)):
             a = np.broadcast_to(a, front + s)
@@ -116,8 +114,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             for i, a in enumerate(pulled(eps.terms, eps.shape, u, lead, roots, inputs)):
                 sums[i] = a if sums[i] is None else sums[i] + a
         front = np.shape(cotangents[0])[:lead] if cotangents else ()
-        return [np.zeros(front + s, x.dtype) if a is None else a
-                for a, s, x in zip(sums, inputs.shapes, inputs.leaves, strict=True)]
+        return [np.zeros(front + s, dtype) if a is None else a
+                for a, s, dtype in zip(sums, inputs.shapes, inputs.dtypes, strict=True)]
 
     value, pairs = swept(inputs, seed_tape(inputs, roots), read)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualScalar, array, inexact, scalar
+from ..dual_array import DualScalar, array, dtype_of, inexact, scalar
 from ..errors import StructureError
 from ..forms import belongs
 from ..tangents.leaf import identity_seeds
@@ -54,6 +54,7 @@ class Inputs:
             self.chosen.append((int(number), len(leaves), rebuild))
         self.shapes: list[Shape] = [x.shape for x in self.leaves]
         self.sizes = [prod(shape) for shape in self.shapes]
+        self.dtypes = [dtype_of(x) for x in self.leaves]
 
     def call(self, duals: list[Any]) -> Any:
         args, start = list(self.args), 0
@@ -72,7 +73,7 @@ class Inputs:
 
     @property
     def is_complex(self) -> bool:
-        return any(x.dtype.kind == "c" for x in self.leaves)
+        return any(dtype.kind == "c" for dtype in self.dtypes)
 
 
 def as_float(x: Any) -> Any:
@@ -96,8 +97,9 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
                 duals = [dual_of(x, leaf, coef, level)
                          for x, (leaf, coef) in zip(inputs.leaves, seed(level), strict=True)]
                 return read(inputs.call(duals), level)
-        except CareNeeded:
-            continue
+        except CareNeeded as need:
+            if need.level is not level:                    # an outer sweep's coefficient: that sweep starts again
+                raise
     raise AssertionError("a careful sweep does not ask for care")
 
 
