@@ -73,7 +73,7 @@ def stop_gradient(x: Any) -> Any:
 
     >>> from dualdiff import derivative
     >>> derivative(lambda x: x * stop_gradient(x))(3.0)
-    3.0
+    np.float64(3.0)
     """
     if isinstance(x, dict):
         return type(x)((name, stop_gradient(part)) for name, part in x.items())

@@ -24,7 +24,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
     rather than mixing derivatives. Runs f once, on duals of duals: each order doubles the arithmetic.
 
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, order=2)(2.0)
-    (12.0, 12.0)
+    (np.float64(12.0), np.float64(12.0))
     """
     if not isinstance(order, int) or order < 0:
         raise StructureError(f"order must be a whole number of at least 0; got {order!r}")

@@ -45,7 +45,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
 
     >>> import numpy as np
     >>> value_and_gradient(lambda x: x @ x)(np.array([1.0, 2.0]))
-    (5.0, array([2., 4.]))
+    (np.float64(5.0), array([2., 4.]))
     """
     if mode not in MODES:
         raise StructureError(f"mode={mode!r} is not one of {', '.join(map(repr, MODES))}")
