@@ -183,7 +183,9 @@ def nary(row: Elementwise, operate: Any) -> Any:
     outputs: Any = row.outputs or (row.partials,)
 
     def apply(*inputs: Any) -> Any:
-        inputs = tuple(map(operand, inputs))
+        inputs = tuple(x if type(x) in LEVELED else operand(x) for x in inputs)
+        if any(x is NotImplemented for x in inputs):
+            return NotImplemented
         duals = [x for x in inputs if type(x) in LEVELED]
         for x in duals:
             if x.source is not None:

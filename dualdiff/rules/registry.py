@@ -7,6 +7,7 @@ The kinds are plain classes: dataclasses would take a third of the time that imp
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -160,9 +161,14 @@ UNIT = (-1.0, 1.0)
 
 
 def name_of(function: Function) -> str:
-    """The name that users know: ``numpy.linalg.inv``, ``numpy.sin``."""
+    """The name that users know: ``numpy.linalg.inv``, ``numpy.sin``, ``scipy.special.erf``."""
     name = getattr(function, "__name__", repr(function))
-    module = getattr(function, "__module__", None) or "numpy"
+    module = getattr(function, "__module__", None)
+    if module is None:                                     # a ufunc, which does not say where it is from
+        special, public = sys.modules.get("scipy.special"), name.removeprefix("_")
+        found = getattr(special, public, None)
+        module = "numpy" if found is None or (found is not function and public == name) else "scipy.special"
+        name = public
     return f"{module.removesuffix('._umath_linalg')}.{name}"
 
 
