@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .errors import AssignmentError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
 from .rules import row_of
 from .rules.composite import contraction
+from .rules.outputs import Restated, Without
 from .rules.registry import (
     Bilinear,
     Composite,
@@ -34,6 +35,8 @@ from .rules.registry import (
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.level import HAND, Level
 from .tangents.moves import Move
+from .tangents.tangent import Tangent
+from .tangents.undefined import Undefined
 
 METHODS = ("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot",
            "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "squeeze", "std",
@@ -202,15 +205,31 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
-    eps = None
+    parts: list[Any] = []                                  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         for d, x in zip(row.differentials, inputs, strict=True):
             if d is not None and belongs(x, level):
-                part = d(f, *values, Differential(x.eps, level), *args[n:], **options).tangent
-                eps = part if eps is None else eps.plus(part)
-    if eps is None:
+                part = d(f, *values, Differential(x.eps, level), *args[n:], **options)
+                if isinstance(part, Restated):
+                    f, part = part.f, part.parts
+                parts.append(part)
+    if not parts:
         raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")
-    return maybe_scalar(wrapped(f, eps, level), args)
+    if not isinstance(f, tuple):
+        return maybe_scalar(output(f, parts, level), args)
+    outputs = [maybe_scalar(output(value, mine, level), args) for value, *mine in zip(f, *parts, strict=True)]
+    return type(f)(*outputs) if hasattr(f, "_fields") else tuple(outputs)
+
+
+def output(value: Any, parts: list[Any], level: Level) -> Any:
+    """One result of a formula with what each input contributes to its differential (None: nothing)."""
+    eps: Any = None
+    for part in parts:
+        if isinstance(part, Without):
+            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value))), level)
+        if part is not None:
+            eps = part.tangent if eps is None else eps.plus(part.tangent)
+    return value if eps is None else wrapped(value, eps, level)
 
 
 HANDLERS: dict[type[Row], Callable[..., Any]] = {

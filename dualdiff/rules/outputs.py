@@ -1,0 +1,23 @@
+"""What a formula may answer beside a differential: a reason why there is none, and a result said in another way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Without:
+    """This output has no derivative here; ``reason`` is raised as a DegenerateError where the program uses it."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Restated:
+    """The result in another, equally valid form, with its differential: eigenvectors turned to the direction at hand."""
+
+    __slots__ = ("f", "parts")
+
+    def __init__(self, f: Any, parts: Any) -> None:
+        self.f, self.parts = f, parts
