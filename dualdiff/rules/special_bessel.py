@@ -1,0 +1,145 @@
+"""Bessel, Hankel, Struve and Kelvin functions in their argument (DLMF chapters 10 and 11); the order is `special_order`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special as sp
+
+from .registry import elementwise, elementwise_outputs
+from .special_error import real_only
+from .special_order import hankel_order, iv_order, jv_order, kv_order, yv_order
+
+ROOT_PI = float(np.sqrt(np.pi))
+
+
+def inverse_powers(v: Any, x: Any, sign: Any) -> Any:
+    """Σ (k + ½) (sign)^k aₖ(v)/x^(k+3/2), minus the slope of x^-½ Σ (sign)^k aₖ/x^k (DLMF 10.40.1, 10.40.2, 10.17.5).
+
+    aₖ = (4v²-1²)(4v²-3²)…(4v²-(2k-1)²)/(k! 8^k). Scaled functions are such series, and the difference of two of them,
+    which an exact slope would be, cancels.
+    """
+    total, term = 0.5, 1.0
+    for k in range(1, 26):
+        term = term * sign * (4 * v * v - (2 * k - 1) ** 2) / (8 * k * x)
+        total = total + (k + 0.5) * term
+    return total / x / np.sqrt(x)
+
+
+def is_far(v: Any, x: Any) -> Any:
+    """Where 25 terms of the asymptotic series have sixteen digits."""
+    return np.real(x) > 25 + np.abs(v) ** 2
+
+
+def ive_slope(f: Any, v: Any, x: Any, near: Any) -> Any:
+    size = np.abs(x)
+    far = is_far(v, size)
+    if not np.any(far):
+        return near
+    return np.where(far, -np.sign(f) * inverse_powers(v, np.where(far, size, 1), -1) / np.sqrt(2 * np.pi) * np.sign(x), near)
+
+
+def kve_slope(v: Any, x: Any, near: Any) -> Any:
+    far = is_far(v, x)
+    return near if not np.any(far) else \
+        np.where(far, -np.sqrt(0.5 * np.pi) * inverse_powers(v, np.where(far, x, 1), 1), near)
+
+
+def hankel_slope(v: Any, x: Any, i: complex, near: Any) -> Any:
+    """Of e^(-iz) H1 with i, of e^(iz) H2 with -i: √(2/π) e^(-i(v/2 + 1/4)π) Σ iᵏ aₖ / z^(k+½)."""
+    far = is_far(v, x)
+    return near if not np.any(far) else np.where(
+        far, -np.sqrt(2 / np.pi) * np.exp(-i * np.pi * (0.5 * v + 0.25)) * inverse_powers(v, np.where(far, x, 1), i), near)
+
+
+def ive_argument(f: Any, v: Any, x: Any) -> Any:
+    real_only(x, "ive")
+    return ive_slope(f, v, x, 0.5 * (sp.ive(v - 1, x) + sp.ive(v + 1, x)) - np.sign(x) * f)
+
+
+def jve_argument(f: Any, v: Any, x: Any) -> Any:
+    real_only(x, "jve")
+    return 0.5 * (sp.jve(v - 1, x) - sp.jve(v + 1, x))
+
+
+def yve_argument(f: Any, v: Any, x: Any) -> Any:
+    real_only(x, "yve")
+    return 0.5 * (sp.yve(v - 1, x) - sp.yve(v + 1, x))
+
+
+def kve_argument(f: Any, v: Any, x: Any) -> Any:
+    return kve_slope(v, x, f - 0.5 * (sp.kve(v - 1, x) + sp.kve(v + 1, x)))
+
+
+def struve_argument(f: Any, v: Any, x: Any) -> Any:
+    """H_{v-1} - (v/x) H_v (DLMF 11.4.27); at 0, where that is 0/0, half of H_{v-1} - H_{v+1} + (x/2)^v/(√π Γ(v+3/2))."""
+    p = sp.struve(v - 1, x) - v / x * f
+    return p if not np.any(x == 0) else np.where(x == 0, at_zero(sp.struve(v - 1, x) - sp.struve(v + 1, x), v, x), p)
+
+
+def modstruve_argument(f: Any, v: Any, x: Any) -> Any:
+    """L_{v-1} - (v/x) L_v (DLMF 11.4.29), and 11.4.26 at 0."""
+    p = sp.modstruve(v - 1, x) - v / x * f
+    return p if not np.any(x == 0) else np.where(x == 0, at_zero(sp.modstruve(v - 1, x) + sp.modstruve(v + 1, x), v, x), p)
+
+
+def at_zero(neighbours: Any, v: Any, x: Any) -> Any:
+    return 0.5 * (neighbours + np.power(0.5 * x, v) / ROOT_PI * sp.rgamma(v + 1.5))
+
+
+def quotient(a: Any, x: Any, limit: complex) -> Any:
+    """a / x, and its limit at x = 0."""
+    return a / x if not np.any(x == 0) else np.where(x == 0, limit, a / x)
+
+
+# ---- any order ----------- ∂f/∂v -------------- ∂f/∂x ---------------------------------------------------- DLMF -------
+elementwise(sp.jv,          jv_order,           lambda f, v, x: 0.5 * (sp.jv(v - 1, x) - sp.jv(v + 1, x)))      # 10.6.1
+elementwise(sp.yv,          yv_order,           lambda f, v, x: 0.5 * (sp.yv(v - 1, x) - sp.yv(v + 1, x)))      # 10.6.1
+elementwise(sp.iv,          iv_order(False),    lambda f, v, x: 0.5 * (sp.iv(v - 1, x) + sp.iv(v + 1, x)))      # 10.29.1
+elementwise(sp.kv,          kv_order(False),    lambda f, v, x: -0.5 * (sp.kv(v - 1, x) + sp.kv(v + 1, x)))     # 10.29.1
+elementwise(sp.jve,         jv_order,           jve_argument)                                                   # as above,
+elementwise(sp.yve,         yv_order,           yve_argument)                                                   # scaled
+elementwise(sp.ive,         iv_order(True),     ive_argument)
+elementwise(sp.kve,         kv_order(True),     kve_argument)
+elementwise(sp.hankel1,     hankel_order(1, False),
+            lambda f, v, x: 0.5 * (sp.hankel1(v - 1, x) - sp.hankel1(v + 1, x)))                                # 10.6.1
+elementwise(sp.hankel2,     hankel_order(-1, False),
+            lambda f, v, x: 0.5 * (sp.hankel2(v - 1, x) - sp.hankel2(v + 1, x)))
+elementwise(sp.hankel1e,    hankel_order(1, True),
+            lambda f, v, x: hankel_slope(v, x, 1j, 0.5 * (sp.hankel1e(v - 1, x) - sp.hankel1e(v + 1, x)) - 1j * f))
+elementwise(sp.hankel2e,    hankel_order(-1, True),
+            lambda f, v, x: hankel_slope(v, x, -1j, 0.5 * (sp.hankel2e(v - 1, x) - sp.hankel2e(v + 1, x)) + 1j * f))
+elementwise(sp.struve,      None,               struve_argument)
+elementwise(sp.modstruve,   None,               modstruve_argument)
+
+# ---- whole orders: nothing between them ------------------------------------------------------------------------------
+elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))      # 10.6.1
+elementwise(sp.kn,          None,               lambda f, n, x: -0.5 * (sp.kn(np.abs(n - 1), x) + sp.kn(n + 1, x)))
+elementwise(sp.j0,          lambda f, x: -sp.j1(x))                                                             # 10.6.3
+elementwise(sp.y0,          lambda f, x: -sp.y1(x))
+elementwise(sp.i0,          lambda f, x: sp.i1(x))                                                              # 10.29.3
+elementwise(sp.k0,          lambda f, x: -sp.k1(x))
+elementwise(sp.j1,          lambda f, x: 0.5 * (sp.j0(x) - sp.jv(2, x)))                                        # 10.6.1
+elementwise(sp.y1,          lambda f, x: 0.5 * (sp.y0(x) - sp.yn(2, x)))
+elementwise(sp.i1,          lambda f, x: 0.5 * (sp.i0(x) + sp.iv(2, x)))                                        # 10.29.1
+elementwise(sp.k1,          lambda f, x: -0.5 * (sp.k0(x) + sp.kn(2, x)))
+elementwise(sp.i0e,         lambda f, x: ive_slope(f, 0, x, sp.i1e(x) - np.sign(x) * f))
+elementwise(sp.i1e,         lambda f, x: ive_slope(f, 1, x, 0.5 * (sp.i0e(x) + sp.ive(2, x)) - np.sign(x) * f))
+elementwise(sp.k0e,         lambda f, x: kve_slope(0, x, f - sp.k1e(x)))
+elementwise(sp.k1e,         lambda f, x: kve_slope(1, x, f - 0.5 * (sp.k0e(x) + sp.kve(2, x))))
+
+# ---- Kelvin functions: w = ber + i bei solves x² w″ + x w′ = i x² w (DLMF 10.61.3) --------------------------------------
+elementwise(sp.ber,         lambda f, x: sp.berp(x))
+elementwise(sp.bei,         lambda f, x: sp.beip(x))
+elementwise(sp.ker,         lambda f, x: sp.kerp(x))
+elementwise(sp.kei,         lambda f, x: sp.keip(x))
+elementwise(sp.berp,        lambda f, x: -sp.bei(x) - quotient(f, x, 0))
+elementwise(sp.beip,        lambda f, x: sp.ber(x) - quotient(f, x, 0.5))
+elementwise(sp.kerp,        lambda f, x: -sp.kei(x) - f / x)
+elementwise(sp.keip,        lambda f, x: sp.ker(x) - f / x)
+elementwise_outputs(sp.kelvin,
+                    (lambda f, x: f[2],),
+                    (lambda f, x: f[3],),
+                    (lambda f, x: 1j * f[0] - quotient(f[2], x, 0.5j),),
+                    (lambda f, x: 1j * f[1] - f[3] / x,))

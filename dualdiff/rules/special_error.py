@@ -1,0 +1,111 @@
+"""Error functions and the normal distribution (DLMF chapter 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special as sp
+
+from ..errors import HolomorphicError
+from .registry import elementwise
+
+ROOT_PI = float(np.sqrt(np.pi))
+ROOT_2 = float(np.sqrt(2))
+ROOT_2PI = float(np.sqrt(2 * np.pi))
+FAR = 8.0                                                  # from here on the asymptotic series has sixteen digits
+
+
+def double_factorials(u: Any) -> Any:
+    """Σ (2k+1)!! u^k = 1 + 3u + 15u² + …, which asymptotic series of slopes end in (DLMF 7.12.1, differentiated)."""
+    total: Any = 1.0
+    for k in range(22, 0, -1):
+        total = 1 + (2 * k + 1) * u * total
+    return total
+
+
+def far_or_near(far: Any, near: Any, slope: Any) -> Any:
+    """The series where its argument is large, the exact formula, which cancels there, elsewhere."""
+    return near if not np.any(far) else np.where(far, slope, near)
+
+
+def erfcx_slope(f: Any, x: Any) -> Any:
+    """2x f - 2/√π (DLMF 7.10.1 with 7.2.2)."""
+    far = (np.real(x) > FAR) & (np.abs(np.imag(x)) < np.real(x))
+    return far_or_near(far, 2 * x * f - 2 / ROOT_PI, -double_factorials(-0.5 / x / x) / ROOT_PI / x / x)
+
+
+def dawsn_slope(f: Any, x: Any) -> Any:
+    """1 - 2x f (DLMF 7.10.3)."""
+    far = (np.abs(np.real(x)) > FAR) & (np.imag(x) == 0)
+    return far_or_near(far, 1 - 2 * x * f, -0.5 * double_factorials(0.5 / x / x) / x / x)
+
+
+def wofz_slope(f: Any, z: Any) -> Any:
+    """-2z f + 2i/√π (DLMF 7.10.2)."""
+    far = (np.abs(z) > FAR) & (np.imag(z) >= 0)
+    return far_or_near(far, 2j / ROOT_PI - 2 * z * f, -1j * double_factorials(0.5 / z / z) / ROOT_PI / z / z)
+
+
+def voigt(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
+    """z = (x + iγ)/(σ√2) and w'(z)/(2√π σ²): voigt_profile is Re w(z)/(σ√(2π)) (DLMF 7.19.1-3)."""
+    z = (x + 1j * gamma) / (sigma * ROOT_2)
+    return z, wofz_slope(sp.wofz(z), z) / (2 * ROOT_PI * sigma * sigma)
+
+
+def voigt_sigma(f: Any, x: Any, sigma: Any, gamma: Any) -> Any:
+    z, slope = voigt(x, sigma, gamma)
+    return -f / sigma - ROOT_2 * np.real(slope * z)
+
+
+def log_ndtr_slope(f: Any, x: Any) -> Any:
+    """φ/Φ = √(2/π)/erfcx(-x/√2), which neither tail over- or underflows."""
+    return ROOT_2 / ROOT_PI / sp.erfcx(-x / ROOT_2)
+
+
+def normal_density(x: Any) -> Any:
+    return np.exp(-0.5 * x * x) / ROOT_2PI
+
+
+def inverse_density(x: Any) -> Any:
+    return ROOT_2PI * np.exp(0.5 * x * x)
+
+
+def real_only(x: Any, name: str) -> None:
+    if np.iscomplexobj(x):
+        raise HolomorphicError(f"scipy.special.{name} of complex numbers is scaled by their absolute value or real part and "
+                               "is not differentiable; use the unscaled function")
+
+
+# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF --------------------
+elementwise(sp.erf,         lambda f, x: 2 / ROOT_PI * np.exp(-x * x))                  # 7.2.1
+elementwise(sp.erfc,        lambda f, x: -2 / ROOT_PI * np.exp(-x * x))                 # 7.2.2
+elementwise(sp.erfi,        lambda f, x: 2 / ROOT_PI * np.exp(x * x))                   # 7.2.1 at ix
+elementwise(sp.erfcx,       erfcx_slope)
+elementwise(sp.dawsn,       dawsn_slope)
+elementwise(sp.wofz,        wofz_slope)
+elementwise(sp.erfinv,      lambda f, x: 0.5 * ROOT_PI * np.exp(f * f))                 # 7.17.1
+elementwise(sp.erfcinv,     lambda f, x: -0.5 * ROOT_PI * np.exp(f * f))                # 7.17.1
+elementwise(sp.ndtr,        lambda f, x: normal_density(x))                             # 7.2.1
+elementwise(sp.log_ndtr,    log_ndtr_slope)
+elementwise(sp.ndtri,       lambda f, y: inverse_density(f))                            # inverse of the above
+elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2))      # Φ/φ at f, as e^y = Φ(f)
+
+# ---- several inputs: one partial per line ----------------------------------------------------------------------------
+elementwise(sp.voigt_profile,
+            lambda f, x, sigma, gamma: np.real(voigt(x, sigma, gamma)[1]),
+            voigt_sigma,
+            lambda f, x, sigma, gamma: -np.imag(voigt(x, sigma, gamma)[1]))
+# T(h, a) = ∫₀ᵃ exp(-h²(1+t²)/2)/(1+t²) dt / 2π (D. B. Owen, Ann. Math. Statist. 27 (1956) 1075)
+elementwise(sp.owens_t,
+            lambda f, h, a: -0.5 * normal_density(h) * sp.erf(a * h / ROOT_2),
+            lambda f, h, a: np.exp(-0.5 * h * h * (1 + a * a)) / (2 * np.pi * (1 + a * a)))
+# x = mean + std Φ⁻¹(p), solved for the mean and for std
+elementwise(sp.nrdtrimn,
+            lambda f, p, std, x: -std * inverse_density(sp.ndtri(p)),
+            lambda f, p, std, x: -sp.ndtri(p),
+            1)
+elementwise(sp.nrdtrisd,
+            lambda f, mean, p, x: -1 / sp.ndtri(p),
+            lambda f, mean, p, x: -f / sp.ndtri(p) * inverse_density(sp.ndtri(p)),
+            lambda f, mean, p, x: 1 / sp.ndtri(p))

@@ -1,0 +1,265 @@
+"""Distribution functions and their inverses: each family has its partials once, for all of its functions.
+
+If F(a, …, x) = p defines a by the others, ∂a/∂p = 1/F_a and ∂a/∂x = -F_x/F_a (the implicit function theorem).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special as sp
+from scipy.special import _ufuncs
+
+from .registry import elementwise, refused
+from .special_entropy import boxcox_power
+from .special_incomplete import beta_density, beta_shape, gamma_density, gamma_shape
+
+Slope = Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """A distribution function F: the names of its arguments, and a partial for each or None."""
+
+    names: str
+    slopes: tuple[Slope, ...]
+
+    def slope(self, name: str) -> Slope:
+        return self.slopes[self.names.split().index(name)]
+
+
+def direct(function: Any, family: Family, sign: int = 1) -> None:
+    """The row of F itself, or of 1 - F with sign -1."""
+    def partial(slope: Slope) -> Slope:
+        return None if slope is None else lambda f, *args: sign * slope(*args)
+    elementwise(function, *map(partial, family.slopes))
+
+
+def inverse(function: Any, arguments: str, family: Family, count: bool = False) -> None:
+    """The row of F solved for the one name that is missing; p stands for F, q for 1 - F.
+
+    SciPy cuts a count off at 0, where it does not change any more.
+    """
+    names = arguments.split()
+    (unknown,) = set(family.names.split()) - set(names)
+    below = family.slope(unknown)
+    if below is None:
+        raise ValueError(f"{function.__name__}: the family has no partial in {unknown}")
+
+    def partial(name: str) -> Slope:
+        above: Any = {"p": lambda *args: -1.0, "q": lambda *args: 1.0}.get(name) or family.slope(name)
+        if above is None:
+            return None
+
+        def quotient(f: Any, *args: Any) -> Any:
+            known = dict(zip(names, args, strict=True)) | {unknown: f}
+            point = [known[n] for n in family.names.split()]
+            p = -above(*point) / below(*point)
+            return np.where(f == 0, 0, p) if count and np.any(f == 0) else p
+        return quotient
+
+    elementwise(function, *map(partial, names))
+
+
+# ---- F: its arguments, and one partial per line ------------------------------------------------------------------------
+GAMMA_FUNCTION = Family("a x", (gamma_shape, gamma_density))
+BETA_FUNCTION = Family("a b x", (
+    lambda a, b, x: beta_shape(a, b, x, 1 - x),
+    lambda a, b, x: -beta_shape(b, a, 1 - x, x),
+    lambda a, b, x: beta_density(a, b, x, 1 - x)))
+CHI_SQUARE = Family("v x", (
+    lambda v, x: 0.5 * gamma_shape(0.5 * v, 0.5 * x),
+    lambda v, x: 0.5 * gamma_density(0.5 * v, 0.5 * x)))
+GAMMA = Family("a b x", (
+    lambda a, b, x: x * gamma_density(b, a * x),
+    lambda a, b, x: gamma_shape(b, a * x),
+    lambda a, b, x: a * gamma_density(b, a * x)))
+# Counts are rounded down by SciPy: nothing lies between them, so they refuse to be perturbed …
+POISSON = Family("k m", (None, lambda k, m: -gamma_density(np.floor(k) + 1, m)))
+BINOMIAL = Family("k n p", (None, None, lambda k, n, p: binomial_density(np.floor(k), n, p)))
+NEGATIVE_BINOMIAL = Family("k n p", (None, None, lambda k, n, p: beta_density(np.floor(n), np.floor(k) + 1, p, 1 - p)))
+# … but the inverses in a count solve the smooth equation with Γ for the factorial.
+SMOOTH_POISSON = Family("k m", (
+    lambda k, m: -gamma_shape(k + 1, m),
+    lambda k, m: -gamma_density(k + 1, m)))
+SMOOTH_BINOMIAL = Family("k n pr", (
+    lambda k, n, pr: -beta_shape(n - k, k + 1, 1 - pr, pr) - beta_shape(k + 1, n - k, pr, 1 - pr),
+    lambda k, n, pr: beta_shape(n - k, k + 1, 1 - pr, pr),
+    lambda k, n, pr: -beta_density(n - k, k + 1, 1 - pr, pr)))
+SMOOTH_NEGATIVE = Family("k n pr", (
+    lambda k, n, pr: -beta_shape(k + 1, n, 1 - pr, pr),
+    lambda k, n, pr: beta_shape(n, k + 1, pr, 1 - pr),
+    lambda k, n, pr: beta_density(n, k + 1, pr, 1 - pr)))
+
+
+def binomial_density(k: Any, n: Any, p: Any) -> Any:
+    """Of I_{1-p}(n-k, k+1) in p (DLMF 8.17.5 with 8.17.4); from k = n on everything is counted."""
+    partly = (k >= 0) & (k < n)
+    return np.where(partly, -beta_density(np.where(partly, k + 1, 1), np.where(partly, n - k, 1), p, 1 - p), 0)
+
+
+# ---- Fisher's F and Student's t, through the beta function ---------------------------------------------------------------
+def fisher(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any, Any, Any]:
+    """The arguments a, b, w, 1 - w of the incomplete beta function (DLMF 8.17.1)."""
+    total = dfd + dfn * x
+    return 0.5 * dfn, 0.5 * dfd, dfn * x / total, dfd / total
+
+
+def fisher_density(dfn: Any, dfd: Any, x: Any) -> Any:
+    return beta_density(*fisher(dfn, dfd, x)) * dfn * dfd / (dfd + dfn * x) ** 2
+
+
+FISHER = Family("n d x", (
+    lambda n, d, x: 0.5 * beta_shape(*fisher(n, d, x)) + fisher_density(n, d, x) * x / n,
+    lambda n, d, x: -0.5 * beta_shape(0.5 * d, 0.5 * n, *fisher(n, d, x)[:1:-1]) - fisher_density(n, d, x) * x / d,
+    fisher_density))
+
+
+def student_density(v: Any, t: Any) -> Any:
+    """(1 + t²/v)^-(v+1)/2 / (√v B(½, v/2))."""
+    return np.exp(-0.5 * (v + 1) * np.log1p(t * t / v) - sp.betaln(0.5, 0.5 * v)) / np.sqrt(v)
+
+
+def student_freedom(v: Any, t: Any) -> Any:
+    """F = 1 - I_w(v/2, ½)/2 with w = v/(v + t²) for t > 0, and odd about ½."""
+    total = v + t * t
+    w, rest = v / total, t * t / total
+    slope = 0.5 * beta_shape(0.5 * v, 0.5, w, rest) + np.abs(t) * student_density(v, t) / v
+    return np.where(t == 0, 0, -0.5 * np.sign(t) * slope)
+
+
+STUDENT = Family("v t", (student_freedom, student_density))
+
+# ---- noncentral distributions: no formula in the degrees of freedom -------------------------------------------------------
+ncx2: Any = getattr(_ufuncs, "_ncx2_pdf", None)
+nct: Any = getattr(_ufuncs, "_nct_pdf", None)
+ncf: Any = getattr(_ufuncs, "_ncf_pdf", None)
+
+
+def nct_shift(v: Any, d: Any, t: Any) -> Any:
+    """-E φ(ts - δ) over s = √(χ²/v), which is -c times the density with v - 1 degrees at t √((v-1)/v), for v > 1.
+
+    F = E Φ(ts - δ) and density = E s φ(ts - δ); s^(v-1) exp(-v s²/2) is the weight of one degree less, rescaled.
+    """
+    w = np.where(v > 1, v - 1, np.nan)
+    return -np.sqrt(0.5 * w) * np.exp(sp.gammaln(0.5 * w) - sp.gammaln(0.5 * v)) * nct(t * np.sqrt(w / v), w, d)
+
+
+NONCENTRAL_CHI_SQUARE = Family("x v c", (
+    lambda x, v, c: ncx2(x, v, c),
+    None,
+    lambda x, v, c: -ncx2(x, v + 2, c)))                   # ½ (F(v+2) - F(v)), from the Poisson mixture
+NONCENTRAL_T = Family("v d t", (
+    None,
+    nct_shift,
+    lambda v, d, t: nct(t, v, d)))
+NONCENTRAL_F = Family("n d c x", (
+    None,
+    None,
+    lambda n, d, c, x: 0.5 * (sp.ncfdtr(n + 2, d, c, x * n / (n + 2)) - sp.ncfdtr(n, d, c, x)),
+    lambda n, d, c, x: ncf(x, n, d, c)))
+
+
+# ---- Kolmogorov, Smirnov, Tukey --------------------------------------------------------------------------------------
+def kolmogorov_slope(y: Any) -> Any:
+    """Of 2 Σ (-1)^(k-1) exp(-2k²y²), and for small y of its theta transform 1 - √(2π)/y Σ exp(-(2k-1)²π²/8y²)."""
+    near = y < 0.82
+    z = np.where(near, 1.0, y)
+    far = -8 * z * sum((-1) ** (k - 1) * k * k * np.exp(-2 * (k * z) ** 2) for k in range(1, 7))
+    if not np.any(near):
+        return far
+    z = np.where(near & (y > 0), y, 1.0)
+    odd = [((2 * k - 1) * np.pi) ** 2 / 8 for k in range(1, 6)]
+    theta = np.sqrt(2 * np.pi) * sum((1 / z ** 2 - 2 * c / z ** 4) * np.exp(-c / z ** 2) for c in odd)
+    return np.where(near, np.where(y > 0, theta, 0), far)
+
+
+def tukey_density(f: Any, x: Any, lam: Any) -> Any:
+    """1 / (F^(λ-1) + (1-F)^(λ-1)), from x = (F^λ - (1-F)^λ)/λ; 0 beyond the ends ±1/λ."""
+    beyond = (lam > 0) & (lam * np.abs(x) >= 1)
+    return np.where(beyond, 0, 1 / (np.power(f, lam - 1) + np.power(sp.tklmbda(-x, lam), lam - 1)))
+
+
+def tukey_shape(f: Any, x: Any, lam: Any) -> Any:
+    slope = boxcox_power(f, f, lam) - boxcox_power(f, sp.tklmbda(-x, lam), lam)
+    return np.where((lam > 0) & (lam * np.abs(x) >= 1), 0, -slope * tukey_density(f, x, lam))
+
+
+# ---- the rows --------------------------------------------------------------------------------------------------------
+direct(sp.gammainc,   GAMMA_FUNCTION)
+direct(sp.gammaincc,  GAMMA_FUNCTION, -1)
+inverse(sp.gammaincinv,  "a p",  GAMMA_FUNCTION)
+inverse(sp.gammainccinv, "a q",  GAMMA_FUNCTION)
+direct(sp.betainc,    BETA_FUNCTION)
+direct(sp.betaincc,   BETA_FUNCTION, -1)
+inverse(sp.betaincinv,   "a b p", BETA_FUNCTION)
+inverse(sp.betainccinv,  "a b q", BETA_FUNCTION)
+inverse(sp.btdtria,   "p b x",   BETA_FUNCTION)
+inverse(sp.btdtrib,   "a p x",   BETA_FUNCTION)
+direct(sp.chdtr,      CHI_SQUARE)
+direct(sp.chdtrc,     CHI_SQUARE, -1)
+inverse(sp.chdtri,    "v q",     CHI_SQUARE)
+inverse(sp.chdtriv,   "p x",     CHI_SQUARE)
+direct(sp.gdtr,       GAMMA)
+direct(sp.gdtrc,      GAMMA, -1)
+inverse(sp.gdtria,    "p b x",   GAMMA)
+inverse(sp.gdtrib,    "a p x",   GAMMA)
+inverse(sp.gdtrix,    "a b p",   GAMMA)
+direct(sp.pdtr,       POISSON)
+direct(sp.pdtrc,      POISSON, -1)
+inverse(sp.pdtri,     "k p",     POISSON)
+inverse(sp.pdtrik,    "p m",     SMOOTH_POISSON, count=True)
+direct(sp.bdtr,       BINOMIAL)
+direct(sp.bdtrc,      BINOMIAL, -1)
+direct(sp.nbdtr,      NEGATIVE_BINOMIAL)
+direct(sp.nbdtrc,     NEGATIVE_BINOMIAL, -1)
+inverse(sp.bdtrik,    "p n pr",  SMOOTH_BINOMIAL, count=True)
+inverse(sp.bdtrin,    "k p pr",  SMOOTH_BINOMIAL)
+inverse(sp.nbdtrik,   "p n pr",  SMOOTH_NEGATIVE, count=True)
+inverse(sp.nbdtrin,   "k p pr",  SMOOTH_NEGATIVE)
+elementwise(sp.bdtri,     None, None, lambda f, k, n, p: 1 / binomial_density(np.floor(k), n, f))
+elementwise(sp.nbdtri,    None, None, lambda f, k, n, p: 1 / beta_density(np.floor(n), np.floor(k) + 1, f, 1 - f))
+direct(sp.fdtr,       FISHER)
+direct(sp.fdtrc,      FISHER, -1)
+inverse(sp.fdtri,     "n d p",   FISHER)
+inverse(sp.fdtridfd,  "n p x",   FISHER)
+direct(sp.stdtr,      STUDENT)
+inverse(sp.stdtrit,   "v p",     STUDENT)
+inverse(sp.stdtridf,  "p t",     STUDENT)
+elementwise(sp.kolmogorov, lambda f, y: kolmogorov_slope(y))
+elementwise(sp.kolmogi,    lambda f, p: 1 / kolmogorov_slope(f))
+elementwise(sp.tklmbda,    tukey_density, tukey_shape)
+
+NEEDS = "its derivative needs a density that this SciPy does not have; wrap the call in dualdiff.stop_gradient()"
+NO_FORMULA = ("it is solved for degrees of freedom, in which the distribution has no formula for its derivative; wrap the "
+              "call in dualdiff.stop_gradient() if that is meant")
+refused(NO_FORMULA, sp.chndtridf, sp.nctdtridf, sp.ncfdtridfd, sp.ncfdtridfn)
+if ncx2 is not None:
+    direct(sp.chndtr,     NONCENTRAL_CHI_SQUARE)
+    inverse(sp.chndtrix,  "p v c",    NONCENTRAL_CHI_SQUARE)
+    inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE)
+    elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),   # DLMF 10.29.1
+                      None,
+                      lambda f, x, v, c: 0.5 * (ncx2(x, v + 2, c) - f))
+else:
+    refused(NEEDS, sp.chndtr, sp.chndtrix, sp.chndtrinc)
+if nct is not None:
+    direct(sp.nctdtr,     NONCENTRAL_T)
+    inverse(sp.nctdtrit,  "v d p",    NONCENTRAL_T)
+    inverse(sp.nctdtrinc, "v p t",    NONCENTRAL_T)
+else:
+    refused(NEEDS, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc)
+if ncf is not None:
+    direct(sp.ncfdtr,     NONCENTRAL_F)
+    inverse(sp.ncfdtri,   "n d c p",  NONCENTRAL_F)
+    inverse(sp.ncfdtrinc, "n d p x",  NONCENTRAL_F)
+else:
+    refused(NEEDS, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc)
+if hasattr(_ufuncs, "_smirnovp"):
+    elementwise(sp.smirnov,  None, lambda f, n, d: _ufuncs._smirnovp(n, d))
+    elementwise(sp.smirnovi, None, lambda f, n, p: 1 / _ufuncs._smirnovp(n, f))
+else:
+    refused(NEEDS, sp.smirnov, sp.smirnovi)
