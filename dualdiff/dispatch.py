@@ -72,8 +72,10 @@ def constants(args: Any, options: dict[str, Any], function: Any) -> None:
 
 # ---- what each kind of row does --------------------------------------------------------------------------------------
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
+    if row.raw:
+        return row.definition(*args, **options)
     return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
-                            for i, x in enumerate(args)), **options)
+                            for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
 
 
 def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:

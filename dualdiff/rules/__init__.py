@@ -3,7 +3,22 @@
 import sys
 from typing import Any
 
-from . import bilinear, composite, constant, elementwise, formula, gather, linear  # noqa: F401 - importing fills the table
+from . import (  # noqa: F401 - importing fills the table
+    bilinear,
+    calculus,
+    composite,
+    constant,
+    elementwise,
+    formula,
+    gather,
+    linear,
+    padding,
+    products,
+    quantiles,
+    selection,
+    shapes,
+    statistics,
+)
 from .registry import ROWS, Row, name_of
 
 __all__ = ["ROWS", "Row", "name_of", "row_of"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .bilinear import explicit_subscripts
+from .bilinear import LETTERS, explicit_subscripts
 from .formula import euclidean_norm, power_norm
 from .gather import axes_of
 from .registry import composite
@@ -89,21 +89,44 @@ def outer(a: Any, b: Any) -> Any:
 
 
 @composite(np.einsum)
-def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
-    """Pairs of operands in the order of NumPy's own contraction path; each pair is one bilinear product."""
+def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = None, order: str = "K",
+           casting: str = "safe") -> Any:
+    """Pairs of operands, each pair one bilinear product: from the left, or along the contraction path that is asked for."""
     if not isinstance(subscripts, str):
-        raise TypeError("numpy.einsum of dual arrays takes its subscripts as a string such as 'ij,jk->ik'")
-    return einsum_by_pairs(subscripts, operands)
-
-
-def einsum_by_pairs(subscripts: str, operands: tuple[Any, ...]) -> Any:
+        subscripts, operands = from_lists((subscripts, *operands))
+    if dtype is not None:
+        operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     stack = list(zip(terms, operands, strict=True))
+    path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \
+        else []
+    for step in path:
+        taken = [stack.pop(i) for i in sorted(step, reverse=True)]
+        needed = "".join([result, *(labels for labels, _ in stack)])
+        kept = "".join(dict.fromkeys(c for labels, _ in taken for c in labels if c in needed))
+        if not stack:
+            return by_pairs(taken, result)
+        stack.append((kept, by_pairs(taken, kept)))
+    return by_pairs(stack, result)
+
+
+def from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """einsum's other form, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, in subscripts."""
+    def spelled(labels: Any) -> str:
+        return "".join("..." if label is Ellipsis else LETTERS[label] for label in labels)
+    count = len(arguments) // 2
+    operands = arguments[:2 * count:2]
+    left = ",".join(map(spelled, arguments[1:2 * count:2]))
+    return (f"{left}->{spelled(arguments[-1])}" if len(arguments) % 2 else left), operands
+
+
+def by_pairs(stack: list[tuple[str, Any]], result: str) -> Any:
+    """The product of all operands, the first two at a time."""
     while len(stack) > 2:
-        (la, a), (lb, b) = stack.pop(0), stack.pop(0)
+        (la, a), (lb, b), *stack = stack
         needed = set(result).union(*(labels for labels, _ in stack))
         kept = "".join(dict.fromkeys(c for c in la + lb if c in needed))
-        stack.insert(0, (kept, contraction(f"{la},{lb}->{kept}", a, b)))
+        stack = [(kept, contraction(f"{la},{lb}->{kept}", a, b)), *stack]
     return contraction(f"{','.join(labels for labels, _ in stack)}->{result}", *(o for _, o in stack))
 
 

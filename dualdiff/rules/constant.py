@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .registry import constant, refused
+from .registry import constant, primitive, refused
 
 constant("the result is an index or a count",
          np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted,
-         np.digitize, np.count_nonzero, np.lexsort, np.ndim, np.shape, np.size, np.linalg.matrix_rank)
+         np.digitize, np.count_nonzero, np.lexsort, np.ndim, np.shape, np.size, np.linalg.matrix_rank, np.nanargmax,
+         np.nanargmin, np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path)
 constant("the result is a truth value",
          np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.iscomplexobj, np.isrealobj,
          np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin)
@@ -17,6 +20,19 @@ constant("the derivative is zero wherever it exists", np.around, np.round, np.fi
 constant("text for a person: the value, marked as dual",  np.array_repr, np.array_str, np.array2string)
 constant("a new array of the same shape: nothing of the input's value is kept", np.ones_like)
 
-refused("it would copy into a plain array and drop the derivative; build the result with numpy.concatenate, numpy.stack "
-        "or numpy.where, or assign into numpy.zeros_like(x)", np.copyto, np.put, np.place, np.putmask)
-refused("a file keeps the value only; save x.value and x.tangent", np.save, np.savetxt, np.savez)
+refused("a file keeps the value only; save x.value and x.tangent", np.save, np.savetxt, np.savez,
+        np.savez_compressed)
+
+refused("it is defined for dates; wrap the argument in dualdiff.stop_gradient() if that is meant",
+        np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string)
+refused("its argument is an index or a pattern of bits, which has no derivative; wrap it in dualdiff.stop_gradient() if "
+        "that is meant", np.ravel_multi_index, np.unravel_index, np.packbits, np.unpackbits)
+
+
+@primitive
+def plain(x: Any) -> Any:
+    """The value alone, for rows that decide by values where elements go."""
+    return np.asarray(x)
+
+
+constant("the value alone", plain)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
+
+import numpy as np
 
 Function = Callable[..., Any]
 Partial = Callable[..., Any] | float | None
@@ -95,7 +98,8 @@ class Formula:
     """The differential in NumPy on the tangent itself, one formula per array input (the leading arguments).
 
     ``differentials[i](result, *inputs, d_input_i, **options)`` is the part that input i contributes; None: its
-    perturbation has no effect (the condition of ``where``).
+    perturbation has no effect (the condition of ``where``). Where the result is a tuple, so is the differential: one for
+    each output, None for a constant one; `outputs.py` holds what else may stand there.
     """
 
     __slots__ = ("differentials", "function")
@@ -106,13 +110,18 @@ class Formula:
 
 
 class Composite:
-    """Plain NumPy in terms of functions that have rows; no derivative is written."""
+    """Plain NumPy in terms of functions that have rows; no derivative is written.
 
-    __slots__ = ("definition", "function")
+    Lists that hold duals arrive stacked, and the first argument as an array, unless the row is ``raw``: then the arguments
+    arrive as they were written, because their parts may differ in shape or be functions.
+    """
 
-    def __init__(self, function: Function, definition: Function) -> None:
+    __slots__ = ("definition", "function", "raw")
+
+    def __init__(self, function: Function, definition: Function, raw: bool = False) -> None:
         self.function = function
         self.definition = definition
+        self.raw = raw
 
 
 class Constant:
@@ -209,12 +218,22 @@ def formula(function: Function, *differentials: Function | None) -> None:
     TABLE.add(Formula(function, differentials))
 
 
-def composite(*functions: Function) -> Callable[[Function], Function]:
+def composite(*functions: Function, raw: bool = False) -> Callable[[Function], Function]:
     def register(definition: Function) -> Function:
         for function in functions:
-            TABLE.add(Composite(function, definition))
+            TABLE.add(Composite(function, definition, raw))
         return definition
     return register
+
+
+def primitive(function: Function) -> Function:
+    """A function of our own that dispatches on its first argument as NumPy's do, so that it can have a row."""
+    @wraps(function)
+    def call(x: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(x, np.ndarray | np.generic | int | float | complex | list | tuple):
+            return function(x, *args, **options)
+        return x.__array_function__(call, (), (x, *args), options)
+    return call
 
 
 def constant(reason: str, *functions: Function) -> None:

@@ -1,8 +1,9 @@
 """Rows for SciPy's ufuncs, one file per family; `row_of` imports this file when it meets the first of them.
 
 Every public ufunc of `scipy.special` has a row, is constant, or is refused with the reason, and a test names the one
-that SciPy adds. A few private ufuncs have rows too, because public Python functions (`zeta`, `lambertw`) hand their argument on to them. Formulas are cited by their number in the NIST Digital Library of
-Mathematical Functions, https://dlmf.nist.gov. An input marked None refuses to be perturbed.
+that SciPy adds. A few private ufuncs have rows too, because public Python functions (`zeta`, `lambertw`) hand their
+arguments on to them. Formulas are cited by their number in the NIST Digital Library of Mathematical Functions,
+https://dlmf.nist.gov. An input marked None refuses to be perturbed.
 """
 
 from . import (  # noqa: F401 - importing fills the table

@@ -35,8 +35,6 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
     """
-    if shape == () and (row := gradient_row(terms, k, dtype)) is not None:
-        return row
     arrays = [a for leaf, coef in terms.items() for a in operands_of(leaf, coef)]
     if any(hasattr(a, "eps") for a in arrays):
         return assembled_dual(terms, shape, k, trailing)
@@ -88,7 +86,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
             fresh = False
         else:
             row[start:start + step * (size - 1) + 1:step] += weights
-    return row
+    return row if finite(row) else None
 
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .assemble import assembled
+from .assemble import assembled, gradient_row
 from .coefficients import chained, finite
 from .join import merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
@@ -134,9 +134,7 @@ class Tangent:
                     (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
-            if c is not None and not leaf.level.careful and not finite(c):
-                raise CareNeeded(leaf.level)
-            factors = () if c is None else (c,)
+            factors = () if c is None else (c,)            # watched as a factor, by whatever reads the leaf
             terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
         return Tangent(terms, ())
 
@@ -208,8 +206,11 @@ class Tangent:
 
     def dense(self, trailing: bool = False, dtype: Any = float) -> Any:
         """As one array: (k, *S), or (*S, k) with the directions trailing; S for a single direction without an axis."""
-        leaf = next(iter(self.terms))
-        terms = dict(self.watched())
+        terms = self.terms
+        leaf = next(iter(terms))
+        self.watched()
+        if self.shape == () and leaf.affine and (row := gradient_row(terms, leaf.k, dtype)) is not None:
+            return row
         if len(terms) > 1 and any(other.k != leaf.k for other in terms):
             raise ShapeError(f"duals of {' and '.join(sorted({str(other.k or 1) for other in terms}))} directions were "
                              "combined; give all of them as many")

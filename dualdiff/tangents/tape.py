@@ -8,6 +8,7 @@ contractions only. Linearize, then transpose (Radul et al., "You Only Linearize 
 from __future__ import annotations
 
 import itertools
+import operator
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from .level import Level
 from .moves import Item, Move, Shape
 
 _serial = itertools.count()
+by_serial = operator.attrgetter("serial")
 
 
 class LinearMap(Protocol):
@@ -95,24 +97,24 @@ class Cotangents:
 
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
-        have = self.arrays.get(leaf)
-        if not isinstance(u, np.ndarray | np.generic) or (have is not None and \
-                (type(have) is not np.ndarray or u.dtype != have.dtype)):
-            return self.add(leaf, move.transpose(u, self.lead))
-        if have is None:
-            have = np.zeros(u.shape[:self.lead] + leaf.shape, u.dtype)
+        have, lead = self.arrays.get(leaf), self.lead
+        plain = isinstance(u, np.ndarray | np.generic)
+        if have is None and plain:
+            have = self.arrays[leaf] = np.zeros(u.shape[:lead] + leaf.shape, u.dtype)
+            self.own.add(leaf)
+        elif not plain or type(have) is not np.ndarray or u.dtype != have.dtype:
+            return self.add(leaf, move.transpose(u, lead))
         elif leaf not in self.own:
-            have = have.copy()
-        self.arrays[leaf] = have
-        self.own.add(leaf)
-        have[(slice(None),) * self.lead + move.basic] += u
+            have = self.arrays[leaf] = have.copy()
+            self.own.add(leaf)
+        have[(slice(None),) * lead + move.basic if lead else move.basic] += u
         return None
 
 
 def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
     """One node for a linear map of a whole sum Σ coefficient ⊙ leaf."""
     first = leaf_terms[0][0]
-    return TapeLeaf(first.level, op.out_shape, tuple((op, leaf, coef) for leaf, coef in leaf_terms))
+    return TapeLeaf(first.level, op.out_shape, tuple([(op, leaf, coef) for leaf, coef in leaf_terms]))
 
 
 def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
@@ -148,4 +150,4 @@ def reachable(terms: dict[Any, Any]) -> list[TapeLeaf]:
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=lambda leaf: -leaf.serial)
+    return sorted(seen, key=by_serial, reverse=True)

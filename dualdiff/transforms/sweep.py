@@ -36,21 +36,24 @@ class Inputs:
             raise StructureError(f"the first argument must be a function; got {f!r} of type {type(f).__name__}. "
                                  "Write gradient(f)(x), not gradient(f(x))")
         self.f, self.args, self.options = f, list(args), options
-        self.single = not np.iterable(argnums)
-        numbers = [argnums] if self.single else list(argnums)                           # type: ignore[arg-type]
+        self.is_complex = False
+        self.single = type(argnums) is int or not np.iterable(argnums)
+        numbers: list[Any] = [argnums] if self.single else list(argnums)                # type: ignore[arg-type]
         self.leaves: list[Any] = []
         self.chosen: list[tuple[int, int, Rebuild]] = []
         for number in numbers:
             if type(number) is int and 0 <= number < len(args) and type(args[number]) is np.ndarray \
                     and args[number].dtype == np.float64:  # the everyday case, without taking a tree apart
                 self.leaves.append(args[number])
-                self.chosen.append((number, 1, operator.itemgetter(0)))
+                self.chosen.append((number, 1, first))
                 continue
             if not isinstance(number, int | np.integer) or not -len(args) <= number < len(args):
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
             leaves, rebuild = flatten(args[number], f"argument {number}")
-            self.leaves += [x if hasattr(x, "level") else as_float(x) for x in leaves]
+            leaves = [x if hasattr(x, "level") else as_float(x) for x in leaves]
+            self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
+            self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
         self.shapes: list[Shape] = [x.shape for x in self.leaves]
         self.sizes = [prod(shape) for shape in self.shapes]
@@ -71,9 +74,8 @@ class Inputs:
             start += count
         return trees[0] if self.single else tuple(trees)
 
-    @property
-    def is_complex(self) -> bool:
-        return any(dtype.kind == "c" for dtype in self.dtypes)
+
+first = operator.itemgetter(0)
 
 
 def as_float(x: Any) -> Any:
