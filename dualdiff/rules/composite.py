@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
-from .formula import euclidean_norm, power_norm
 from .gather import axes_of
 from .registry import composite
 
@@ -96,6 +95,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         subscripts, operands = from_lists((subscripts, *operands))
     if dtype is not None:
         operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
+    operands = tuple(np.asarray(o) if isinstance(o, list | tuple) else o for o in operands)
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \
@@ -137,36 +137,3 @@ def contraction(subscripts: str, *operands: Any) -> Any:
         return np.einsum(subscripts, *operands)
     dual = min(duals, key=lambda o: hasattr(o, "value"))   # a formula's tangent, if there is one, before a dual
     return dual.__array_function__(contraction, (), (subscripts, *operands), {})
-
-
-@composite(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Every order that is elementary; the spectral and nuclear norms need singular values and refuse by name."""
-    matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
-    if ord is None or ord == "fro" or (ord == 2 and not matrix):
-        return euclidean_norm(x, axis=axis, keepdims=keepdims)
-    if not matrix:
-        return vector_norm(np.abs(x), ord, axis, keepdims)
-    rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
-    if ord in (1, -1, np.inf, -np.inf):
-        summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
-        lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
-        result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
-        return result if keepdims else np.squeeze(result, (rows, columns))
-    from ..errors import RuleError
-    raise RuleError(f"numpy.linalg.norm with ord={ord!r} of a matrix has no derivative rule: it needs singular values; "
-                    "use 'fro', 1, -1, inf or -inf, or give the spectral norm a custom rule")
-
-
-def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
-    if ord == np.inf:
-        return np.max(size, axis=axis, keepdims=keepdims)
-    if ord == -np.inf:
-        return np.min(size, axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return np.count_nonzero(size, axis=axis, keepdims=keepdims).astype(size.dtype)
-    if ord == 1:
-        return np.sum(size, axis=axis, keepdims=keepdims)
-    if not isinstance(ord, int | float | np.number):
-        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
-    return power_norm(size, ord, axis=axis, keepdims=keepdims)

@@ -24,10 +24,11 @@ def cumsum_transpose(u: Any, lead: int, shape: tuple[int, ...], axis: Any = None
 
 linear(np.cumsum, cumsum_forward, cumsum_transpose)
 
-# Real-linear maps of complex numbers; transposes with respect to the pairing Re(u v).
-linear(np.conjugate, lambda x, lead: np.conj(x),  lambda u, lead, shape: np.conj(u),  local=True)
-linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: u,           local=True)
-linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: -1j * u,     local=True)
+# Real-linear maps of complex numbers; transposes with respect to the pairing Re(u v). The cotangent of a real result is the
+# real part of what arrives: products with complex constants leave an imaginary part that means nothing.
+linear(np.conjugate, lambda x, lead: np.conj(x),  lambda u, lead, shape: np.conj(u),       local=True)
+linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: np.real(u),       local=True)
+linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: -1j * np.real(u), local=True)
 
 
 def columns_solved(A: Any, b: Any) -> Any:

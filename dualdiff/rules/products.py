@@ -1,0 +1,194 @@
+"""Products and scans: prod, cumprod, convolve, correlate, cross, kron, the derivatives exact whatever number of zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .gather import axes_of
+from .registry import composite, formula, gather, primitive
+
+
+# ---- prod ------------------------------------------------------------------------------------------------------------
+@primitive
+def product(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+    return np.prod(x, axis=axis, keepdims=keepdims)
+
+
+def regular(x: Any, f: Any) -> bool:
+    """Whether every quotient f / x is finite and keeps its digits."""
+    size = np.abs(f)
+    return bool(np.all(x != 0) and np.all(np.isfinite(f)) and np.all(size > np.finfo(size.dtype).tiny))
+
+
+def others(x: Any) -> Any:
+    """For each element the product of all others along the last axis: of those before it and those behind it."""
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+
+    def before(y: Any) -> Any:
+        return np.concatenate([one, np.cumprod(y[..., :-1], axis=-1)], axis=-1)
+    return before(x) * before(x[..., ::-1])[..., ::-1]
+
+
+def product_differential(f: Any, x: Any, dx: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+    """d Π x = Σ dxᵢ Π_{j≠i} xⱼ."""
+    top = f if keepdims else np.expand_dims(f, axis)
+    if regular(x, top):
+        return np.sum(dx * (top / x), axis=axis, keepdims=keepdims)
+    last = tuple(range(-len(axis), 0))
+    y = np.moveaxis(x, axis, last)
+    rest = y.shape[:y.ndim - len(axis)]
+    count = int(np.prod(y.shape[len(rest):], dtype=int))
+    partial = others(np.reshape(y, (*rest, count))) if y.size else np.ones((*rest, count), x.dtype)
+    return np.sum(dx * np.moveaxis(np.reshape(partial, y.shape), last, axis), axis=axis, keepdims=keepdims)
+
+
+formula(product, product_differential)
+
+
+@composite(np.prod)
+def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None,
+         where: Any = True) -> Any:
+    if where is not True:
+        a = np.where(where, a, 1)
+    if dtype is not None:
+        a = np.astype(a, dtype)
+    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
+    result = product(a, axes, keepdims=keepdims) if axes else a[()]
+    return result if initial is None else result * initial
+
+
+# ---- cumprod ---------------------------------------------------------------------------------------------------------
+@primitive
+def running_product(x: Any) -> Any:
+    return np.cumprod(x, axis=-1)
+
+
+@primitive
+def shifted(x: Any, steps: int) -> Any:
+    """x moved along its last axis, zeros in front."""
+    result = np.zeros_like(x)
+    result[..., steps:] = x[..., :x.shape[-1] - steps]
+    return result
+
+
+gather(shifted)
+
+
+def running_differential(f: Any, x: Any, dx: Any) -> Any:
+    """f Σ dx/x where nothing is zero; else pairs (y, dy) of growing length are multiplied, log₂ n times.
+
+    (a, da) (b, db) = (a b, da b + a db) is exact with zeros and at every order.
+    """
+    if regular(x, f):
+        return np.cumsum(dx / x, axis=-1) * f
+    n, steps, y = x.shape[-1], 1, x
+    while steps < n:
+        front = np.concatenate([np.ones((*y.shape[:-1], steps), y.dtype), y[..., :-steps]], axis=-1)
+        dx = dx * front + shifted(dx, steps) * y
+        y = y * front
+        steps *= 2
+    return dx
+
+
+formula(running_product, running_differential)
+
+
+@composite(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    if dtype is not None:
+        a = np.astype(a, dtype)
+    if axis is None or a.ndim < 2:
+        return running_product(np.ravel(a))
+    return np.moveaxis(running_product(np.moveaxis(a, axis, -1)), -1, axis)
+
+
+def cumulative(scan: Any, neutral: int) -> Any:
+    """NumPy 2's cumulative_sum and cumulative_prod in terms of the older names."""
+    def definition(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
+        if axis is None:
+            if np.ndim(x) > 1:
+                raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+            axis = 0
+        x = np.atleast_1d(x)
+        result = scan(x, axis=axis, dtype=dtype)
+        if not include_initial:
+            return result
+        (axis,) = axes_of(axis, x.ndim)
+        first = np.full((*x.shape[:axis], 1, *x.shape[axis + 1:]), neutral, result.dtype)
+        return np.concatenate([first, result], axis=axis)
+    return definition
+
+
+composite(np.cumulative_sum)(cumulative(np.cumsum, 0))
+composite(np.cumulative_prod)(cumulative(np.cumprod, 1))
+
+
+# ---- convolution -----------------------------------------------------------------------------------------------------
+def overlap(da: Any, v: Any) -> Any:
+    """The full convolution of da, of length n, with v, of length m: Σⱼ da[i - j] v[j] for i in 0 … n + m - 2."""
+    n, m = da.shape[0], v.shape[0]
+    wide = shifted(widened(da, m - 1), m - 1)              # m - 1 zeros on either side
+    windows = np.arange(n + m - 1)[:, None] + np.arange(m - 1, -1, -1)
+    return wide[windows] @ v
+
+
+@primitive
+def widened(x: Any, end: int) -> Any:
+    """x with zeros at both ends, all of them behind it: ``shifted`` moves half of them to the front."""
+    return np.concatenate([x, np.zeros(2 * end, x.dtype)])
+
+
+gather(widened)
+
+
+def part_of_full(n: int, m: int, mode: str) -> slice:
+    """Where the result of ``mode`` lies in the full convolution of lengths n and m, the longer first."""
+    n, m = max(n, m), min(n, m)
+    return {"full": slice(0, n + m - 1), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}[mode]
+
+
+formula(np.convolve,
+        lambda f, a, v, da, mode="full": overlap(da, v)[part_of_full(a.shape[0], v.shape[0], mode)],
+        lambda f, a, v, dv, mode="full": overlap(dv, a)[part_of_full(a.shape[0], v.shape[0], mode)])
+
+
+@composite(np.correlate)
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
+    a, v = np.atleast_1d(a), np.atleast_1d(v)
+    if a.shape[0] >= v.shape[0]:
+        return np.convolve(a, np.conj(v)[::-1], mode)
+    return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]
+
+
+# ---- products of vectors and matrices --------------------------------------------------------------------------------
+@composite(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ValueError("incompatible dimensions for cross product (dimension must be 2 or 3)")
+    if a.shape[-1] == b.shape[-1] == 2:
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+    def minor(i: int, j: int) -> Any:
+        """a_i b_j - a_j b_i, the third component of a plane vector being zero."""
+        terms = [a[..., p] * b[..., q] if p < a.shape[-1] and q < b.shape[-1] else None for p, q in ((i, j), (j, i))]
+        if terms[1] is None:
+            return terms[0]
+        return -terms[1] if terms[0] is None else terms[0] - terms[1]
+    return np.moveaxis(np.stack([minor(1, 2), minor(2, 0), minor(0, 1)], axis=-1), -1, axisc)
+
+
+@composite(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """Every element of a times all of b, the axes interleaved."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    a = np.reshape(a, (1,) * (ndim - np.ndim(a)) + np.shape(a))
+    b = np.reshape(b, (1,) * (ndim - np.ndim(b)) + np.shape(b))
+    shape = tuple(n * m for n, m in zip(np.shape(a), np.shape(b), strict=True))
+    apart = np.expand_dims(a, tuple(range(1, 2 * ndim, 2))) * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
+    return np.reshape(apart, shape)

@@ -1,0 +1,90 @@
+"""Order statistics: median, percentile, quantile by every method, and their nan-variants.
+
+Each is a point between two neighbours in the sorted sample. NumPy itself tells where: the same function, applied to the
+ranks 0 … n - 1 instead of the values, gives the position, so that its whole part and its fraction say which two elements
+are mixed and how.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .gather import axes_of
+from .registry import composite, formula, primitive
+
+
+@primitive
+def order_statistic(a: Any, function: Any, *args: Any, **options: Any) -> Any:
+    """``function`` along the last axis."""
+    return function(a, *args, axis=-1, **options)
+
+
+def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **options: Any) -> Any:
+    n, batch = a.shape[-1], a.shape[:-1]
+    order = np.argsort(a, axis=-1, kind="stable").reshape(-1, n)
+    ranks = np.empty(order.shape)
+    np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)
+    absent = np.isnan(a).reshape(-1, n)
+    absent[absent.all(axis=-1)] = False                    # NumPy would warn of an empty slice a second time
+    if function in (np.nanmedian, np.nanpercentile, np.nanquantile):
+        ranks[absent] = np.nan
+    place = np.asarray(function(ranks.reshape(a.shape), *args, axis=-1, **options))
+    low = np.minimum(np.floor(place).astype(int), n - 1)
+    high = np.minimum(low + 1, n - 1)
+    row = np.arange(order.shape[0]).reshape(batch)
+    flat = da.reshape((row.size * n,)) if hasattr(da, "reshape") else np.reshape(da, (row.size * n,))
+    fraction = np.where(np.isnan(f), np.nan, place - low)
+    below, above = (flat[row * n + order[row, position]] for position in (low, high))
+    return below * (1 - fraction) + above * fraction
+
+
+formula(order_statistic, order_differential)
+
+
+def reduced(a: Any, axis: Any, keepdims: bool, function: Any, *args: Any, **options: Any) -> Any:
+    """The statistic over ``axis``: those axes become one, the last. The axes of q stand in front of the result's."""
+    a = np.asarray(a) if isinstance(a, list | tuple) else a
+    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
+    kept = [i for i in range(a.ndim) if i not in axes]
+    shape = tuple(a.shape[i] for i in kept)
+    count = int(np.prod([a.shape[i] for i in axes], dtype=int))
+    result = order_statistic(np.reshape(np.transpose(a, (*kept, *sorted(axes))), (*shape, count)), function, *args,
+                             **options)
+    front = np.ndim(result) - len(kept)
+    return np.expand_dims(result, tuple(front + i for i in axes)) if keepdims and axes else result
+
+
+def median_of(function: Any) -> Any:
+    def definition(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+        return reduced(a, axis, keepdims, function)
+    return definition
+
+
+def quantile_of(function: Any) -> Any:
+    def definition(a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+                   keepdims: bool = False, *, weights: Any = None) -> Any:
+        if weights is None:
+            return reduced(a, axis, keepdims, function, q, method=method)
+        return weighted(a, q, axis, keepdims, function, method, weights)
+    return definition
+
+
+def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: str, weights: Any) -> Any:
+    """Constant weights move with the values; the statistic over several axes needs them of a's shape."""
+    if np.ndim(weights) == 1 and a.ndim > 1:
+        (along,) = axes_of(axis, a.ndim)
+        weights = np.reshape(weights, [-1 if i == along else 1 for i in range(a.ndim)])
+    weights = np.broadcast_to(weights, a.shape)
+    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
+    kept = [i for i in range(a.ndim) if i not in axes]
+    count = int(np.prod([a.shape[i] for i in axes], dtype=int))
+    last = np.transpose(weights, (*kept, *sorted(axes))).reshape((*(a.shape[i] for i in kept), count))
+    return reduced(a, axis, keepdims, function, q, method=method, weights=last)
+
+
+for _median in (np.median, np.nanmedian):
+    composite(_median)(median_of(_median))
+for _quantile in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
+    composite(_quantile)(quantile_of(_quantile))

@@ -1,0 +1,146 @@
+"""Choosing elements by values: sort, unique, select, choose and the sets. The values decide where, the elements move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .constant import plain
+from .registry import composite
+from .shapes import by_position
+
+
+# ---- order -----------------------------------------------------------------------------------------------------------
+@composite(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """Ties keep their order, so that the derivative of a tie is that of its position."""
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
+
+
+@composite(np.partition)
+def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
+
+
+@composite(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    return np.sort(a) + 0j
+
+
+# ---- choice ----------------------------------------------------------------------------------------------------------
+@composite(np.select, raw=True)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    result = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        result = np.where(condition, choice, result)
+    return result
+
+
+@composite(np.choose, raw=True)
+def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
+    return by_position(list(choices), lambda *positions: np.choose(plain(a), positions, mode=mode))
+
+
+@composite(np.piecewise, raw=True)
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) -> Any:
+    if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):    # as NumPy asks
+        condlist = [condlist]
+    conditions = [np.broadcast_to(plain(c), np.shape(x)).astype(bool) for c in condlist]
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(~np.any(conditions, axis=0))
+    elif len(funclist) != len(conditions):
+        raise ValueError(f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
+                         "functions are expected")
+    flat, pieces, places = np.ravel(x), [], []
+    later = np.zeros(np.shape(x), bool)
+    for condition, function in zip(conditions[::-1], funclist[::-1], strict=True):
+        place = np.flatnonzero(condition & ~later)         # of several that hold, the last counts
+        later |= condition
+        inside = flat[place]
+        value = function(inside, *args, **options) if callable(function) else function
+        pieces.append(np.broadcast_to(value, (place.size,)))
+        places.append(place)
+    rest = np.flatnonzero(~later)
+    index = np.argsort(np.concatenate([*places, rest]), kind="stable")
+    return np.reshape(np.concatenate([*pieces, np.zeros(rest.size)])[index], np.shape(x))
+
+
+@composite(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    return np.take(np.ravel(arr), np.flatnonzero(plain(condition)))
+
+
+# ---- sets ------------------------------------------------------------------------------------------------------------
+@composite(np.unique)
+def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None,
+           *, equal_nan: bool = True, sorted: bool = True) -> Any:
+    """Each value by its first occurrence; index, inverse and counts are constants."""
+    _, index, inverse, counts = np.unique(plain(ar), True, True, True, axis, equal_nan=equal_nan)
+    values = np.ravel(ar)[index] if axis is None else np.take(ar, index, axis)
+    asked = [part for part, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted]
+    return (values, *asked) if asked else values
+
+
+def unique_named(function: Any, *parts: str) -> None:
+    """NumPy 2's unique_all and its kin: named tuples, whose values alone are dual."""
+    @composite(function)
+    def definition(x: Any) -> Any:
+        result = function(plain(x))
+        values = unique(x, equal_nan=False)
+        return result._replace(values=values) if parts else values
+
+
+unique_named(np.unique_all, "values")
+unique_named(np.unique_counts, "values")
+unique_named(np.unique_inverse, "values")
+unique_named(np.unique_values)
+
+
+@composite(np.union1d)
+def union1d(ar1: Any, ar2: Any) -> Any:
+    return unique(np.concatenate([np.ravel(ar1), np.ravel(ar2)]))
+
+
+@composite(np.intersect1d)
+def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    _, first, second = np.intersect1d(plain(ar1), plain(ar2), assume_unique, return_indices=True)
+    values = np.ravel(ar1)[first]
+    return (values, first, second) if return_indices else values
+
+
+@composite(np.setdiff1d)
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    ar1 = np.ravel(ar1) if assume_unique else unique(ar1)
+    return ar1[~np.isin(ar1, ar2)]
+
+
+@composite(np.setxor1d)
+def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    first, second = (np.ravel(a) if assume_unique else unique(a) for a in (ar1, ar2))
+    return np.sort(np.concatenate([first[~np.isin(first, second)], second[~np.isin(second, first)]]))
+
+
+# ---- replacement -----------------------------------------------------------------------------------------------------
+@composite(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    if np.iscomplexobj(x):
+        return nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
+    limits = np.finfo(x.dtype)
+    result = np.where(np.isnan(x), nan, x)
+    result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
+    result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)
+    if not copy:
+        x[...] = result
+    return result if copy else x
+
+
+@composite(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    return np.real(a) if np.iscomplexobj(a) and np.isrealobj(np.real_if_close(plain(a), tol)) else a

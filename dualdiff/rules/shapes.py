@@ -1,0 +1,229 @@
+"""Splitting, assembling and laying out: the elements move, so plain indexing or an index map says it all."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..errors import RuleError
+from .constant import plain
+from .gather import axes_of
+from .registry import composite, gather
+
+gather(np.lib.stride_tricks.sliding_window_view)
+
+
+def by_position(arrays: Any, place: Any) -> Any:
+    """The elements of several arrays where ``place(*positions)`` puts their positions, counted through all of them."""
+    positions, start = [], 0
+    for x in arrays:
+        positions.append(np.arange(start, start + np.size(x)).reshape(np.shape(x)))
+        start += np.size(x)
+    return np.concatenate([np.ravel(x) for x in arrays])[place(*positions)]
+
+
+# ---- split -----------------------------------------------------------------------------------------------------------
+@composite(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    n, (axis,) = ary.shape[axis], axes_of(axis, ary.ndim)
+    if np.ndim(indices_or_sections):
+        ends = [*map(operator.index, indices_or_sections), n]
+    else:
+        sections = operator.index(indices_or_sections)
+        if sections <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        size, extra = divmod(n, sections)
+        ends = [size * (i + 1) + min(i + 1, extra) for i in range(sections)]
+    head = (slice(None),) * axis
+    return [ary[(*head, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+@composite(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    if not np.ndim(indices_or_sections) and ary.shape[axis] % indices_or_sections:
+        raise ValueError("array split does not result in an equal division")
+    return array_split(ary, indices_or_sections, axis)  # type: ignore[no-any-return]
+
+
+composite(np.hsplit)(lambda ary, parts: split(ary, parts, 0 if ary.ndim == 1 else 1))
+composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
+composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))
+
+
+@composite(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    if not x.ndim:
+        raise ValueError("Input array must be at least 1-d.")
+    return tuple(np.moveaxis(x, axis, 0))
+
+
+# ---- assemble --------------------------------------------------------------------------------------------------------
+@composite(np.append)
+def append(arr: Any, values: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return np.concatenate([np.ravel(arr), np.ravel(values)])
+    return np.concatenate([arr, values], axis=axis)
+
+
+@composite(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    return by_position([arr, np.asarray(values) if isinstance(values, list | tuple) else values],
+                       lambda old, new: np.insert(old, obj, new, axis))
+
+
+@composite(np.delete)
+def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+    return by_position([arr], lambda old: np.delete(old, obj, axis))
+
+
+@composite(np.block, raw=True)
+def block(arrays: Any) -> Any:
+    leaves: list[Any] = []
+
+    def collected(part: Any) -> Any:
+        if isinstance(part, list):
+            return [collected(piece) for piece in part]
+        leaves.append(part)
+        return len(leaves) - 1
+
+    def placed(part: Any, positions: Any) -> Any:
+        return [placed(piece, positions) for piece in part] if isinstance(part, list) else positions[part]
+    nested = collected(arrays)
+    return by_position(leaves, lambda *positions: np.block(placed(nested, positions)))
+
+
+@composite(np.broadcast_arrays, raw=True)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple(np.broadcast_to(x, shape) for x in args)
+
+
+@composite(np.meshgrid, raw=True)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    n = len(xi)
+    places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    grids = tuple(np.reshape(x, [-1 if i == place else 1 for i in range(n)]) for x, place in zip(xi, places, strict=True))
+    return grids if sparse else tuple(np.ravel(x).reshape(x.shape) if copy else x for x in broadcast_arrays(*grids))
+
+
+@composite(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    (axis,) = axes_of(axis, a.ndim)
+    start = start + a.ndim if start < 0 else start
+    order = list(range(a.ndim))
+    order.remove(axis)
+    order.insert(start - (axis < start), axis)
+    return np.transpose(a, order)
+
+
+@composite(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
+# ---- triangles, diagonals, ends --------------------------------------------------------------------------------------
+@composite(np.vander)
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
+    if x.ndim != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    n = x.size if N is None else N
+    if not n:
+        return np.empty((x.size, 0), x.dtype)
+    powers = [np.ones(x.shape, x.dtype)]
+    for _ in range(n - 1):
+        powers.append(powers[-1] * x)
+    return np.stack(powers if increasing else powers[::-1], axis=1)
+
+
+@composite(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    nonzero, axes = np.nonzero(plain(filt)), axes_of(range(filt.ndim) if axis is None else axis, filt.ndim)
+    box = [slice(None)] * filt.ndim
+    for i in axes:
+        places = nonzero[i]
+        if not places.size:
+            box[i] = slice(0, 0)
+        else:
+            box[i] = slice(places.min() if "f" in trim.lower() else None, places.max() + 1 if "b" in trim.lower() else None)
+    return filt[tuple(box)]
+
+
+# ---- functions along axes --------------------------------------------------------------------------------------------
+@composite(np.apply_along_axis, raw=True)
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: Any) -> Any:
+    (axis,) = axes_of(axis, arr.ndim)
+    rows = np.moveaxis(arr, axis, -1)
+    front = rows.shape[:-1]
+    if 0 in front:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    results = [func1d(rows[i], *args, **options) for i in np.ndindex(front)]
+    shape = np.shape(results[0])
+    stacked = np.reshape(np.stack(results), front + shape)
+    return np.moveaxis(stacked, range(len(front), len(front) + len(shape)), range(axis, axis + len(shape)))
+
+
+@composite(np.apply_over_axes, raw=True)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    ndim = a.ndim
+    for axis in np.atleast_1d(axes).tolist():
+        result = func(a, axis + ndim if axis < 0 else axis)
+        a = result if np.ndim(result) == ndim else np.expand_dims(result, axis)
+        if a.ndim != ndim:
+            raise ValueError("function is not returning an array of the correct shape")
+    return a
+
+
+# ---- writing into an array -------------------------------------------------------------------------------------------
+def buffer(x: Any, function: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        raise RuleError(f"numpy.{function.__name__} would write dual numbers into a plain array and drop the derivative; "
+                        "make the array with numpy.zeros_like(x) of a dual x, or build the result with numpy.where")
+    return x
+
+
+@composite(np.copyto)
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    buffer(dst, np.copyto)
+    if where is True:
+        dst[...] = src
+    else:
+        mask = np.broadcast_to(plain(where), dst.shape)
+        dst[mask] = np.broadcast_to(src, dst.shape)[mask]
+
+
+@composite(np.put)
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    ind = np.ravel(ind)
+    if mode != "raise":
+        ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
+    buffer(a, np.put)[np.unravel_index(np.where(ind < 0, ind + a.size, ind), a.shape)] = np.resize(v, ind.size)
+
+
+@composite(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    mask = np.reshape(plain(mask), arr.shape).astype(bool)
+    if mask.any():
+        buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
+
+
+@composite(np.putmask)
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    mask = np.reshape(plain(mask), a.shape).astype(bool)
+    buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
+
+
+@composite(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    places = np.take_along_axis(np.arange(arr.size).reshape(arr.shape), indices, axis)
+    buffer(arr, np.put_along_axis)[np.unravel_index(places, arr.shape)] = values
+
+
+@composite(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    mask = np.zeros(a.shape, bool)
+    np.fill_diagonal(mask, True, wrap)
+    buffer(a, np.fill_diagonal)[mask] = np.resize(val, np.count_nonzero(mask))

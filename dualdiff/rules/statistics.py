@@ -1,0 +1,260 @@
+"""Averages, spreads, counts and the nan-variants: NumPy's own steps, in functions that have rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .composite import count_along
+from .constant import plain
+from .gather import axes_of
+from .registry import composite, linear, primitive
+
+
+def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    """How many elements take part, per result."""
+    if where is True:
+        return count_along(x, axis)
+    return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)
+
+
+# ---- variance --------------------------------------------------------------------------------------------------------
+@composite(np.var)
+def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
+        mean: Any = None, correction: Any = None) -> Any:
+    ddof = ddof if correction is None else correction
+    a = a if dtype is None else np.astype(a, dtype)
+    chosen = {} if where is True else {"where": plain(where)}
+    if mean is None:
+        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / counted(a, axis, True, where)
+    x = a - mean
+    squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
+    return np.sum(squares, axis=axis, keepdims=keepdims, **chosen) / np.maximum(counted(a, axis, keepdims, where) - ddof, 0)
+
+
+@composite(np.std)
+def std(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, **options: Any) -> Any:
+    return np.sqrt(var(a, axis, dtype, ddof, keepdims, **options))
+
+
+@composite(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        total: Any = count_along(a, axis)
+    else:
+        weights = weights_like(a, axis, weights)
+        total = np.sum(weights, axis=axis, keepdims=keepdims)
+        if np.any(plain(total) == 0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (result, np.broadcast_to(total, np.shape(result))) if returned else result
+
+
+def weights_like(a: Any, axis: Any, weights: Any) -> Any:
+    """Weights of a's shape, or of its length along ``axis``."""
+    weights = np.asarray(weights) if isinstance(weights, list | tuple) else weights
+    if np.shape(weights) == a.shape:
+        return weights
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    axes = axes_of(axis, a.ndim)
+    if np.shape(weights) != tuple(a.shape[i] for i in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    weights = np.transpose(weights, np.argsort(axes))
+    return np.broadcast_to(np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)]), a.shape)
+
+
+@composite(np.ptp)
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+composite(np.amax)(lambda a, *args, **options: np.max(a, *args, **options))
+composite(np.amin)(lambda a, *args, **options: np.min(a, *args, **options))
+
+
+# ---- covariance ------------------------------------------------------------------------------------------------------
+def in_rows(m: Any, rowvar: bool) -> Any:
+    if m.ndim > 2:
+        raise ValueError("m has more than 2 dimensions")
+    rows = np.atleast_2d(m)
+    return rows if rowvar or m.ndim == 1 else rows.T
+
+
+@composite(np.cov)
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None,
+        aweights: Any = None, *, dtype: Any = None) -> Any:
+    X = in_rows(m, rowvar)
+    if y is not None:
+        y = np.asarray(y) if isinstance(y, list | tuple) else y
+        X = np.concatenate([X, in_rows(y, rowvar or y.shape[0] == 1)], axis=0)
+    X = X if dtype is None else np.astype(X, dtype)
+    ddof = ddof if ddof is not None else int(not bias)
+    weights = [np.asarray(w) if isinstance(w, list | tuple) else w for w in (fweights, aweights) if w is not None]
+    if not weights:
+        x = X - np.mean(X, axis=1, keepdims=True)
+        return np.squeeze(np.dot(x, np.conj(x.T)) * np.true_divide(1, max(X.shape[1] - ddof, 0)))
+    w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
+    average_, total = average(X, 1, w, True)
+    total = total[0]
+    fact = total - ddof if aweights is None else total - ddof * np.sum(w * aweights) / total
+    x = X - average_[:, None]
+    return np.squeeze(np.dot(x, np.conj((x * w).T)) * np.true_divide(1, np.maximum(fact, 0)))
+
+
+@composite(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not np.ndim(c):
+        return c / c
+    spread = np.sqrt(np.real(np.diagonal(c)))
+    c = c / spread[:, None] / spread[None, :]
+    if np.iscomplexobj(c):
+        return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
+    return np.clip(c, -1, 1)
+
+
+# ---- counts with weights ---------------------------------------------------------------------------------------------
+@primitive
+def binned(weights: Any, index: Any, size: int) -> Any:
+    """The weights added up in their bins, along the last axis."""
+    if weights.ndim == 1 and weights.dtype.kind != "c":
+        return np.bincount(index, weights, size).astype(weights.dtype)
+    result = np.zeros((*weights.shape[:-1], size), weights.dtype)
+    places: Any = (..., index)
+    np.add.at(result, places, weights)
+    return result
+
+
+linear(binned, lambda w, lead, index, size: binned(w, index, size),
+       lambda u, lead, shape, index, size: np.take(u, index, axis=-1))
+
+
+@composite(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    x = plain(x)
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    return binned(weights, x, max(minlength, int(x.max(initial=-1)) + 1))
+
+
+@composite(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """The ends of the data are differentiable; how many bins a rule chooses is not."""
+    if np.ndim(bins) == 1:
+        return np.asarray(bins) if isinstance(bins, list | tuple) else bins
+    count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
+    if range is not None or not np.size(a):
+        low, high = (0.0, 1.0) if range is None else range
+    else:
+        low, high = np.min(a), np.max(a)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, count + 1)
+
+
+def bin_of(x: Any, edges: Any) -> Any:
+    """The bin of every element, the last one closed; -1 outside."""
+    edges = plain(edges)
+    index = np.searchsorted(edges, x, side="right") - 1
+    index[x == edges[-1]] = len(edges) - 2
+    return np.where((x < edges[0]) | (x > edges[-1]) | np.isnan(x), -1, index)
+
+
+@composite(np.histogram)
+def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    counts, (edges,) = histogramdd(np.ravel(a)[:, None], [bins], None if range is None else [range], density,
+                                   None if weights is None else np.ravel(weights), np.histogram_bin_edges)
+    return (np.astype(counts, int) if weights is None and not density else counts), edges
+
+
+def edges_of(x: Any, bins: Any, range: Any) -> Any:
+    return histogram_bin_edges(x, bins, range)
+
+
+@composite(np.histogramdd)
+def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None,
+                _: Any = None) -> Any:
+    """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
+    sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
+    n = sample.shape[1]
+    bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
+    edges = [edges_of(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
+    shape = tuple(len(e) - 1 for e in edges)
+    places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
+    inside = np.all(places >= 0, axis=0)
+    index = np.ravel_multi_index(tuple(places[:, inside]), shape)
+    size = int(np.prod(shape))
+    if weights is None:
+        counts: Any = np.bincount(index, minlength=size).astype(float)
+    else:
+        weights = np.asarray(weights) if isinstance(weights, list | tuple) else weights
+        counts = binned(weights[inside], index, size)
+    counts = np.reshape(counts, shape)
+    if density:
+        total = np.sum(counts)
+        for i, e in enumerate(edges):
+            counts = counts / np.reshape(np.diff(e), [-1 if j == i else 1 for j in np.arange(n)])
+        counts = counts / total
+    return counts, edges
+
+
+@composite(np.histogram2d)
+def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+        bins = [bins, bins]
+    counts, edges = histogramdd(np.stack([x, y], axis=1), bins, range, density, weights)
+    return counts, edges[0], edges[1]
+
+
+# ---- without NaN -----------------------------------------------------------------------------------------------------
+def filled(a: Any, value: Any) -> Any:
+    return np.where(np.isnan(a), value, a)
+
+
+composite(np.nansum)(lambda a, *args, **options: np.sum(filled(a, 0), *args, **options))
+composite(np.nanprod)(lambda a, *args, **options: np.prod(filled(a, 1), *args, **options))
+composite(np.nancumsum)(lambda a, *args, **options: np.cumsum(filled(a, 0), *args, **options))
+composite(np.nancumprod)(lambda a, *args, **options: np.cumprod(filled(a, 1), *args, **options))
+
+
+def nan_extreme(extreme: Any, end: float) -> Any:
+    def definition(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        result = extreme(filled(a, end), axis=axis, keepdims=keepdims, **options)
+        empty = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+        return np.where(empty, np.nan, result) if np.any(empty) else result
+    return definition
+
+
+composite(np.nanmax)(nan_extreme(np.max, -np.inf))
+composite(np.nanmin)(nan_extreme(np.min, np.inf))
+
+
+def present(a: Any, where: Any) -> Any:
+    return np.logical_and(~np.isnan(a), plain(where))
+
+
+@composite(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    there = present(a, where)
+    a = a if dtype is None else np.astype(a, dtype)
+    return np.sum(np.where(there, a, 0), axis=axis, keepdims=keepdims) / np.sum(there, axis=axis, keepdims=keepdims)
+
+
+@composite(np.nanvar)
+def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
+           mean: Any = None, correction: Any = None) -> Any:
+    there, ddof = present(a, where), ddof if correction is None else correction
+    a = a if dtype is None else np.astype(a, dtype)
+    if mean is None:
+        mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / np.sum(there, axis=axis, keepdims=True)
+    x = np.where(there, a - mean, 0)
+    squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
+    free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
+    result = np.sum(squares, axis=axis, keepdims=keepdims) / np.where(free > 0, free, 1)
+    return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
+
+
+composite(np.nanstd)(lambda a, *args, **options: np.sqrt(nanvar(a, *args, **options)))
