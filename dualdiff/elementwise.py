@@ -91,6 +91,17 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     return d
 
 
+def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
+    """The dual of a sum or difference with a constant: the ε-part as it was, or negated."""
+    shape = f.shape
+    if eps.shape != shape:
+        eps = eps.broadcast(shape)
+    if sign < 0:
+        eps = Tangent({leaf: -1.0 if c is None else -c for leaf, c in eps.terms.items()}, shape)
+    kind = type(f)
+    return array(f, eps, level) if kind is ndarray or kind is DualArray else scalar(f, eps, level)
+
+
 def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> Tangent:
     """p ⊙ s + q ⊙ t; a partial that is the number 1 leaves coefficients alone."""
     if s.shape != shape:
@@ -130,6 +141,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             return wrap(f, level, dual.eps.chained(p(f, x, y), shape, f))
 
     x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
+    x_shifts, y_shifts = holomorphic and dx in (1, -1), holomorphic and dy in (1, -1)
     jx_varies, jy_varies = callable(jx), callable(jy)
     both_quick = holomorphic and jx is not None and jy is not None and (jy_varies or jy != 0)
 
@@ -140,7 +152,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         f = operate(x, y)
         if x_varies and not level.careful:
             return propagated(f, level, a.eps, dx(f, x, y))
-        return watched(dx, f, x, y, a)
+        return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(dx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
         if b.source is not None:
@@ -149,7 +161,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         f = operate(x, y)
         if y_varies and not level.careful:
             return propagated(f, level, b.eps, dy(f, x, y))
-        return watched(dy, f, x, y, b)
+        return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(dy, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
         if a.source is not None:
