@@ -13,6 +13,7 @@ The map of the house; imports point upwards only.
     assignment.py    arrays that are written to
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     dispatch.py      NumPy's functions and methods
+    methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     transforms/      seeds in, derivatives out: forward, reverse, second; sweep and trees serve all three
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives: a verdict on the user's own function
@@ -23,6 +24,7 @@ The map of the house; imports point upwards only.
 """
 
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
+from . import methods as _methods  # noqa: F401 - what else NumPy's arrays have
 from . import operators as _operators  # noqa: F401 - and its operators
 from .dual import Dual
 from .dual_array import DualArray

@@ -15,6 +15,10 @@ class RuleError(DualdiffError, TypeError):
     """A function has no derivative rule, or refuses one; the message names it and the next step."""
 
 
+class AbsentError(RuleError, AttributeError):
+    """A dual array does not have this attribute of NumPy's arrays; ``hasattr`` says so, and the message says why."""
+
+
 class EscapeError(DualdiffError, TypeError):
     """A conversion to a plain number or array would drop the derivative."""
 

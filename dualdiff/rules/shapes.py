@@ -180,8 +180,8 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 # ---- writing into an array -------------------------------------------------------------------------------------------
 def buffer(x: Any, function: Any) -> Any:
     if isinstance(x, np.ndarray):
-        raise RuleError(f"numpy.{function.__name__} would write dual numbers into a plain array and drop the derivative; "
-                        "make the array with numpy.zeros_like(x) of a dual x, or build the result with numpy.where")
+        raise RuleError(f"numpy.{function.__name__} would copy into a plain array and drop the derivative; build the result "
+                        "with numpy.concatenate, numpy.stack or numpy.where, or write into numpy.zeros_like(x)")
     return x
 
 

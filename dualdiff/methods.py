@@ -1,0 +1,85 @@
+"""The methods and attributes of NumPy's arrays that are neither a function's other name nor what an array is.
+
+Those that write do so through item assignment, so that views and bases see it; those that hand out memory or bits would
+lose the derivative and are absent by name: ``hasattr(x, "ctypes")`` is False, and asking for it says why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dual_array import DualArray
+from .errors import AbsentError, EscapeError
+from .forms import stripped
+
+# ---- absent, with the reason -----------------------------------------------------------------------------------------
+MEMORY = "value and derivative do not lie in one block of memory"
+KEEP = "a file keeps the value only; save x.value and x.tangent, or pickle x"
+ABSENT = {
+    "base": f"{MEMORY}; numpy.shares_memory(x.value, y.value) tells whether two share theirs",
+    "byteswap": "it changes bits, which has no derivative; apply it to x.value",
+    "ctypes": f"{MEMORY}; x.value.ctypes is the value's", "data": f"{MEMORY}; x.value.data is the value's",
+    "dump": KEEP, "dumps": KEEP,
+    "flags": f"{MEMORY}; x.value.flags are the value's",
+    "getfield": "it reads bits, which has no derivative; use x.real, x.imag or x.astype(dtype)",
+    "resize": "it changes the memory of an array in place; use numpy.resize(x, shape), which returns another",
+    "setfield": "it writes bits, which has no derivative; use x[...] = y",
+    "setflags": f"{MEMORY}; to keep x from being written to, hand out x.copy()",
+    "strides": f"{MEMORY}; x.value.strides are the value's",
+    "tobytes": KEEP, "tofile": KEEP,
+    "view": "it reads bits as another type, which has no derivative; use x.astype(dtype), or x[...] for a view",
+}
+
+
+def absent(name: str, reason: str) -> property:
+    def read(self: Any) -> Any:
+        raise AbsentError(f"a dual array has no {name!r}: {reason}")
+    return property(read, doc=f"Absent: {reason}.")
+
+
+# ---- methods ---------------------------------------------------------------------------------------------------------
+def argpartition(self: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
+    """numpy.argpartition of this array."""
+    return np.argpartition(stripped(self), kth, axis=axis, kind=kind)
+
+
+def choose(self: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """An index cannot be dual: refused, as indexing with a dual is."""
+    raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
+                      "use dualdiff.stop_gradient(i).astype(int).choose(choices) if that is meant")
+
+
+def sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    """Sort in place; ties keep their order."""
+    self[...] = np.sort(self, axis=axis)
+
+
+def partition(self: Any, kth: Any, axis: int = -1, kind: Any = "introselect", order: Any = None) -> None:
+    """numpy.partition of this array, in place."""
+    self[...] = np.partition(self, kth, axis=axis)
+
+
+def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
+    """numpy.put of this array, in place."""
+    np.put(self, indices, values, mode=mode)
+
+
+def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
+    """The array itself: it is on the only device that NumPy knows."""
+    if device != "cpu":
+        raise ValueError(f'device {device!r} is not supported: the only one is "cpu"')
+    return self
+
+
+def install() -> None:
+    arrays: Any = DualArray
+    for method in (argpartition, choose, sort, partition, put, to_device):
+        setattr(arrays, method.__name__, method)
+    arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
+    for name, reason in ABSENT.items():
+        setattr(arrays, name, absent(name, reason))
+
+
+install()
