@@ -10,13 +10,16 @@ from . import (  # noqa: F401 - importing fills the table
     constant,
     elementwise,
     formula,
+    fourier,
     gather,
+    linalg,
     linear,
     padding,
     products,
     quantiles,
     selection,
     shapes,
+    spectra,
     statistics,
 )
 from .registry import ROWS, Row, name_of

@@ -28,7 +28,7 @@ linear(np.cumsum, cumsum_forward, cumsum_transpose)
 # real part of what arrives: products with complex constants leave an imaginary part that means nothing.
 linear(np.conjugate, lambda x, lead: np.conj(x),  lambda u, lead, shape: np.conj(u),       local=True)
 linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: np.real(u),       local=True)
-linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: -1j * np.real(u), local=True)
+linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: np.real(u) * -1j, local=True)
 
 
 def columns_solved(A: Any, b: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Without:
-    """This output has no derivative here; ``reason`` is raised as a DegenerateError where the program uses it."""
+    """An output without a derivative here; ``reason`` is raised as a DegenerateError where the program uses it."""
 
     __slots__ = ("reason",)
 

@@ -1,0 +1,151 @@
+"""The Fourier transforms: one-dimensional ones are linear rows, the others are made of them.
+
+A transform is a symmetric matrix F times a crop or padding E to n points, so its transpose is Eᵀ F, with the same
+norm. The pairing is Re(u v), without conjugates: a real input has the real part of a cotangent, and the redundant half that
+irfft adds by symmetry counts twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .gather import axes_of
+from .registry import composite, linear
+
+SWAPPED: dict[Any, Any] = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+
+
+def behind(axis: int, lead: int) -> int:
+    return axis if axis < 0 else axis + lead
+
+
+def fitted(a: Any, size: int, axis: int) -> Any:
+    """The first ``size`` elements along an axis; zeros where there are fewer."""
+    have = a.shape[axis]
+    if have > size:
+        return np.moveaxis(np.moveaxis(a, axis, 0)[:size], 0, axis)
+    if have == size:
+        return a
+    shape = list(a.shape)
+    shape[axis] = size - have
+    return np.concatenate([a, np.zeros(shape, a.dtype)], axis=axis)
+
+
+def complex_transform(function: Any) -> None:
+    def forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+        return function(x, n, behind(axis, lead), norm)
+
+    def transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+        axis, size = behind(axis, lead), shape[axis]
+        return fitted(function(u, None, axis, norm), size, axis)
+
+    linear(function, forward, transpose)
+
+
+complex_transform(np.fft.fft)
+complex_transform(np.fft.ifft)
+
+
+def rfft_forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    return np.fft.rfft(x, n, behind(axis, lead), norm)
+
+
+def rfft_transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    """x̄_j = Re Σ_k ȳ_k exp(-2πi jk/n), the sum over the half that rfft keeps."""
+    axis, size = behind(axis, lead), shape[axis]
+    return fitted(np.real(np.fft.fft(u, size if n is None else n, axis, norm)), size, axis)
+
+
+def irfft_forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    return np.fft.irfft(x, n, behind(axis, lead), norm)
+
+
+def irfft_transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    """y_j = Σ_k c_k Re(x_k exp(2πi jk/n)), c = 2 but for the two frequencies that are their own mirror images."""
+    axis, size = behind(axis, lead), shape[axis]
+    n = u.shape[axis]
+    back = np.conj(np.fft.rfft(np.real(u), None, axis, SWAPPED[norm]))
+    mirrored = np.full(back.shape[axis], 2.0, np.real(np.zeros(0, u.dtype)).dtype)
+    mirrored[0] = 1
+    if n % 2 == 0:
+        mirrored[-1] = 1
+    back = np.moveaxis(np.moveaxis(back, axis, -1) * mirrored, -1, axis)
+    return fitted(back, size, axis)
+
+
+linear(np.fft.rfft,  rfft_forward,  rfft_transpose)
+linear(np.fft.irfft, irfft_forward, irfft_transpose)
+
+
+# ---- Hermitian input or output ---------------------------------------------------------------------------------------
+@composite(np.fft.hfft)
+def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    return np.fft.irfft(np.conj(a), n, axis, SWAPPED[norm])
+
+
+@composite(np.fft.ihfft)
+def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    return np.conj(np.fft.rfft(a, n, axis, SWAPPED[norm]))
+
+
+# ---- several axes, in NumPy's order ----------------------------------------------------------------------------------
+def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list[tuple[int, int]]:
+    """One (size, axis) for each axis to transform."""
+    if axes is None:
+        axes = range(-(a.ndim if s is None else len(s)), 0)
+    axes = [axis % a.ndim for axis in axes] if a.ndim else []
+    if s is None:
+        sizes = [a.shape[axis] for axis in axes]
+        if real_result:
+            sizes[-1] = (sizes[-1] - 1) * 2
+    else:
+        sizes = [a.shape[axis] if size in (-1, None) else size for size, axis in zip(s, axes, strict=False)]
+    if len(sizes) != len(axes):
+        raise ValueError("Shape and axes have different lengths.")
+    return list(zip(sizes, axes, strict=True))
+
+
+def transformed(function: Any, a: Any, pairs: list[tuple[int, int]], norm: Any) -> Any:
+    for size, axis in pairs:
+        a = function(a, size, axis, norm)
+    return a
+
+
+@composite(np.fft.fftn)
+def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    return transformed(np.fft.fft, a, sizes_and_axes(a, s, axes)[::-1], norm)
+
+
+@composite(np.fft.ifftn)
+def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    return transformed(np.fft.ifft, a, sizes_and_axes(a, s, axes)[::-1], norm)
+
+
+@composite(np.fft.rfftn)
+def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    *others, (size, axis) = sizes_and_axes(a, s, axes)
+    return transformed(np.fft.fft, np.fft.rfft(a, size, axis, norm), others[::-1], norm)
+
+
+@composite(np.fft.irfftn)
+def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+    *others, (size, axis) = sizes_and_axes(a, s, axes, real_result=True)
+    return np.fft.irfft(transformed(np.fft.ifft, a, others, norm), size, axis, norm)
+
+
+composite(np.fft.fft2)(lambda a, s=None, axes=(-2, -1), norm=None: fftn(a, s, axes, norm))
+composite(np.fft.ifft2)(lambda a, s=None, axes=(-2, -1), norm=None: ifftn(a, s, axes, norm))
+composite(np.fft.rfft2)(lambda a, s=None, axes=(-2, -1), norm=None: rfftn(a, s, axes, norm))
+composite(np.fft.irfft2)(lambda a, s=None, axes=(-2, -1), norm=None: irfftn(a, s, axes, norm))
+
+
+# ---- order of the frequencies ----------------------------------------------------------------------------------------
+def rolled_by_half(x: Any, axes: Any, sign: int) -> Any:
+    axes = axes_of(range(x.ndim) if axes is None else axes, x.ndim)
+    return np.roll(x, tuple(x.shape[i] // 2 if sign > 0 else -(x.shape[i] // 2) for i in axes), axes)
+
+
+composite(np.fft.fftshift)(lambda x, axes=None: rolled_by_half(x, axes, 1))
+composite(np.fft.ifftshift)(lambda x, axes=None: rolled_by_half(x, axes, -1))

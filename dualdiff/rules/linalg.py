@@ -1,0 +1,277 @@
+"""Factorisations, inverses, least squares and norms of matrices.
+
+Formulas: M. B. Giles, "An extended collection of matrix derivative results" (2008); M. Seeger et al., "Auto-differentiating
+linear algebra" (2017); G. H. Golub and V. Pereyra (1973) for the pseudo-inverse. Where NumPy reads one triangle of a
+Hermitian matrix, the other has derivative zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DegenerateError, RuleError
+from .formula import euclidean_norm, power_norm
+from .gather import axes_of
+from .registry import composite, formula
+from .spectra import adjoint, from_triangle, plain, svd_differential
+
+
+# ---- factorisations --------------------------------------------------------------------------------------------------
+def inverse_of(A: Any, function: str, why: str) -> Any:
+    try:
+        return np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        raise DegenerateError(f"numpy.linalg.{function}: {why}, so there is no derivative") from None
+
+
+def slogdet_differential(f: Any, A: Any, dA: Any) -> Any:
+    """d log det A = tr(A⁻¹ dA); for complex numbers its imaginary part turns the sign."""
+    slope = np.sum(dA * np.swapaxes(inverse_of(A, "slogdet", "the matrix is singular and log 0 is infinite"), -1, -2),
+                   axis=(-2, -1))
+    if not np.iscomplexobj(A):
+        return None, slope
+    return np.imag(slope) * (f[0] * 1j), np.real(slope)
+
+
+def cholesky_differential(f: Any, A: Any, dA: Any, upper: bool = False) -> Any:
+    """L⁻¹ dA L⁻ᴴ = M gives dL = L Φ(M), Φ the lower triangle with half the diagonal."""
+    L = adjoint(f, f) if upper else f
+    inverse, n = np.linalg.inv(L), L.shape[-1]
+    dtype = plain(f).real.dtype
+    M = inverse @ from_triangle(dA, A, not upper) @ adjoint(inverse, L)
+    dL = L @ (M * (np.tri(n, dtype=dtype) - np.eye(n, dtype=dtype) / 2))
+    return adjoint(dL, L) if upper else dL
+
+
+formula(np.linalg.slogdet,  slogdet_differential)
+formula(np.linalg.cholesky, cholesky_differential)
+
+
+def qr_differential(f: Any, A: Any, dA: Any, mode: str = "reduced") -> Any:
+    """X = Qᴴ dA₁ R₁⁻¹ for the first columns A₁ = Q R₁ splits into Ω = Qᴴ dQ, which is anti-Hermitian, and dR₁ R₁⁻¹, which is
+    upper triangular with a real diagonal (LAPACK's R is real there). Then dR = Qᴴ dA - Ω R.
+    """
+    m, n = A.shape[-2:]
+    k = min(m, n)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuleError(f"numpy.linalg.qr with mode={mode!r} returns Householder reflectors, which have no rule here; use "
+                        "mode='reduced' or 'r'")
+    if mode == "complete" and m > n:
+        raise RuleError("numpy.linalg.qr with mode='complete' of a tall matrix adds columns to Q that are any basis of a "
+                        "space, so they have no derivative; use mode='reduced'")
+    Q, R = np.linalg.qr(A) if mode == "r" else f
+    R1 = R[..., :, :k]
+    inverse = inverse_of(R1, "qr", "the first columns are linearly dependent")
+    first = np.eye(n, k, dtype=plain(R).dtype)
+    dA1 = dA if n == k else dA @ first
+    QdA = adjoint(Q, A) @ dA1
+    X = QdA @ inverse
+    below = X * np.tri(k, k, -1, dtype=plain(R).real.dtype)
+    omega = below - adjoint(below, A)
+    if np.iscomplexobj(A):
+        omega = omega + np.imag(X * np.eye(k, dtype=plain(R).real.dtype)) * 1j
+    dR = adjoint(Q, A) @ dA - omega @ R
+    dR = dR * np.tri(n, k, dtype=plain(R).real.dtype).T       # zero below the diagonal without rounding
+    if mode == "r":
+        return dR
+    dQ = Q @ omega
+    return (dQ if m == k else dQ + (dA1 - Q @ QdA) @ inverse), dR
+
+
+formula(np.linalg.qr, qr_differential)
+
+
+# ---- pseudo-inverse and least squares --------------------------------------------------------------------------------
+def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
+    """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
+    dA = from_triangle(dA, A) if hermitian else dA
+    m, n = A.shape[-2:]
+    dtype, Ph, dAh = plain(P).dtype, adjoint(P, A), adjoint(dA, A)
+    dP = -(P @ dA @ P)
+    if m > n or hermitian or lacks_rank(A, P):
+        dP = dP + P @ Ph @ dAh @ (np.eye(m, dtype=dtype) - A @ P)
+    if n > m or hermitian or lacks_rank(A, P):
+        dP = dP + (np.eye(n, dtype=dtype) - P @ A) @ dAh @ Ph @ P
+    return dP
+
+
+def lacks_rank(A: Any, P: Any) -> bool:
+    """tr(A P) is the rank of A as pinv saw it."""
+    rank = np.real(np.trace(plain(A) @ plain(P), axis1=-2, axis2=-1))
+    return bool(np.any(rank < min(A.shape[-2:]) - 0.5))
+
+
+def lstsq_pinv(A: Any, rcond: Any) -> Any:
+    return np.linalg.pinv(A, np.finfo(plain(A).dtype).eps * max(A.shape[-2:]) if rcond is None else rcond)
+
+
+def lstsq_for_matrix(f: Any, A: Any, b: Any, dA: Any, rcond: Any = None) -> Any:
+    """x = A⁺ b, so dx = dA⁺ b, term by term. The residual is orthogonal to A's columns: d‖b - A x‖² = -2 Re rᴴ dA x."""
+    x, residuals = f[0], f[1]
+    P, n = lstsq_pinv(A, rcond), A.shape[1]
+    x, b = (x[:, None], b[:, None]) if b.ndim == 1 else (x, b)
+    r, Ph, dAh = b - A @ x, adjoint(P, A), adjoint(dA, A)
+    moved = dA @ x
+    dx = P @ Ph @ (dAh @ r) - P @ moved + (np.eye(n, dtype=plain(P).dtype) - P @ A) @ (dAh @ (Ph @ x))
+    if f[0].ndim == 1:
+        dx = dx[:, 0]
+    s = svd_differential(f[3], A, dA, False, False)
+    return dx, residual_differential(-moved, r) if residuals.size else None, None, s
+
+
+def lstsq_for_side(f: Any, A: Any, b: Any, db: Any, rcond: Any = None) -> Any:
+    x = f[0] if b.ndim > 1 else f[0][:, None]
+    r = (b if b.ndim > 1 else b[:, None]) - A @ x
+    moved = db if b.ndim > 1 else db[:, None]
+    return lstsq_pinv(A, rcond) @ db, residual_differential(moved, r) if f[1].size else None, None, None
+
+
+def residual_differential(dr: Any, r: Any) -> Any:
+    product = np.sum(dr * (2 * np.conj(r)), axis=0)
+    return np.real(product) if np.iscomplexobj(r) else product
+
+
+formula(np.linalg.pinv,  pinv_differential)
+formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
+
+
+# ---- norms and conditions --------------------------------------------------------------------------------------------
+@composite(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The spectral and nuclear norms through singular values; the others are elementary."""
+    if axis is None and ord is not None and x.ndim not in (1, 2):
+        raise ValueError("Improper number of dimensions to norm.")
+    matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
+    if ord is None or (matrix and ord == "fro") or (ord == 2 and not matrix):
+        return euclidean_norm(x, axis=axis, keepdims=keepdims)
+    if not matrix:
+        return vector_norm(np.abs(x), ord, axis if axis is None else axes_of(axis, x.ndim)[0], keepdims)
+    rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
+    if ord in (1, -1, np.inf, -np.inf):
+        summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
+        lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
+        result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
+        return result if keepdims else np.squeeze(result, (rows, columns))
+    if ord not in (2, -2, "nuc"):
+        raise ValueError("Invalid norm order for matrices.")
+    s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)
+    result = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
+    return np.expand_dims(result, (rows, columns)) if keepdims else result
+
+
+def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    if ord == np.inf:
+        return np.max(size, axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return np.min(size, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.count_nonzero(size, axis=axis, keepdims=keepdims).astype(size.dtype)
+    if ord == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
+    return power_norm(size, ord, axis=axis, keepdims=keepdims)
+
+
+@composite(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return np.linalg.norm(x, axis=(-2, -1), keepdims=keepdims, ord=ord)
+
+
+@composite(np.linalg.vector_norm)
+def any_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm over any number of axes, as one long vector."""
+    gone = tuple(range(x.ndim)) if axis is None else axes_of(axis, x.ndim)
+    left = [i for i in range(x.ndim) if i not in gone]
+    flat = np.reshape(np.transpose(x, (*gone, *left)),
+                      (int(np.prod([x.shape[i] for i in gone], dtype=int)), *(x.shape[i] for i in left)))
+    result = np.linalg.norm(flat, axis=0, ord=ord)
+    return np.expand_dims(result, gone) if keepdims else result
+
+
+@composite(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    if p is None or p in (2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    inverse = inverse_of(x, "cond", "the matrix is singular and its condition infinite")
+    return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(inverse, p, axis=(-2, -1))
+
+
+# ---- products, and equations for tensors -----------------------------------------------------------------------------
+@composite(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    """By squaring, as NumPy does; three factors in NumPy's order."""
+    if n == 0:
+        return np.zeros_like(plain(a)) + np.eye(a.shape[-1], dtype=plain(a).dtype)
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    if n == 3:
+        return a @ a @ a
+    result = None
+    while n:
+        if n & 1:
+            result = a if result is None else result @ a
+        n >>= 1
+        a = a @ a if n else a
+    return result
+
+
+@composite(np.linalg.multi_dot, raw=True)
+def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
+    chain = list(arrays)
+    if len(chain) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    sizes = [1 if np.ndim(chain[0]) == 1 else chain[0].shape[0], *(a.shape[0] for a in chain[1:]),
+             1 if np.ndim(chain[-1]) == 1 else chain[-1].shape[1]]
+    cost: dict[tuple[int, int], tuple[float, int]] = {(i, i): (0, i) for i in range(len(chain))}
+    for length in range(1, len(chain)):
+        for i in range(len(chain) - length):
+            j = i + length
+            cost[i, j] = min((cost[i, c][0] + cost[c + 1, j][0] + sizes[i] * sizes[c + 1] * sizes[j + 1], c)
+                             for c in range(i, j))
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return chain[i]
+        c = cost[i, j][1]
+        return np.dot(product(i, c), product(c + 1, j))
+    return product(0, len(chain) - 1)
+
+
+@composite(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = np.asarray(a) if isinstance(a, list) else a, np.asarray(b) if isinstance(b, list) else b
+    if axes is not None:
+        order = list(range(a.ndim))
+        for axis in axes:
+            order.remove(axis)
+            order.insert(a.ndim, axis)
+        a = np.transpose(a, order)
+    shape = a.shape[-(a.ndim - b.ndim):]
+    size = int(np.prod(shape))
+    return np.reshape(np.linalg.solve(np.reshape(a, (size, size)), np.ravel(b)), shape)
+
+
+@composite(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    size = int(np.prod(a.shape[ind:]))
+    return np.reshape(np.linalg.inv(np.reshape(a, (size, -1))), a.shape[ind:] + a.shape[:ind])
+
+
+# ---- NumPy's second names --------------------------------------------------------------------------------------------
+composite(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
+composite(np.linalg.outer)(lambda x1, x2, /: np.outer(x1, x2))
+composite(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes))
+composite(np.linalg.vecdot)(lambda x1, x2, /, *, axis=-1: np.sum(np.conj(x1) * x2, axis=axis))
+composite(np.linalg.cross)(lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis))
+composite(np.linalg.matrix_transpose)(lambda x, /: np.swapaxes(x, -1, -2))
+composite(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
+composite(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))
+
+
