@@ -15,6 +15,7 @@ from . import (  # noqa: F401 - importing fills the table
     linalg,
     linear,
     padding,
+    polynomials,
     products,
     quantiles,
     selection,

@@ -1,0 +1,180 @@
+"""Polynomials given by coefficients, highest degree first, as ``numpy.poly1d`` has them.
+
+``numpy.polynomial`` converts its coefficients to plain arrays, which raises EscapeError for dual ones.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..errors import DegenerateError, RuleError
+from .registry import composite, formula
+from .spectra import plain
+
+
+def coefficients(p: Any, function: str) -> Any:
+    if isinstance(p, np.poly1d):
+        return p.coeffs
+    p = p if hasattr(p, "shape") else np.asarray(p)
+    p = np.reshape(p, (1,)) if p.shape == () else p
+    if p.ndim != 1:
+        raise RuleError(f"numpy.{function} of dual numbers takes coefficients as a list or a one-dimensional array; "
+                        f"got shape {p.shape}")
+    return p
+
+
+def without_leading_zeros(p: Any) -> Any:
+    """As poly1d trims; a zero coefficient that is perturbed is dropped too, since NumPy takes the same branch."""
+    used = np.flatnonzero(plain(p))
+    return p[used[0]:] if len(used) else p[-1:]
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+@composite(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """Horner's rule, in NumPy's order."""
+    if isinstance(x, np.poly1d):
+        raise RuleError("numpy.polyval at a poly1d composes polynomials; with dual coefficients use arrays and numpy.polymul")
+    p, x = coefficients(p, "polyval"), x if hasattr(x, "shape") else np.asarray(x)
+    y = np.zeros(x.shape, plain(x).dtype)[()]
+    for c in p:
+        y = y * x + c
+    return y
+
+
+# ---- arithmetic ------------------------------------------------------------------------------------------------------
+@composite(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    a, b = coefficients(a1, "polyadd"), coefficients(a2, "polyadd")
+    longer, shorter = (a, b) if a.shape[0] >= b.shape[0] else (b, a)
+    gap = longer.shape[0] - shorter.shape[0]
+    return a + b if not gap else np.concatenate([longer[:gap], longer[gap:] + shorter])
+
+
+@composite(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    return polyadd(coefficients(a1, "polysub"), -coefficients(a2, "polysub"))
+
+
+@composite(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    return np.convolve(without_leading_zeros(coefficients(a1, "polymul")),
+                       without_leading_zeros(coefficients(a2, "polymul")))
+
+
+@composite(np.polydiv)
+def polydiv(u: Any, v: Any) -> Any:
+    """Long division; the remainder loses leading zeros to within NumPy's tolerance."""
+    r, v = coefficients(u, "polydiv") + 0.0, coefficients(v, "polydiv") + 0.0
+    steps = r.shape[0] - v.shape[0] + 1
+    scale, quotient = 1.0 / v[0], []
+    for k in range(max(steps, 0)):
+        d = scale * r[k]
+        quotient.append(d)
+        r = np.concatenate([r[:k], r[k:k + v.shape[0]] - d * v, r[k + v.shape[0]:]])
+    while r.shape[0] > 1 and np.allclose(plain(r[0]), 0, rtol=1e-14):
+        r = r[1:]
+    return (np.stack(quotient) if quotient else np.zeros(1, plain(r).dtype)), r
+
+
+@composite(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    p = coefficients(p, "polyder")
+    if m < 0:
+        raise ValueError("Order of derivative must be positive (see polyint)")
+    for _ in range(m):
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+    return p
+
+
+@composite(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """m times, with the constants k in the order of the integrations."""
+    p = coefficients(p, "polyint")
+    if m < 0:
+        raise ValueError("Order of integral must be positive (see polyder)")
+    constants = np.reshape(np.zeros(m) if k is None else k if hasattr(k, "shape") else np.asarray(k), (-1,))
+    if constants.shape[0] == 1 and m > 1:
+        constants = constants * np.ones(m)
+    if constants.shape[0] < m:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    for i in range(m):
+        p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i:i + 1]])
+    return p
+
+
+# ---- roots -----------------------------------------------------------------------------------------------------------
+def roots_differential(f: Any, p: Any, dp: Any) -> Any:
+    """0 = p(r), so dr = -Σ dp_k r^(n-k) / p'(r), by the implicit function theorem."""
+    n = p.shape[0]
+    if not f.shape[0]:
+        return np.zeros((0, n), plain(f).dtype) @ dp
+    powers = np.vander(f, n)
+    slope = powers[:, 1:] @ (p[:-1] * np.arange(n - 1, 0, -1)) if n > 1 else powers[:, :0] @ p[:0]
+    terms = np.abs(plain(powers)[:, 1:]) @ np.abs(plain(p)[:-1] * np.arange(n - 1, 0, -1))
+    multiple = np.abs(plain(slope)) <= 4 * np.sqrt(np.finfo(terms.dtype).eps) * terms
+    if np.any(multiple):                                   # rounding splits a double root by √eps
+        raise DegenerateError(f"numpy.roots: the root {plain(f)[multiple][0]:.6g} is repeated to rounding, so its derivative "
+                              "is infinite")
+    return (powers * (-1 / slope)[:, None]) @ dp
+
+
+formula(np.roots, roots_differential)
+
+
+@composite(np.poly)
+def poly(seq_of_zeros: Any) -> Any:
+    """The product of (x - r); of a square matrix, its characteristic polynomial."""
+    r = seq_of_zeros
+    if r.ndim == 2 and r.shape[0] == r.shape[1] != 0:
+        r = np.linalg.eigvals(r)
+    elif r.ndim > 1:
+        raise ValueError("input must be 1d or non-empty square 2d array.")
+    if r.shape == () or not r.shape[0]:
+        return 1.0
+    a: Any = np.ones(1, plain(r).dtype)
+    one = np.ones(1, plain(r).dtype)
+    for i in range(r.shape[0]):
+        a = np.convolve(a, np.concatenate([one, -r[i:i + 1]]))
+    values = plain(r)
+    if np.iscomplexobj(values) and np.all(np.sort(values) == np.sort(values.conjugate())):
+        a = np.real(a)
+    return a
+
+
+# ---- fits ------------------------------------------------------------------------------------------------------------
+@composite(np.polyfit, raw=True)
+def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    """Least squares with scaled columns, as NumPy does it."""
+    x, y = (np.stack(list(a)) if isinstance(a, list | tuple) else a for a in (x, y))
+    x, y, order = x + 0.0, y + 0.0, int(deg) + 1
+    if deg < 0:
+        raise ValueError("expected deg >= 0")
+    if x.ndim != 1 or y.ndim not in (1, 2) or not x.size or x.shape[0] != y.shape[0]:
+        raise TypeError("expected x and y to have same length")
+    rcond = x.shape[0] * np.finfo(plain(x).dtype).eps if rcond is None else rcond
+    matrix, side = np.vander(x, order), y
+    if w is not None:
+        w = (np.stack(list(w)) if isinstance(w, list | tuple) else w) + 0.0
+        matrix, side = matrix * w[:, None], side * (w[:, None] if y.ndim == 2 else w)
+    scale = np.sqrt(np.sum(matrix * matrix, axis=0))
+    matrix = matrix / scale
+    solution, residuals, rank, s = np.linalg.lstsq(matrix, side, rcond)
+    c = np.transpose(np.transpose(solution) / scale)
+    if rank != order and not full:
+        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
+    if full:
+        return c, residuals, rank, s, rcond
+    if not cov:
+        return c
+    base = np.linalg.inv(np.transpose(matrix) @ matrix) / (scale[:, None] * scale)
+    if cov == "unscaled":
+        factor: Any = 1
+    elif x.shape[0] <= order:
+        raise ValueError("the number of data points must exceed order to scale the covariance matrix")
+    else:
+        factor = residuals / (x.shape[0] - order)
+    return c, base * factor if y.ndim == 1 else base[:, :, None] * factor
