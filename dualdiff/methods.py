@@ -66,6 +66,18 @@ def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
     np.put(self, indices, values, mode=mode)
 
 
+def in_place_matmul(self: Any, other: Any) -> Any:
+    """``x @= y``: every name of x sees the product, which must have x's shape."""
+    self[...] = self @ other
+    return self
+
+
+def in_place_floor_divide(self: Any, other: Any) -> Any:
+    """``x //= y``: whole numbers, whose derivative is zero."""
+    self[...] = self // other
+    return self
+
+
 def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
     """The array itself: it is on the only device that NumPy knows."""
     if device != "cpu":
@@ -77,6 +89,7 @@ def install() -> None:
     arrays: Any = DualArray
     for method in (argpartition, choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
+    arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     for name, reason in ABSENT.items():
         setattr(arrays, name, absent(name, reason))

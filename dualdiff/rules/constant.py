@@ -13,7 +13,7 @@ constant("the result is an index or a count",
          np.digitize, np.count_nonzero, np.lexsort, np.ndim, np.shape, np.size, np.linalg.matrix_rank, np.nanargmax,
          np.nanargmin, np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path)
 constant("the result is a truth value",
-         np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.iscomplexobj, np.isrealobj,
+         np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isrealobj,
          np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin)
 constant("a description of the type", np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
 constant("the derivative is zero wherever it exists", np.around, np.round, np.fix)
