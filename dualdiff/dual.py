@@ -153,6 +153,8 @@ class Dual:
         return NotImplemented
 
     def __pow__(self, other: Any) -> Any:
+        if type(other) is Dual:
+            return power(self, other)
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
             x = self.value
@@ -162,8 +164,6 @@ class Dual:
             except ZeroDivisionError:                      # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 r.tangent = strong(self.tangent, inf)
             return r
-        if type(other) is Dual:
-            return power(self, other)
         return NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
@@ -314,10 +314,9 @@ def strong(b: Any, p: Any) -> Any:
 def power(x: Dual, y: Dual) -> Any:
     """x^y = e^(y ln x): y x^(y-1) dx + x^y ln x dy; for x = 0 < y the second part is 0, its limit."""
     a, p = x.value, y.value
-    f = a ** p
     r = new(Dual)
-    r.value = f
-    if type(a) is float and a > 0:
+    f = r.value = a ** p
+    if a.__class__ is float and a > 0:
         r.tangent = x.tangent * (p * a ** (p - 1)) + y.tangent * (f * log(a))
     else:
         slope = 0 if a == 0 and p > 0 else f * logarithm(a)
