@@ -365,3 +365,69 @@ REST_OF_NUMPY = [
     *tabled(SPLITS_AND_GRIDS), *tabled(PRODUCTS_AND_SCANS), *listed(PRODUCTS_OF_TWO), *tabled(STATISTICS, smooth=False),
     *tabled(CHOICES, smooth=False), *listed(PAIRS_OF_SAMPLES, smooth=False)]
 CASES += REST_OF_NUMPY
+
+
+# ---- linear algebra, Fourier transforms, polynomials -----------------------------------------------------------------
+SPD = "x @ np.swapaxes(x, -1, -2) + 2 * np.eye(3)"
+ANALYTIC_ALGEBRA = {
+    (3, 3): ["np.linalg.matrix_power(x, 0) + x", "np.linalg.matrix_power(x, 1)", "np.linalg.matrix_power(x, 3)",
+             "np.linalg.matrix_power(x, 5)", "np.linalg.matrix_power(x + 4 * np.eye(3), -2)", "np.linalg.trace(x)",
+             "np.linalg.multi_dot([x[0], x, x.T, x[:, :2]])", "np.poly(x[0])", "np.polyval(x[0], x[1:])",
+             "np.polyder(x[0])", "np.polyint(x[0], 2, k=x[1])", "np.polymul(x[0], x[1])", "np.polyadd(x[0], x[1, :2])",
+             "np.polysub(x[0, :2], x[1])", "np.polydiv(x[0], x[1, :2] + 3)[0]", "np.polydiv(x[0], x[1, :2] + 3)[1]"],
+    (2, 3, 4): ["np.linalg.diagonal(x, offset=1)", "np.linalg.trace(x, offset=-1)", "np.linalg.matrix_transpose(x)",
+                "np.fft.fftshift(x)", "np.fft.fftshift(x, axes=(0, 2))", "np.fft.ifftshift(x)",
+                "np.fft.ifftshift(x, axes=1)"],
+    (2, 3, 6): ["np.linalg.tensorinv(x)", "np.linalg.tensorsolve(x, [[1, 2, 3], [4, 5, 7]])"],
+    (2, 6, 3): ["np.linalg.tensorsolve(x, np.ones((2, 3)), axes=(1,))"],
+    (6, 2, 3): ["np.linalg.tensorinv(x, ind=1)"],
+    (2, 3, 3): ["np.linalg.matrix_power(x, 2)"],
+    (0,): ["np.polyval(x, 2.0)"],
+}
+ALGEBRA_OF_TWO = [
+    ("np.linalg.outer(x, y)", (2,), (3,)), ("np.linalg.matmul(x, y)", (2, 3), (3, 4)), ("np.linalg.cross(x, y)", (2, 3), (3,)),
+    ("np.linalg.tensordot(x, y, axes=1)", (2, 3), (3, 4)), ("np.linalg.multi_dot([x, np.ones((3, 5)), y])", (4, 3), (5, 2)),
+    ("np.linalg.tensorsolve(x, y)", (2, 3, 6), (2, 3)), ("np.polyval(x, y)", (4,), (2, 3)), ("np.polymul(x, y)", (3,), (4,))]
+MATRIX_FUNCTIONS = {
+    (3, 3): [f"np.linalg.slogdet({SPD})[1]", f"np.linalg.cholesky({SPD})", f"np.linalg.cholesky({SPD}, upper=True)",
+             "np.linalg.eigvalsh(x)", "np.linalg.eigvalsh(x, UPLO='U')", "np.linalg.eigh(x + x.T)[0]",
+             "np.abs(np.linalg.eigh(x)[1])", "np.linalg.norm(x, 2)", "np.linalg.norm(x, -2)", "np.linalg.norm(x, 'nuc')",
+             "np.linalg.cond(x)", "np.linalg.cond(x, 1)", "np.linalg.cond(x, -2)", "np.linalg.cond(x, 'fro')",
+             "np.real(np.linalg.eigvals(x))", "np.imag(np.linalg.eigvals(x))", "np.real(np.linalg.eig(x)[1])",
+             "np.imag(np.linalg.eig(x)[1])", "np.linalg.svdvals(x)", "np.linalg.pinv(x)", "np.linalg.qr(x)[0]",
+             "np.linalg.svd(x + x.T, hermitian=True, compute_uv=False)", "np.linalg.qr(x)[1]",
+             "np.real(np.roots(x[0]))", "np.imag(np.roots(x.ravel()[:5]))"],
+    (4, 3): ["np.linalg.svd(x, compute_uv=False)", "np.abs(np.linalg.svd(x)[0][:, :3])", "np.abs(np.linalg.svd(x, False)[0])",
+             "np.abs(np.linalg.svd(x)[2])", "np.linalg.qr(x)[0]", "np.linalg.qr(x, 'r')", "np.linalg.pinv(x)",
+             "np.linalg.cond(x)", "np.linalg.matrix_norm(x)", "np.linalg.matrix_norm(x, ord=2, keepdims=True)",
+             "np.linalg.vector_norm(x)", "np.linalg.vector_norm(x, axis=1, ord=3)", "np.linalg.pinv(x[:, :1] @ x[:1])",
+             "np.linalg.lstsq(x, np.arange(4.0))[0]", "np.linalg.lstsq(x, np.arange(8.0).reshape(4, 2))[1]",
+             "np.linalg.lstsq(x, np.arange(4.0))[3]"],
+    (3, 4): ["np.abs(np.linalg.svd(x)[0])", "np.abs(np.linalg.svd(x)[2][:3])", "np.abs(np.linalg.svd(x, False)[2])",
+             "np.linalg.qr(x)[0]", "np.linalg.qr(x)[1]", "np.linalg.qr(x, 'complete')[1]", "np.linalg.pinv(x)",
+             "np.linalg.lstsq(x, np.arange(3.0))[0]"],
+    (2, 3, 3): [f"np.linalg.slogdet({SPD})[1]", f"np.linalg.cholesky({SPD})", "np.linalg.eigvalsh(x)",
+                "np.abs(np.linalg.eigh(x)[1])", "np.real(np.linalg.eigvals(x))"],
+    (2, 3, 4): ["np.linalg.svd(x, compute_uv=False)", "np.abs(np.linalg.svd(x, False)[2])", "np.linalg.pinv(x)",
+                "np.linalg.qr(x)[1]", "np.linalg.norm(x, 2, axis=(0, 2))", "np.linalg.norm(x, 'nuc', axis=(2, 1), keepdims=True)",
+                "np.linalg.norm(x, -2, axis=(-2, -1))", "np.linalg.vector_norm(x, axis=(0, 2), keepdims=True)",
+                "np.linalg.matrix_norm(x, ord='nuc')"],
+    (1, 1): ["np.linalg.eigvalsh(x)", "np.linalg.svd(x, compute_uv=False)", "np.real(np.linalg.eigvals(x))"],
+    (0, 0): ["np.linalg.eigvalsh(x)", "np.linalg.svd(x, compute_uv=False)", "np.linalg.slogdet(x)[1]"],
+}
+TRANSFORMS = {
+    (2, 5, 6): [f"np.{part}(np.fft.{call})" for part in ("real", "imag") for call in (
+        "fft(x)", "fft(x, 4, axis=1)", "fft(x, 9, axis=0, norm='ortho')", "ifft(x, norm='forward')", "rfft(x)",
+        "rfft(x, 7)", "rfft(x, 3, 1, 'forward')", "ihfft(x, 5)", "fft2(x, axes=(0, 2))", "ifft2(x, norm='ortho')",
+        "fftn(x, s=(3, 8), axes=(0, 1))", "ifftn(x)", "rfft2(x)", "rfftn(x, axes=(1, 0))")] + [
+        f"np.fft.{call}" for call in (
+            "irfft(x + 1j * x ** 2)", "irfft(x + 1j * x, 5)", "irfft(x * (1 + 2j), 15, 1, 'ortho')", "irfft(x)",
+            "hfft(x + 1j * x, 7)", "hfft(x, axis=1, norm='forward')", "irfft2(x * (1 - 1j))", "irfftn(x, s=(4, 7), axes=(1, 2))")],
+}
+FITS = [("np.polyfit(x, y, 2)", (6,), (6,)), ("np.polyfit(x, y, 1, w=[1, 2, 3, 1, 2, 3])", (6,), (6, 2)),
+        ("np.polyfit(x, y, 1, cov=True)[1]", (6,), (6,)), ("np.polyfit(x, y, 1, full=True)[1]", (6,), (6,)),
+        ("np.linalg.lstsq(x, y)[0]", (4, 3), (4, 2)), ("np.linalg.lstsq(x, y)[1]", (4, 3), (4,)),
+        ("np.linalg.vecdot(x, y)", (2, 3), (3,)), ("np.linalg.vecdot(x, y, axis=0)", (2, 3), (2, 1))]
+ALGEBRA = [*tabled(ANALYTIC_ALGEBRA), *listed(ALGEBRA_OF_TWO), *tabled(MATRIX_FUNCTIONS, smooth=False),
+           *tabled(TRANSFORMS, smooth=False), *listed(FITS, smooth=False)]
+CASES += ALGEBRA
