@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from math import prod
 from typing import Any, cast
 
@@ -58,8 +59,21 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
             f"{name_of(function)} has no derivative rule in dualdiff yet, so it is refused rather than computed without "
             "its derivative. Write it with functions that have one, or wrap its argument in dualdiff.stop_gradient() "
             "if it is meant as a constant")
+    if options and len(args) < 2:                          # no row takes more than two arrays, but the three of where
+        args = by_place(row, args, options)
     result = HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
+
+
+def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
+    """The arguments, with arrays that were given by name, as in ``np.triu(m=x)``, in their places."""
+    count = len(row.differentials) if type(row) is Formula else 2 if type(row) is Bilinear else 1
+    if len(args) < count and not getattr(row, "raw", False):
+        for name in list(signature(row.function).parameters)[len(args):count]:
+            if name not in options:
+                break
+            args = (*args, options.pop(name))
+    return args
 
 
 def constants(args: Any, options: dict[str, Any], function: Any) -> None:

@@ -167,6 +167,19 @@ def test_lists_of_numbers_made_by_hand_are_arrays():
         assert (result.value, result.tangent) == (value, tangent)
 
 
+@pytest.mark.parametrize("code", [
+    "np.triu(m=x, k=1)", "np.convolve(v=[1, 2], a=x[0])", "np.convolve(x[0], v=x[1])", "np.unwrap(p=x, discont=4)",
+    "np.sum(a=x, axis=1)", "np.trapezoid(y=[1, 2, 4], x=x[0])", "np.dot(a=x, b=x.T)", "np.tensordot(a=x, b=x)",
+    "np.linalg.inv(a=x[:, :2])", "np.interp(x=x, xp=[0, 1, 9], fp=[1, 3, 2])", "np.transpose(a=x)", "np.max(a=x, axis=0)",
+    "np.pad(array=x, pad_width=1)", "np.argsort(a=x)", "np.piecewise(x=x, condlist=[x > 1], funclist=[np.sin, np.cos])"])
+def test_arrays_may_be_given_by_name(code):
+    f = eval(f"lambda x: {code}", {"np": np})
+    x, v, h = np.array([[0.25, 1.5, 2.75], [1.25, 0.5, 3.0]]), np.array([[1.0, -0.5, 2.0], [0.5, 1.5, -1.0]]), 1e-6
+    value, along = jvp(f, (x,), (v,))
+    np.testing.assert_array_equal(value, f(x))
+    np.testing.assert_allclose(along, (f(x + h * v) - f(x - h * v)) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
 def test_weights_may_be_dual_while_the_data_are_not():
     w = DualArray([1.0, 2.0, 1.0], [0.0, 1.0, 0.0])
     average = np.average([1.0, 2.0, 6.0], weights=w)
