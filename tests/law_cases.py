@@ -361,9 +361,15 @@ CHOICES = {
 }
 PAIRS_OF_SAMPLES = [(f"np.correlate(x, y, '{mode}')", (n,), (m,)) for mode in ("full", "same", "valid")
                     for n, m in ((5, 3), (3, 5), (6, 4), (4, 6))]
+POLYNOMIALS_OF_TWO = [
+    ("np.polynomial.polynomial.polyval2d(x, y, z)", (4,), (4,), (3, 2)),
+    ("np.polynomial.polynomial.polyval2d(x, y, [[1, 2, 3], [4, 5, 6]])", (2, 3), (2, 3)),
+    ("np.polynomial.polynomial.polygrid2d(x, y, z)", (4,), (2, 1), (3, 2)),
+    ("np.polynomial.polynomial.polygrid2d(x, y, [[1, 2, 3], [4, 5, 6]])", (), (3,)),
+]
 REST_OF_NUMPY = [
-    *tabled(SPLITS_AND_GRIDS), *tabled(PRODUCTS_AND_SCANS), *listed(PRODUCTS_OF_TWO), *tabled(STATISTICS, smooth=False),
-    *tabled(CHOICES, smooth=False), *listed(PAIRS_OF_SAMPLES, smooth=False)]
+    *tabled(SPLITS_AND_GRIDS), *tabled(PRODUCTS_AND_SCANS), *listed(PRODUCTS_OF_TWO), *listed(POLYNOMIALS_OF_TWO),
+    *tabled(STATISTICS, smooth=False), *tabled(CHOICES, smooth=False), *listed(PAIRS_OF_SAMPLES, smooth=False)]
 CASES += REST_OF_NUMPY
 
 
