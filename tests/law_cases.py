@@ -415,7 +415,8 @@ MATRIX_FUNCTIONS = {
     (2, 3, 3): [f"np.linalg.slogdet({SPD})[1]", f"np.linalg.cholesky({SPD})", "np.linalg.eigvalsh(x)",
                 "np.abs(np.linalg.eigh(x)[1])", "np.real(np.linalg.eigvals(x))"],
     (2, 3, 4): ["np.linalg.svd(x, compute_uv=False)", "np.abs(np.linalg.svd(x, False)[2])", "np.linalg.pinv(x)",
-                "np.linalg.qr(x)[1]", "np.linalg.norm(x, 2, axis=(0, 2))", "np.linalg.norm(x, 'nuc', axis=(2, 1), keepdims=True)",
+                "np.linalg.qr(x)[1]", "np.linalg.norm(x, 2, axis=(0, 2))",
+                "np.linalg.norm(x, 'nuc', axis=(2, 1), keepdims=True)",
                 "np.linalg.norm(x, -2, axis=(-2, -1))", "np.linalg.vector_norm(x, axis=(0, 2), keepdims=True)",
                 "np.linalg.matrix_norm(x, ord='nuc')"],
     (1, 1): ["np.linalg.eigvalsh(x)", "np.linalg.svd(x, compute_uv=False)", "np.real(np.linalg.eigvals(x))"],
@@ -428,7 +429,8 @@ TRANSFORMS = {
         "fftn(x, s=(3, 8), axes=(0, 1))", "ifftn(x)", "rfft2(x)", "rfftn(x, axes=(1, 0))")] + [
         f"np.fft.{call}" for call in (
             "irfft(x + 1j * x ** 2)", "irfft(x + 1j * x, 5)", "irfft(x * (1 + 2j), 15, 1, 'ortho')", "irfft(x)",
-            "hfft(x + 1j * x, 7)", "hfft(x, axis=1, norm='forward')", "irfft2(x * (1 - 1j))", "irfftn(x, s=(4, 7), axes=(1, 2))")],
+            "hfft(x + 1j * x, 7)", "hfft(x, axis=1, norm='forward')", "irfft2(x * (1 - 1j))",
+            "irfftn(x, s=(4, 7), axes=(1, 2))")],
 }
 FITS = [("np.polyfit(x, y, 2)", (6,), (6,)), ("np.polyfit(x, y, 1, w=[1, 2, 3, 1, 2, 3])", (6,), (6, 2)),
         ("np.polyfit(x, y, 1, cov=True)[1]", (6,), (6,)), ("np.polyfit(x, y, 1, full=True)[1]", (6,), (6,)),
