@@ -159,6 +159,17 @@ def test_in_place_operators_are_seen_by_every_name():
     np.testing.assert_array_equal(y.tangent, np.zeros((2, 2)))
 
 
+@every_mode
+@pytest.mark.parametrize("make", [np.zeros_like, np.ones_like, np.empty_like, lambda x: np.full_like(x, 7.0)])
+def test_an_array_made_like_a_dual_one_takes_duals(mode, make):
+    def f(x):
+        y = make(x)
+        y[1:] = x[:-1] ** 2
+        y[0] = 4.0
+        return y
+    np.testing.assert_array_equal(mode(f, np.array([3.0, 5.0, 6.0])), [[0, 0, 0], [6, 0, 0], [0, 10, 0]])
+
+
 # ---- forms of the call -----------------------------------------------------------------------------------------------
 def test_lists_of_numbers_made_by_hand_are_arrays():
     a, b = Dual(2.0, 1.0), Dual(5.0, 0.0)

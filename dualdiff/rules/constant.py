@@ -18,7 +18,6 @@ constant("the result is a truth value",
 constant("a description of the type", np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
 constant("the derivative is zero wherever it exists", np.around, np.round, np.fix)
 constant("text for a person: the value, marked as dual",  np.array_repr, np.array_str, np.array2string)
-constant("a new array of the same shape: nothing of the input's value is kept", np.ones_like)
 
 refused("a file keeps the value only; save x.value and x.tangent", np.save, np.savetxt, np.savez,
         np.savez_compressed)
