@@ -1,5 +1,6 @@
 """SciPy's special functions: every ufunc is in one list, every partial agrees with mpmath at fifty digits and more."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -398,6 +399,13 @@ def test_a_value_that_is_infinite_has_no_derivative():
     assert np.isnan(dd.derivative(lambda y: sp.huber(-1.0, y))(2.0))
 
 
+def test_the_shift_of_student_s_t_has_its_derivative_for_one_degree_of_freedom_and_less():
+    # F = E Φ(ts - δ) over s = √(χ²/v): at t = 0 the derivative is -φ(δ) for every v
+    v = np.array([0.3, 1.0, 1.5])
+    ours = dd.derivative(lambda d: sp.nctdtr(v, d, 0.0))(np.full(3, 0.8))
+    np.testing.assert_allclose(ours, -np.exp(-0.32) / np.sqrt(2 * np.pi), rtol=1e-13)
+
+
 @pytest.mark.parametrize(("function", "message"), [
     (lambda t: sp.jv(t, 5000.0), "kept for"), (lambda t: sp.jv(t, 1 + 1j), "complex numbers"),
     (lambda t: sp.hyp2f1(t, 1.0, 2.5, 0.9999), "too few digits"), (lambda t: sp.hyp1f1(1.0, t, 800.0), "too few digits"),
@@ -424,6 +432,19 @@ def test_all_inputs_of_a_ufunc_may_be_perturbed_at_once():
     together = dd.gradient(lambda p: sp.betainc(p[0], p[1], p[2]))(p)
     alone = [dd.derivative(lambda t, i=i: sp.betainc(*p[:i], t, *p[i + 1:]))(p[i]) for i in range(3)]
     np.testing.assert_allclose(together, alone, rtol=1e-14)
+
+
+@pytest.mark.parametrize("code", [
+    "gammainc(2, x)", "betainc(2, 3, x / 4)", "jv(2, x)", "kv(0, x)", "hyp2f1(1, 2, 3, -x)", "hyp1f1(-2, 3, x)", "boxcox(x, 2)",
+    "boxcox(2, x)", "zeta(2, x)", "powm1(2, x)", "elliprd(0, 1, x)", "stdtr(3, x)", "eval_jacobi(3, 1, x, 1)", "poch(2, x)",
+    "besselpoly(x, 1, 2)", "expn(3, x)", "fdtr(3, 4, x)", "struve(1, x)", "nctdtr(3, 1, x)", "agm(2, x)", "hyp2f1(x, 2, 3, -2)",
+    "stdtr(x, 2)", "betainc(x, 2, 1 / 2)", "kv(x, 3)", "nctdtr(3, x, 2)", "voigt_profile(x, 1, 2)"])
+def test_whole_numbers_beside_a_perturbed_input_are_numbers(code):
+    f, g = (eval(f"lambda x: {c}", {**vars(sp)}) for c in (code, re.sub(r"(?<![a-z\d])(\d+)(?=[,)])", r"\1.0", code)))
+    x = np.array([0.7, 1.9])
+    if not code.startswith(("eval", "expn")):
+        np.testing.assert_allclose(dd.derivative(f)(x), dd.derivative(g)(x), rtol=1e-13)
+    np.testing.assert_allclose([dd.derivative(f)(a) for a in x], dd.derivative(f)(x), rtol=1e-13)
 
 
 def test_no_points_give_no_derivatives():

@@ -63,10 +63,17 @@ def complex_trigamma(z: Any) -> Any:
 
 
 def psi_difference(a: Any, m: Any) -> Any:
-    """ψ(a+m) - ψ(a); left of zero both reflected, which is the limit where m is whole (DLMF 5.5.4)."""
-    plain = sp.psi(a + m) - sp.psi(a)
+    """ψ(a+m) - ψ(a); at two poles the limit in a for whole m (DLMF 5.5.4).
+
+    For small m/a, where it cancels, Taylor's series about the middle, with ψ⁽ᵏ⁾ = (-1)ᵏ⁺¹ k! ζ(k+1, ·) (25.11.12).
+    """
+    p = sp.psi(a + m) - sp.psi(a)
+    near = np.abs(m) < 5e-3 * a
+    if np.any(near):
+        middle, s = np.where(near, a + 0.5 * m, 1.0), 0.25 * m * m
+        p = np.where(near, m * (sp.zeta(2, middle) + s * sp.zeta(4, middle) + s * s * sp.zeta(6, middle)), p)
     left = is_pole(a) & is_pole(a + m)
-    return plain if not np.any(left) else np.where(left, sp.psi(1 - a - m) - sp.psi(1 - a), plain)
+    return p if not np.any(left) else np.where(left, sp.psi(1 - a - m) - sp.psi(1 - a), p)
 
 
 def poch_base(f: Any, a: Any, m: Any) -> Any:
@@ -74,6 +81,13 @@ def poch_base(f: Any, a: Any, m: Any) -> Any:
     crossing = is_pole(a) & ~is_pole(a + m)
     plain = f * psi_difference(a, m)
     return plain if not np.any(crossing) else np.where(crossing, sp.gamma(a + m) * rgamma_slope(0, a), plain)
+
+
+def poch_step(f: Any, a: Any, m: Any) -> Any:
+    """f ψ(a+m); at a pole of both gammas f leaps as m varies."""
+    leap = is_pole(a) & is_pole(a + m)
+    plain = f * sp.psi(a + m)
+    return plain if not np.any(leap) else np.where(leap, np.nan, plain)
 
 
 def binom_partials(n: Any, k: Any) -> tuple[Any, Any]:
@@ -138,7 +152,7 @@ constant("a sign: the derivative is zero wherever it exists", sp.gammasgn)
 
 # ---- two inputs ----------------- ∂f/∂x ------------------------------------------------- ∂f/∂y -----------------------
 elementwise(sp.poch,        poch_base,                                                  # 5.2.5
-                            lambda f, a, m: f * sp.psi(a + m))
+                            poch_step)
 elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),                  # 5.12.1
                             lambda f, a, b: -f * psi_difference(b, a))
 elementwise(sp.betaln,      lambda f, a, b: -psi_difference(a, b),

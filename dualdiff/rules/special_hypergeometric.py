@@ -11,15 +11,15 @@ from scipy.special import _ufuncs
 from ..errors import RuleError
 from .registry import elementwise
 
-TERMS = 2000
-DIGITS = 1e-6                                              # of sixteen, more than this may not cancel
+TERMS = 8000
+KEPT = 1e-5                                                # of sixteen digits, five may cancel
 
 
 def parameter_slope(name: str, f: Any, above: tuple[Any, ...], below: tuple[Any, ...], z: Any, which: int) -> Any:
     """Σ (a)ₖ…/(b)ₖ… zᵏ/k! (DLMF 16.2.1), differentiated in one parameter, counted from the first above to the last below.
 
     Terms and their derivatives by recurrence, so that a parameter may pass through zero. Raises RuleError where the
-    series does not converge in 2000 terms, or cancels by more than ten digits.
+    series does not converge in 8000 terms, or cancels by more than five digits.
     """
     term: Any = 1.0 + 0 * f
     slope = total = size = 0 * f
@@ -33,7 +33,7 @@ def parameter_slope(name: str, f: Any, above: tuple[Any, ...], below: tuple[Any,
         change = product(factors[:which] + factors[which + 1:]) if which < len(above) else -ratio * factors[which]
         slope, term = slope * ratio + term * change, term * ratio
         total, size, k = total + slope, size + np.abs(slope), k + 1
-    if np.any(np.abs(total) + np.abs(f) < DIGITS * 1e-4 * size):
+    if np.any(np.abs(total) + np.abs(f) < KEPT * size):
         raise beyond(name)
     return total
 
@@ -71,7 +71,7 @@ def gauss(f: Any, a: Any, b: Any, c: Any, z: Any, which: int) -> Any:
     if not np.any(left):
         return right
     z = np.where(left, z, 0)
-    power, w = (1 - z) ** a, z / (z - 1)
+    power, w = (1.0 - z) ** a, z / (z - 1)
 
     def inner(i: int) -> Any:
         return parameter_slope("hyp2f1", power * f, (a, c - b), (c,), w, i) / power

@@ -15,25 +15,26 @@ from scipy import special as sp
 from scipy.special import _ufuncs
 
 from .registry import elementwise
+from .special_gamma import psi_difference
 
 TAIL = 50.0                                                # e^-50 of the first value is less than rounding
-STEP = 1 / 16
 
 
-def tanh_sinh() -> list[tuple[float, float]]:
-    """Nodes and weights on (0, 1), crowded at both ends (Takahasi & Mori 1974)."""
-    t = STEP * np.arange(-54, 50)
+def tanh_sinh(steps: int) -> list[tuple[float, float]]:
+    """Nodes and weights on (0, 1), crowded at both ends, with so many steps a unit of t (Takahasi & Mori 1974)."""
+    t = np.arange(int(-3.375 * steps), int(3.125 * steps)) / steps
     node = 1 / (1 + np.exp(-np.pi * np.sinh(t)))
-    weight = STEP * np.pi * np.cosh(t) * node / (1 + np.exp(np.pi * np.sinh(t)))
+    weight = np.pi / steps * np.cosh(t) * node / (1 + np.exp(np.pi * np.sinh(t)))
     return list(zip(node.tolist(), weight.tolist(), strict=True))
 
 
-NODES = tanh_sinh()
+GAMMA_NODES = tanh_sinh(16)
+BETA_NODES = tanh_sinh(32)                                 # R has a zero just left of 0 when both shapes are small
 
 
-def integral(g: Any, end: Any) -> Any:
+def integral(g: Any, end: Any, nodes: list[tuple[float, float]]) -> Any:
     """∫ g(u) du from 0 to end."""
-    return end * sum(weight * g(end * node) for node, weight in NODES)
+    return end * sum(weight * g(end * node) for node, weight in nodes)
 
 
 # ---- gamma -----------------------------------------------------------------------------------------------------------
@@ -61,14 +62,16 @@ def gamma_shape(a: Any, x: Any) -> Any:
     end = (TAIL + z) / c
     for _ in range(6):
         end = (TAIL - z * np.expm1(-end)) / c
-    below = bend * sp.gammainc(a, x) - gamma_weight(a, x) * integral(lambda u: u * np.exp(-c * u - z * np.expm1(-u)), end)
+    below = bend * sp.gammainc(a, x) - gamma_weight(a, x) * integral(lambda u: u * np.exp(-c * u - z * np.expm1(-u)), end,
+                                                                         GAMMA_NODES)
     if np.all(left):
         return np.where(x == 0, 0, below)
     c, z = np.where(left, 1.0, a), np.where(left, 2.0, x)
     end = np.sqrt(110 / z) + 2 / z
     for _ in range(6):
         end = np.log1p((TAIL + c * end) / z)
-    above = bend * sp.gammaincc(a, x) + gamma_weight(a, x) * integral(lambda u: u * np.exp(c * u - z * np.expm1(u)), end)
+    above = bend * sp.gammaincc(a, x) + gamma_weight(a, x) * integral(lambda u: u * np.exp(c * u - z * np.expm1(u)), end,
+                                                                          GAMMA_NODES)
     return np.where((x == 0) | np.isinf(x), 0, np.where(left, below, -above))
 
 
@@ -93,12 +96,12 @@ def beta_part(a: Any, b: Any, x: Any, y: Any, inner: Any) -> Any:
         log = np.log1p(-ratio * np.expm1(-u))
         return inner(u, log) * np.exp((b - 1) * log - a * u)
 
-    return x * beta_density(a, b, x, y) * integral(g, end)
+    return x * beta_density(a, b, x, y) * integral(g, end, BETA_NODES)
 
 
 def beta_shape(a: Any, b: Any, x: Any, y: Any) -> Any:
     """∂I_x(a, b)/∂a with y = 1 - x: (ln x - ψ(a) + ψ(a+b)) I_x - …∫ u …, or the same of 1 - I_x with a plus."""
-    bend = np.log(x) - sp.psi(a) + sp.psi(a + b)
+    bend = np.where(x > 0.5, np.log1p(-y), np.log(x)) + psi_difference(a, b)
     left = bend < 0
     inner_x, inner_y = np.where((x > 0) & (x < 1), x, 0.5), np.where((x > 0) & (x < 1), y, 0.5)
     below = bend * sp.betainc(a, b, x) - beta_part(a, b, inner_x, inner_y, lambda u, log: u)

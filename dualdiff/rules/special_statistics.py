@@ -16,6 +16,7 @@ from scipy.special import _ufuncs
 from .registry import elementwise, refused
 from .special_entropy import boxcox_power
 from .special_incomplete import beta_density, beta_shape, gamma_density, gamma_shape
+from .special_student import nct_shift, student_density, student_freedom
 
 Slope = Callable[..., Any] | None
 
@@ -101,7 +102,7 @@ def binomial_density(k: Any, n: Any, p: Any) -> Any:
     return np.where(partly, -beta_density(np.where(partly, k + 1, 1), np.where(partly, n - k, 1), p, 1 - p), 0)
 
 
-# ---- Fisher's F and Student's t, through the beta function ---------------------------------------------------------------
+# ---- Fisher's F, through the beta function ---------------------------------------------------------------
 def fisher(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     """The arguments a, b, w, 1 - w of the incomplete beta function (DLMF 8.17.1)."""
     total = dfd + dfn * x
@@ -116,21 +117,6 @@ FISHER = Family("n d x", (
     lambda n, d, x: 0.5 * beta_shape(*fisher(n, d, x)) + fisher_density(n, d, x) * x / n,
     lambda n, d, x: -0.5 * beta_shape(0.5 * d, 0.5 * n, *fisher(n, d, x)[:1:-1]) - fisher_density(n, d, x) * x / d,
     fisher_density))
-
-
-def student_density(v: Any, t: Any) -> Any:
-    """(1 + t²/v)^-(v+1)/2 / (√v B(½, v/2))."""
-    return np.exp(-0.5 * (v + 1) * np.log1p(t * t / v) - sp.betaln(0.5, 0.5 * v)) / np.sqrt(v)
-
-
-def student_freedom(v: Any, t: Any) -> Any:
-    """F = 1 - I_w(v/2, ½)/2 with w = v/(v + t²) for t > 0, and odd about ½."""
-    total = v + t * t
-    w, rest = v / total, t * t / total
-    slope = 0.5 * beta_shape(0.5 * v, 0.5, w, rest) + np.abs(t) * student_density(v, t) / v
-    return np.where(t == 0, 0, -0.5 * np.sign(t) * slope)
-
-
 STUDENT = Family("v t", (student_freedom, student_density))
 
 # ---- noncentral distributions: no formula in the degrees of freedom -------------------------------------------------------
@@ -138,23 +124,13 @@ ncx2: Any = getattr(_ufuncs, "_ncx2_pdf", None)
 nct: Any = getattr(_ufuncs, "_nct_pdf", None)
 ncf: Any = getattr(_ufuncs, "_ncf_pdf", None)
 
-
-def nct_shift(v: Any, d: Any, t: Any) -> Any:
-    """-E φ(ts - δ) over s = √(χ²/v), which is -c times the density with v - 1 degrees at t √((v-1)/v), for v > 1.
-
-    F = E Φ(ts - δ) and density = E s φ(ts - δ); s^(v-1) exp(-v s²/2) is the weight of one degree less, rescaled.
-    """
-    w = np.where(v > 1, v - 1, np.nan)
-    return -np.sqrt(0.5 * w) * np.exp(sp.gammaln(0.5 * w) - sp.gammaln(0.5 * v)) * nct(t * np.sqrt(w / v), w, d)
-
-
 NONCENTRAL_CHI_SQUARE = Family("x v c", (
     lambda x, v, c: ncx2(x, v, c),
     None,
     lambda x, v, c: -ncx2(x, v + 2, c)))                   # ½ (F(v+2) - F(v)), from the Poisson mixture
 NONCENTRAL_T = Family("v d t", (
     None,
-    nct_shift,
+    lambda v, d, t: nct_shift(nct, v, d, t),
     lambda v, d, t: nct(t, v, d)))
 NONCENTRAL_F = Family("n d c x", (
     None,
