@@ -187,7 +187,6 @@ def test_one_pullback_serves_many_cotangents():
     (lambda: derivative(lambda x: x[::-1])(np.ones(3)), StructureError, "mixed elements"),
     (lambda: derivative(np.sum)(X), StructureError, r"\(3, 4\) became \(\)"),
     (lambda: derivative(lambda t: t[0])([1.0, 2.0]), StructureError, "one number or one array"),
-    (lambda: gradient(lambda x: np.linalg.eigvals(x)[0])(np.eye(3)), RuleError, "numpy.linalg.eigvals has no derivative rule"),
     (lambda: gradient(lambda x: np.gcd(x, 2))(1.0), RuleError, "numpy.gcd.*integer.*stop_gradient"),
 ])
 def test_a_mistake_is_named_with_the_next_step(call, error, message):

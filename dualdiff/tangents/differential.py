@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import HolomorphicError, RuleError
 from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
-from ..rules.registry import ROWS, Bilinear, Composite, Formula, Gather, Linear, name_of
+from ..rules.registry import ROWS, Bilinear, Composite, Gather, Linear, name_of
 from .level import Level
 from .moves import Contraction, Map, Move, Shape
 from .tangent import Tangent
@@ -140,6 +140,4 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
             return self._like(contracted(subscripts, position, t, other, self.level))
         if isinstance(row, Composite):
             return row.definition(*args, **options)
-        if isinstance(row, Formula) and len(row.differentials) == 1:
-            raise RuleError(f"{name_of(function)} is not linear: a formula cannot apply it to a differential")
         raise RuleError(f"a differential cannot take part in {name_of(function)}: it has no linear row")

@@ -106,9 +106,6 @@ class Total:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def apply(self, a: Any, lead: int = 0) -> Any:
-        return np.sum(a, axis=tuple(range(lead, lead + len(self.shape))))
-
     def transpose(self, u: Any, lead: int = 0) -> Any:
         return u.reshape(u.shape + (1,) * len(self.shape)) if lead else u
 
@@ -120,11 +117,6 @@ class Routing:
 
     def __init__(self, places: Any, taken: Any, shape: Shape, out_shape: Shape) -> None:
         self.places, self.taken, self.shape, self.out_shape = places, taken, shape, out_shape
-
-    def apply(self, a: Any, lead: int = 0) -> Any:
-        index = np.full(prod(self.out_shape), -1)
-        index[self.places] = np.arange(prod(self.shape)) if self.taken is None else self.taken
-        return take_or_fill(a, index.reshape(self.out_shape), lead)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
         came = np.take(flat_behind(u, lead), self.places, axis=lead)
@@ -150,20 +142,12 @@ class Contraction:
         self.sizes |= {name: 1 for name in self.result if name not in self.sizes}
         self.out_shape = tuple(self.sizes[name] for name in self.result)
 
-    def apply(self, a: Any, lead: int = 0) -> Any:
-        return self._run(a, self.labels, self.shape, self.result, self.out_shape, lead)
-
     def transpose(self, u: Any, lead: int = 0) -> Any:
-        return self._run(u, self.result, self.out_shape, self.labels, self.shape, lead)
-
-    def _run(self, a: Any, labels: tuple[Label, ...], shape: Shape, result: tuple[Label, ...], out_shape: Shape,
-             lead: int) -> Any:
         front = tuple(("lead", i) for i in range(lead))
-        sizes = self.sizes | dict(zip(result, out_shape, strict=True)) | dict(zip(front, a.shape, strict=False))
-        wide = tuple(name for name, n in zip(result, out_shape, strict=True) if n != 1)
-        operands = [*self.constant, (a, front + labels)]
-        r = einsum(operands, front + wide, self.sizes | sizes, self.level)
-        return r.reshape(a.shape[:lead] + out_shape)
+        sizes = self.sizes | dict(zip(self.labels, self.shape, strict=True)) | dict(zip(front, u.shape, strict=False))
+        wide = tuple(name for name, n in zip(self.labels, self.shape, strict=True) if n != 1)
+        r = einsum([*self.constant, (u, front + self.result)], front + wide, sizes, self.level)
+        return r.reshape(u.shape[:lead] + self.shape)
 
 
 class Map:

@@ -23,9 +23,8 @@ by_serial = operator.attrgetter("serial")
 
 
 class LinearMap(Protocol):
-    """What a tape edge needs: act on a batch of tangents, and on a batch of cotangents the other way."""
+    """What a tape edge needs: the transpose of the map, on a batch of cotangents."""
 
-    def apply(self, a: Any, lead: int = 0) -> Any: ...
     def transpose(self, u: Any, lead: int = 0) -> Any: ...
 
 
@@ -36,12 +35,6 @@ class Copy:
 
     def __init__(self, shape: Shape, out_shape: Shape) -> None:
         self.shape, self.out_shape = shape, out_shape
-
-    def apply(self, a: Any, lead: int = 0) -> Any:
-        if self.shape == self.out_shape:
-            return a
-        pad = (1,) * (len(self.out_shape) - len(self.shape))
-        return np.broadcast_to(a.reshape(a.shape[:lead] + pad + self.shape), a.shape[:lead] + self.out_shape)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
         return sum_to_shape(u, lead, self.shape)
