@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .gather import axes_of
-from .registry import bilinear, linear
+from .registry import bilinear, known, linear
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -79,4 +79,5 @@ bilinear(np.matmul,    matmul_subscripts)
 bilinear(np.dot,       dot_subscripts)
 bilinear(np.inner,     inner_subscripts)
 bilinear(np.tensordot, tensordot_subscripts)
-bilinear(np.matvec,    lambda a, b: "...xy,...y->...x")
+for matvec in known("matvec"):
+    bilinear(matvec,   lambda a, b: "...xy,...y->...x")

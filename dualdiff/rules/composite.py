@@ -8,7 +8,7 @@ import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
 from .gather import axes_of
-from .registry import composite
+from .registry import composite, known
 
 
 def count_along(x: Any, axis: Any) -> int:
@@ -72,7 +72,7 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
     return np.sum(np.conj(a) * b, axis=axis)
 
 
-@composite(np.vecmat)
+@composite(*known("vecmat"))
 def vecmat(a: Any, b: Any) -> Any:
     return np.matmul(np.conj(a)[..., None, :], b)[..., 0, :]
 

@@ -15,7 +15,6 @@ from .elementwise import indicator, ratio
 from .linear import linear_solve
 from .registry import formula
 
-
 # ---- selection -------------------------------------------------------------------------------------------------------
 formula(np.where, None,
         lambda f, c, x, y, dx: dx.where(c, f),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .gather import axes_of
-from .registry import composite, formula, gather, primitive
+from .registry import composite, formula, gather, known, primitive
 
 
 # ---- prod ------------------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def cumulative(scan: Any, neutral: int) -> Any:
     return definition
 
 
-composite(np.cumulative_sum)(cumulative(np.cumsum, 0))
-composite(np.cumulative_prod)(cumulative(np.cumprod, 1))
+composite(*known("cumulative_sum"))(cumulative(np.cumsum, 0))
+composite(*known("cumulative_prod"))(cumulative(np.cumprod, 1))
 
 
 # ---- convolution -----------------------------------------------------------------------------------------------------

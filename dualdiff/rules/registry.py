@@ -181,6 +181,11 @@ def name_of(function: Function) -> str:
     return f"{module.removesuffix('._umath_linalg')}.{name}"
 
 
+def known(*names: str) -> tuple[Any, ...]:
+    """NumPy's functions of these names, as far as the installed release has them."""
+    return tuple(getattr(np, name) for name in names if hasattr(np, name))
+
+
 def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tuple[Partial, ...] | None = None,
                 real_linear: Function | None = None, holomorphic: bool = True) -> None:
     if len(partials) != function.nin:

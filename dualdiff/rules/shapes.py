@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import RuleError
 from .constant import plain
 from .gather import axes_of
-from .registry import composite, gather
+from .registry import composite, gather, known
 
 gather(np.lib.stride_tricks.sliding_window_view)
 
@@ -52,7 +52,7 @@ composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
 composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))
 
 
-@composite(np.unstack)
+@composite(*known("unstack"))
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     if not x.ndim:
         raise ValueError("Input array must be at least 1-d.")

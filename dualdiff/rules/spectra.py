@@ -83,7 +83,7 @@ def inverse_gaps(w: Any, same: Any) -> Any:
 
 def group_means(dw: Any, same: Any, like: Any) -> Any:
     weights = same / np.sum(same, axis=-1, keepdims=True)
-    return np.matvec(weights.astype(plain(like).real.dtype), dw)
+    return (weights.astype(plain(like).real.dtype) @ dw[..., None])[..., 0]
 
 
 def direction_of(dA: Any) -> Any:

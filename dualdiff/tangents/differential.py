@@ -100,7 +100,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         both = [isinstance(x, Differential) for x in inputs]
         if method != "__call__" or options:
             return NotImplemented
-        if ufunc in (np.matmul, np.matvec, np.conjugate):
+        if ufunc in (np.matmul, np.conjugate):
             return self.__array_function__(ufunc, (), inputs, {})
         if ufunc is np.negative:
             return self._scaled(-1)
