@@ -174,9 +174,9 @@ def name_of(function: Function) -> str:
     name = getattr(function, "__name__", repr(function))
     module = getattr(function, "__module__", None)
     if module is None:                                     # a ufunc, which does not say where it is from
-        special, public = sys.modules.get("scipy.special"), name.removeprefix("_")
-        found = getattr(special, public, None)
-        module = "numpy" if found is None or (found is not function and public == name) else "scipy.special"
+        public = name.removeprefix("_")                    # NumPy has no private ufuncs; SciPy's Python functions call them
+        special = sys.modules.get("scipy.special")
+        module = "scipy.special" if special and (public != name or getattr(special, name, None) is function) else "numpy"
         name = public
     return f"{module.removesuffix('._umath_linalg')}.{name}"
 
