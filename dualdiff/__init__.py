@@ -5,9 +5,11 @@ The map of the house; imports point upwards only.
     errors.py        one class per mistake a user can make
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
-                     dense), tape, assemble, join, tangent, differential (the tangent inside a formula)
+                     dense), tape, assemble, join, tangent, differential (the tangent inside a formula), undefined
+                     (a result without a derivative, which raises when it is used)
     dual.py          Dual: one dual number, plain-Python arithmetic
-    dual_array.py    DualArray and DualScalar: storage, views, text
+    dual_array.py    DualArray and DualScalar: storage, views, items
+    reading.py       what they show: the tangent as an array, the type, the text
     elementwise.py   what an elementwise operation does to value and ε-part
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
     assignment.py    arrays that are written to

@@ -13,6 +13,7 @@ import numpy as np
 
 from .dual import Dual, escape, new, number_text
 from .errors import EscapeError, ShapeError, StructureError
+from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
@@ -283,13 +284,6 @@ def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
     return array(value, eps, level) if isinstance(value, np.ndarray | DualArray) else scalar(value, eps, level)
 
 
-def dtype_of(x: Any) -> Any:
-    """NumPy's type of a value, of a dual's too. A Dual has no ``dtype`` of its own: NumPy would convert results to it."""
-    while isinstance(x, Dual):
-        x = x.value
-    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
-
-
 def zero_dimensional(x: Any) -> Any:
     """A number as an array without axes, at every level."""
     return array(zero_dimensional(x.value), x.eps, x.level) if isinstance(x, DualScalar) else np.asarray(x)
@@ -362,38 +356,3 @@ def plain_index(index: Any) -> Any:
             raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
                               "use dualdiff.stop_gradient(i).astype(int) if that is meant")
     return index
-
-
-# ---- reading them ----------------------------------------------------------------------------------------------------
-def tangent_array(x: Any) -> Any:
-    if x.source is not None:
-        x.refresh()
-    eps = x.eps
-    if not eps.terms:
-        shape = eps.shape if x.level.k is None else (x.level.k, *eps.shape)
-        return np.zeros(shape, dtype_of(x))[()]
-    if eps.on_tape:
-        raise EscapeError("in reverse mode the tangent is a record, not numbers, until f has returned; "
-                          "use jvp or mode='forward' to look at tangents inside f")
-    dtype = dtype_of(x)
-    a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
-    if type(a) is np.ndarray and not a.flags.writeable:
-        a = a.copy()
-    return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 else a
-
-
-def text_of(a: Any) -> str:
-    return np.array2string(a, separator=", ", threshold=60) if isinstance(a, np.ndarray) else repr(a)
-
-
-def tangent_text(x: Any) -> str:
-    if x.eps.on_tape:
-        return "tangent=<on tape>"
-    tangent = x.tangent
-    if np.size(getattr(tangent, "value", tangent)) > 60:
-        return f"tangent=<{x.level.k or np.shape(tangent)[0]} directions>" if np.ndim(tangent) > len(x.eps.shape) else \
-            f"tangent={text_of(tangent)}"
-    return f"tangent={text_of(tangent)}" if np.ndim(tangent) else number_text(tangent)
-
-
-__all__ = ["DualArray", "DualScalar", "array", "as_key", "from_objects", "lifted", "lowered", "scalar", "wrapped"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import dtype_of, inexact
+from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
+from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent

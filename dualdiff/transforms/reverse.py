@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import dtype_of
 from ..errors import ShapeError, StructureError
+from ..reading import dtype_of
 from ..tangents.level import Level
 from ..tangents.tape import TapeLeaf, pull
 from .forward import blocks, number

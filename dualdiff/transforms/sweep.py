@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualScalar, array, dtype_of, inexact, scalar
+from ..dual_array import DualScalar, array, inexact, scalar
 from ..errors import StructureError
 from ..forms import belongs
+from ..reading import dtype_of
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
