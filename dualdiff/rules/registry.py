@@ -49,19 +49,17 @@ class Gather:
     The function alone is enough: applied to ``arange`` it yields the index map, forward and transposed. ``batched``
     is the same move as a view, on an array with ``lead`` extra leading axes: ``batched(a, lead, *args)``; ``transpose``
     its transpose, ``transpose(u, lead, shape, *args)``. ``sequence`` marks functions of a sequence of arrays
-    (concatenate, stack) and ``arrays`` the number of leading array arguments otherwise. ``view`` says that NumPy
-    returns a view, so that a write to the result is a write to its base.
+    (concatenate, stack). ``view`` says that NumPy returns a view, so that a write to the result is a write to its base.
     """
 
-    __slots__ = ("arrays", "batched", "function", "sequence", "transpose", "view")
+    __slots__ = ("batched", "function", "sequence", "transpose", "view")
 
     def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
-                 sequence: bool = False, arrays: int = 1, view: bool = False) -> None:
+                 sequence: bool = False, view: bool = False) -> None:
         self.function = function
         self.batched = batched
         self.transpose = transpose
         self.sequence = sequence
-        self.arrays = arrays
         self.view = view
 
 
@@ -204,8 +202,8 @@ def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: An
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,
-           sequence: bool = False, arrays: int = 1, view: bool = False) -> None:
-    TABLE.add(Gather(function, batched, transpose, sequence, arrays, view))
+           sequence: bool = False, view: bool = False) -> None:
+    TABLE.add(Gather(function, batched, transpose, sequence, view))
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
