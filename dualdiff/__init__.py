@@ -13,6 +13,7 @@ The map of the house; imports point upwards only.
     elementwise.py   what an elementwise operation does to value and ε-part
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
     assignment.py    arrays that are written to
+    creation.py      new arrays to write to: zeros_like and its kin, like=
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name

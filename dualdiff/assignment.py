@@ -1,4 +1,4 @@
-"""Arrays that are written to: zeros_like and its kin, item and in-place assignment, ``out=``.
+"""Arrays that are written to: item and in-place assignment, ``out=``.
 
 NumPy's semantics are kept or refused: every name and view of an array sees a write, the caller's arrays never change.
 Assignment is a join: the old elements and the new ones laid end to end, and an index map that says which stayed.
@@ -14,37 +14,8 @@ import numpy as np
 from .dual_array import DualArray, array, plain_index, view_move
 from .elementwise import LEVELED
 from .errors import AssignmentError, EscapeError
-from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .forms import as_array, belongs, dual_form, joined, stripped, top_level, value_at
 from .tangents.tangent import Tangent
-
-
-# ---- new arrays of the same kind -------------------------------------------------------------------------------------
-def buffer_like(make: Any) -> Any:
-    """zeros_like and its kin: an array that duals can be written into, not yet perturbed."""
-    def like(x: Any, *args: Any, **options: Any) -> Any:
-        x = dual_form(x)
-        options.pop("subok", None)
-        value = make(x.value, *args, **options)
-        if value.dtype.kind in "iub":
-            return value
-        return array(value, Tangent({}, value.shape), x.level)
-    return like
-
-
-def full_like(x: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
-    if not holds_dual(fill_value):
-        return buffer_like(lambda v, *a, **o: np.full_like(v, fill_value, *a, **o))(x, *args, **options)
-    result = np.zeros_like(x, *args, **options) if hasattr(x, "level") else \
-        buffer_like(np.zeros_like)(dual_form(fill_value), shape=np.shape(x))
-    result[...] = fill_value
-    return result
-
-
-BUFFERS: dict[Any, Any] = {
-    np.zeros_like: buffer_like(np.zeros_like), np.empty_like: buffer_like(np.zeros_like), np.full_like: full_like,
-    np.ones_like: buffer_like(np.ones_like),
-    np.copy: lambda a, order="K", subok=False: dual_form(a).copy(), np.iscomplexobj: lambda x: np.iscomplexobj(stripped(x)),
-}
 
 
 # ---- assignment ------------------------------------------------------------------------------------------------------
@@ -108,8 +79,9 @@ def write(x: DualArray, places: Any, value: Any) -> None:
 def store(out: Any, result: Any) -> Any:
     """``out=``: the result written into a dual array that the caller owns."""
     if type(out) is not DualArray:
-        raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
-                          "use out=np.zeros_like(x) with a dual x, or no out= at all")
+        raise EscapeError(f"a result in place or with out= goes to a {type(out).__name__}, which would drop the derivative; "
+                          "make that array by np.zeros(n, like=x) or np.zeros_like(x) with a dual x, run the program as "
+                          "dualdiff.lift(f), or write a = a + x, which makes another")
     if out.shape != np.shape(result):
         raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")
     assign(out, ..., result)

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from .assignment import BUFFERS, assign, store
+from .assignment import assign, store
+from .creation import BUFFERS, LIKE
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
@@ -277,7 +278,9 @@ def install() -> None:
 
 
 def protocol(self: Any, function: Any, types: Any, args: Any, options: dict[str, Any]) -> Any:
-    """``__array_function__``: NumPy calls this for every function with a dual among its arguments."""
+    """``__array_function__``: NumPy calls this for every function with a dual among its arguments, or as its ``like=``."""
+    if function in LIKE:
+        return LIKE[function](self, *args, **options)
     return array_function(function, args, dict(options))
 
 

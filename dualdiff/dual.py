@@ -234,7 +234,7 @@ class Dual:
 
     # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
     def __float__(self) -> float:
-        raise escape("float()", "NumPy's functions, such as np.sin(x), keep it where math.sin(x) and float(x) cannot")
+        raise escape("float()", FLOAT)
 
     def __int__(self) -> int:
         raise escape("int()", "np.floor(x) and np.trunc(x) say that a constant is meant")
@@ -330,6 +330,11 @@ def logarithm(a: Any) -> Any:
     except TypeError:
         raise RuleError(f"x ** y with a dual exponent needs the logarithm of x, and NumPy has none for {type(a).__name__}; "
                         "write the power with a plain exponent, or convert x to float") from None
+
+
+# An element of a plain array asks for a float, as math.sin and float do: nothing tells them apart.
+FLOAT = ("NumPy's functions, such as np.sin(x), keep it where math.sin(x) and float(x) cannot; an array that x is written into "
+         "keeps it if it is made by np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")
 
 
 def escape(what: str, remedy: str) -> EscapeError:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .dual import Dual, escape, new, number_text
+from .dual import FLOAT, Dual, escape, new, number_text
 from .errors import EscapeError, ShapeError, StructureError
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
@@ -202,10 +202,11 @@ class DualArray:
     # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, and "
-                     "np.asarray is not needed")
+                     "np.asarray is not needed; an array that x is written into keeps it if it is made by "
+                     "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")
 
     def __float__(self) -> float:
-        raise escape("float()", "use x.item() or x[()] for the dual number")
+        raise escape("float()", f"use x.item() or x[()] for the dual number; {FLOAT}")
 
     def __int__(self) -> int:
         raise escape("int()", "np.floor(x) says that a constant is meant")

@@ -12,7 +12,7 @@ if __name__ == "__main__":                                 # run by itself, it m
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from dualdiff import DualArray
-from dualdiff.assignment import BUFFERS
+from dualdiff.creation import BUFFERS
 from dualdiff.methods import ABSENT
 from dualdiff.rules import ROWS
 from dualdiff.rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused

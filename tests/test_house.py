@@ -19,7 +19,7 @@ FLOORS = [
     {"errors"},
     {"rules"},
     {"tangents"},
-    {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "operators", "dispatch", "methods"},
+    {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators", "dispatch", "methods"},
     {"transforms"},
     {"symbolic", "testing"},
     {""},
@@ -31,7 +31,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "operators", "dispatch", "methods"}
+MUTUAL = {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators", "dispatch", "methods"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..dual_array import DualScalar, array, inexact, scalar
-from ..errors import StructureError
+from ..errors import EscapeError, StructureError
 from ..forms import belongs
 from ..reading import dtype_of
 from ..tangents.leaf import identity_seeds
@@ -103,6 +103,10 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
         except CareNeeded as need:
             if need.level is not level:                    # an outer sweep's coefficient: that sweep starts again
                 raise
+        except ValueError as error:                        # NumPy hides our reason behind one of its own, which misleads:
+            if isinstance(error.__cause__, EscapeError):   # "setting an array element with a sequence"
+                raise error.__cause__.with_traceback(error.__traceback__) from None
+            raise
     raise AssertionError("a careful sweep does not ask for care")
 
 
