@@ -5,8 +5,8 @@ The map of the house; imports point upwards only.
     errors.py        one class per mistake a user can make
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
-                     dense), tape, assemble, join, tangent, differential (the tangent inside a formula), undefined
-                     (a result without a derivative, which raises when it is used)
+                     dense), tape, replay (it read forwards), assemble, join, tangent, differential (the tangent inside a
+                     formula), undefined (a result without a derivative, which raises when it is used)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text
@@ -17,7 +17,7 @@ The map of the house; imports point upwards only.
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
-    transforms/      seeds in, derivatives out: forward, reverse, second; sweep and trees serve all three
+    transforms/      seeds in, derivatives out: forward, reverse, second, linear; sweep and trees serve all three
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives: a verdict on the user's own function
     optimize/        gradient descent, stochastic descent, Newton
@@ -34,8 +34,19 @@ from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
 from .symbolic import from_sympy
-from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
+from .transforms import (
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    value_and_gradient,
+    value_and_jacobian,
+    vjp,
+)
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "derivative", "from_sympy", "gradient", "hessian",
-           "hvp", "jacobian", "jvp", "stop_gradient", "value_and_gradient", "value_and_jacobian", "vjp"]
+           "hvp", "jacobian", "jvp", "linearize", "stop_gradient", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

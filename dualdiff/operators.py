@@ -199,8 +199,10 @@ def install() -> None:
 
 
 def swapped(ufunc: Any, reflected: bool) -> Any:
-    """A ufunc as a Python operator, or as its reflection."""
+    """A ufunc as a Python operator, or as its reflection; NumPy's arrays, too, leave it to operands that want no ufuncs."""
     def operate(self: Any, other: Any) -> Any:
+        if getattr(other, "__array_ufunc__", ufunc) is None:
+            return NotImplemented
         return ufunc(other, self) if reflected else ufunc(self, other)
     return operate
 

@@ -106,6 +106,9 @@ class Total:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return np.sum(a, axis=tuple(range(lead, lead + len(self.shape))))
+
     def transpose(self, u: Any, lead: int = 0) -> Any:
         return u.reshape(u.shape + (1,) * len(self.shape)) if lead else u
 
@@ -117,6 +120,15 @@ class Routing:
 
     def __init__(self, places: Any, taken: Any, shape: Shape, out_shape: Shape) -> None:
         self.places, self.taken, self.shape, self.out_shape = places, taken, shape, out_shape
+
+    def index(self, start: int, into: Any) -> None:
+        """Write into the flat index map of the result where this piece's elements come from, counted from ``start``."""
+        into[self.places] = start + (np.arange(prod(self.shape)) if self.taken is None else self.taken)
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        index = np.full(prod(self.out_shape), -1)
+        self.index(0, index)
+        return take_or_fill(a, index.reshape(self.out_shape), lead)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
         came = np.take(flat_behind(u, lead), self.places, axis=lead)
@@ -142,12 +154,18 @@ class Contraction:
         self.sizes |= {name: 1 for name in self.result if name not in self.sizes}
         self.out_shape = tuple(self.sizes[name] for name in self.result)
 
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return self._run(a, self.labels, self.result, self.out_shape, lead)
+
     def transpose(self, u: Any, lead: int = 0) -> Any:
+        return self._run(u, self.result, self.labels, self.shape, lead)
+
+    def _run(self, a: Any, labels: tuple[Label, ...], result: tuple[Label, ...], shape: Shape, lead: int) -> Any:
         front = tuple(("lead", i) for i in range(lead))
-        sizes = self.sizes | dict(zip(self.labels, self.shape, strict=True)) | dict(zip(front, u.shape, strict=False))
-        wide = tuple(name for name, n in zip(self.labels, self.shape, strict=True) if n != 1)
-        r = einsum([*self.constant, (u, front + self.result)], front + wide, sizes, self.level)
-        return r.reshape(u.shape[:lead] + self.shape)
+        sizes = self.sizes | dict(zip(result, shape, strict=True)) | dict(zip(front, a.shape, strict=False))
+        wide = tuple(name for name, n in zip(result, shape, strict=True) if n != 1)
+        r = einsum([*self.constant, (a, front + labels)], front + wide, sizes, self.level)
+        return r.reshape(a.shape[:lead] + shape)
 
 
 class Map:

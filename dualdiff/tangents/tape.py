@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..rules.gather import sum_to_shape
+from ..rules.gather import batched_broadcast, sum_to_shape
 from .coefficients import times
 from .level import Level
 from .moves import Item, Move, Shape
@@ -23,8 +23,9 @@ by_serial = operator.attrgetter("serial")
 
 
 class LinearMap(Protocol):
-    """What a tape edge needs: the transpose of the map, on a batch of cotangents."""
+    """What a tape edge needs: act on a batch of tangents, and on a batch of cotangents the other way."""
 
+    def apply(self, a: Any, lead: int = 0) -> Any: ...
     def transpose(self, u: Any, lead: int = 0) -> Any: ...
 
 
@@ -35,6 +36,9 @@ class Copy:
 
     def __init__(self, shape: Shape, out_shape: Shape) -> None:
         self.shape, self.out_shape = shape, out_shape
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        return a if self.shape == self.out_shape else batched_broadcast(a, lead, self.out_shape)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
         return sum_to_shape(u, lead, self.shape)

@@ -12,7 +12,7 @@ from ..reading import dtype_of
 from ..tangents.level import Level
 from ..tangents.tape import TapeLeaf, pull
 from .forward import blocks, number
-from .sweep import Function, Inputs, derivative_warnings_ignored, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, carefully, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
 MODES = ("auto", "forward", "reverse")
@@ -104,7 +104,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()
-        return rebuild([value for value, _ in pairs]), pairs
+        return rebuild([value for value, _ in pairs]), pairs, level
 
     def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:
         sums: list[Any] = [None] * len(roots)
@@ -117,7 +117,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
         return [np.zeros(front + s, dtype) if a is None else a
                 for a, s, dtype in zip(sums, inputs.shapes, inputs.dtypes, strict=True)]
 
-    value, pairs = swept(inputs, seed_tape(inputs, roots), read)
+    value, pairs, level = swept(inputs, seed_tape(inputs, roots), read)
 
     def pullback(u: Any) -> tuple[Any, ...]:
         cotangents, _ = flatten(u, "the cotangent")
@@ -129,8 +129,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
         arrays = [c if hasattr(c, "level") else np.asarray(c) for c in cotangents]
-        with derivative_warnings_ignored():
-            result: tuple[Any, ...] = inputs.like_arguments(total(pairs, arrays, leads.pop()))
+        lead = leads.pop()
+        result: tuple[Any, ...] = inputs.like_arguments(carefully(level, lambda: total(pairs, arrays, lead)))
         return result
 
     return value, pullback

@@ -1,0 +1,155 @@
+"""A recorded tape read forwards: on arrays of directions, or on tangents of another level, sparse seeds among them.
+
+``pull`` in tape.py reads the same record backwards. Read forwards on identity seeds, the record gives the sparse or dense
+Jacobian without running the user's function again.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .assemble import operands_of
+from .coefficients import product, times
+from .join import joined_terms
+from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
+from .tangent import Tangent
+from .tape import Edge, TapeLeaf, reachable
+
+Step = tuple[TapeLeaf, list[tuple[Any, list[tuple[TapeLeaf, Any]]]], list[TapeLeaf]]
+
+
+class Record:
+    """The tape under some results in the order in which it was made, and which tangents are not needed after each step."""
+
+    __slots__ = ("roots", "steps", "terms")
+
+    def __init__(self, terms: list[dict[Any, Any]], roots: list[TapeLeaf]) -> None:
+        self.terms, self.roots = terms, roots
+        kept = {leaf for part in terms for leaf in part} | set(roots)
+        self.steps: list[Step] = []
+        seen: set[TapeLeaf] = set()
+        for leaf in reachable({leaf: None for part in terms for leaf in part}):            # latest first
+            parents = list(dict.fromkeys(parent for _, parent, _ in leaf.edges))
+            done = [parent for parent in parents if parent not in seen and parent not in kept]
+            seen.update(parents)
+            if leaf.edges:
+                self.steps.append((leaf, by_map(leaf.edges), done))
+        self.steps.reverse()
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [edge for leaf, _, _ in self.steps for edge in leaf.edges]
+
+    def nbytes(self) -> int:
+        """The bytes of all arrays that the record keeps alive, each counted once, views with what they are views of."""
+        owners: dict[int, int] = {}
+        coefs = [c for part in self.terms for c in part.values()]
+        for op, _, coef in self.edges:
+            coefs += [coef, *(a for a, _ in getattr(op, "constant", ())), getattr(op, "places", None),
+                      getattr(op, "taken", None), getattr(op, "_index", None), *getattr(op, "args", ())]
+        while coefs:
+            a = coefs.pop()
+            if hasattr(a, "eps"):                          # a dual of an outer level: its value and its coefficients
+                coefs += [a.value, *a.eps.terms.values()]
+            elif isinstance(a, np.ndarray):
+                while isinstance(a.base, np.ndarray):
+                    a = a.base
+                owners[id(a)] = a.nbytes
+        return sum(owners.values())
+
+    # ---- on arrays ---------------------------------------------------------------------------------------------------
+    def push(self, tangents: list[Any], lead: int) -> list[Any]:
+        """The recorded map on one array per root, (``lead`` axes, *S); None for a result that depends on none of them."""
+        at = dict(zip(self.roots, tangents, strict=True))
+        for leaf, groups, done in self.steps:
+            total: Any = None
+            for op, parents in groups:
+                part = op.apply(weighted_sum(at, parents, op.shape, lead), lead)
+                total = part if total is None else total + part
+            at[leaf] = total
+            for parent in done:
+                del at[parent]
+        return [weighted_sum(at, list(part.items()), next(iter(part)).shape, lead) if part else None for part in self.terms]
+
+    # ---- on tangents -------------------------------------------------------------------------------------------------
+    def replay(self, tangents: list[Tangent]) -> list[Tangent]:
+        """The recorded map on one tangent per root: what a forward sweep would have made of them."""
+        at = dict(zip(self.roots, tangents, strict=True))
+        for leaf, groups, done in self.steps:
+            routed = [(op, combined(at, parents, op.shape)) for op, parents in groups if type(op) is Routing]
+            total = joined(routed, leaf.shape) if routed else Tangent({}, leaf.shape)
+            for op, parents in groups:
+                if type(op) is not Routing:
+                    total = total.plus(mapped(op, combined(at, parents, op.shape)))
+            at[leaf] = total
+            for parent in done:
+                del at[parent]
+        return [combined(at, list(part.items()), next(iter(part)).shape) if part else Tangent({}, ()) for part in self.terms]
+
+
+def by_map(edges: tuple[Edge, ...]) -> list[tuple[Any, list[tuple[TapeLeaf, Any]]]]:
+    """Edges with one map are the map of one sum."""
+    groups: dict[int, tuple[Any, list[tuple[TapeLeaf, Any]]]] = {}
+    for op, parent, coef in edges:
+        groups.setdefault(id(op), (op, []))[1].append((parent, coef))
+    return list(groups.values())
+
+
+def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]], shape: Any, lead: int) -> Any:
+    total: Any = None
+    for leaf, coef in terms:
+        a = at[leaf]
+        part = a if coef is None else times(leaf.level, a, coef)
+        total = part if total is None else total + part
+    return total
+
+
+def combined(at: dict[TapeLeaf, Tangent], terms: list[tuple[TapeLeaf, Any]], shape: Any) -> Tangent:
+    total = Tangent({}, shape)
+    for leaf, coef in terms:
+        t = at[leaf]
+        total = total.plus(t if coef is None else t.chained(coef, shape, 0.0) if leaf.level.careful else t.scaled(coef, shape))
+    return total
+
+
+def mapped(op: Any, t: Tangent) -> Tangent:
+    """One recorded map on a tangent."""
+    if isinstance(op, Move):
+        return t.item(op.args[0], op.key, op.out_shape) if type(op) is Item else t.gather(op)
+    if isinstance(op, Contraction):
+        return t.contract(op)
+    if isinstance(op, Total):
+        return t.total()
+    if isinstance(op, Map):
+        return t.linear(op)
+    return t.broadcast(op.out_shape)                       # a Copy
+
+
+def joined(pieces: list[tuple[Any, Tangent]], shape: Any) -> Tangent:
+    index, start = np.full(prod(shape), -1), 0
+    for route, t in pieces:
+        route.index(start, index)
+        start += prod(t.shape)
+    return Tangent(joined_terms([t for _, t in pieces], index.reshape(shape), shape), shape)
+
+
+def entries(t: Tangent, elements: Any, directions: Any, dtype: Any) -> Any:
+    """For each pair, the entry of one direction in the tangent of one element (counted flat), without the matrix."""
+    total: Any = np.zeros(elements.size, dtype)
+    place = np.unravel_index(elements, t.shape) if t.shape else ()
+    for leaf, coef in t.watched() if t.terms else ():
+        operands = operands_of(leaf, coef)
+        full = leaf.width + t.shape
+        if leaf.cols is None:
+            found: Any = np.arange(elements.size)
+            index: Any = (directions, *place)
+        else:
+            columns = np.broadcast_to(leaf.cols, full)[(..., *place)].reshape(prod(leaf.width), elements.size)
+            wide, found = np.nonzero(columns == directions)
+            index = (*np.unravel_index(wide, leaf.width or (1,))[:len(leaf.width)], *(p[found] for p in place))
+        values = product(leaf.level, [np.broadcast_to(a, full)[index] for a in operands]) if operands else np.ones(found.size)
+        total = total + scatter(values, found, (elements.size,))
+    return total

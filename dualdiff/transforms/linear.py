@@ -1,0 +1,261 @@
+"""linearize: the Jacobian as an operator, from one recorded run of f."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingExtraError, ShapeError
+from ..reading import dtype_of
+from ..tangents.leaf import identity_seeds
+from ..tangents.level import Level, next_number
+from ..tangents.replay import Record, entries
+from ..tangents.tangent import Tangent
+from ..tangents.tape import TapeLeaf, pull
+from .sweep import Function, Inputs, carefully, seed_tape, swept, value_and_eps
+from .trees import Rebuild, flatten
+
+
+def linearize(f: Function, *primals: Any) -> JacobianOperator:
+    """The Jacobian of f at the arguments, as an operator: f runs once, and no matrix is made until one is asked for.
+
+    With n numbers among the arguments and m in the result, ``J.shape`` is (m, n) and ``J.value`` the result. ``J @ v``
+    takes v as f takes its argument (for several, the tuple of them) and gives what f gives; or (n,) and gives (m,), or
+    (n, k) for k directions at once and gives (m, k). ``J.T @ u`` and ``u @ J`` are the same the other way, so that
+    ``J.T @ (J @ v)`` is a Gauss-Newton product. ``J.todense()``, ``J.tosparse()`` (extra ``sparse``) and
+    ``J.diagonal()`` come from the record, without running f again; ``J.aslinearoperator()`` is for SciPy's Krylov
+    solvers.
+
+    A product costs about as much as f, for each direction. The record keeps ``J.nbytes`` bytes of arrays alive: for
+    every indexing, product or sum in f a coefficient of the size of its operand at most, and the constant operand;
+    chains of elementwise operations leave one coefficient. For complex arguments f must be holomorphic. Raises ShapeError
+    where v does not fit.
+
+    >>> import numpy as np
+    >>> J = linearize(lambda x: x[1:] * x[:-1], np.array([1.0, 2.0, 3.0]))
+    >>> J.shape, J.value, J @ np.array([1.0, 0.0, 0.0]), J.T @ np.array([1.0, 1.0])
+    ((2, 3), array([2., 6.]), array([2., 0.]), array([2., 4., 2.]))
+    """
+    inputs = Inputs(f, tuple(range(len(primals))), primals, {})
+    inputs.single = len(primals) == 1                      # then a direction is shaped like the one argument
+    roots: list[TapeLeaf] = []
+
+    def read(out: Any, level: Level) -> tuple[Any, ...]:
+        leaves, rebuild = flatten(out, "the result of f")
+        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        for _, eps in pairs:
+            if eps.terms:
+                eps.watched()
+        return [value for value, _ in pairs], [eps for _, eps in pairs], rebuild, level
+
+    values, tangents, rebuild, level = swept(inputs, seed_tape(inputs, roots), read, inputs.is_complex)
+    return JacobianOperator(inputs, values, tangents, rebuild, roots, level)
+
+
+class Side:
+    """The arrays on one side of the operator: their shapes and types, as one vector or as the user's tree."""
+
+    __slots__ = ("dtype", "rebuild", "shapes", "size", "sizes", "what")
+
+    def __init__(self, shapes: list[Any], dtypes: list[Any], rebuild: Rebuild, what: str) -> None:
+        self.shapes, self.rebuild, self.what = shapes, rebuild, what
+        self.sizes = [prod(shape) for shape in shapes]
+        self.size = sum(self.sizes)
+        self.dtype = np.result_type(*dtypes) if dtypes else np.dtype(float)
+
+    def taken(self, v: Any) -> tuple[list[Any], str]:
+        """One array per leaf with the k directions, if there are any, leading; and what form v had."""
+        if isinstance(v, list | tuple | dict):
+            parts, _ = flatten(v, self.what)
+            parts = [p if hasattr(p, "shape") else np.asarray(p) for p in parts]
+            if [p.shape for p in parts] == self.shapes:
+                return parts, "tree"
+            v = np.asarray(v) if isinstance(v, list) and not any(hasattr(p, "shape") and p.shape for p in parts) else parts
+        v = v if hasattr(v, "shape") or type(v) is list else np.asarray(v)
+        shape = None if type(v) is list else v.shape
+        if len(self.shapes) == 1 and shape == self.shapes[0]:
+            return [v], "tree"
+        if shape is None or shape[:1] != (self.size,) or len(shape) > 2:
+            given = f"shapes {', '.join(str(p.shape) for p in v)}" if shape is None else f"shape {shape}"
+            raise ShapeError(f"{self.what} has {given}; it must have {' and '.join(map(str, self.shapes))}, "
+                             f"or ({self.size},), or ({self.size}, k) for k at once")
+        parts, start = [], 0
+        for own_shape, size in zip(self.shapes, self.sizes, strict=True):
+            part = v[start:start + size]
+            parts.append(part.reshape(own_shape) if v.ndim == 1 else np.transpose(part).reshape((v.shape[1], *own_shape)))
+            start += size
+        return parts, "vector" if v.ndim == 1 else "matrix"
+
+    def given(self, parts: list[Any], form: str, k: int) -> Any:
+        """The arrays in the form that was asked for: a tree, one vector, or one matrix with the directions as columns."""
+        if form == "tree":
+            return self.rebuild([p[()] if isinstance(p, np.ndarray) and not p.ndim else p for p in parts])
+        front = () if form == "vector" else (k,)
+        rows = [p.reshape((*front, size)) for p, size in zip(parts, self.sizes, strict=True)]
+        joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-1) if rows else np.zeros((*front, 0))
+        return joined if form == "vector" else np.transpose(joined)
+
+
+class JacobianOperator:
+    """The Jacobian of f at one point, as recorded by ``linearize``: see there."""
+
+    __array_ufunc__ = None                                 # u @ J is ours, not a matrix product of objects
+    ndim = 2
+
+    def __init__(self, inputs: Inputs, values: list[Any], tangents: list[Tangent], rebuild: Rebuild,
+                 roots: list[TapeLeaf], level: Level) -> None:
+        self.value = rebuild(values)
+        self._inputs = Side(inputs.shapes, inputs.dtypes, inputs.like_arguments, "the direction")
+        self._results = Side([eps.shape for eps in tangents], [dtype_of(v) for v in values], rebuild, "the cotangent")
+        self._tangents, self._roots, self._level = tangents, roots, level
+        self._record = Record([eps.terms for eps in tangents], roots)
+        self.shape = self._results.size, self._inputs.size
+        self.dtype = np.result_type(self._inputs.dtype, self._results.dtype)
+
+    def __repr__(self) -> str:
+        return f"<Jacobian of shape {self.shape}: {len(self._record.edges)} linear maps recorded, {self.nbytes} bytes>"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that the record keeps alive, those of the caller among them that were operands."""
+        return self._record.nbytes()
+
+    @property
+    def T(self) -> TransposedOperator:
+        """The transpose, which shares the record."""
+        return TransposedOperator(self)
+
+    def __matmul__(self, v: Any) -> Any:
+        return self._times(v)
+
+    def _times(self, v: Any, flat: bool = False) -> Any:
+        return product(v, self._inputs, self._results, self._push, flat)
+
+    def __rmatmul__(self, u: Any) -> Any:
+        several = not isinstance(u, list | tuple | dict) and np.ndim(u) == 2 and np.shape(u)[1:] == (self.shape[0],) \
+            and [np.shape(u)] != self._results.shapes
+        return np.transpose(self.T @ np.transpose(u)) if several else self.T @ u
+
+    def _transposed_times(self, u: Any, flat: bool = False) -> Any:
+        if self._inputs.dtype.kind == "c" or self._results.dtype.kind != "c":
+            return product(u, self._results, self._inputs, self._pull, flat)
+
+        def apply(parts: list[Any], lead: int) -> list[Any]:
+            """Cotangents are paired by Re(u·v), so real arguments of a complex result need the pull of u and of iu."""
+            turned = self._pull([1j * p for p in parts], lead)
+            return [a - 1j * b for a, b in zip(self._pull(parts, lead), turned, strict=True)]
+        return product(u, self._results, self._inputs, apply, flat)
+
+    def _push(self, parts: list[Any], lead: int) -> list[Any]:
+        results = carefully(self._level, lambda: self._record.push(parts, lead))
+        return filled(results, self._results, parts, lead, self.dtype)
+
+    def _pull(self, parts: list[Any], lead: int) -> list[Any]:
+        def run() -> list[Any]:
+            sums: list[Any] = [None] * len(self._roots)
+            for eps, u in zip(self._tangents, parts, strict=True):
+                if eps.terms:
+                    for i, a in enumerate(pull(eps.terms, eps.shape, u, lead, self._roots)):
+                        sums[i] = a if sums[i] is None else sums[i] if a is None else sums[i] + a
+            return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
+        return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)
+
+    # ---- matrices ----------------------------------------------------------------------------------------------------
+    def _replayed(self, read: Callable[[Tangent, int, int], Any]) -> list[Any]:
+        """``read(tangent, size, start)`` of each result of a forward sweep over all n directions, from the record."""
+        level = Level(next_number(), careful=self._level.careful, holomorphic=self._level.holomorphic)
+        seeds = [Tangent({leaf: None}, leaf.shape) for leaf in identity_seeds(level, self._inputs.shapes)]
+        starts = np.cumsum([0, *self._results.sizes])
+
+        def run() -> list[Any]:
+            tangents = self._record.replay(seeds)
+            return [read(t, size, start) for t, size, start in zip(tangents, self._results.sizes, starts, strict=False)]
+        parts: list[Any] = carefully(level, run)
+        return parts
+
+    def todense(self) -> Any:
+        """The (m, n) matrix: by n directions through the record, of which what is sparse costs nothing."""
+        n, dtype = self.shape[1], self.dtype
+
+        def read(t: Tangent, size: int, start: int) -> Any:
+            rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)
+            return rows.astype(dtype, copy=False) if type(rows) is np.ndarray else rows
+        rows = self._replayed(read)
+        return rows[0] if len(rows) == 1 else np.concatenate([*rows, np.zeros((0, n), dtype)])
+
+    toarray = todense
+
+    def diagonal(self) -> Any:
+        """The diagonal, of min(m, n) entries, without the matrix."""
+        def read(t: Tangent, size: int, start: int) -> Any:
+            inside = np.arange(min(size, max(min(self.shape) - start, 0)))
+            return entries(t, inside, start + inside, self.dtype)
+        return np.concatenate([*self._replayed(read), np.zeros(0, self.dtype)])
+
+    def aslinearoperator(self) -> Any:
+        """The operator as ``scipy.sparse.linalg.LinearOperator``, for gmres, lsmr, svds and their like."""
+        try:
+            from scipy.sparse.linalg import LinearOperator
+        except ImportError as error:
+            raise MissingExtraError("aslinearoperator needs SciPy: pip install 'dualdiff-toolkit[sparse]'") from error
+
+        def adjoint(u: Any) -> Any:
+            return np.conj(self._transposed_times(np.conj(u), True))
+        return LinearOperator(self.shape, dtype=self.dtype, matvec=lambda v: self._times(np.ravel(v), True),
+                              rmatvec=lambda u: adjoint(np.ravel(u)), matmat=lambda V: self._times(V, True), rmatmat=adjoint)
+
+
+class TransposedOperator:
+    """The transpose of a recorded Jacobian (not conjugated): ``J.T @ u``, ``J.T.T``, ``J.T.todense()``."""
+
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __init__(self, operator: JacobianOperator) -> None:
+        self.T = operator
+        self.shape = operator.shape[::-1]
+        self.dtype = operator.dtype
+
+    def __matmul__(self, u: Any) -> Any:
+        return self.T._transposed_times(u)
+
+    def todense(self) -> Any:
+        return self.T.todense().T
+
+    def diagonal(self) -> Any:
+        return self.T.diagonal()
+
+
+def product(v: Any, domain: Side, range_: Side, apply: Callable[[list[Any], int], list[Any]],
+            flat: bool = False) -> Any:
+    """The operator on v; on real and imaginary parts by themselves where its domain is real and v is not.
+
+    ``flat``: a vector for a vector, even where v has the shape of the argument.
+    """
+    parts, form = domain.taken(v)
+    if flat and form == "tree":
+        form, parts = ("vector", parts) if v.ndim == 1 else ("matrix", [p.reshape(1, *p.shape) for p in parts])
+    k = v.shape[1] if form == "matrix" else 1
+    lead = int(form == "matrix")
+    if domain.dtype.kind != "c" and any(dtype_of(p).kind == "c" for p in parts):
+        real, imaginary = apply([np.real(p) for p in parts], lead), apply([np.imag(p) for p in parts], lead)
+        return range_.given([a + 1j * b for a, b in zip(real, imaginary, strict=True)], form, k)
+    return range_.given(apply(parts, lead), form, k)
+
+
+def filled(arrays: list[Any], side: Side, parts: list[Any], lead: int, dtype: Any) -> list[Any]:
+    """Arrays of the full shape and the caller's own; zeros where nothing arrived."""
+    front = np.shape(parts[0])[:lead] if parts else ()
+    given = {id(p) for p in parts}
+    full = []
+    for a, shape in zip(arrays, side.shapes, strict=True):
+        if a is None:
+            a = np.zeros(front + shape, dtype)
+        elif a.shape != front + shape:
+            a = np.broadcast_to(a, front + shape)
+        own = type(a) is not np.ndarray or (id(a) not in given and a.flags.writeable and a.base is None)
+        full.append(a if own else np.array(a))
+    return full
