@@ -204,6 +204,7 @@ def test_a_partial_that_is_infinite_does_not_warn_but_the_user_s_own_division_do
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert derivative(np.sqrt)(0.0) == np.inf
+        assert jacobian(lambda x: np.sqrt(x * np.zeros(2)))(np.ones(2)).tolist() == [[0, 0], [0, 0]]
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         gradient(lambda x: np.sum(np.array([1.0, 2.0]) / np.zeros(2)) + x)(1.0)
     with pytest.raises(FloatingPointError), np.errstate(all="raise"):

@@ -79,7 +79,7 @@ def fresh(a: Any, dtype: Any) -> Any:
     return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
     """Jacobian of ``f``: array of shape S -> array of shape R.
 
     Returns a function giving an array of shape R + S; entry [r, s] is ∂f(x)[r] / ∂x[s]. Where the argument or the result
@@ -88,23 +88,35 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
     number of directions; memory beyond the answer grows with what contractions leave dense. Raises RuleError, naming the
     function, where one has no derivative.
 
+    ``sparse=True`` gives each block as a canonical ``scipy.sparse.csr_array`` with one row per element of the result and one
+    column per element of the argument, both counted in C order. No detection pass, no colouring: the entries are those that
+    the program's own steps connect, and they stay where their value is zero, so that the pattern hardly ever changes from
+    point to point (``eliminate_zeros()`` drops them). The returned function remembers the structure of its last call and
+    checks that it still holds; a matrix is the caller's own, indices too.
+
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
     array([[2., 0.],
            [0., 6.]])
     """
+    both = value_and_jacobian(f, argnums, sparse=sparse)
+
     def J(*args: Any, **options: Any) -> Any:
-        return value_and_jacobian(f, argnums)(*args, **options)[1]
+        return both(*args, **options)[1]
     return J
 
 
-def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """``(f(x), jacobian(f)(x))`` from one sweep.
+def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
+    """``(f(x), jacobian(f, …)(x))`` from one sweep.
 
     >>> import numpy as np
     >>> value_and_jacobian(lambda x: 3 * x)(np.array([2.0]))
     (array([6.]), array([[3.]]))
     """
+    if sparse:
+        from .sparse import value_and_sparse_jacobian
+        return value_and_sparse_jacobian(f, argnums)
+
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)
 

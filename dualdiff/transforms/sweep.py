@@ -158,6 +158,7 @@ def scalar_result(out: Any, what: str) -> Any:
 # ---- floating-point warnings -----------------------------------------------------------------------------------------
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
+CHAINING = ("propagated", "combined", "shifted")           # where elementwise operations multiply coefficients by partials
 NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
 
@@ -181,7 +182,7 @@ class Watcher:
         frame: Any = sys._getframe(1)
         depth = 2
         while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
-            if frame.f_code.co_filename.startswith(SILENT):
+            if frame.f_code.co_filename.startswith(SILENT) or frame.f_code.co_name in CHAINING:
                 return
             frame, depth = frame.f_back, depth + 1
         action = self.settings[KINDS[kind]]

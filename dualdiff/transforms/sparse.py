@@ -1,0 +1,128 @@
+"""Sparse Jacobians: forward sweeps whose leaves say by themselves where the entries are.
+
+The structure of the last call is remembered: the seeds, whose memos hold every slice and roll that was taken of them, and
+for each result where its numbers go. A sweep over the same seeds meets the same leaves, so that a second call does no
+integer work; where a leaf differs (another branch, another shape) the structure is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingExtraError, StructureError
+from ..reading import dtype_of
+from ..tangents.csr import Structure
+from ..tangents.leaf import Leaf, identity_seeds
+from ..tangents.level import Level
+from ..tangents.moves import Shape
+from ..tangents.tangent import Tangent
+from .sweep import Function, Inputs, swept, value_and_eps
+from .trees import flatten
+
+GROWTH = 64                                                # leaves that a call may add to the memory before it is dropped
+
+
+def scipy_sparse() -> Any:
+    try:
+        import scipy.sparse
+    except ImportError as error:
+        raise MissingExtraError(f"sparse matrices are SciPy's, which cannot be imported ({error}). It comes with the extra "
+                                "'sparse': in a clone of dualdiff, pip install \".[sparse]\"") from error
+    return scipy.sparse
+
+
+class Memory:
+    """What one call leaves to the next: seeds for arguments of these shapes, and the structure of each block."""
+
+    def __init__(self) -> None:
+        self.shapes: list[Shape] = []
+        self.seeds: list[Leaf] = []
+        self.structures: dict[Any, Structure] = {}
+        self.leaves = 0
+
+    def seed(self, level: Level, shapes: list[Shape]) -> list[tuple[Any, Any]]:
+        """The seeds at a new level. Their memos hold geometry only, so what was taken of them belongs to any sweep."""
+        if self.shapes != shapes:
+            self.seeds, self.shapes, self.structures, self.leaves = identity_seeds(level, shapes), shapes, {}, 0
+        else:
+            level.k = self.seeds[0].k
+            pending = list(self.seeds)
+            while pending:
+                leaf = pending.pop()
+                leaf.level = level
+                pending += leaf.memo.values()
+        return [(leaf, None) for leaf in self.seeds]
+
+    def settle(self) -> None:
+        """After a call: a program that takes other elements each time must not fill the memory."""
+        count, pending = 0, list(self.seeds)
+        while pending:
+            count += 1
+            pending += pending.pop().memo.values()
+        if self.leaves and count > self.leaves + GROWTH:
+            self.__init__()                                                                    # type: ignore[misc]
+        elif not self.leaves:
+            self.leaves = count
+
+
+class Memories:
+    """The memories of one transform: a call takes one and brings it back, so that calls in several threads, or one inside
+    another, never share it.
+    """
+
+    def __init__(self) -> None:
+        self.idle: list[Memory] = []
+
+    def take(self) -> Memory:
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return Memory()
+
+    def bring_back(self, memory: Memory) -> None:
+        memory.settle()
+        self.idle.append(memory)
+
+
+def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """``value_and_jacobian(f, argnums, sparse=True)``, which describes it."""
+    csr_array = scipy_sparse().csr_array
+    memories = Memories()
+
+    def both(*args: Any, **options: Any) -> Any:
+        inputs = Inputs(f, argnums, args, options)
+        memory = memories.take()
+        spans = list(pairwise(accumulate(inputs.sizes, initial=0)))
+
+        def block(place: int, span: tuple[int, int], eps: Tangent, dtype: Any) -> Any:
+            terms = list(eps.terms.items())
+            if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.factors)):
+                raise StructureError("a sparse Jacobian inside another derivative cannot be a scipy.sparse matrix, whose "
+                                     "numbers are plain; use jacobian(f), or hessian(f, sparse=True) for second derivatives")
+            known = memory.structures.get((place, span))
+            if known is None or not known.holds(terms, eps.shape, span):
+                known = memory.structures[place, span] = Structure(terms, eps.shape, span)
+            data = known.data(terms, eps.shape, dtype)
+            matrix = csr_array((data, known.indices.copy(), known.indptr.copy()), shape=known.shape)
+            matrix.has_canonical_format = True
+            return matrix
+
+        def read(out: Any, level: Level) -> Any:
+            leaves, rebuild = flatten(out, "the result of f")
+            pairs = [value_and_eps(leaf, level) for leaf in leaves]
+            matrices = []
+            for place, (value, eps) in enumerate(pairs):
+                dtype = np.result_type(dtype_of(value), *inputs.dtypes)
+                matrices.append(inputs.like_arguments([block(place, span, eps, dtype) for span in spans]))
+            return rebuild([value for value, _ in pairs]), rebuild(matrices)
+
+        try:
+            return swept(inputs, lambda level: memory.seed(level, inputs.shapes), read, inputs.is_complex)
+        finally:
+            memories.bring_back(memory)
+
+    return both

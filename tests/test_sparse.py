@@ -1,0 +1,205 @@
+"""Sparse Jacobians: equal to the dense ones, canonical, and their structure remembered from call to call."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from dualdiff import derivative, jacobian, value_and_jacobian
+from dualdiff.errors import StructureError
+from dualdiff.transforms import sparse
+
+INDEX = np.array([4, 0, 4, 2, 1])
+RNG = np.random.default_rng(7)
+
+
+def laplacian(w):
+    return np.roll(w, 1, 0) + np.roll(w, -1, 0) + np.roll(w, 1, 1) + np.roll(w, -1, 1) - 4 * w
+
+
+def brusselator(x):
+    u, v = x
+    return np.stack([1 + u**2 * v - 4.4 * u + laplacian(u), 3.4 * u - u**2 * v + laplacian(v)])
+
+
+def padded(mode):
+    def f(x):
+        p = np.pad(x.reshape(3, 5), 1, mode=mode)
+        return (p[2:, 1:-1] * p[1:-1, 1:-1] + p[1:-1, :-2] - p[1:-1, 2:]).ravel()
+    return f
+
+
+def broyden_in_place(x):
+    r = (3 - 2 * x) * x + 1
+    r[1:] -= x[:-1]
+    r[:-1] -= 2 * x[1:]
+    return r
+
+
+def broyden_by_ends(x):
+    f = np.zeros_like(x)
+    f[0] = (3 - 2 * x[0]) * x[0] - 2 * x[1] + 1
+    f[1:-1] = (3 - 2 * x[1:-1]) * x[1:-1] - x[:-2] - 2 * x[2:] + 1
+    f[-1] = (3 - 2 * x[-1]) * x[-1] - x[-2] + 1
+    return f
+
+
+def looped(x):
+    parts = []
+    for i in range(len(x) - 1):
+        parts.append(x[i] * x[i + 1] if x[i] > 0.5 else x[i])
+    return np.stack(parts)
+
+
+X15 = RNG.random(15)
+PROGRAMS = [
+    ("the identity", lambda x: x, X15),
+    ("a constant", lambda x: np.ones(3), X15),
+    ("elementwise", lambda x: np.sin(x) * x, X15),
+    ("differences", lambda x: np.diff(np.exp(x)), X15),
+    ("second differences", lambda x: x[:-2] - 2 * x[1:-1]**2 + x[2:], X15),
+    ("a reversed product", lambda x: x * x[::-1], X15),
+    ("every other", lambda x: x[::2] * np.cos(x[::2]), X15),
+    ("rolled", lambda x: np.roll(x, 1) * x + np.roll(x, -2), X15),
+    ("Brusselator", brusselator, RNG.random((2, 3, 4))),
+    ("Brusselator on a line", brusselator, RNG.random((2, 1, 4))),
+    ("padded with zeros", padded("constant"), X15),
+    ("padded by the edge", padded("edge"), X15),
+    ("padded by reflection", padded("reflect"), X15),
+    ("padded around", padded("wrap"), X15),
+    ("Broyden in place", broyden_in_place, X15),
+    ("Broyden by its ends", broyden_by_ends, X15),
+    ("Broyden joined", lambda x: x * x - np.concatenate([[0.0], x[:-1]]) - np.append(x[1:], 1.0), X15),
+    ("gathered", lambda x: x[INDEX] * x[INDEX[::-1]], X15),
+    ("gathered twice the same", lambda x: x[INDEX] * x[4] + x[[4] * 5], X15),
+    ("selected by a mask", lambda x: x[X15 > 0.5]**2, X15),
+    ("where", lambda x: np.where(x > 0.5, x * x[::-1], 3 * x), X15),
+    ("sorted", lambda x: np.sort(x)[1:] - np.sort(x)[:-1], X15),
+    ("a loop with branches", looped, X15),
+    ("a sum", lambda x: np.sum(x[2:] * x[:-2]), X15),
+    ("one element", lambda x: x[3], X15),
+    ("row sums", lambda x: np.sum(np.exp(x), axis=1), RNG.random((3, 4))),
+    ("a dense part", lambda x: np.concatenate([x[1:] * x[:-1], [x.sum()], x[:2] / x.sum()]), X15),
+    ("normalised", lambda x: x / np.sum(x), X15),
+    ("a matrix product", lambda x: np.arange(12.0).reshape(4, 3) @ x, RNG.random((3, 2))),
+    ("blocks", lambda x: np.einsum("bi,bij->bj", x, np.arange(36.0).reshape(3, 4, 3)), RNG.random((3, 4))),
+    ("solved", lambda x: np.linalg.solve(np.eye(3) + 0.1, x[:3]) * x[3:6], X15),
+    ("nothing taken", lambda x: x[:0], X15),
+    ("of nothing", lambda x: x * 2, np.ones(0)),
+    ("of one", lambda x: x * x, np.ones(1)),
+    ("in single precision", lambda x: x[1:] * x[:-1], X15.astype(np.float32)),
+    ("holomorphic", lambda x: x[1:] * np.exp(x[:-1]), X15 + 1j),
+    ("infinite slopes", lambda x: np.sqrt(x * np.array([0.0, 1, 4])) + x[::-1], np.array([1.0, 2, 0])),
+]
+
+
+@pytest.mark.parametrize(("f", "x"), [p[1:] for p in PROGRAMS], ids=[p[0] for p in PROGRAMS])
+def test_a_sparse_jacobian_is_the_dense_one_without_its_structural_zeros(f, x):
+    J = jacobian(f, sparse=True)
+    dense = np.asarray(jacobian(f)(x))
+    for y in (x, x, x + x.dtype.type(0.25)):               # from nothing, remembered, remembered at another point
+        expected = np.asarray(jacobian(f)(y)).reshape(f(y).size, x.size)
+        M = J(y)
+        assert isinstance(M, csr_array)
+        assert M.shape == expected.shape
+        assert M.dtype == dense.dtype
+        # sums of several leaves may be added in another order
+        np.testing.assert_allclose(M.toarray(), expected, rtol=4 * np.finfo(dense.dtype).eps, atol=1e-15)
+        check_canonical(M)
+
+
+def check_canonical(M):
+    M.check_format(full_check=True)
+    again = csr_array((M.data, M.indices, M.indptr), shape=M.shape)
+    assert again.has_canonical_format                      # found out anew, from the arrays
+
+
+def counted(function, calls):
+    def call(*args, **options):
+        calls.append(1)
+        return function(*args, **options)
+    return call
+
+
+@pytest.fixture
+def structures(monkeypatch):
+    made = []
+    monkeypatch.setattr(sparse, "Structure", counted(sparse.Structure, made))
+    return made
+
+
+def test_the_second_call_runs_f_once_and_makes_no_structure(structures):
+    runs = []
+    J = jacobian(counted(brusselator, runs), sparse=True)
+    x = RNG.random((2, 3, 4))
+    J(x)
+    J(x + 1)
+    J(x + 2)
+    assert len(runs) == 3
+    assert len(structures) == 1
+
+
+def test_a_changed_branch_or_shape_is_noticed(structures):
+    f = lambda x: x[1:] * x[:-1] if x[0] > 0 else np.concatenate([x[:1] * x[-1], x[2:]])
+    J = jacobian(f, sparse=True)
+    for x in (X15, -X15, X15, X15[:7], -X15[:7], X15):
+        np.testing.assert_allclose(J(x).toarray(), jacobian(f)(x), rtol=1e-15)
+    assert len(structures) == 6
+
+
+def test_indices_that_change_in_number_only_by_content_are_noticed():
+    columns = np.array([0, 1, 2])
+    J = jacobian(lambda x: x[columns] * 2, sparse=True)
+    assert J(X15).indices.tolist() == [0, 1, 2]
+    columns[:] = 3, 2, 5
+    assert J(X15).indices.tolist() == [3, 2, 5]
+
+
+def test_matrices_are_the_callers_own():
+    J = jacobian(lambda x: x[1:] * x[:-1], sparse=True)
+    first = J(X15)
+    expected = first.toarray()
+    first.data[:], first.indices[:] = 0, 0
+    first.eliminate_zeros()
+    np.testing.assert_array_equal(J(X15).toarray(), expected)
+
+
+def test_structural_zeros_are_kept_so_that_the_pattern_does_not_change_from_point_to_point():
+    J = jacobian(lambda x: x[1:] * x[:-1], sparse=True)
+    assert J(np.zeros(5)).nnz == J(np.ones(5)).nnz == 8
+
+
+def test_value_and_jacobian_are_from_one_sweep():
+    value, M = value_and_jacobian(broyden_in_place, sparse=True)(X15)
+    np.testing.assert_array_equal(value, broyden_in_place(X15))
+    np.testing.assert_allclose(M.toarray(), jacobian(broyden_in_place)(X15), rtol=1e-15)
+
+
+def test_trees_of_arguments_and_results_give_trees_of_matrices():
+    f = lambda p, c: {"a": p["u"][1:] * p["v"], "b": c * p["u"].sum()}
+    p, c = {"u": X15[:4], "v": X15[4:7]}, 2.0
+    dense = jacobian(f, argnums=(0, 1))(p, c)
+    blocks = jacobian(f, argnums=(0, 1), sparse=True)(p, c)
+    for name, m in (("a", 3), ("b", 1)):
+        for part, n in (("u", 4), ("v", 3)):
+            assert blocks[name][0][part].shape == (m, n)
+            np.testing.assert_allclose(blocks[name][0][part].toarray(), dense[name][0][part].reshape(m, n), rtol=1e-15)
+        np.testing.assert_allclose(blocks[name][1].toarray(), dense[name][1].reshape(m, 1), rtol=1e-15)
+
+
+def test_a_call_inside_a_call_of_the_same_jacobian_is_another_sweep():
+    J = jacobian(lambda x: x[1:] * (J(np.full(3, 2.0)) @ np.ones(3)).sum() if x.size > 3 else x * x, sparse=True)
+    np.testing.assert_allclose(J(X15[:4]).toarray(), np.eye(3, 4, 1) * 12)
+
+
+def test_a_sparse_jacobian_inside_another_derivative_is_refused():
+    with pytest.raises(StructureError, match=r"use jacobian\(f\)"):
+        derivative(lambda t: jacobian(lambda x: t * x[1:], sparse=True)(X15))(2.0)
+
+
+def test_a_program_that_takes_other_elements_each_time_does_not_fill_the_memory():
+    J = sparse.value_and_sparse_jacobian(lambda x, i: x[i])
+    (memories,) = (cell.cell_contents for cell in J.__closure__ if type(cell.cell_contents) is sparse.Memories)
+    for seed in range(200):
+        J(X15, np.random.default_rng(seed).integers(0, 15, 6))
+        (memory,) = memories.idle
+        assert sum(len(leaf.memo) for leaf in memory.seeds) <= sparse.GROWTH + 1
