@@ -18,8 +18,9 @@ The map of the house; imports point upwards only.
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     transforms/      seeds in, derivatives out: forward, sparse, reverse, second, linear; sweep and trees serve them all
+    custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
-    testing/         check_derivatives: a verdict on the user's own function
+    testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
     optimize/        gradient descent, stochastic descent, Newton
     models/          linear and logistic regression, networks: users of the public names only
     datasets/        small real data, shipped; a reader for the user's own tables
@@ -29,6 +30,7 @@ The map of the house; imports point upwards only.
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
 from . import methods as _methods  # noqa: F401 - what else NumPy's arrays have
 from . import operators as _operators  # noqa: F401 - and its operators
+from .custom import custom_rule
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
@@ -47,6 +49,7 @@ from .transforms import (
     vjp,
 )
 
-__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "derivative", "from_sympy", "gradient", "hessian",
-           "hvp", "jacobian", "jvp", "linearize", "stop_gradient", "value_and_gradient", "value_and_jacobian", "vjp"]
+__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "custom_rule", "derivative", "from_sympy", "gradient",
+           "hessian", "hvp", "jacobian", "jvp", "linearize", "stop_gradient", "value_and_gradient", "value_and_jacobian",
+           "vjp"]
 __version__ = "0.1.0"

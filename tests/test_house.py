@@ -20,6 +20,7 @@ FLOORS = [
     {"rules"},
     {"tangents"},
     {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators", "dispatch", "methods"},
+    {"custom"},
     {"transforms"},
     {"symbolic", "testing"},
     {""},

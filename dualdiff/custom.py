@@ -1,0 +1,240 @@
+"""custom_rule: the public way to give one's own function a row, which every mode then reads.
+
+Each way to say a derivative becomes the differential of a formula row: partials scale the tangent, a Jacobian contracts
+it, a pair of forward and transpose is one linear map of it. So levels, leaves and the tape are what they are for NumPy's
+functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .dispatch import by_place, run_formula
+from .errors import RuleError, ShapeError, StructureError
+from .forms import holds_dual
+from .rules.bilinear import LETTERS
+from .rules.composite import contraction
+from .rules.registry import Formula, Linear, name_of
+from .tangents.differential import Differential
+from .tangents.moves import Map
+
+Function = Callable[..., Any]
+Rules = Function | Sequence[Any]
+
+
+def custom_rule(function: Function | None = None, *, partials: Rules | None = None, jacobians: Rules | None = None,
+                differentials: Rules | None = None, forward: Rules | None = None, transpose: Rules | None = None,
+                batched: bool = False) -> Any:
+    """Give your own function a derivative rule: a decorator, for code that duals cannot run through or should not.
+
+    The function takes arrays (or numbers) first and returns one array; it is called with plain ones, and may be
+    compiled or call a solver. Its first arguments, one for each rule, may be perturbed; None as a rule refuses that
+    argument by name, and whatever follows is constant. A function of one argument needs no tuple. Give one of:
+
+    * ``partials``: of a function that acts element by element, ``p(f, x, …)`` is ∂f/∂x at each element, or a number;
+    * ``jacobians``: ``J(f, x, …)`` is an array of shape R + S for x of shape S and a result f of shape R, or a
+      ``scipy.sparse`` matrix of f.size × x.size;
+    * ``forward`` and ``transpose``: ``forward(f, x, …, dx)`` is the derivative along dx, of shape R, and
+      ``transpose(f, x, …, u)`` its transpose (not conjugated) applied to u, of shape S. With ``batched=True`` they take k
+      directions at once, dx of shape (k, *S) and u of (k, *R); otherwise they are called for one after the other. Either
+      may be left out: then the mode that needs it is refused by name;
+    * ``differentials``: ``d(f, x, …, dx)`` written with NumPy's linear operations on dx, which is neither array nor dual;
+      ``lambda f, A, dA: -f @ dA @ f`` for an inverse serves every mode. The function may return a tuple here.
+
+    A rule is called with f and x of the level below, so written in NumPy it can be differentiated itself, to any order.
+    Elementwise and Jacobian rules keep sparse tangents sparse; the others make them dense. Raises StructureError for a
+    malformed row, ShapeError where a rule returns another shape; ``testing.check_rule`` checks all else.
+
+    The idea is that of JAX's ``custom_jvp``, and autograd's ``defjvp`` and ``defvjp``.
+
+    >>> import math
+    >>> from dualdiff import derivative
+    >>> @custom_rule(partials=lambda f, x: math.cos(x))
+    ... def sine(x):
+    ...     return math.sin(x)
+    >>> derivative(sine)(0.0)
+    np.float64(1.0)
+    """
+    if function is None:
+        return lambda f: custom_rule(f, partials=partials, jacobians=jacobians, differentials=differentials,
+                                     forward=forward, transpose=transpose, batched=batched)
+    if not callable(function):
+        raise StructureError(f"custom_rule decorates a function; got {function!r} of type {type(function).__name__}")
+    given = {"partials": partials, "jacobians": jacobians, "differentials": differentials,
+             "forward and transpose": forward if forward is not None else transpose}
+    kinds = [kind for kind, rules in given.items() if rules is not None]
+    if len(kinds) != 1:
+        raise StructureError(f"custom_rule of {name_of(function)} needs one of partials=, jacobians=, differentials=, or "
+                             f"forward= and transpose=; got {' and '.join(kinds) or 'none'}. For example "
+                             "@custom_rule(partials=lambda f, x: np.cos(x))")
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if not any(holds_dual(x) or is_object(x) for x in (*args, *options.values())):
+            return function(*args, **options)
+        args = by_place(row, args, options)
+        return run_formula(Formula(call, row.differentials[:len(args)]), args, options)
+
+    if kinds[0] == "forward and transpose":
+        pairs = paired(call, forward, transpose)
+        made = [pair_rule(call, i, ahead, back, batched) for i, (ahead, back) in enumerate(pairs)]
+    else:
+        build = {"partials": partial_rule, "jacobians": jacobian_rule, "differentials": differential_rule}[kinds[0]]
+        rules = listed(call, kinds[0], given[kinds[0]])
+        made = [refusal(call, i) if rule is None else build(call, i, rule) for i, rule in enumerate(rules)]
+    row = Formula(call, tuple(made))
+    return call
+
+
+def is_object(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == object
+
+
+def listed(call: Function, kind: str, rules: Any) -> tuple[Any, ...]:
+    """The rules, one for each argument."""
+    found = tuple(rules) if isinstance(rules, list | tuple) else (rules,)
+    numbers = int | float | complex if kind == "partials" else ()
+    for i, rule in enumerate(found):
+        if rule is not None and not callable(rule) and not isinstance(rule, numbers):
+            raise StructureError(f"custom_rule of {name_of(call)}: {kind}[{i}] is {rule!r}; it must be a function or None")
+    if not found:
+        raise StructureError(f"custom_rule of {name_of(call)}: {kind} is empty; give one rule for each argument")
+    return found
+
+
+def paired(call: Function, forward: Any, transpose: Any) -> list[tuple[Any, Any]]:
+    ahead = None if forward is None else listed(call, "forward", forward)
+    back = None if transpose is None else listed(call, "transpose", transpose)
+    n = len(ahead if ahead is not None else back or ())
+    if back is not None and len(back) != n:
+        raise StructureError(f"custom_rule of {name_of(call)} has {n} forward rules and {len(back)} transposes; "
+                             "give one of each for each argument")
+    return list(zip(ahead or (None,) * n, back or (None,) * n, strict=True))
+
+
+def place(call: Function, i: int) -> str:
+    return f"{name_of(call)}, argument {i}"
+
+
+def refusal(call: Function, i: int) -> Function:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise RuleError(f"{place(call, i)}: its custom_rule has None there, so it cannot be perturbed; give it a rule, or "
+                        "wrap the argument in dualdiff.stop_gradient() if it is meant as a constant")
+    return refuse
+
+
+def one_array(call: Function, f: Any) -> tuple[int, ...]:
+    if isinstance(f, tuple | list | dict):
+        raise StructureError(f"{name_of(call)} returned a {type(f).__name__}; a function with a custom_rule returns one array "
+                             "(a tuple only with differentials=)")
+    return np.shape(f) if not hasattr(f, "shape") else f.shape
+
+
+# ---- each way to say a derivative, as the differential of a formula -----------------------------------------------------
+def partial_rule(call: Function, i: int, rule: Any) -> Function:
+    """df = p ⊙ dx."""
+    def differential(f: Any, *rest: Any, **options: Any) -> Any:
+        inputs, dx, others = parted(rest)
+        shape = one_array(call, f)
+        p = rule(f, *inputs, *others, **options) if callable(rule) else rule
+        try:
+            fits = np.broadcast_shapes(dx.shape, np.shape(p), shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"{place(call, i)}: partials act element by element, but the argument has shape {dx.shape}, the "
+                             f"partial {np.shape(p)} and the result {shape}; use jacobians= or forward= and transpose=")
+        return Differential(dx.tangent.chained(p, shape, f) if dx.level.careful else dx.tangent.scaled(p, shape), dx.level)
+    return differential
+
+
+def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
+    """df[r] = Σ_s J[r, s] dx[s]."""
+    def differential(f: Any, *rest: Any, **options: Any) -> Any:
+        inputs, dx, others = parted(rest)
+        shape = one_array(call, f)
+        J = rule(f, *inputs, *others, **options)
+        if hasattr(J, "tocsr"):
+            expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
+        else:
+            J, expected = J if hasattr(J, "shape") else np.asarray(J), shape + dx.shape
+        if J.shape != expected:
+            raise ShapeError(f"{place(call, i)}: its Jacobian has shape {J.shape}; the result has shape {shape} and the "
+                             f"argument {dx.shape}, so the Jacobian must be {expected}")
+        if hasattr(J, "tocsr"):
+            return linear_map(call, dx, shape, lambda v, lead: many(J, v, lead, shape),
+                              lambda u, lead: many(J.T, u, lead, dx.shape))
+        labels = LETTERS[:len(J.shape)]
+        rows, columns = labels[:len(shape)], labels[len(shape):]
+        return contraction(f"{columns},{labels}->{rows}", dx, J)
+    return differential
+
+
+def many(A: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
+    """A sparse matrix times v, or times each of v's vectors."""
+    front = v.shape[:lead]
+    return (A @ v.reshape((*front, A.shape[1])).T).T.reshape(front + shape)
+
+
+def differential_rule(call: Function, i: int, rule: Function) -> Function:
+    def differential(f: Any, *rest: Any, **options: Any) -> Any:
+        df = rule(f, *rest, **options)
+        if isinstance(f, tuple):
+            if not isinstance(df, tuple) or len(df) != len(f):
+                raise StructureError(f"{place(call, i)}: the function returned {len(f)} results, so must its differential")
+            pairs = zip(f, df, strict=True)
+        else:
+            pairs = zip((f,), (df,), strict=True)
+        for y, dy in pairs:
+            if not isinstance(dy, Differential) and not (dy is None and isinstance(f, tuple)):
+                raise StructureError(f"{place(call, i)}: its differential returned {type(dy).__name__}; it must be written "
+                                     "with NumPy's linear operations on dx")
+            if dy is not None and dy.shape != one_array(call, y):
+                raise ShapeError(f"{place(call, i)}: its differential has shape {dy.shape}; the result has {np.shape(y)}")
+        return df
+    return differential
+
+
+def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> Function:
+    """df = forward(dx), recorded with its transpose."""
+    if ahead is None and back is None:
+        return refusal(call, i)
+
+    def applied(rule: Any, name: str, known: Any, options: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
+        if rule is None:
+            mode, other = ("forward", "reverse") if name == "forward" else ("reverse", "forward")
+            raise RuleError(f"{place(call, i)}: its custom_rule has no {name}, which {mode} mode needs; give it {name}=, or "
+                            f"use {other} mode")
+        if lead and not batched:
+            parts = [applied(rule, name, known, options, part, 0, shape) for part in v]
+            return np.stack(parts) if parts else np.zeros((0, *shape))
+        known, others = known
+        result = rule(*known, v[None] if batched and not lead else v, *others, **options)
+        result = result if hasattr(result, "shape") else np.asarray(result)
+        result = result[0] if batched and not lead and result.shape[:1] == (1,) else result
+        if result.shape != v.shape[:lead] + shape:
+            raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "
+                             f"must be {v.shape[:lead] + shape}")
+        return result
+
+    def differential(f: Any, *rest: Any, **options: Any) -> Any:
+        inputs, dx, others = parted(rest)
+        shape, known = one_array(call, f), ((f, *inputs), others)
+        return linear_map(call, dx, shape, lambda v, lead: applied(ahead, "forward", known, options, v, lead, shape),
+                          lambda u, lead: applied(back, "transpose", known, options, u, lead, dx.shape))
+    return differential
+
+
+def linear_map(call: Function, dx: Differential, shape: tuple[int, ...], ahead: Function, back: Function) -> Differential:
+    row = Linear(call, ahead, lambda u, lead, _: back(u, lead))
+    return Differential(dx.tangent.linear(Map(row, dx.shape, shape, (), {})), dx.level)
+
+
+def parted(rest: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any, tuple[Any, ...]]:
+    """The inputs before the differential, the differential, and the constants behind it."""
+    at = next(i for i, x in enumerate(rest) if isinstance(x, Differential))
+    return rest[:at], rest[at], rest[at + 1:]
