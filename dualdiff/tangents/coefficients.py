@@ -19,10 +19,10 @@ DOUBLE = np.dtype(np.float64)
 
 def finite(a: Any) -> bool:
     """Whether a has no NaN and no infinity. A sum tells, at less than half the cost of looking at each; where it overflowed,
-    each is looked at.
+    each is looked at. Longer products would start BLAS's threads, which wait for each other where the machine is busy.
     """
     if type(a) is np.ndarray:
-        total = a.dot(a) if a.ndim == 1 and a.dtype is DOUBLE else add_reduce(a, axis=None)
+        total = a.dot(a) if a.ndim == 1 and a.dtype is DOUBLE and a.size <= 10_000 else add_reduce(a, axis=None)
         return bool(total - total == 0) or bool(np.isfinite(a).all())
     elif hasattr(a, "value"):
         return finite(a.value)

@@ -207,16 +207,16 @@ def taken_by_rows(table: Any) -> Taken:
     return Taken(source[keep], (source[again], entry[again.ravel()]), rows[keep], keep.sum(1))
 
 
-def taken_by_places(rows: Any, cols: Any, n: int) -> tuple[Taken, Any]:
-    """Entries at any places (row, col) of n × n, and the key row · n + col of each."""
-    key = rows.astype(np.int64) * n + cols
+def taken_by_places(rows: Any, cols: Any, n: int) -> tuple[Taken, Any, Any]:
+    """Entries at any places (row, col) of n × n, and the row and column of each."""
+    key = np.multiply(rows, n, dtype=np.int64) + cols
     order = np.argsort(key, kind="stable")                 # merges the runs that the leaves' blocks are made of
     key = key[order]
     new = np.ones(key.size, bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
-    entry = np.cumsum(new) - 1
-    taken = Taken(order[new], (order[~new], entry[~new]), None, None)
-    return taken, key[new]
+    again = np.flatnonzero(~new)
+    first = order[new]
+    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), None, None), rows[first], cols[first]
 
 
 def repeats(rows: Any) -> Any:

@@ -10,17 +10,24 @@ from .reverse import gradient
 from .sweep import Function
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
     """Hessian of a function that returns one number: an array of shape S + S for an argument of shape S.
 
     Entry [s, t] is ∂²f / ∂x[s] ∂x[t]. For a list, tuple or dict of arrays it is a tree of such blocks. Runs ``f`` once,
     forward over reverse: n directions through the gradient.
+
+    ``sparse=True`` gives a canonical ``scipy.sparse.csr_array``, rows and columns counted in C order, symmetric to the last
+    bit: forward over forward, both with sparse tangents. Entries and memory are as in ``jacobian(f, sparse=True)``.
 
     >>> import numpy as np
     >>> hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]))
     array([[6., 2.],
            [2., 0.]])
     """
+    if sparse:
+        from .sparse_hessian import value_and_sparse_hessian
+        both = value_and_sparse_hessian(f, argnums)
+        return lambda *args, **options: both(*args, **options)[1]
     return jacobian(gradient(f, argnums, mode="reverse"), argnums)
 
 

@@ -7,7 +7,7 @@ integer work; where a leaf differs (another branch, another shape) the structure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -35,13 +35,19 @@ def scipy_sparse() -> Any:
     return scipy.sparse
 
 
+def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
+    if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.factors)):
+        raise StructureError("a sparse matrix of derivatives cannot be differentiated again: the numbers of scipy.sparse are "
+                             "plain. Use sparse=False, or hessian(f, sparse=True) for the second derivatives")
+
+
 class Memory:
     """What one call leaves to the next: seeds for arguments of these shapes, and the structure of each block."""
 
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
         self.seeds: list[Leaf] = []
-        self.structures: dict[Any, Structure] = {}
+        self.structures: dict[Any, Any] = {}
         self.leaves = 0
 
     def seed(self, level: Level, shapes: list[Shape]) -> list[tuple[Any, Any]]:
@@ -100,9 +106,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> 
 
         def block(place: int, span: tuple[int, int], eps: Tangent, dtype: Any) -> Any:
             terms = list(eps.terms.items())
-            if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.factors)):
-                raise StructureError("a sparse Jacobian inside another derivative cannot be a scipy.sparse matrix, whose "
-                                     "numbers are plain; use jacobian(f), or hessian(f, sparse=True) for second derivatives")
+            refuse_duals(terms)
             known = memory.structures.get((place, span))
             if known is None or not known.holds(terms, eps.shape, span):
                 known = memory.structures[place, span] = Structure(terms, eps.shape, span)

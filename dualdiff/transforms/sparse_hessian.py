@@ -1,0 +1,142 @@
+"""Sparse Hessians: forward over forward, with sparse leaves at both levels.
+
+The inner sweep leaves the gradient as a sum of coefficient × leaf whose columns are the Hessian's rows; the coefficients are
+duals of the outer sweep, whose leaves' columns are the Hessian's columns. The gradient itself is never built: every pair of
+an inner and an outer leaf is a block of entries (row, column, number).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..reading import dtype_of
+from ..tangents.assemble import operands_of
+from ..tangents.coefficients import product
+from ..tangents.csr import checked, put, same, taken_by_places
+from ..tangents.leaf import Leaf
+from ..tangents.level import Level
+from ..tangents.moves import Shape
+from .sparse import Memories, refuse_duals, scipy_sparse
+from .sweep import Function, Inputs, scalar_result, swept, value_and_eps
+
+Block = tuple[Any, Shape, Leaf, Any]                       # the inner leaf's columns and widths; the outer term
+
+
+class SymmetricStructure:
+    """Where the entries of the blocks go in a symmetric CSR matrix of order n, and where each one's mirror image is."""
+
+    __slots__ = ("indices", "indptr", "mirror", "shape", "signature", "taken", "zeros")
+
+    def __init__(self, blocks: list[Block], n: int) -> None:
+        self.signature = [(rows, wide, leaf.width, leaf.cols) for rows, wide, leaf, _ in blocks]
+        self.shape, self.zeros = (n, n), 0
+        parts = [places(*block[:3], n) for block in blocks]
+        rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
+        cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
+        if not self.settled(rows, cols):                   # an entry without a mirror image: that is a zero
+            self.zeros = rows.size
+            self.settled(np.concatenate([rows, cols]), np.concatenate([cols, rows]))
+
+    def settled(self, rows: Any, cols: Any) -> bool:
+        """Sort the entries; whether the pattern is symmetric."""
+        n = self.shape[0]
+        self.taken, rows, cols = taken_by_places(rows, cols, n)
+        kind = np.int32 if max(n, rows.size) < 2**31 else np.int64
+        self.indices = cols.astype(kind)
+        self.indptr = np.zeros(n + 1, kind)
+        np.cumsum(np.bincount(rows, minlength=n), out=self.indptr[1:])
+        counted = scipy_sparse().csr_array((np.arange(rows.size, dtype=kind), self.indices, self.indptr), shape=self.shape)
+        transposed = counted.tocsc()                       # sorts by column in linear time
+        self.mirror = transposed.data
+        return bool(np.array_equal(transposed.indices, self.indices) and np.array_equal(transposed.indptr, self.indptr))
+
+    def holds(self, blocks: list[Block]) -> bool:
+        known = self.signature
+        return len(known) == len(blocks) and all(
+            wide == wide_now and width == leaf.width and (cols is leaf.cols or same(cols, leaf.cols))
+            and (rows is rows_now or same(rows, rows_now))
+            for (rows, wide, width, cols), (rows_now, wide_now, leaf, _) in zip(known, blocks, strict=True))
+
+    def data(self, blocks: list[Block], dtype: Any) -> Any:
+        """The numbers; rounding may differ between ∂²f/∂x∂y and ∂²f/∂y∂x, so both become their mean."""
+        types = [a for _, _, leaf, coef in blocks for a in operands_of(leaf, coef)]
+        sizes = [prod(leaf.width + wide) for _, wide, leaf, _ in blocks]
+        raw = np.zeros(sum(sizes) + self.zeros, np.result_type(dtype, *types))
+        at = 0
+        for (_, wide, leaf, coef), size in zip(blocks, sizes, strict=True):
+            put(raw[at:at + size].reshape(leaf.width + wide), leaf, coef)
+            at += size
+        half = self.taken.picked(raw)
+        half *= 0.5
+        half += half[self.mirror]
+        return checked(half, blocks[0][2].level) if blocks else half
+
+
+def places(rows: Any, wide: Shape, leaf: Leaf, n: int) -> tuple[Any, Any]:
+    """Row and column of every entry of a block, in the order of its numbers."""
+    full = leaf.width + wide
+    rows = np.arange(n).reshape(wide) if rows is None else rows
+    cols = np.arange(leaf.breadth).reshape(leaf.width + (1,) * len(wide)) if leaf.cols is None else leaf.cols
+    return np.broadcast_to(rows, full).ravel(), np.broadcast_to(cols, full).ravel()
+
+
+def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """``hessian(f, argnums, sparse=True)``, which describes it, after the value of f."""
+    csr_array = scipy_sparse().csr_array
+    outer, inner = Memories(), Memories()
+
+    def both(*args: Any, **options: Any) -> Any:
+        rows_from, columns_from = inner.take(), outer.take()
+
+        def gradient(*args: Any, **options: Any) -> Any:
+            """The value of f, and (columns, widths, coefficient) of each leaf of its gradient."""
+            inputs = Inputs(f, argnums, args, options)
+
+            def read(out: Any, level: Level) -> Any:
+                value, eps = value_and_eps(scalar_result(out, "hessian"), level)
+                terms = eps.watched() if eps.terms else []
+                return value, [(leaf.cols, leaf.width, product(level, operands_of(leaf, coef)))
+                               for leaf, coef in terms if leaf.factors or coef is not None]
+
+            return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
+
+        inputs = Inputs(gradient, argnums, args, options)
+
+        def read(out: Any, level: Level) -> Any:
+            value, parts = out
+            blocks: list[Block] = []
+            for rows, wide, coefficient in parts:
+                _, eps = value_and_eps(coefficient, level)
+                eps = eps if eps.shape == wide else eps.broadcast(wide)
+                blocks += [(rows, wide, leaf, coef) for leaf, coef in eps.terms.items()]
+            refuse_duals((leaf, coef) for _, _, leaf, coef in blocks)
+            value, _ = value_and_eps(value, level)
+            n = sum(inputs.sizes)
+            known = columns_from.structures.get(n)
+            if known is None or not known.holds(blocks):
+                known = columns_from.structures[n] = SymmetricStructure(blocks, n)
+            data = known.data(blocks, np.result_type(dtype_of(value), *inputs.dtypes))
+            matrix = csr_array((data, known.indices.copy(), known.indptr.copy()), shape=known.shape)
+            matrix.has_canonical_format = True
+            return value, tree_of(matrix, inputs)
+
+        try:
+            return swept(inputs, lambda level: columns_from.seed(level, inputs.shapes), read, inputs.is_complex)
+        finally:
+            outer.bring_back(columns_from)
+            inner.bring_back(rows_from)
+
+    return both
+
+
+def tree_of(matrix: Any, inputs: Inputs) -> Any:
+    """The whole matrix for one array; for a tree of arrays, the tree of its blocks."""
+    if len(inputs.leaves) == 1:
+        return inputs.like_arguments([inputs.like_arguments([matrix])])
+    spans = [slice(*ends) for ends in pairwise(accumulate(inputs.sizes, initial=0))]
+    return inputs.like_arguments([inputs.like_arguments([matrix[rows, cols] for cols in spans]) for rows in spans])
