@@ -17,7 +17,7 @@ The map of the house; imports point upwards only.
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
-    transforms/      seeds in, derivatives out: forward, sparse, reverse, second, linear; sweep and trees serve them all
+    transforms/      seeds in, derivatives out: forward, sparse, reverse, second, linear, checkpoint; sweep and trees serve all
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
@@ -37,6 +37,7 @@ from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
 from .symbolic import from_sympy
 from .transforms import (
+    checkpoint,
     derivative,
     gradient,
     hessian,
@@ -49,7 +50,7 @@ from .transforms import (
     vjp,
 )
 
-__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "custom_rule", "derivative", "from_sympy", "gradient",
-           "hessian", "hvp", "jacobian", "jvp", "linearize", "stop_gradient", "value_and_gradient", "value_and_jacobian",
-           "vjp"]
+__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative",
+           "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "stop_gradient",
+           "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

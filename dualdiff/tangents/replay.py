@@ -16,7 +16,7 @@ from .coefficients import product, times
 from .join import joined_terms
 from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
 from .tangent import Tangent
-from .tape import Edge, TapeLeaf, reachable
+from .tape import Copy, Edge, TapeLeaf, reachable
 
 Step = tuple[TapeLeaf, list[tuple[Any, list[tuple[TapeLeaf, Any]]]], list[TapeLeaf]]
 
@@ -49,7 +49,8 @@ class Record:
         coefs = [c for part in self.terms for c in part.values()]
         for op, _, coef in self.edges:
             coefs += [coef, *(a for a, _ in getattr(op, "constant", ())), getattr(op, "places", None),
-                      getattr(op, "taken", None), getattr(op, "_index", None), *getattr(op, "args", ())]
+                      getattr(op, "taken", None), getattr(op, "_index", None), *getattr(op, "args", ()),
+                      *getattr(op, "values", ())]
         while coefs:
             a = coefs.pop()
             if hasattr(a, "eps"):                          # a dual of an outer level: its value and its coefficients
@@ -125,7 +126,10 @@ def mapped(op: Any, t: Tangent) -> Tangent:
         return t.total()
     if isinstance(op, Map):
         return t.linear(op)
-    return t.broadcast(op.out_shape)                       # a Copy
+    if isinstance(op, Copy):
+        return t.broadcast(op.out_shape)
+    result: Tangent = op.replayed(t)                       # a checkpoint runs its function again
+    return result
 
 
 def joined(pieces: list[tuple[Any, Tangent]], shape: Any) -> Tangent:

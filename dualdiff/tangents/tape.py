@@ -123,6 +123,7 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
     for leaf, coef in terms.items():
         cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
     for leaf in reachable(terms):
+        leaf.memo.clear()                                  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges:
             continue
         u = cotangents.arrays.pop(leaf)

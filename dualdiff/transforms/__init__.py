@@ -1,9 +1,10 @@
 """Seeds in, derivatives out: functions that take a function and return its derivative."""
 
+from .checkpoint import checkpoint
 from .forward import derivative, jacobian, jvp, value_and_jacobian
 from .linear import linearize
 from .reverse import gradient, value_and_gradient, vjp
 from .second import hessian, hvp
 
-__all__ = ["derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "value_and_gradient",
+__all__ = ["checkpoint", "derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "value_and_gradient",
            "value_and_jacobian", "vjp"]

@@ -1,0 +1,220 @@
+"""checkpoint: reverse mode of long programs in little memory, by running parts of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+
+from ..dual_array import wrapped
+from ..elementwise import LEVELED
+from ..errors import StructureError
+from ..forms import belongs, top_level
+from ..reading import dtype_of
+from ..rules.registry import ROWS
+from ..tangents.join import joined_terms
+from ..tangents.leaf import dense_leaf, one
+from ..tangents.level import Level
+from ..tangents.moves import Move, Shape
+from ..tangents.tangent import Tangent
+from ..tangents.tape import TapeLeaf, record
+from .reverse import pulled
+from .sweep import Function, Inputs, seed_tape, swept, value_and_eps
+from .trees import Rebuild, flatten
+
+RESHAPE: Any = ROWS[np.reshape]
+
+
+def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
+    """f, of which a reverse sweep keeps the arguments only: what lies between is computed again when it is needed.
+
+    Arguments and results are numbers, arrays, or (nested) lists, tuples and dicts of them. f runs once more for every
+    reverse sweep, and the memory of a run of f is needed for one call of f at a time. Forward sweeps, and calls without
+    differentiation, are those of f itself.
+
+    With ``times``, the function that applies f so often, ``state = f(state, *constants)``, in √times stretches of √times
+    steps, each stretch a checkpoint: a loop of 10 000 steps keeps 100 states and the record of 100 steps.
+
+    f must be pure: it depends on its arguments, and on nothing that changes. Raises StructureError where f reaches for a
+    number that is being differentiated and is not among its arguments.
+
+    Griewank and Walther, "Evaluating Derivatives", 2nd ed., section 12.
+
+    >>> import numpy as np
+    >>> from dualdiff import gradient
+    >>> decay = checkpoint(lambda x: x - 0.001 * x**3, times=1000)
+    >>> gradient(lambda x: np.sum(decay(x)))(np.array([1.0, 2.0]))
+    array([0.19250284, 0.0370096 ])
+    """
+    if not callable(f):
+        raise StructureError(f"checkpoint takes a function; got {f!r} of type {type(f).__name__}")
+    if times is not None:
+        return repeated(f, times)
+
+    @wraps(f)
+    def checkpointed(*args: Any, **options: Any) -> Any:
+        leaves, rebuild = arguments((args, options))
+        duals = [x for x in leaves if type(x) in LEVELED]
+        level = top_level(duals) if duals else None
+        mine = [i for i, x in enumerate(leaves) if level is not None and belongs(x, level)]
+        for i in mine:
+            if leaves[i].source is not None:
+                leaves[i].refresh()
+        mine = [i for i in mine if leaves[i].eps.terms]
+        if level is None or not mine or not leaves[mine[0]].eps.on_tape:
+            return f(*args, **options)
+        constant = [x.value if level is not None and belongs(x, level) else x for x in leaves]
+        plain_args, plain_options = rebuild(constant)
+        out = checkpointed(*plain_args, **plain_options)   # of an outer reverse sweep, a checkpoint too
+        return recorded(f, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
+
+    return checkpointed
+
+
+def repeated(f: Function, times: int) -> Callable[..., Any]:
+    """f applied ``times`` times, in stretches of the square root of it."""
+    if not isinstance(times, int | np.integer) or times < 0:
+        raise StructureError(f"times must be a whole number of at least 0; got {times!r}")
+    length = isqrt(max(int(times) - 1, 0)) + 1
+
+    def steps(count: int) -> Function:
+        def stretch(state: Any, *constants: Any) -> Any:
+            for _ in range(count):
+                state = f(state, *constants)
+            return state
+        return checkpoint(stretch)
+    whole, rest = steps(length), steps(int(times) % length)
+
+    @wraps(f)
+    def loop(state: Any, *constants: Any) -> Any:
+        for _ in range(int(times) // length):
+            state = whole(state, *constants)
+        return rest(state, *constants)
+    return loop
+
+
+def arguments(tree: Any) -> tuple[list[Any], Rebuild]:
+    """The parts of the arguments: arrays and numbers, and whatever else f is called with, from left to right."""
+    leaves: list[Any] = []
+
+    def collect(part: Any) -> Callable[[Any], Any]:
+        kind = type(part)
+        if kind is dict:
+            parts = {name: collect(value) for name, value in part.items()}
+            return lambda new: {name: value(new) for name, value in parts.items()}
+        if kind in (list, tuple) or hasattr(part, "_fields"):
+            items = [collect(value) for value in part]
+            return lambda new: kind(*(i(new) for i in items)) if hasattr(kind, "_fields") else kind(i(new) for i in items)
+        leaves.append(part)
+        return next
+    skeleton = collect(tree)
+    return leaves, lambda new: skeleton(iter(new))
+
+
+def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: list[int], tangents: list[Tangent],
+             level: Level) -> Any:
+    """The result with one linear map on the tape, from all perturbed arguments to all results, each laid end to end."""
+    results, rebuild_out = flatten(out, "the result of a checkpoint")
+    if any(type(y) in LEVELED and y.level.number >= level.number for y in results):
+        raise StructureError("checkpoint: the function uses a number that is being differentiated and is not among its "
+                             "arguments; pass it as an argument")
+    real = [i for i, y in enumerate(results) if dtype_of(y).kind in "fc"]
+    kept = [v.copy() if type(v) is np.ndarray and i in mine else v for i, v in enumerate(values)]
+    segment = Segment(f, kept, rebuild, mine, real, [np.shape(results[i]) for i in real], level.holomorphic)
+    packed = Tangent(joined_terms(tangents, np.arange(segment.shape[0]), segment.shape), segment.shape)
+    outputs = segment.split(Tangent({record(packed.watched(), segment): None}, segment.out_shape), segment.out_shapes)
+    for i, eps in zip(real, outputs, strict=True):
+        results[i] = wrapped(results[i] if hasattr(results[i], "shape") else np.float64(results[i]), eps, level)
+    return rebuild_out(results)
+
+
+class Segment:
+    """The linear map of one call of f, which is recorded when it is asked for, and forgotten after."""
+
+    __slots__ = ("f", "holomorphic", "mine", "out_shape", "out_shapes", "real", "rebuild", "shape", "values")
+
+    def __init__(self, f: Function, values: list[Any], rebuild: Rebuild, mine: list[int], real: list[int],
+                 out_shapes: list[Shape], holomorphic: bool) -> None:
+        self.f, self.values, self.rebuild, self.mine, self.real = f, values, rebuild, mine, real
+        self.out_shapes, self.holomorphic = out_shapes, holomorphic
+        self.shape: Shape = (sum(prod(np.shape(values[i])) for i in mine),)
+        self.out_shape: Shape = (sum(map(prod, out_shapes)),)
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(self.call, tuple(range(len(self.mine))), tuple(self.values[i] for i in self.mine), {})
+
+    def call(self, *perturbed: Any) -> list[Any]:
+        """The results that vary, as a list, at other values of the perturbed arguments."""
+        leaves = list(self.values)
+        for i, x in zip(self.mine, perturbed, strict=True):
+            leaves[i] = x
+        args, options = self.rebuild(leaves)
+        results, _ = flatten(self.f(*args, **options), "the result of a checkpoint")
+        return [results[i] for i in self.real]
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        inputs = self.inputs
+        roots: list[TapeLeaf] = []
+
+        def read(out: list[Any], level: Level) -> Any:
+            sums: list[Any] = [None] * len(roots)
+            for y, part in zip(out, parts_of(u, self.out_shapes, lead), strict=True):
+                _, eps = value_and_eps(y, level)
+                if eps.terms:
+                    eps.watched()
+                    arrays = pulled(eps.terms, eps.shape, part, lead, roots, inputs)
+                    sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
+            return laid_out(sums, inputs.shapes, u.shape[:lead])
+        return swept(inputs, seed_tape(inputs, roots), read, self.holomorphic)
+
+    def apply(self, a: Any, lead: int = 0) -> Any:
+        inputs, front = self.inputs, a.shape[:lead]
+        parts = parts_of(a.reshape((-1, *self.shape)) if lead else a, inputs.shapes, min(lead, 1))
+
+        def seed(level: Level) -> list[tuple[Any, Any]]:
+            if not lead:
+                return [(one(level), v) for v in parts]
+            level.k = prod(front)
+            return [(dense_leaf(level, v, shape), None) for v, shape in zip(parts, inputs.shapes, strict=True)]
+
+        def read(out: list[Any], level: Level) -> Any:
+            found = [value_and_eps(y, level)[1] for y in out]
+            return laid_out([eps.dense().reshape(front + eps.shape) if eps.terms else None for eps in found],
+                            self.out_shapes, front)
+        return swept(inputs, seed, read, self.holomorphic)
+
+    def replayed(self, t: Tangent) -> Tangent:
+        """The map on a tangent of a forward sweep: f itself, run on it."""
+        if not t.terms:
+            return Tangent({}, self.out_shape)
+        inputs, level = self.inputs, t.level
+        duals = [wrapped(x, eps, level) for x, eps in zip(inputs.leaves, self.split(t, inputs.shapes), strict=True)]
+        out = [value_and_eps(y, level)[1] for y in self.call(*duals)]
+        return Tangent(joined_terms(out, np.arange(self.out_shape[0]), self.out_shape), self.out_shape)
+
+    def split(self, t: Tangent, shapes: list[Shape]) -> list[Tangent]:
+        """One tangent for each array of those that t has end to end."""
+        parts, start = [], 0
+        for shape in shapes:
+            stop = start + prod(shape)
+            part = t.item(slice(start, stop), (start, stop, None), (stop - start,))
+            parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
+            start = stop
+        return parts
+
+
+def parts_of(a: Any, shapes: list[Shape], lead: int) -> list[Any]:
+    """The arrays that lie end to end behind ``lead`` axes."""
+    stops = np.cumsum([prod(shape) for shape in shapes]).tolist()
+    return [a[(..., slice(stop - prod(shape), stop))].reshape(a.shape[:lead] + shape)
+            for stop, shape in zip(stops, shapes, strict=True)]
+
+
+def laid_out(arrays: list[Any], shapes: list[Shape], front: Shape) -> Any:
+    flat = [np.zeros((*front, prod(shape))) if a is None else np.reshape(a, (*front, prod(shape)))
+            for a, shape in zip(arrays, shapes, strict=True)]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1) if flat else np.zeros((*front, 0))
