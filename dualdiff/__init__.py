@@ -21,7 +21,8 @@ The map of the house; imports point upwards only.
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
-    optimize/        gradient descent, stochastic descent, Newton
+    optimize/        least squares and curve_fit (parameters, residuals, spectrum, levenberg, attempts, fit_result), gradient
+                     descent, stochastic descent, Newton; checkpoint writes files that survive being killed
     models/          linear and logistic regression, networks: users of the public names only
     datasets/        small real data, shipped; a reader for the user's own tables
     cli/             what the command line does; __main__.py reads its arguments

@@ -59,6 +59,14 @@ class DivergenceError(DualdiffError, ArithmeticError):
     """An optimiser met a value or gradient that is not finite."""
 
 
+class ConvergenceError(DualdiffError, RuntimeError):
+    """A fit ended without reaching its minimum; ``result`` is what it had."""
+
+    def __init__(self, message: str, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 class MismatchError(DualdiffError, AssertionError):
     """A derivative differs from its reference; the message names the worst entry."""
 
@@ -73,3 +81,7 @@ class MissingExtraError(DualdiffError, ImportError):
 
 class DerivativeWarning(UserWarning):
     """The program ran, but a branch on an equality may have hidden part of the derivative."""
+
+
+class FitWarning(UserWarning):
+    """A fit returned, but its parameters or their covariance are not what was asked for; the message says why."""

@@ -1,0 +1,103 @@
+"""Runs of Levenberg-Marquardt from one start until one ends well; taken up again from checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import read, require_match, write
+from .levenberg import BUDGET, CONVERGED, INTERRUPTED, Settings, State, run
+from .result import Array
+
+VERSION = 1
+SECOND_TRIES = ((1.0, False), (1.0, True), (0.1, True))    # first radius, geodesic: ever shorter steps after a bad end
+
+
+@dataclass
+class Progress:
+    """Which of the runs is under way, and how the earlier ones ended."""
+
+    turn: int = 0
+    ends: list[Any] = field(default_factory=list)
+
+
+def attempts(problem: Any, start: Array, settings: Settings, again: bool, progress: Progress | None = None,
+             state: State | None = None) -> tuple[State, Any, str, str]:
+    """The first run, and where it ended badly others with shorter steps; the best of them."""
+    progress = progress or Progress()
+    ends = progress.ends
+    while True:
+        if progress.turn:
+            settings.factor, settings.geodesic = SECOND_TRIES[progress.turn - 1]
+        end = run(problem, start, settings, state)
+        state = None
+        ends.append(end)
+        if not again or end[2] in {BUDGET, INTERRUPTED} or (end[2] == CONVERGED and well_determined(end[1])) or \
+                progress.turn == len(SECOND_TRIES) or not settings.adaptive:
+            break
+        progress.turn += 1
+    if len(ends) == 1:
+        return ends[0]                                                               # type: ignore[no-any-return]
+    chosen = min(ends, key=lambda end: end[1].cost)
+    for end in ends:                                       # of equally good ends the one that converged
+        if end[2] == CONVERGED and end[1].cost <= chosen[1].cost * (1 + 1e-9):
+            chosen = end
+            break
+    state, point, reason, message = chosen
+    state.nfev, state.njev = problem.nfev, problem.njev
+    return state, point, reason, f"{message} (the best of {len(ends)} runs with ever shorter steps)"
+
+
+def well_determined(point: Any) -> bool:
+    """Whether the Jacobian at the end has full rank, so that the minimum is a point and not a plain."""
+    found = point.spectrum
+    if found is None or not hasattr(found, "s"):
+        return True
+    return bool(found.condition < 1e13)
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------------
+SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials")
+
+
+def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, path: Any, resume: bool) -> Any:
+    """``attempts``, written to ``path`` after each step, and taken up from there where ``resume`` is set and it exists."""
+    progress, state = Progress(), None
+    identity = {"version": VERSION, "kind": "least_squares", "start": start, "geodesic": settings.geodesic, "again": again}
+    if resume and Path(path).exists():
+        found = read(path)
+        require_match(path, found, identity)
+        progress.turn = int(found["turn"])
+        for i in range(int(found["ends"])):
+            point = problem.sweep(found[f"end{i}_x"])
+            reason, message = str(found[f"end{i}_reason"]), str(found[f"end{i}_message"])
+            progress.ends.append((restored(found, f"end{i}_"), point, reason, message))
+        state = restored(found, "")
+        problem.nfev, problem.njev = (int(v) for v in found["counts"])
+        problem.nfev -= 1                                  # the sweep at its x is done again
+        problem.njev -= 1
+
+    def save(now: State) -> None:
+        arrays = {**identity, "turn": progress.turn, "ends": len(progress.ends),
+                  "counts": np.array([problem.nfev, problem.njev]), **packed(now, "")}
+        for i, (ended, point, reason, message) in enumerate(progress.ends):
+            arrays |= {**packed(ended, f"end{i}_"), f"end{i}_x": point.x, f"end{i}_reason": reason,
+                       f"end{i}_message": message}
+        write(path, arrays)
+
+    settings.save = save
+    return attempts(problem, start, settings, again, progress, state)
+
+
+def packed(state: State, prefix: str) -> dict[str, Any]:
+    names = ("x", "D", "history", *SCALARS)
+    return {prefix + name: np.asarray(getattr(state, name)) for name in names}
+
+
+def restored(found: Mapping[str, Any], prefix: str) -> State:
+    values = {name: found[prefix + name].item() for name in SCALARS}
+    return State(found[prefix + "x"], found[prefix + "D"], history=found[prefix + "history"].tolist(), **values)

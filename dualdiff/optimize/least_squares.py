@@ -1,0 +1,111 @@
+"""Nonlinear least squares with an exact Jacobian from one sweep per step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError, StructureError
+from .attempts import attempts, checkpointed
+from .fit_result import FitResult
+from .levenberg import Settings
+from .losses import loss_of
+from .parameters import Parameters
+from .residuals import Residuals
+from .result import Callback, require, require_count, require_positive
+from .spectrum import FEW
+
+METHODS = ("auto", "lm", "gauss-newton", "minpack", "trf", "dogbox")
+
+
+def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,
+                  bounds: Any = None, loss: Any = "linear", f_scale: float = 1.0, weights: Any = None,
+                  fixed: str | int | Sequence[Any] = (), method: str = "auto", geodesic: bool = False, xtol: float = 1e-10,
+                  ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None, max_iter: int | None = None,
+                  max_seconds: float | None = None, callback: Callback | None = None, checkpoint: Any = None,
+                  resume: bool = False, jac: Callable[..., Any] | None = None, absolute_sigma: bool = False) -> FitResult:
+    """Minimise ½ Σ r(x)² over x: residuals in plain NumPy in, a ``FitResult`` out.
+
+    ``residual(x, *args, **kwargs)`` returns an array of any shape, or a list or dict of arrays (several data sets). ``x0`` is
+    a number, a list of numbers or an array, or a list, tuple or dict of arrays; the function gets the same form. ``bounds``
+    is (lower, upper), each a number or of the form of x0, or a dict {name: (lower, upper)}; ``fixed`` holds parameters by
+    name, index or mask. ``weights`` multiply the squares. ``loss``: "linear", "huber", "soft_l1", "cauchy", "arctan" with
+    scale ``f_scale``, as in SciPy.
+
+    ``method``: "lm" is Levenberg-Marquardt by Moré; "auto" starts it again with shorter steps, then with ``geodesic``
+    acceleration (one sweep more per step), where it ended at a point that the data do not determine, and takes the best;
+    "gauss-newton" takes full steps only; "minpack", "trf", "dogbox" are SciPy's, with our Jacobian. Stops where the next
+    step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev`` runs (100 per
+    parameter and one), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the best so far. ``callback(step, cost)`` may
+    raise StopIteration. ``checkpoint`` names a file to write after each step; with ``resume`` a run continues from it to
+    the same bits.
+
+    Each step runs the function once, on duals; beyond 40 000 entries of the Jacobian it is first tried plainly. Memory:
+    a few Jacobians. Raises DataError where the start is not finite.
+
+    >>> fit = least_squares(lambda b: np.array([1.0, 2.0, 3.0]) * b[0] + b[1] - np.array([3.0, 5.0, 7.0]), [0.0, 0.0])
+    >>> fit.x, fit.success
+    (array([2., 1.]), True)
+    """
+    if not callable(residual):
+        raise StructureError(f"the first argument must be a function of the parameters; got a {type(residual).__name__}")
+    if isinstance(x0, str):
+        raise StructureError(f"x0 must be numbers; got the text {x0!r}")
+    parameters = Parameters(x0)
+    return fitted(residual, parameters, after=args, options=kwargs, bounds=bounds, loss=loss, f_scale=f_scale,
+                  root=weighting(weights), fixed=fixed, method=method, geodesic=geodesic, xtol=xtol, ftol=ftol, gtol=gtol,
+                  max_nfev=max_nfev, max_iter=max_iter, max_seconds=max_seconds, callback=callback, checkpoint=checkpoint,
+                  resume=resume, jac=jac, absolute_sigma=absolute_sigma)
+
+
+def weighting(weights: Any) -> Any:
+    """The square root of weights, which multiplies residuals."""
+    if weights is None:
+        return None
+    w = np.asarray(weights, float)
+    if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
+        raise ParameterError("weights must be finite and at least 0, and not all 0")
+    return np.sqrt(w).reshape(-1) if w.ndim else np.sqrt(w)
+
+
+def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, ...] = (), after: tuple[Any, ...] = (),
+           options: dict[str, Any] | None = None, target: Any = None, root: Any = None, bounds: Any = None,
+           loss: Any = "linear", f_scale: float = 1.0, fixed: Any = (), method: str = "auto", geodesic: bool = False,
+           xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
+           max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
+           resume: bool = False, jac: Any = None, absolute_sigma: bool = False) -> FitResult:
+    """The fit behind ``least_squares`` and ``curve_fit``."""
+    if method not in METHODS:
+        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
+        require(isinstance(value, int | float | np.number) and 0 <= value < 1, name, value, "a number from 0 up to 1")
+    require_positive("f_scale", f_scale)
+    for name, count in (("max_nfev", max_nfev), ("max_iter", max_iter)):
+        if count is not None:
+            require_count(name, count)
+    if max_seconds is not None:
+        require_positive("max_seconds", max_seconds)
+    limits = parameters.bounds(bounds)
+    free = None
+    if not isinstance(fixed, tuple) or fixed:
+        free = ~parameters.chosen(fixed, "fixed")
+        if not free.any():
+            raise ParameterError("every parameter is fixed: there is nothing to fit")
+        limits = None if limits is None else (limits[0][free], limits[1][free])
+    start = parameters.flat if free is None else parameters.flat[free]
+    problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
+    settings = Settings(xtol, ftol, gtol, max_nfev or 100 * (start.size + 1), max_iter, geodesic=geodesic, bounds=limits,
+                        damped=method != "gauss-newton",
+                        adaptive=method == "auto" and jac is None and start.size <= FEW, callback=callback,
+                        deadline=None if max_seconds is None else time.monotonic() + max_seconds)
+    if method in {"minpack", "trf", "dogbox"}:
+        from .scipy_engines import scipy_fit
+        state, point, reason, message = scipy_fit(problem, start, settings, method)
+    elif checkpoint is not None:
+        state, point, reason, message = checkpointed(problem, start, settings, method == "auto", checkpoint, resume)
+    else:
+        state, point, reason, message = attempts(problem, start, settings, method == "auto")
+    return FitResult(parameters, point, state, reason, message, free, absolute_sigma)

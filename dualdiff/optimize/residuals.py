@@ -1,0 +1,235 @@
+"""Residuals and their Jacobian at a vector of parameters, from one sweep: what the least-squares algorithms iterate on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dual_array import array, scalar
+from ..errors import DataError, ShapeError, StructureError
+from ..tangents.leaf import Leaf, identity_seeds
+from ..tangents.level import CareNeeded, Level, next_number
+from ..tangents.tangent import Tangent
+from ..transforms.forward import derivative
+from ..transforms.sweep import value_and_eps
+from ..transforms.trees import flatten
+from .losses import Loss, robust
+from .parameters import Parameters
+from .result import Array
+
+
+class Point:
+    """r, Jᵀ and the cost at one x. Jᵀ is kept, (n, m): each parameter's column is then contiguous."""
+
+    __slots__ = ("Jt", "cost", "r", "raw", "spectrum", "x")
+
+    def __init__(self, x: Array, r: Array, Jt: Any, cost: float, raw: Array) -> None:
+        self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
+        self.spectrum: Any = None                          # of this very J, if a step was made from here
+
+    def gradient(self) -> Array:
+        g: Array = self.Jt @ self.r
+        return g
+
+    def norms(self) -> Array:
+        """The lengths of the columns of J."""
+        n: Array = np.sqrt((self.Jt * self.Jt).sum(1))
+        return n
+
+    def model(self, p: Array) -> float:
+        """The change of the cost along p that the linear model predicts."""
+        y = p @ self.Jt
+        return float(y.dot(self.r) + 0.5 * y.dot(y))
+
+    def restricted(self, free: Any, p: Array) -> Point:
+        """The linearised problem in the free parameters, the others having moved by p."""
+        return Point(self.x[free], self.r + p[~free] @ self.Jt[~free], self.Jt[free], self.cost, self.raw)
+
+
+class Residuals:
+    """``f`` at vectors x: ``value(x)`` by a plain run, ``sweep(x)`` with the Jacobian, both weighted and under the loss.
+
+    ``target`` is subtracted and ``root`` (the square root of weights, or a matrix that whitens) applied to what f returns.
+    ``free`` masks the parameters that are fitted: the others keep the value in ``parameters.flat`` and are no directions.
+    """
+
+    def __init__(self, f: Callable[..., Any], parameters: Parameters, before: tuple[Any, ...] = (),
+                 after: tuple[Any, ...] = (), options: dict[str, Any] | None = None, target: Any = None, root: Any = None,
+                 loss: Loss | None = None, scale: float = 1.0, jac: Callable[..., Any] | None = None,
+                 free: Any = None) -> None:
+        self.f, self.parameters, self.before, self.after, self.options = f, parameters, before, after, options or {}
+        self.target, self.root, self.loss, self.scale, self.jac, self.free = target, root, loss, scale, jac, free
+        self.nfev = self.njev = 0
+        self.size: int | None = None
+
+    def full(self, x: Array) -> Array:
+        if self.free is None:
+            return x
+        whole = self.parameters.flat.copy()
+        whole[self.free] = x
+        return whole
+
+    def call(self, parts: list[Any]) -> Any:
+        return self.f(*self.before, *self.parameters.arguments(parts), *self.after, **self.options)
+
+    # ---- runs of f ---------------------------------------------------------------------------------------------------
+    def value(self, x: Array) -> float:
+        """The cost alone; infinite where a residual is not finite."""
+        self.nfev += 1
+        out = self.call(self.numbers(self.full(x)))
+        r, _ = self.finished(np.concatenate([np.ravel(part) for part in flatten(out, "the residuals")[0]]), None)
+        cost = robust(r, None, self.loss, self.scale)[0] if self.loss else 0.5 * float(r.dot(r))
+        return cost if cost - cost == 0 else np.inf
+
+    def numbers(self, x: Array) -> list[Any]:
+        return list(x) if self.parameters.spread is not None else [p if p.ndim else p[()] for p in self.parameters.split(x)]
+
+    def sweep(self, x: Array) -> Point:
+        """Residuals and Jacobian: f runs once, on duals (twice where an infinite partial was met)."""
+        self.nfev += 1
+        self.njev += 1
+        whole = self.full(x)
+        r, Jt = self.by_hand(whole) if self.jac is not None else self.by_duals(whole)
+        raw, Jt = self.finished(r, Jt)
+        if self.loss is None:
+            return Point(x, raw, Jt, 0.5 * float(raw.dot(raw)), raw)
+        cost, r, Jt = robust(raw, Jt, self.loss, self.scale)
+        return Point(x, r, Jt, cost, raw)
+
+    def by_duals(self, x: Array) -> tuple[Array, Any]:
+        for careful in (False, True):
+            level = Level(next_number(), careful=careful)
+            try:
+                return read(self.call(self.seeded(x, level)), level, x.size, self.free)
+            except CareNeeded as need:
+                if need.level is not level:
+                    raise
+        raise AssertionError("a careful sweep does not ask for care")
+
+    def seeded(self, x: Array, level: Level) -> list[Any]:
+        parameters = self.parameters
+        if parameters.spread is not None:
+            n = level.k = x.size
+            columns = np.arange(n, dtype=np.int32)
+            return [scalar(v, Tangent({Leaf(level, n, (), (), columns[i:i + 1].reshape(()), (), True): None}, ()), level)
+                    for i, v in enumerate(x)]
+        return [array(part, Tangent({leaf: None}, part.shape), level) if part.shape else
+                scalar(part[()], Tangent({leaf: None}, ()), level)
+                for part, leaf in zip(parameters.split(x), identity_seeds(level, parameters.shapes), strict=True)]
+
+    def second(self, x: Array, v: Array) -> Array:
+        """The second derivative of the residuals along v: one sweep more."""
+        self.nfev += 1
+        whole, along = self.full(x), np.zeros(self.parameters.flat.size)
+        along[slice(None) if self.free is None else self.free] = v
+
+        def curve(t: Any) -> Any:
+            moved = whole + t * along
+            return self.call(list(moved) if self.parameters.spread is not None else self.parameters.split(moved))
+
+        leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
+        r, root = np.concatenate([np.ravel(leaf) for leaf in leaves]), self.root
+        return r if root is None else r * root if root.ndim < 2 else root @ r
+
+    def by_hand(self, x: Array) -> tuple[Array, Any]:
+        """The caller's own Jacobian."""
+        assert self.jac is not None
+        numbers = self.numbers(x)
+        r = np.ravel(np.asarray(self.call(numbers), float))
+        J = np.asarray(self.jac(*self.before, *self.parameters.arguments(numbers), *self.after, **self.options), float)
+        if J.shape != (r.size, x.size):
+            raise ShapeError(f"jac returned an array of shape {J.shape}; {r.size} residuals of {x.size} parameters need "
+                             f"({r.size}, {x.size})")
+        Jt = np.ascontiguousarray(J.T)
+        return r, Jt if self.free is None else Jt[self.free]
+
+    def finished(self, r: Array, Jt: Any) -> tuple[Array, Any]:
+        """Minus the target, times the weights; the number of residuals must stay what it was."""
+        if self.size is None:
+            self.check(r)
+        elif r.size != self.size:
+            raise ShapeError(f"the function returned {r.size} residuals, and {self.size} before: their number must not "
+                             "depend on the parameters")
+        if self.target is not None:
+            if r.size != self.target.size:                 # a model that does not depend on the data gives one number
+                r, Jt = np.broadcast_to(r, self.target.shape), None if Jt is None else np.repeat(Jt, self.target.size, 1)
+            r = r - self.target
+        root = self.root
+        if root is None:
+            return r, Jt
+        if root.ndim < 2:
+            return r * root, None if Jt is None else Jt * root
+        return root @ r, None if Jt is None else Jt @ root.T
+
+    def check(self, r: Array) -> None:
+        if r.dtype.kind == "c":
+            raise StructureError("the residuals are complex; return real and imaginary parts side by side: "
+                                 "np.concatenate([r.real, r.imag])")
+        if not r.size:
+            raise ShapeError("the function returned no residuals")
+        if self.target is not None and r.size not in {1, self.target.size}:
+            raise ShapeError(f"the model returned {r.size} value{'s' * (r.size != 1)}; y has {self.target.size}")
+        if self.root is not None and self.target is None and self.root.ndim and self.root.shape[-1] != r.size:
+            raise ShapeError(f"there are {self.root.shape[-1]} weights for {r.size} residuals")
+        if not np.isfinite(r).all():
+            bad = np.flatnonzero(~np.isfinite(r))
+            raise DataError(f"at the start {self.start_text()} the function gives {r[bad[0]]} in place {bad[0]}"
+                            f"{f' and {bad.size - 1} more' if bad.size > 1 else ''}. Start elsewhere, or check the data")
+        self.size = r.size
+
+    def start_text(self) -> str:
+        flat = self.parameters.flat
+        return "(" + ", ".join(f"{v:g}" for v in flat[:6]) + (", …" if flat.size > 6 else "") + ")"
+
+
+def read(out: Any, level: Level, n: int, free: Any) -> tuple[Array, Any]:
+    """Residuals as one vector and their Jacobian transposed, from whatever f returned."""
+    if hasattr(out, "level"):
+        value, eps = value_and_eps(out, level)
+        r, Jt = plain(value), rows(eps, level, n)
+    else:
+        pairs = [value_and_eps(part, level) for part in flatten(out, "the residuals")[0]]
+        if not pairs:
+            return np.zeros(0), None
+        r = np.concatenate([plain(value) for value, _ in pairs])
+        Jt = np.concatenate([rows(eps, level, n) for _, eps in pairs], axis=1)
+    return r, Jt if free is None else Jt[free]
+
+
+def plain(value: Any) -> Array:
+    if hasattr(value, "level"):
+        raise StructureError("a fit inside a derivative of its data or parameters is not differentiated; wrap them in "
+                             "dualdiff.stop_gradient(), or differentiate the optimality condition")
+    r = np.asarray(value)
+    if r.dtype.kind not in "fiub":
+        raise StructureError("the residuals are complex; return real and imaginary parts side by side: "
+                             "np.concatenate([r.real, r.imag])" if r.dtype.kind == "c" else
+                             f"the residuals are of type {r.dtype}; numbers are needed")
+    r = r.astype(np.float64, copy=False)
+    return r if r.ndim == 1 else r.ravel()
+
+
+def rows(eps: Tangent, level: Level, n: int) -> Any:
+    """The tangent as (n, m). Where each term is one parameter's, its coefficient is the row: the case of most small fits."""
+    shape, terms = eps.shape, eps.terms
+    if not terms:
+        return np.zeros((n, int(np.prod(shape))))
+    if len(terms) <= n and all(not leaf.factors and leaf.cols is not None and leaf.cols.size == 1 for leaf in terms):
+        Jt = np.zeros((n, *shape))
+        written: set[int] = set()
+        for leaf, c in terms.items():
+            j = leaf.cols.item()
+            if j in written:
+                Jt[j] += 1.0 if c is None else c
+            elif j >= 0:
+                Jt[j] = 1.0 if c is None else c
+                written.add(j)
+        Jt = Jt.reshape(n, -1)
+        flat = Jt.ravel()
+        total = flat.dot(flat)
+        if total - total != 0 and not level.careful:       # not finite: the strong zero may decide otherwise
+            raise CareNeeded(level)
+        return Jt
+    return np.ascontiguousarray(eps.dense(trailing=True).reshape(-1, n).T)

@@ -1,0 +1,361 @@
+"""Least squares and curve_fit: known answers, SciPy's where both can, and every stop says why."""
+
+import numpy as np
+import pytest
+from scipy import optimize as scipy_optimize
+
+from dualdiff.errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
+from dualdiff.optimize import curve_fit, least_squares
+
+T = np.linspace(0, 4, 30)
+NOISE = 0.05 * np.sin(37 * np.arange(30.0) ** 1.5)         # as good as random, the same everywhere
+Y = 2.5 * np.exp(-1.3 * T) + 0.2 + NOISE
+
+
+def decay(t, a, b, c):
+    return a * np.exp(-b * t) + c
+
+
+def residual(p):
+    return decay(T, *p) - Y
+
+
+def by_scipy(f=residual, x0=(1.0, 1.0, 0.0), **options):
+    exact = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "jac": "3-point"} | options
+    return scipy_optimize.least_squares(f, x0, **exact)
+
+
+@pytest.mark.parametrize("method", ["auto", "lm", "minpack", "trf", "dogbox"])
+def test_a_decay_is_fitted_as_scipy_fits_it(method):
+    fit = least_squares(residual, [1.0, 1.0, 0.0], method=method)
+    # SciPy's three-point differences leave an error of about 1e-10 in its Jacobian.
+    np.testing.assert_allclose(fit.x, by_scipy().x, rtol=1e-7)
+    assert fit.success
+    assert fit.reason == "converged"
+    assert fit.jac.shape == (30, 3)
+    np.testing.assert_allclose(fit.cost, 0.5 * np.sum(fit.fun**2), rtol=1e-14)
+
+
+def test_the_uncertainty_is_that_of_the_linear_model():
+    fit = least_squares(residual, [1.0, 1.0, 0.0])
+    J, s2 = fit.jac, 2 * fit.cost / 27
+    np.testing.assert_allclose(fit.covariance, s2 * np.linalg.inv(J.T @ J), rtol=1e-10)
+    np.testing.assert_allclose(fit.stderr, np.sqrt(np.diag(fit.covariance)))
+    from scipy.stats import t
+    low, high = fit.confidence_interval(0.9)
+    np.testing.assert_allclose(high - fit.x, t.ppf(0.95, 27) * fit.stderr, rtol=1e-12)
+    np.testing.assert_allclose(fit.x - low, high - fit.x)
+    assert np.diag(fit.correlation).tolist() == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize(("q", "dof"), [(0.975, 1), (0.6, 2), (0.995, 3), (0.9, 28), (0.9999, 400), (0.975, 10**6), (0.2, 5)])
+def test_students_quantile_is_scipys(q, dof):
+    from scipy.stats import t
+
+    from dualdiff.optimize.fit_result import student_quantile
+    assert student_quantile(q, dof) == pytest.approx(t.ppf(q, dof), rel=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["huber", "soft_l1", "cauchy", "arctan"])
+def test_a_robust_loss_is_scipys(loss):
+    y = Y.copy()
+    y[[3, 11, 20]] += [2.0, -1.5, 3.0]
+
+    def off(p):
+        return decay(T, *p) - y
+
+    ours = least_squares(off, [2.0, 1.0, 0.0], loss=loss, f_scale=0.1)
+    theirs = by_scipy(off, (2.0, 1.0, 0.0), loss=loss, f_scale=0.1)
+    np.testing.assert_allclose(ours.cost, theirs.cost, rtol=1e-12)
+    np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-5)  # SciPy stops by its cost, flat to the square of this
+
+
+def test_bounds_hold_the_parameters_that_would_leave():
+    fit = least_squares(residual, [1.0, 1.0, 0.1], bounds=([0, 0, 0], [2.2, 5, np.inf]))
+    theirs = by_scipy(x0=(1.0, 1.0, 0.1), bounds=([0, 0, 0], [2.2, 5, np.inf]))
+    assert fit.x[0] == 2.2
+    np.testing.assert_allclose(fit.x, theirs.x, rtol=1e-6)
+    assert fit.success
+
+
+def test_bounds_that_do_not_bind_change_nothing():
+    free = least_squares(residual, [1.0, 1.0, 0.1])
+    np.testing.assert_allclose(least_squares(residual, [1.0, 1.0, 0.1], bounds=(-10, 10)).x, free.x, rtol=1e-9)
+
+
+def test_parameters_may_be_a_dict_of_arrays_and_some_of_them_fixed():
+    def off(p):
+        return p["amplitude"] @ np.exp(-np.outer(p["rate"], T)) - Y
+
+    start = {"amplitude": np.array([2.0, 0.3]), "rate": np.array([1.0, 0.0])}
+    fit = least_squares(off, start, fixed=["rate[1]"])
+    np.testing.assert_allclose([fit.x["amplitude"][0], fit.x["rate"][0], fit.x["amplitude"][1]], by_scipy().x, rtol=1e-7)
+    assert fit.x["rate"][1] == 0.0
+    assert fit.stderr["rate"][1] == 0.0
+    assert fit.names == ["amplitude[0]", "amplitude[1]", "rate[0]", "rate[1]"]
+    assert start["rate"].tolist() == [1.0, 0.0]
+
+
+def test_weights_are_repeated_observations():
+    w = np.where(np.arange(30) % 3, 1.0, 2.0)
+    twice = np.repeat(np.arange(30), w.astype(int))
+    fit = least_squares(residual, [1.0, 1.0, 0.0], weights=w)
+    other = least_squares(lambda p: residual(p)[twice], [1.0, 1.0, 0.0])
+    np.testing.assert_allclose(fit.x, other.x, rtol=1e-9)
+
+
+def test_each_step_runs_the_function_once():
+    runs = []
+
+    def counted(p):
+        runs.append(1)
+        return residual(p)
+
+    fit = least_squares(counted, [1.0, 1.0, 0.0])
+    assert len(runs) == fit.nfev == fit.njev <= 12
+
+
+def test_a_canyon_is_crossed_by_geodesic_acceleration():
+    t = np.linspace(1, 20, 25)
+    y = -2500 * (45.0 + t) ** (-1 / 0.9)
+
+    def off(b):
+        return b[0] * (b[1] + t) ** (-1 / b[2]) - y
+
+    plain = least_squares(off, [-1500.0, 40.0, 0.8], method="lm", max_nfev=5000)
+    bent = least_squares(off, [-1500.0, 40.0, 0.8], method="lm", geodesic=True, max_nfev=5000)
+    np.testing.assert_allclose(bent.x, [-2500, 45, 0.9], rtol=1e-8)
+    assert bent.njev < plain.njev
+
+
+def test_many_parameters_go_by_cholesky():
+    rng = np.random.default_rng(3)
+    A, truth = rng.normal(size=(200, 90)), rng.normal(size=90)
+    fit = least_squares(lambda x: np.tanh(A @ x / 10) - np.tanh(A @ truth / 10), np.zeros(90))
+    np.testing.assert_allclose(fit.x, truth, rtol=1e-8)
+    assert fit.success
+
+
+# ---- stops -----------------------------------------------------------------------------------------------------------
+def test_a_spent_budget_is_no_success():
+    fit = least_squares(residual, [1.0, 1.0, 0.0], max_nfev=3)
+    assert (fit.reason, fit.status, fit.success, fit.nfev) == ("out of budget", 0, False, 3)
+    assert "max_nfev=3" in fit.message
+    assert least_squares(residual, [1.0, 1.0, 0.0], max_iter=2).nit == 2
+
+
+def test_seconds_are_a_budget():
+    fit = least_squares(residual, [1.0, 1.0, 0.0], max_seconds=1e-9)
+    assert fit.reason == "out of budget"
+    assert "max_seconds" in fit.message
+
+
+def test_an_interrupt_returns_the_best_so_far():
+    runs = []
+
+    def interrupted(p):
+        runs.append(1)
+        if len(runs) == 4:
+            raise KeyboardInterrupt
+        return residual(p)
+
+    fit = least_squares(interrupted, [1.0, 1.0, 0.0])
+    assert (fit.reason, fit.success) == ("interrupted", False)
+    assert fit.cost == min(fit.history) < fit.history[0]
+
+
+def test_a_callback_sees_each_step_and_may_stop():
+    seen = []
+
+    def watch(step, cost):
+        seen.append((step, cost))
+        if step == 3:
+            raise StopIteration
+
+    fit = least_squares(residual, [1.0, 1.0, 0.0], callback=watch)
+    assert [step for step, _ in seen] == [1, 2, 3]
+    assert fit.reason == "interrupted"
+    assert fit.cost == seen[-1][1] == fit.history[-1]
+
+
+def test_a_parameter_that_the_data_do_not_determine_is_named():
+    fit = least_squares(lambda p: p[0] * p[1] * T + p[2] - Y, [1.0, 1.0, 1.0])
+    assert fit.undetermined == ["x[0]", "x[1]"]
+    assert np.isinf(fit.covariance[0, 0])
+    assert np.isfinite(fit.covariance[2, 2])
+
+
+def test_more_parameters_than_residuals_end_at_zero_residuals():
+    fit = least_squares(lambda p: np.array([p[0] + p[1] * p[2] - 3.0, p[1] - 1.0]), [1.0, 0.5, 0.5])
+    assert fit.cost < 1e-20
+    assert np.isinf(fit.covariance).any()
+
+
+def test_a_flat_start_is_left_by_shorter_steps():
+    t = np.array([1.0, 2, 3, 5, 7, 10])
+    y = np.array([20.0, 42, 50, 61, 70, 66])
+    fit = least_squares(lambda b: b[0] * (1 - np.exp(-b[1] * t)) - y, [1.0, 1.0])
+    assert 0.1 < fit.x[1] < 1
+    assert fit.success
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
+def test_a_resumed_run_ends_in_the_same_bits(tmp_path, stop_after):
+    path = tmp_path / "run.npz"
+    whole = least_squares(residual, [1.0, 1.0, 0.0], checkpoint=tmp_path / "other.npz")
+    least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path, max_iter=stop_after)
+    again = least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path, resume=True)
+    assert again.x.tobytes() == whole.x.tobytes()
+    assert (again.history, again.nfev, again.nit) == (whole.history, whole.nfev, whole.nit)
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["other.npz", "run.npz"]
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path)
+    with pytest.raises(DataError, match=r"belongs to another run: its start is \[1\. 1\. 0\.\]"):
+        least_squares(residual, [1.0, 2.0, 0.0], checkpoint=path, resume=True)
+    path.write_bytes(b"PK not a zip")
+    with pytest.raises(DataError, match="is no checkpoint"):
+        least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path, resume=True)
+
+
+# ---- curve_fit -------------------------------------------------------------------------------------------------------
+def test_curve_fit_is_scipys():
+    popt, pcov = curve_fit(decay, T, Y, [1.0, 1.0, 0.0])
+    theirs, cov = scipy_optimize.curve_fit(decay, T, Y, [1.0, 1.0, 0.0], xtol=1e-14, ftol=1e-14)
+    np.testing.assert_allclose(popt, theirs, rtol=1e-6)
+    np.testing.assert_allclose(pcov, cov, rtol=1e-5)
+    assert curve_fit(decay, T, Y)[0] == pytest.approx(popt, rel=1e-9)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("kind", ["number", "vector", "matrix"])
+def test_sigma_weighs_as_in_scipy(kind, absolute):
+    neighbours = 0.4 * (np.eye(30, k=1) + np.eye(30, k=-1))
+    sigma = {"number": 0.3, "vector": 0.1 + 0.01 * T, "matrix": 0.01 * (np.eye(30) + neighbours)}
+    ours = curve_fit(decay, T, Y, [1, 1, 0], sigma[kind], absolute)
+    theirs = scipy_optimize.curve_fit(decay, T, Y, [1, 1, 0], np.full(30, 0.3) if kind == "number" else sigma[kind], absolute,
+                                      xtol=1e-14, ftol=1e-14)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-4)
+
+
+def test_dicts_are_passed_by_keyword_or_whole():
+    by_keyword, _ = curve_fit(decay, T, Y, {"a": 1.0, "b": 1.0, "c": 0.0})
+    whole, _ = curve_fit(lambda t, p: p["k"][0] * np.exp(-p["k"][1] * t) + p["k"][2], T, Y, {"k": np.array([1.0, 1.0, 0.0])})
+    popt, _ = curve_fit(decay, T, Y, [1.0, 1.0, 0.0])
+    assert list(by_keyword) == ["a", "b", "c"]
+    np.testing.assert_allclose([by_keyword[k] for k in "abc"], popt, rtol=1e-9)
+    np.testing.assert_allclose(whole["k"], popt, rtol=1e-9)
+
+
+def test_parameters_are_fixed_and_bounded_by_name():
+    popt, pcov = curve_fit(decay, T, Y, [1.0, 1.3, 0.0], fixed="b", bounds={"a": (0, 2.2)})
+    assert popt[:2].tolist() == [2.2, 1.3]
+    assert pcov[1].tolist() == [0, 0, 0]
+
+
+def test_data_sets_share_parameters():
+    x = [np.linspace(0, 3, 7), np.linspace(1, 4, 9)]
+    y = [2 * np.exp(-0.7 * x[0]), 5 * np.exp(-0.7 * x[1])]
+
+    def first(t, rate, a, b):
+        return a * np.exp(-rate * t)
+
+    def second(t, rate, a, b):
+        return b * np.exp(-rate * t)
+
+    popt, pcov = curve_fit([first, second], x, y, [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(popt, [0.7, 2, 5], rtol=1e-9)
+    assert pcov.shape == (3, 3)
+
+
+def test_full_output_has_scipys_five():
+    popt, _, info, message, ier = curve_fit(decay, T, Y, [1.0, 1.0, 0.0], full_output=True)
+    np.testing.assert_allclose(info["fvec"], decay(T, *popt) - Y)
+    assert info["result"].message == message
+    assert ier == 1
+
+
+def test_points_that_are_missing_are_dropped_on_request():
+    y = Y.copy()
+    y[4] = np.nan
+    keep = np.isfinite(y)
+    popt, _ = curve_fit(decay, T, y, [1.0, 1.0, 0.0], nan_policy="omit")
+    np.testing.assert_allclose(popt, curve_fit(decay, T[keep], y[keep], [1.0, 1.0, 0.0])[0])
+
+
+def test_a_fit_that_fails_raises_and_keeps_what_it_had():
+    with pytest.raises(ConvergenceError, match="optimal parameters not found: out of budget") as caught:
+        curve_fit(decay, T, Y, [1.0, 1.0, 0.0], maxfev=2)
+    assert caught.value.result.nfev == 2
+    assert isinstance(caught.value, RuntimeError)
+
+
+def test_a_covariance_that_does_not_exist_warns_by_name():
+    with pytest.warns(FitWarning, match="do not determine a, b"):
+        _, pcov = curve_fit(lambda t, a, b, c: (a + b) * t + c, T, Y)
+    assert np.isinf(pcov[0, 0])
+
+
+# ---- what cannot be fitted -------------------------------------------------------------------------------------------
+def bad_cases():
+    nan = Y.copy()
+    nan[4] = np.nan
+    three = [1.0, 1.0, 0.0]
+    return [
+        (lambda: least_squares(residual, []), ShapeError, "x0 is empty"),
+        (lambda: least_squares(residual, "abc"), StructureError, "x0 must be numbers; got the text 'abc'"),
+        (lambda: least_squares(residual, ["1", "2"]), StructureError, "x0 holds '1' of type str"),
+        (lambda: least_squares(residual, [1.0, np.nan, 0.0]), ParameterError, r"x0 holds nan at x\[1\]"),
+        (lambda: least_squares(residual, np.array([1j, 1, 0])), StructureError, "x0 is complex"),
+        (lambda: least_squares(residual(three), three), StructureError, "must be a function of the parameters; got a ndarray"),
+        (lambda: least_squares(lambda p: p[:0], three), ShapeError, "returned no residuals"),
+        (lambda: least_squares(lambda p: p * 1j, three), StructureError, "residuals are complex"),
+        (lambda: least_squares(lambda p: np.log(p - 1), three), DataError, r"at the start \(1, 1, 0\) the function gives -inf"),
+        (lambda: least_squares(residual, three, bounds=([0, 2, 0], 1)), ParameterError, r"bounds of x\[1\] are crossed"),
+        (lambda: least_squares(residual, three, bounds=(2, 3)), ParameterError, r"infeasible: x\[0\] = 1 lies outside"),
+        (lambda: least_squares(residual, three, bounds=[1, 2, 3]), StructureError, r"must be a pair \(lower, upper\)"),
+        (lambda: least_squares(residual, three, bounds=([0, 0], 9)), ShapeError, "lower bounds has shape"),
+        (lambda: least_squares(residual, three, loss="hubr"), ParameterError, "loss must be 'linear', 'huber'"),
+        (lambda: least_squares(residual, three, method="lbfgs"), ParameterError, "method must be one of auto, lm"),
+        (lambda: least_squares(residual, three, f_scale=-1), ParameterError, "f_scale must be a positive number"),
+        (lambda: least_squares(residual, three, xtol=-1), ParameterError, "xtol must be a number from 0"),
+        (lambda: least_squares(residual, three, max_nfev=0), ParameterError, "max_nfev must be a whole number"),
+        (lambda: least_squares(residual, three, fixed="b"), ParameterError, r"fixed names 'b', which is no parameter"),
+        (lambda: least_squares(residual, three, fixed=[0, 1, 2]), ParameterError, "every parameter is fixed"),
+        (lambda: least_squares(residual, three, weights=-np.ones(30)), ParameterError, "weights must be finite and at least 0"),
+        (lambda: least_squares(residual, three, weights=np.ones(7)), ShapeError, "7 weights for 30 residuals"),
+        (lambda: least_squares(residual, three, jac=lambda p: np.ones((3, 30))), ShapeError, r"need \(30, 3\)"),
+        (lambda: least_squares(residual, three, checkpoint="/no/such/place/run.npz"), DataError, "there is no directory"),
+        (lambda: curve_fit(decay, T, nan, three), DataError, "ydata holds nan at index 4"),
+        (lambda: curve_fit(decay, np.where(T > 3, np.inf, T), Y, three), DataError, "xdata holds inf at index 22 and 7 more"),
+        (lambda: curve_fit(decay, T, Y[:-1], three), ShapeError, "xdata has 30 points and ydata 29"),
+        (lambda: curve_fit(decay, [], [], three), DataError, "ydata is empty"),
+        (lambda: curve_fit(decay, ["a", "b"], [1.0, 2.0], three), DataError, "xdata must hold numbers"),
+        (lambda: curve_fit(decay, T, ["a"] * 30, three), DataError, "ydata must hold numbers"),
+        (lambda: curve_fit(decay, T, Y + 0j, three), StructureError, "ydata is complex"),
+        (lambda: curve_fit(decay, T[:2], Y[:2], three), DataError, "2 points cannot determine 3 parameters"),
+        (lambda: curve_fit(lambda t, *p: p[0] * t, T, Y), ParameterError, "give p0"),
+        (lambda: curve_fit(decay, T, Y, "one"), StructureError, "p0 must be numbers; got the text 'one'"),
+        (lambda: curve_fit(decay, T, Y, ["x", 1, 2]), StructureError, r"p0 must be numbers; got \['x', 1, 2\]"),
+        (lambda: curve_fit(decay, T, Y, [1.0, 2.0]), TypeError, "missing 1 required positional argument: 'c'"),
+        (lambda: curve_fit(decay, T, Y, three, sigma=np.zeros(30)), DataError, "sigma must be positive and finite; it holds 0"),
+        (lambda: curve_fit(decay, T, Y, three, sigma=np.ones(4)), ShapeError, r"sigma has shape \(4,\)"),
+        (lambda: curve_fit(decay, T, Y, three, sigma=-np.eye(30)), DataError, "positive definite"),
+        (lambda: curve_fit(decay, T, Y, three, max_nfve=3), ParameterError, "no option 'max_nfve'; did you mean 'max_nfev'"),
+        (lambda: curve_fit(decay(T, 1, 1, 1), T, Y, three), StructureError, "the model must be a function"),
+        (lambda: curve_fit(lambda t, a: a * t[:5], T, Y), ShapeError, "the model returned 5 values; y has 30"),
+        (lambda: curve_fit(decay, T, Y, three, nan_policy="drop"), ParameterError, "nan_policy must be None, 'raise'"),
+        (lambda: curve_fit([decay, decay], [T], [Y], three), ShapeError, "2 models for 1 data sets"),
+        (lambda: curve_fit(decay, T, [Y, Y], three), ShapeError, "ydata is a list of 2 data sets"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(len(bad_cases())))
+def test_what_cannot_be_fitted_is_refused_with_the_reason(case):
+    call, kind, message = bad_cases()[case]
+    with pytest.raises(kind, match=message):
+        call()
