@@ -227,3 +227,21 @@ def test_the_adjoint_of_a_complex_operator_is_conjugated():
 def test_a_dual_on_the_left_meets_the_operator():
     J = linearize(lambda x: x @ A.T, np.ones(3))
     assert np.allclose(jacobian(lambda u: u @ J)(np.ones(4)), J.todense().T)
+
+
+def test_the_sparse_matrix_comes_from_the_record():
+    sparse = pytest.importorskip("scipy.sparse")
+    x = np.linspace(0, 1, 50)
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return stencil(x), x[::7] * x.sum(), np.ones(2)
+    J = linearize(f, x)
+    M = J.tosparse()
+    assert calls == [1]
+    assert isinstance(M, sparse.csr_array)
+    assert np.array_equal(M.toarray(), J.todense())
+    assert linearize(stencil, x).tosparse().nnz == 3 * 48
+    assert np.array_equal(J.T.tosparse().toarray(), J.todense().T)
+    assert np.array_equal(linearize(np.sqrt, np.array([0.0, 4.0])).tosparse().toarray(), [[np.inf, 0], [0, 0.25]])

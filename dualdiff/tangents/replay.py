@@ -24,10 +24,11 @@ Step = tuple[TapeLeaf, list[tuple[Any, list[tuple[TapeLeaf, Any]]]], list[TapeLe
 class Record:
     """The tape under some results in the order in which it was made, and which tangents are not needed after each step."""
 
-    __slots__ = ("roots", "steps", "terms")
+    __slots__ = ("results", "roots", "steps", "terms")
 
-    def __init__(self, terms: list[dict[Any, Any]], roots: list[TapeLeaf]) -> None:
-        self.terms, self.roots = terms, roots
+    def __init__(self, results: list[Tangent], roots: list[TapeLeaf]) -> None:
+        self.results, self.roots = results, roots
+        terms = self.terms = [t.terms for t in results]
         kept = {leaf for part in terms for leaf in part} | set(roots)
         self.steps: list[Step] = []
         seen: set[TapeLeaf] = set()
@@ -68,12 +69,12 @@ class Record:
         for leaf, groups, done in self.steps:
             total: Any = None
             for op, parents in groups:
-                part = op.apply(weighted_sum(at, parents, op.shape, lead), lead)
+                part = op.apply(weighted_sum(at, parents, lead), lead)
                 total = part if total is None else total + part
             at[leaf] = total
             for parent in done:
                 del at[parent]
-        return [weighted_sum(at, list(part.items()), next(iter(part)).shape, lead) if part else None for part in self.terms]
+        return [weighted_sum(at, list(t.terms.items()), lead) if t.terms else None for t in self.results]
 
     # ---- on tangents -------------------------------------------------------------------------------------------------
     def replay(self, tangents: list[Tangent]) -> list[Tangent]:
@@ -88,7 +89,7 @@ class Record:
             at[leaf] = total
             for parent in done:
                 del at[parent]
-        return [combined(at, list(part.items()), next(iter(part)).shape) if part else Tangent({}, ()) for part in self.terms]
+        return [combined(at, list(t.terms.items()), t.shape) for t in self.results]
 
 
 def by_map(edges: tuple[Edge, ...]) -> list[tuple[Any, list[tuple[TapeLeaf, Any]]]]:
@@ -99,7 +100,7 @@ def by_map(edges: tuple[Edge, ...]) -> list[tuple[Any, list[tuple[TapeLeaf, Any]
     return list(groups.values())
 
 
-def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]], shape: Any, lead: int) -> Any:
+def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]], lead: int) -> Any:
     total: Any = None
     for leaf, coef in terms:
         a = at[leaf]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, ShapeError
+from ..errors import ShapeError
 from ..reading import dtype_of
+from ..tangents.csr import Structure
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import Level, next_number
 from ..tangents.replay import Record, entries
@@ -111,7 +112,7 @@ class JacobianOperator:
         self._inputs = Side(inputs.shapes, inputs.dtypes, inputs.like_arguments, "the direction")
         self._results = Side([eps.shape for eps in tangents], [dtype_of(v) for v in values], rebuild, "the cotangent")
         self._tangents, self._roots, self._level = tangents, roots, level
-        self._record = Record([eps.terms for eps in tangents], roots)
+        self._record = Record(tangents, roots)
         self.shape = self._results.size, self._inputs.size
         self.dtype = np.result_type(self._inputs.dtype, self._results.dtype)
 
@@ -188,6 +189,21 @@ class JacobianOperator:
 
     toarray = todense
 
+    def tosparse(self) -> Any:
+        """The matrix as a canonical ``scipy.sparse.csr_array``, with the entries that the program's own steps connect."""
+        from .sparse import refuse_duals, scipy_sparse
+        sparse = scipy_sparse()
+
+        def read(t: Tangent, size: int, start: int) -> Any:
+            terms = list(t.terms.items())
+            refuse_duals(terms)
+            known = Structure(terms, t.shape, (0, self.shape[1]))
+            matrix = sparse.csr_array((known.data(terms, t.shape, self.dtype), known.indices, known.indptr), shape=known.shape)
+            matrix.has_canonical_format = True
+            return matrix
+        rows = self._replayed(read)
+        return rows[0] if len(rows) == 1 else sparse.vstack([*rows, sparse.csr_array((0, self.shape[1]))], format="csr")
+
     def diagonal(self) -> Any:
         """The diagonal, of min(m, n) entries, without the matrix."""
         def read(t: Tangent, size: int, start: int) -> Any:
@@ -197,10 +213,9 @@ class JacobianOperator:
 
     def aslinearoperator(self) -> Any:
         """The operator as ``scipy.sparse.linalg.LinearOperator``, for gmres, lsmr, svds and their like."""
-        try:
-            from scipy.sparse.linalg import LinearOperator
-        except ImportError as error:
-            raise MissingExtraError("aslinearoperator needs SciPy: pip install 'dualdiff-toolkit[sparse]'") from error
+        from .sparse import scipy_sparse
+        scipy_sparse()
+        from scipy.sparse.linalg import LinearOperator
 
         def adjoint(u: Any) -> Any:
             return np.conj(self._transposed_times(np.conj(u), True))
@@ -224,6 +239,9 @@ class TransposedOperator:
 
     def todense(self) -> Any:
         return self.T.todense().T
+
+    def tosparse(self) -> Any:
+        return self.T.tosparse().T.tocsr()
 
     def diagonal(self) -> Any:
         return self.T.diagonal()
