@@ -71,7 +71,7 @@ def write(x: DualArray, places: Any, value: Any) -> None:
     new_value = value_at(value, level)
     both = np.concatenate([np.reshape(old.value, -1), np.reshape(new_value, -1)])[index]
     x.value = np.reshape(both, x.shape).astype(x.dtype) if type(both) is np.ndarray else np.reshape(both, x.shape)
-    x.eps = joined([array(old.value, old.eps, level), value], index.reshape(x.shape), level)
+    x.eps = joined([array(old.value, old.eps, level), value], index.reshape(x.shape), x.shape, level)
     x.level = level
     x.version += 1
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
 from .errors import AssignmentError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .reading import dtype_of
 from .rules import row_of
 from .rules.composite import contraction
 from .rules.outputs import Restated, Without
@@ -35,8 +35,9 @@ from .rules.registry import (
     name_of,
 )
 from .tangents.differential import Differential, contracted, gathered, mapped
+from .tangents.join import Arrangement
 from .tangents.level import HAND, Level
-from .tangents.moves import Move
+from .tangents.moves import Move, as_key
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 
@@ -128,7 +129,7 @@ def link_view(result: DualArray, base: DualArray, row: Gather, rest: Any, option
 
 
 def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
-    """Concatenate and its kin: the function is applied to positions, which then say where each element comes from."""
+    """Concatenate and its kin: what the function does to the values, it does to coefficients and columns too."""
     pieces = [as_array(dual_form(x)) for x in args[0]]
     constants(args[1:], options, row.function)
     dtype = options.pop("dtype", None)
@@ -136,14 +137,23 @@ def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     if dtype is not None:
         pieces = [x.astype(dtype) for x in pieces]
     level = top_level(pieces)
-    positions, start = [], 0
-    for x in pieces:
-        size = prod(x.shape)
-        positions.append(np.arange(start, start + size).reshape(x.shape))
-        start += size
-    index = row.function(positions, *args[1:], **options)
-    value = row.function([value_at(x, level) for x in pieces], *args[1:], **options)
-    return array(value, joined(pieces, index, level), level)
+    def place(arrays: list[Any]) -> Any:
+        return row.function(arrays, *args[1:], **options)
+
+    value = place([value_at(x, level) for x in pieces])
+    shapes = [x.shape for x in pieces]
+    key = None if level.geometry is None else name_for_later((row.function, *shapes), args[1:], options)
+    return array(value, joined(pieces, Arrangement(place, shapes, key, dtype_of(value)), value.shape, level), level)
+
+
+def name_for_later(what: Any, args: Any, options: dict[str, Any]) -> Any:
+    """A name for a function with these arguments, if it can be told by them in a later sweep; else None."""
+    try:
+        key = (*what, as_key(args), as_key(options))
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:

@@ -62,9 +62,9 @@ def as_array(x: Any) -> Any:
     return x if hasattr(x, "shape") else np.asarray(x)
 
 
-def joined(pieces: list[Any], index: Any, level: Level) -> Tangent:
+def joined(pieces: list[Any], index: Any, shape: Any, level: Level) -> Tangent:
+    """The ε-part of an array of this shape made of the pieces: by an index map, or an Arrangement."""
     tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
-    shape = np.shape(index)
     return Tangent(joined_terms(tangents, index, shape), shape)
 
 

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 
 from dualdiff import derivative, jacobian, value_and_jacobian
 from dualdiff.errors import StructureError
+from dualdiff.tangents import join
 from dualdiff.transforms import sparse
 
 INDEX = np.array([4, 0, 4, 2, 1])
@@ -203,3 +204,24 @@ def test_a_program_that_takes_other_elements_each_time_does_not_fill_the_memory(
         J(X15, np.random.default_rng(seed).integers(0, 15, 6))
         (memory,) = memories.idle
         assert sum(len(leaf.memo) for leaf in memory.seeds) <= sparse.GROWTH + 1
+
+
+JOINING = [brusselator, *(padded(mode) for mode in ("constant", "edge", "wrap")),
+           lambda x: np.block([[x.reshape(3, 5)], [x.reshape(3, 5)[:1] ** 2]]), lambda x: np.insert(np.delete(x, 3), 2, x[:2]),
+           lambda x: np.hstack([x[1:], x[:3] * x[2]])]
+
+
+@pytest.mark.parametrize("f", JOINING)
+def test_joined_leaves_are_met_again_without_integer_work(f, monkeypatch, structures):
+    joins = []
+    monkeypatch.setattr(join, "sparse_leaf", counted(join.sparse_leaf, joins))
+    J = jacobian(f, sparse=True)
+    x = RNG.random((2, 3, 4)) if f is brusselator else X15
+    J(x)
+    assert joins
+    joins.clear()
+    np.testing.assert_array_equal(J(x + 1).toarray(), jacobian(f, sparse=True)(x + 1).toarray())
+    made = len(joins)                                      # by the jacobian from nothing alone
+    J(x + 2)
+    assert len(joins) == made
+    assert len(structures) == 2

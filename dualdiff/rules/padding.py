@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.m
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     if mode == "constant":
         fill = options.get("constant_values", 0)
-        return by_position([array, fill], lambda old, new: np.pad(old, pad_width, constant_values=new))
+        return by_position([array, fill], partial(filled, pad_width=pad_width))
     if mode in MOVING and options.get("reflect_type", "even") == "even":
-        return by_position([array], lambda old: np.pad(old, pad_width, mode, **options))
+        return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
                         "use another mode, or numpy.concatenate with the ends you want")
@@ -30,6 +31,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
             last = np.moveaxis(array, axis, -1)
             array = np.moveaxis(np.concatenate(ends(last, axis, array.ndim, before, after, mode, options), axis=-1), -1, axis)
     return array
+
+
+def filled(old: Any, new: Any, pad_width: Any) -> Any:
+    return np.pad(old, pad_width, constant_values=new)
 
 
 def widths_per_axis(width: Any, ndim: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,11 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @composite(np.choose, raw=True)
 def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
-    return by_position(list(choices), lambda *positions: np.choose(plain(a), positions, mode=mode))
+    return by_position(list(choices), partial(chosen, a=plain(a), mode=mode))
+
+
+def chosen(*choices: Any, a: Any, mode: Any) -> Any:
+    return np.choose(a, choices, mode=mode)
 
 
 @composite(np.piecewise, raw=True)

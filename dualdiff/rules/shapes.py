@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,22 @@ gather(np.lib.stride_tricks.sliding_window_view)
 
 
 def by_position(arrays: Any, place: Any) -> Any:
-    """The elements of several arrays where ``place(*positions)`` puts their positions, counted through all of them."""
-    positions, start = [], 0
+    """``place(*arrays)``, which moves elements only, of arrays in their common type. A ``partial`` of a named function is known
+    again in a later sweep, a lambda is not.
+    """
+    common = np.result_type(*(plain(x) if hasattr(x, "level") else x for x in arrays))
+    return arranged([x if hasattr(x, "level") and plain(x).dtype == common else
+                     x.astype(common) if hasattr(x, "level") else np.asarray(x, common) for x in arrays], place)
+
+
+def arranged(arrays: Any, place: Any) -> Any:
     for x in arrays:
-        positions.append(np.arange(start, start + np.size(x)).reshape(np.shape(x)))
-        start += np.size(x)
-    return np.concatenate([np.ravel(x) for x in arrays])[place(*positions)]
+        if hasattr(x, "level"):
+            return x.__array_function__(arranged, (), (arrays, place), {})
+    return place(*arrays)
+
+
+gather(arranged, sequence=True)
 
 
 # ---- split -----------------------------------------------------------------------------------------------------------
@@ -70,12 +81,16 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 @composite(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     return by_position([arr, np.asarray(values) if isinstance(values, list | tuple) else values],
-                       lambda old, new: np.insert(old, obj, new, axis))
+                       partial(inserted, obj=obj, axis=axis))
+
+
+def inserted(old: Any, new: Any, obj: Any, axis: Any) -> Any:
+    return np.insert(old, obj, new, axis)
 
 
 @composite(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    return by_position([arr], lambda old: np.delete(old, obj, axis))
+    return by_position([arr], partial(np.delete, obj=obj, axis=axis))
 
 
 @composite(np.block, raw=True)
@@ -88,10 +103,14 @@ def block(arrays: Any) -> Any:
         leaves.append(part)
         return len(leaves) - 1
 
-    def placed(part: Any, positions: Any) -> Any:
-        return [placed(piece, positions) for piece in part] if isinstance(part, list) else positions[part]
-    nested = collected(arrays)
-    return by_position(leaves, lambda *positions: np.block(placed(nested, positions)))
+    return by_position(leaves, partial(blocked, nested=collected(arrays)))
+
+
+def blocked(*pieces: Any, nested: Any) -> Any:
+    """The block matrix whose nested lists hold numbers of pieces."""
+    def placed(part: Any) -> Any:
+        return [placed(piece) for piece in part] if isinstance(part, list) else pieces[part]
+    return np.block(placed(nested))
 
 
 @composite(np.broadcast_arrays, raw=True)

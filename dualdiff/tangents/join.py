@@ -1,11 +1,13 @@
 """Joining: concatenate, stack, assignment and whatever else builds an array from pieces.
 
 The i-th leaves of all pieces become one leaf, so that the number of leaves stays the maximum over the pieces and does not
-become their sum. Pieces are laid end to end and an index map says where each element of the result comes from.
+become their sum. Numbers are put together by the same function that puts the values together; for columns, and whatever else
+has axes in front, the pieces are laid end to end and an index map says where each element of the result comes from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +23,56 @@ if TYPE_CHECKING:
     from .tangent import Tangent
 
 
+class Arrangement:
+    """How pieces become one array: ``place`` does it to arrays shaped like the pieces.
+
+    ``key`` names it, if anything does: under one name the same pieces are arranged in the same way, in another sweep too.
+    """
+
+    __slots__ = ("_index", "dtype", "key", "place", "shapes")
+
+    def __init__(self, place: Callable[[list[Any]], Any], shapes: list[Shape], key: Any = None, dtype: Any = float) -> None:
+        self.place, self.shapes, self.key, self.dtype = place, shapes, key, dtype
+        self._index: Any = None
+
+    @property
+    def index(self) -> Any:
+        """For each element of the result, where it is among the pieces laid end to end."""
+        if self._index is None:
+            positions, start = [], 0
+            for shape in self.shapes:
+                positions.append(np.arange(start, start + prod(shape)).reshape(shape))
+                start += prod(shape)
+            self._index = np.asarray(self.place(positions))
+        return self._index
+
+
+def by_index(index: Any, pieces: list[Tangent]) -> Arrangement:
+    how = Arrangement(lambda arrays: take_or_fill(np.concatenate([a.reshape(prod(a.shape)) for a in arrays]), index, 0),
+                      [t.shape for t in pieces])
+    how._index = index
+    return how
+
+
 def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, Any]:
-    """The terms of the array whose element r is element index[r] of the pieces laid end to end."""
+    """The terms of the array whose element r is element index[r] of the pieces laid end to end; ``index`` may also be an
+    Arrangement of the pieces.
+    """
     leaves = [leaf for t in pieces for leaf in t.terms]
     if not leaves:
         return {}
+    how = index if type(index) is Arrangement else by_index(index, pieces)
+    if leaves[0].k is None and type(leaves[0]) is not TapeLeaf:
+        return {leaves[0]: arranged([next(iter(t.terms.values()), 0) for t in pieces], pieces, how)}
     offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
     if type(leaves[0]) is TapeLeaf:
-        return joined_tape(pieces, offsets, index, shape)
-    if leaves[0].k is None:
-        return {leaves[0]: take_or_fill(laid_out([next(iter(t.terms.values()), 0) for t in pieces], pieces), index, 0)}
+        return joined_tape(pieces, offsets, how.index, shape)
     terms: dict[Any, Any] = {}
     for dense in (True, False):
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if (leaf.cols is None) == dense] for t in pieces]
         for i in range(max(map(len, columns))):
             slot = [c[i] if i < len(c) else None for c in columns]
-            terms |= (joined_dense if dense else joined_sparse)(slot, pieces, offsets, index, shape)
+            terms |= (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape)
     return terms
 
 
@@ -55,26 +91,44 @@ def joined_tape(pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -
     return {TapeLeaf(level, shape, tuple(edges)): None}
 
 
-def laid_out(coefs: list[Any], pieces: list[Tangent]) -> Any:
-    """Coefficients of all pieces end to end; None stands for ones."""
-    return np.concatenate([np.broadcast_to(1.0 if c is None else c, t.shape).reshape(prod(t.shape))
-                           for c, t in zip(coefs, pieces, strict=True)])
+def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
+    """Coefficients put together as the pieces are; None stands for ones."""
+    types = [c.dtype for c in coefs if type(c) is np.ndarray and c.ndim]
+    dtype = np.result_type(*types) if types else how.dtype
+    arrays = [c if hasattr(c, "level") or type(c) is np.ndarray else np.asarray(1 if c is None else c, dtype) for c in coefs]
+    return how.place([np.broadcast_to(a, t.shape) for a, t in zip(arrays, pieces, strict=True)])
 
 
 Slot = list[tuple[Leaf, Any] | None]
 
 
-def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> dict[Any, Any]:
+def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
     assert k is not None
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
               assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
-    data = take_or_fill(np.concatenate(blocks, axis=1), index, 1)
+    data = take_or_fill(np.concatenate(blocks, axis=1), how.index, 1)
     return {Leaf(level, k, shape, (k,), None, (data,)): None}
 
 
-def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> dict[Any, Any]:
+def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
+    terms = [term for term in slot if term is not None]
+    coefs: Any = terms[0][1]
+    if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
+        coefs = arranged([0 if term is None else term[1] for term in slot], pieces, how)
+    known = terms[0][0].level.geometry                     # what an earlier sweep over the same seeds has joined
+    if known is None or how.key is None or not all(leaf.kept for leaf, _ in terms):
+        return {sparse_leaf(slot, pieces, offsets, how.index, shape): coefs}
+    name = (how.key, *(None if term is None else term[0] for term in slot))
+    if name not in known:
+        known[name] = sparse_leaf(slot, pieces, offsets, how.index, shape)
+        known[name].kept = True
+    return {known[name]: coefs}
+
+
+def sparse_leaf(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> Leaf:
+    """The leaves of a slot side by side, as wide as the widest."""
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
     cols = np.full((wide, offsets[-1]), -1, np.int32 if first.cols.dtype == np.int32 else np.int64)
@@ -91,12 +145,9 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, s
             have = product(leaf.level, list(leaf.factors)) if term is not None and leaf.factors else np.ones(())
             block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + t.shape).reshape(w or 1, size)
             weights.append(padded(block, wide))
-    coefs = None
-    if any(term is not None and term[1] is not None for term in slot):
-        coefs = take_or_fill(laid_out([0 if term is None else term[1] for term in slot], pieces), index, 0)
     columns = take_or_fill(cols, index, 1, -1)
     factors = () if weights is None else (take_or_fill(np.concatenate(weights, axis=1), index, 1),)
-    return {Leaf(first.level, first.k, shape, (wide,), columns, factors): coefs}
+    return Leaf(first.level, first.k, shape, (wide,), columns, factors)
 
 
 def padded(block: Any, wide: int) -> Any:

@@ -30,12 +30,13 @@ MAX_FACTORS = 3                                            # more are multiplied
 class Leaf:
     """An immutable k-direction tangent of shape S, factored. See the module's docstring for what the arrays mean."""
 
-    __slots__ = ("affine", "cols", "factors", "k", "level", "memo", "shape", "width")
+    __slots__ = ("affine", "cols", "factors", "k", "kept", "level", "memo", "shape", "width")
 
     def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
                  affine: bool = False) -> None:
         self.level, self.k, self.shape, self.width, self.cols, self.factors = level, k, shape, width, cols, factors
         self.affine = affine                               # cols is a strided view of arange: geometry, not numbers
+        self.kept = False                                  # whether later sweeps meet this leaf again, see transforms/sparse
         self.memo: dict[Any, Leaf] = {}
 
     @property
@@ -63,11 +64,13 @@ class Leaf:
                 and self.cols.shape == self.shape:         # a slice of a seed, the first step of most programs
             index = move.basic if Ellipsis in move.basic else (*move.basic, ...)   # which keeps a number a view, too
             moved = Leaf(self.level, self.k, move.out_shape, (), self.cols[index], (), self.affine)
+            moved.kept = self.kept
             self.memo[move.key] = moved
         elif moved is None:
             cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
             factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
             moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
+            moved.kept = self.kept
             self.memo[move.key] = moved
         return moved
 
@@ -84,6 +87,7 @@ class Leaf:
             cols = None if self.cols is None else padded(self.cols)
             wider = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
                          self._still_affine(cols))
+            wider.kept = self.kept
             self.memo[shape] = wider
         return wider
 

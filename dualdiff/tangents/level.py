@@ -29,12 +29,13 @@ class Level:
     the sweep is repeated with ``careful``, which applies the strong zero at every step.
     """
 
-    __slots__ = ("careful", "half_step", "holomorphic", "k", "number", "one")
+    __slots__ = ("careful", "geometry", "half_step", "holomorphic", "k", "number", "one")
 
     def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
         self.one: Any = None                               # the one-direction leaf, made by tangents.leaf when asked for
         self.half_step: Level | None = None
+        self.geometry: dict[Any, Any] | None = None        # joined leaves by name, where the next sweep will want them
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -35,6 +36,8 @@ def as_key(part: Any) -> Any:
         return ("dict", *((name, as_key(value)) for name, value in part.items()))
     if kind is np.ndarray:
         return ("array", part.shape, part.dtype.str, part.tobytes())
+    if kind is partial:
+        return (part.func, as_key(part.args), as_key(part.keywords))
     return (kind, part)
 
 

@@ -7,7 +7,7 @@ integer work; where a leaf differs (another branch, another shape) the structure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -47,28 +47,36 @@ class Memory:
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
         self.seeds: list[Leaf] = []
+        self.geometry: dict[Any, Leaf] = {}
         self.structures: dict[Any, Any] = {}
         self.leaves = 0
 
     def seed(self, level: Level, shapes: list[Shape]) -> list[tuple[Any, Any]]:
         """The seeds at a new level. Their memos hold geometry only, so what was taken of them belongs to any sweep."""
         if self.shapes != shapes:
-            self.seeds, self.shapes, self.structures, self.leaves = identity_seeds(level, shapes), shapes, {}, 0
-        else:
-            level.k = self.seeds[0].k
-            pending = list(self.seeds)
-            while pending:
-                leaf = pending.pop()
-                leaf.level = level
-                pending += leaf.memo.values()
+            self.__init__()                                                                    # type: ignore[misc]
+            self.seeds, self.shapes = identity_seeds(level, shapes), shapes
+            for leaf in self.seeds:
+                leaf.kept = True
+        level.k = self.seeds[0].k if self.seeds else 0
+        level.geometry = self.geometry
+        for leaf in self.kept():
+            leaf.level = level
         return [(leaf, None) for leaf in self.seeds]
+
+    def kept(self) -> Iterator[Leaf]:
+        """Every leaf in the memory."""
+        pending = [*self.seeds, *self.geometry.values()]
+        while pending:
+            leaf = pending.pop()
+            pending += leaf.memo.values()
+            yield leaf
 
     def settle(self) -> None:
         """After a call: a program that takes other elements each time must not fill the memory."""
-        count, pending = 0, list(self.seeds)
-        while pending:
-            count += 1
-            pending += pending.pop().memo.values()
+        count = sum(1 for _ in self.kept())
+        for leaf in self.seeds:
+            leaf.level.geometry = None
         if self.leaves and count > self.leaves + GROWTH:
             self.__init__()                                                                    # type: ignore[misc]
         elif not self.leaves:
