@@ -75,6 +75,14 @@ class CommandError(DualdiffError, ValueError):
     """A command line that cannot be carried out; the message quotes the part that is wrong."""
 
 
+class BudgetError(DualdiffError, MemoryError):
+    """Not even one direction of a sweep fits into its memory budget; the message names the bytes needed."""
+
+
+class ExecutorError(DualdiffError, TypeError):
+    """An executor's workers cannot be given the function or its arguments; the message names the remedy."""
+
+
 class MissingExtraError(DualdiffError, ImportError):
     """An optional dependency is needed; the message names the extra that installs it."""
 

@@ -105,7 +105,7 @@ def test_every_optional_package_has_an_extra(setup):
 
 
 def test_the_extra_all_holds_whatever_a_user_can_use(setup):
-    users = {"sparse", "symbolic", "plot", "fit"}
+    users = {"sparse", "symbolic", "plot", "fit", "distributed"}
     assert requirements(setup, "all") == set().union(*(requirements(setup, extra) for extra in users))
     assert requirements(setup, "fit") == {"matplotlib", "tqdm"}
 

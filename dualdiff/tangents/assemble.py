@@ -15,6 +15,7 @@ from .coefficients import finite, folded, product
 from .leaf import Leaf
 from .moves import Shape, scatter
 
+SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
 LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
 
 
@@ -39,8 +40,12 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     if any(hasattr(a, "eps") for a in arrays):
         return assembled_dual(terms, shape, k, trailing)
     size = prod(shape)
+    leaf = next(iter(terms))
+    meter, windowed = leaf.level.meter, leaf.level.columns is not None
+    if meter is not None and (windowed or not trailing):   # a whole Jacobian is the answer itself, beside the budget
+        meter.charge(size * k)
     if len(terms) == 1 and not trailing:
-        (leaf, coef), = terms.items()
+        coef = terms[leaf]
         if leaf.cols is None and len(leaf.factors) == 1 and leaf.factors[0].shape == (k, *shape):
             data = leaf.factors[0] if coef is None else weighted(leaf, coef)
             if dtype in (None, data.dtype):
@@ -48,6 +53,8 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     types = arrays if dtype is None else [*arrays, dtype]
     out = np.zeros(size * k, np.result_type(*types) if types else float)
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
+    if meter is not None and (windowed or not trailing):
+        meter.hold(out)
     spans: list[tuple[int, int]] = []
     for leaf, coef in sorted(terms.items(), key=lambda term: term[0].cols is not None):
         span = columns_spanned(leaf, k)
@@ -111,6 +118,8 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
         return
     w = prod(leaf.width)
     size = prod(shape)
+    if leaf.level.meter is not None:
+        leaf.level.meter.charge(6 * w * size)              # places, columns and values, one by one
     columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
     at = np.zeros(shape, np.intp)
     for axis, s in enumerate(steps):
@@ -119,7 +128,11 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     places = at.ravel() + columns * step
     if columns.min() < 0:
         keep = columns >= 0
-        np.add.at(out, places[keep], np.broadcast_to(values, places.shape)[keep])
+        put = np.broadcast_to(values, places.shape)[keep]
+        if w == 1:                                         # one direction for each element: no place is met twice
+            out[places[keep]] += put
+        else:
+            np.add.at(out, places[keep], put)
     elif w > LOOPED_WIDTH:
         np.add.at(out, places.ravel(), np.broadcast_to(values, places.shape).ravel())
     else:
@@ -166,7 +179,23 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
         if fresh:
             np.multiply(a, b, out=place)
         else:
-            place += a * b
+            if leaf.level.meter is not None:
+                leaf.level.meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
+            add_product(place, a, b)
+
+
+def add_product(place: Any, a: Any, b: Any) -> None:
+    """place += a · b in slabs that stay in the cache, so that there is no temporary of the size of the result."""
+    longest = max(place.shape, default=0)
+    slabs = min(longest, place.size * place.itemsize // SLAB + 1)
+    if slabs < 2:
+        place += a * b
+        return
+    axis = place.shape.index(longest)
+    a, b = (np.broadcast_to(o, place.shape) for o in (a, b))
+    for i in range(slabs):
+        part = (slice(None),) * axis + (slice(longest * i // slabs, longest * (i + 1) // slabs),)
+        place[part] += a[part] * b[part]
 
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from .level import CareNeeded, Level
 
 add_reduce = np.add.reduce
+NOTICED = 1 << 14                                          # entries of a product from which it is worth asking its size
 DOUBLE = np.dtype(np.float64)
 
 
@@ -47,6 +48,8 @@ def plain(f: Any) -> Any:
 
 def product(level: Level, arrays: list[Any]) -> Any:
     """Π arrays (broadcast), zero wherever a factor is zero even if another is infinite. Callers never write to it."""
+    if level.meter is not None and len(arrays) > 1 and prod([a.size for a in arrays if np.ndim(a)]) > NOTICED:
+        level.meter.charge(2 * prod(np.broadcast_shapes(*map(np.shape, arrays))))
     if all(map(finite, arrays)):
         (r,) = folded(arrays, 1)
         return r

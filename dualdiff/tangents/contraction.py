@@ -67,6 +67,17 @@ def summed_alone(a: Operand, others: Sequence[Label], result: Sequence[Label]) -
     return np.sum(array, axis=alone), tuple(label for i, label in enumerate(labels) if i not in alone)
 
 
+def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[Label, int], level: Level) -> Operand:
+    """``pair`` within the sweep's budget: the result, and copies of operands whose axes a matrix product has to merge."""
+    meter = level.meter
+    if meter is None:
+        return pair(a, b, result)
+    meter.charge(2 * prod(sizes[name] for name in result) + sum(x.size for x, labels in (a, b) if len(labels) > 2))
+    r = pair(a, b, result)
+    meter.hold(r[0])
+    return r
+
+
 def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level) -> list[Operand]:
     """The operands after summing over the labels ``gone``; those that hold none of them are returned as they are."""
     if not gone:
@@ -85,13 +96,32 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
         while len(holders) > 2:
             i, j = cheapest(holders, sizes)
             b, a = holders.pop(j), holders.pop(i)
-            holders.append(pair(a, b, tuple(dict.fromkeys(a[1] + b[1]))))
+            holders.append(metered_pair(a, b, tuple(dict.fromkeys(a[1] + b[1])), sizes, level))
         elsewhere = {name for _, labels in rest for name in labels}
         kept = tuple(name for name in dict.fromkeys(name for _, labels in holders for name in labels)
                      if name not in gone or (name != label and name in elsewhere))
-        rest.append(pair(holders[0], holders[1], kept) if len(holders) == 2 else
+        rest.append(metered_pair(holders[0], holders[1], kept, sizes, level) if len(holders) == 2 else
                     summed_alone(holders[0], tuple(elsewhere), kept))
         operands = rest
+
+
+def in_window(cols: Operand, operands: list[Operand], names: tuple[Label, ...],
+              sizes: dict[Label, int]) -> tuple[Operand, list[Operand]]:
+    """Width axes cut to where the window of directions touches them; ``sizes`` is brought up to date."""
+    array, labels = cols
+    for name in names:
+        if name not in labels:
+            continue
+        axis = labels.index(name)
+        touched = np.flatnonzero((array >= 0).any(axis=tuple(i for i in range(array.ndim) if i != axis)))
+        first, stop = (int(touched[0]), int(touched[-1]) + 1) if touched.size else (0, 0)
+        if stop - first == array.shape[axis]:
+            continue
+        sizes[name] = stop - first
+        array = array[(slice(None),) * axis + (slice(first, stop),)]
+        operands = [(a[(slice(None),) * held.index(name) + (slice(first, stop),)], held) if name in held else (a, held)
+                    for a, held in operands]
+    return (array, labels), operands
 
 
 def cheapest(operands: list[Operand], sizes: dict[Label, int]) -> tuple[int, int]:

@@ -105,6 +105,8 @@ Slot = list[tuple[Leaf, Any] | None]
 def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
     assert k is not None
+    if level.meter is not None:
+        level.meter.charge(k * (2 * offsets[-1] + 2 * prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
               assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
@@ -131,6 +133,8 @@ def sparse_leaf(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, sha
     """The leaves of a slot side by side, as wide as the widest."""
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
+    if first.level.meter is not None:
+        first.level.meter.charge(wide * (3 * offsets[-1] + 3 * prod(shape)))
     cols = np.full((wide, offsets[-1]), -1, np.int32 if first.cols.dtype == np.int32 else np.int64)
     weights: list[Any] | None = [] if any(term is not None and term[0].factors for term in slot) else None
     for term, t, start in zip(slot, pieces, offsets, strict=False):
@@ -163,6 +167,8 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     wide = sum(prod(leaf.width) for leaf, _ in terms)
     if wide >= k or any(leaf.cols is None for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
+    if level.meter is not None:
+        level.meter.charge(8 * wide * prod(shape))         # sorting by direction takes this many integers and floats
     cols, weights = [], []
     for leaf, coef in terms:
         full = leaf.width + shape

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from .coefficients import product
-from .contraction import Operand, aligned, eliminate, trimmed
+from .contraction import Operand, aligned, eliminate, in_window, trimmed
 from .level import HAND, Level
+from .meter import owner
 from .moves import Contraction, Map, Move, Shape
 
 MAX_FACTORS = 3                                            # more are multiplied together where that costs no larger array
@@ -63,15 +64,23 @@ class Leaf:
         if moved is None and move.basic is not None and not self.factors and self.cols is not None \
                 and self.cols.shape == self.shape:         # a slice of a seed, the first step of most programs
             index = move.basic if Ellipsis in move.basic else (*move.basic, ...)   # which keeps a number a view, too
-            moved = Leaf(self.level, self.k, move.out_shape, (), self.cols[index], (), self.affine)
+            cols = self.cols[index]
+            moved = Leaf(self.level, self.k, move.out_shape, (), cols, (), self._still_affine(cols))
             moved.kept = self.kept
             self.memo[move.key] = moved
         elif moved is None:
+            meter = self.level.meter
+            if meter is not None and move.basic is None:   # elements picked by index are copied for every direction
+                meter.charge(self.breadth * (prod(self.shape) + 2 * prod(move.out_shape)))
             cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
             factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
             moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
             moved.kept = self.kept
             self.memo[move.key] = moved
+            if meter is not None:
+                for new, old in zip(moved.factors, self.factors, strict=True):
+                    if owner(new) is not owner(old):
+                        meter.hold(new)
         return moved
 
     def broadcast(self, shape: Shape) -> Leaf:
@@ -100,8 +109,10 @@ class Leaf:
 
     def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
         """The contraction of coef ⊙ leaf, as a new leaf and coefficient."""
+        level = self.level
         if self.factors == () and not op.constant and not op.result and self.cols is not None \
-                and self.cols.shape == self.shape and (coef is None or np.shape(coef) == self.shape):
+                and (level.columns is None or self.affine) and self.cols.shape == self.shape \
+                and (coef is None or np.shape(coef) == self.shape):
             factors = () if coef is None else (coef,)      # a plain sum of an indexed seed: all axes become width
             return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
         wide = tuple(range(self.lead))
@@ -115,9 +126,13 @@ class Leaf:
         cols = None if self.cols is None else trimmed(self.cols, names)
         gone = [name for name in op.sizes if name not in op.result and op.sizes[name] != 1]
         moved = tuple(name for name in gone if cols is not None and name in cols[1])
-        operands = eliminate(operands, [name for name in gone if name not in moved],
-                             op.sizes | dict(enumerate(self.width)), self.level)
-        width = self.width + tuple(op.sizes[name] for name in moved)
+        sizes = op.sizes | dict(enumerate(self.width))
+        if level.columns is not None and cols is not None and not self.affine:
+            cols, operands = in_window(cols, operands, wide + moved, sizes)
+        if level.meter is not None:
+            level.meter.beside(op.shape)
+        operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level)
+        width = tuple(sizes[name] for name in wide + moved)
         return self._assembled(operands, cols, wide + moved, width, op)
 
     def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
@@ -138,7 +153,27 @@ class Leaf:
         return Leaf(self.level, self.k, op.out_shape, width, columns, arrays, self._still_affine(columns)), coef
 
     def _still_affine(self, cols: Any) -> bool:
+        columns = self.level.columns
+        if columns is not None:                            # a part of the seeds that lies inside the window is affine
+            return cols is not None and cols.base is columns and bool(cols.size) and cols.min() >= 0
         return self.affine and cols.base is self.cols.base
+
+
+def window_seeds(level: Level, shapes: list[Shape], first: int, stop: int) -> list[Leaf | None]:
+    """``identity_seeds`` for the directions first … stop-1 alone; None for an array that none of them perturbs."""
+    sizes = [prod(shape) for shape in shapes]
+    k = level.k = stop - first
+    columns = level.columns = np.full(sum(sizes), -1, np.int32 if sum(sizes) < 2**31 else np.int64)
+    columns[first:stop] = np.arange(k)
+    seeds: list[Leaf | None] = []
+    start = 0
+    for shape, size in zip(shapes, sizes, strict=True):
+        end = start + size
+        touched = start < stop and first < end
+        seeds.append(Leaf(level, k, shape, (), columns[start:end].reshape(shape), (), first <= start and end <= stop)
+                     if touched else None)
+        start = end
+    return seeds
 
 
 def merged_factors(arrays: list[Any]) -> tuple[Any, ...]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from .meter import Meter
+
 
 class CareNeeded(BaseException):
     """An infinite or undefined coefficient was met in a quick sweep: the transform runs again, carefully.
@@ -29,13 +31,15 @@ class Level:
     the sweep is repeated with ``careful``, which applies the strong zero at every step.
     """
 
-    __slots__ = ("careful", "geometry", "half_step", "holomorphic", "k", "number", "one")
+    __slots__ = ("careful", "columns", "geometry", "half_step", "holomorphic", "k", "meter", "number", "one")
 
     def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
         self.one: Any = None                               # the one-direction leaf, made by tangents.leaf when asked for
         self.half_step: Level | None = None
         self.geometry: dict[Any, Any] | None = None        # joined leaves by name, where the next sweep will want them
+        self.columns: Any = None                           # of a sweep of some directions: their numbers, -1 for others
+        self.meter: Meter | None = None                    # of a sweep with a memory budget
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""

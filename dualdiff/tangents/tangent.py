@@ -6,6 +6,7 @@ and leaf alike; contractions look inside a leaf. Tangents are immutable: every o
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,8 @@ class Tangent:
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
             leaf, c = leaf.contract(c, op)
+            if 0 in leaf.width and leaf.cols is not None:  # no direction of this sweep is left in it
+                continue
             if leaf in terms:
                 c = (1.0 if terms[leaf] is None else terms[leaf]) + (1.0 if c is None else c)
             terms[leaf] = c
@@ -130,7 +133,7 @@ class Tangent:
         shape = self.shape
         terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
-            if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
+            if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or leaf.level.columns is not None or \
                     (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
@@ -148,7 +151,11 @@ class Tangent:
         if op.row.local:
             terms = dict(leaf.mapped(c, op) for leaf, c in self.watched())
             return Tangent(terms, op.out_shape)
-        data = op.apply(self.dense(), 0 if leaf.k is None else 1)
+        data = self.dense()
+        if leaf.level.meter is not None:
+            leaf.level.meter.beside(self.shape)            # in, out, and what the map makes between them, perhaps complex
+            leaf.level.meter.charge(4 * (leaf.k or 1) * max(prod(self.shape), prod(op.out_shape)))
+        data = op.apply(data, 0 if leaf.k is None else 1)
         return Tangent({leaf: data} if leaf.k is None else {dense_leaf(leaf.level, data, op.out_shape): None},
                        op.out_shape)
 

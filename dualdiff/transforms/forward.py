@@ -13,6 +13,7 @@ from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
+from .chunks import Parts
 from .sweep import Function, Inputs, seed_identity, swept, value_and_eps
 from .trees import flatten
 
@@ -79,7 +80,8 @@ def fresh(a: Any, dtype: Any) -> Any:
     return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
+             max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """Jacobian of ``f``: array of shape S -> array of shape R.
 
     Returns a function giving an array of shape R + S; entry [r, s] is ∂f(x)[r] / ∂x[s]. Where the argument or the result
@@ -94,26 +96,37 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     point to point (``eliminate_zeros()`` drops them). The returned function remembers the structure of its last call and
     checks that it still holds; a matrix is the caller's own, indices too.
 
+    ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
+    directions split, f running once for each part. Raises BudgetError where not even one direction fits. ``chunk``: at
+    most so many directions in one run of f. The parts agree with the whole to rounding, and to the bit but for matrix
+    products with dense tangents, which BLAS rounds by their size. ``executor``, a ``concurrent.futures.Executor``
+    (threads, processes, a Dask client's ``get_executor()``), runs parts at the same time, each in its own ``max_bytes``:
+    16 of them or ``chunk``, with the bits of the same ``chunk`` without it. What lost workers owe is computed here, and
+    warned of; raises ExecutorError where f cannot be sent to another process.
+
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
     array([[2., 0.],
            [0., 6.]])
     """
-    both = value_and_jacobian(f, argnums, sparse=sparse)
+    both = value_and_jacobian(f, argnums, sparse=sparse, chunk=chunk, max_bytes=max_bytes, executor=executor)
 
     def J(*args: Any, **options: Any) -> Any:
         return both(*args, **options)[1]
     return J
 
 
-def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
-    """``(f(x), jacobian(f, …)(x))`` from one sweep.
+def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
+                       max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+    """``(f(x), jacobian(f, …)(x))`` from one sweep; the options are those of ``jacobian``.
 
     >>> import numpy as np
     >>> value_and_jacobian(lambda x: 3 * x)(np.array([2.0]))
     (array([6.]), array([[3.]]))
     """
+    parts = Parts(chunk, max_bytes, executor)
     if sparse:
+        parts.refuse_beside("sparse=True")
         from .sparse import value_and_sparse_jacobian
         return value_and_sparse_jacobian(f, argnums)
 
@@ -126,25 +139,31 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
             matrices = [inputs.like_arguments(blocks(value, eps, inputs)) for value, eps in pairs]
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
-        return swept(inputs, seed_identity(inputs), read, inputs.is_complex)
+        def join(out: Any, matrices: list[Any]) -> Any:
+            _, rebuild = flatten(out, "the result of f")
+            return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
+
+        return parts.sweep(inputs, argnums, read, join)
 
     return both
 
 
 def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype = dtype_of(value)
-    if len(inputs.leaves) > 1 or inputs.dtypes[0] != dtype:
-        dtype = np.result_type(dtype, *inputs.dtypes)
+    dtype = inputs.dtype_with(value)
     if not eps.terms:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
-    matrix = eps.dense(trailing=True, dtype=dtype)
+    return split(eps.dense(trailing=True, dtype=dtype), eps.shape, inputs)
+
+
+def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
+    """The columns of a matrix, shape + (n,), handed to the arguments that they belong to."""
     if len(inputs.shapes) == 1:
-        shape = eps.shape + inputs.shapes[0]
-        return [matrix if matrix.shape == shape != () else number(matrix.reshape(shape))]
+        full = shape + inputs.shapes[0]
+        return [matrix if matrix.shape == full != () else number(matrix.reshape(full))]
     parts, start = [], 0
-    for shape, size in zip(inputs.shapes, inputs.sizes, strict=True):
-        parts.append(number(matrix[..., start:start + size].reshape(eps.shape + shape)))
+    for argument, size in zip(inputs.shapes, inputs.sizes, strict=True):
+        parts.append(number(matrix[..., start:start + size].reshape(shape + argument)))
         start += size
     return parts
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .chunks import Parts
 from .forward import jacobian, jvp
-from .reverse import gradient
+from .reverse import gradient, value_and_gradient
 from .sweep import Function
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[..., Any]:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
+            max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """Hessian of a function that returns one number: an array of shape S + S for an argument of shape S.
 
     Entry [s, t] is ∂²f / ∂x[s] ∂x[t]. For a list, tuple or dict of arrays it is a tree of such blocks. Runs ``f`` once,
-    forward over reverse: n directions through the gradient.
+    forward over reverse: n directions through the gradient, which ``chunk``, ``max_bytes`` and ``executor`` split as they
+    do in ``jacobian``.
 
     ``sparse=True`` gives a canonical ``scipy.sparse.csr_array``, rows and columns counted in C order, symmetric to the last
     bit: forward over forward, both with sparse tangents. Entries and memory are as in ``jacobian(f, sparse=True)``.
@@ -25,10 +28,23 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fal
            [2., 0.]])
     """
     if sparse:
+        Parts(chunk, max_bytes, executor).refuse_beside("sparse=True")
         from .sparse_hessian import value_and_sparse_hessian
         both = value_and_sparse_hessian(f, argnums)
         return lambda *args, **options: both(*args, **options)[1]
-    return jacobian(gradient(f, argnums, mode="reverse"), argnums)
+    return jacobian(ReverseGradient(f, argnums), argnums, chunk=chunk, max_bytes=max_bytes, executor=executor)
+
+
+class ReverseGradient:
+    """``gradient(f, argnums, "reverse")`` as an object that can be sent to another process if f can."""
+
+    __slots__ = ("argnums", "f")
+
+    def __init__(self, f: Function, argnums: Any) -> None:
+        self.f, self.argnums = f, argnums
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return value_and_gradient(self.f, self.argnums, "reverse")(*args, **options)[1]
 
 
 def hvp(f: Function) -> Callable[[Any, Any], Any]:

@@ -60,6 +60,11 @@ class Inputs:
         self.sizes = [prod(shape) for shape in self.shapes]
         self.dtypes = [dtype_of(x) for x in self.leaves]
 
+    def dtype_with(self, value: Any) -> Any:
+        """The type of the derivative of a result with respect to the arguments."""
+        dtype = dtype_of(value)
+        return dtype if len(self.leaves) == 1 and self.dtypes[0] == dtype else np.result_type(dtype, *self.dtypes)
+
     def call(self, duals: list[Any]) -> Any:
         args, start = list(self.args), 0
         for number, count, rebuild in self.chosen:
@@ -86,7 +91,7 @@ def as_float(x: Any) -> Any:
 
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
-    eps = Tangent({leaf: coef}, value.shape)
+    eps = Tangent({} if leaf is None else {leaf: coef}, value.shape)
     return array(value, eps, level) if eps.shape or isinstance(value, np.ndarray) else scalar(value, eps, level)
 
 

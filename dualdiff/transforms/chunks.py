@@ -1,0 +1,230 @@
+"""A sweep in parts: so many directions at a time, within a memory budget, here or on an executor's workers.
+
+A part seeds a window of the directions, runs f, and gives the columns of the matrix that belong to it. Splitting is
+decided by sizes alone, never by time or by the number of workers, so that the same call gives the same bits anywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BudgetError, ShapeError, StructureError
+from ..tangents.leaf import window_seeds
+from ..tangents.level import Level
+from ..tangents.meter import Meter, SplitNeeded
+from .sweep import Inputs, seed_identity, swept, value_and_eps
+from .trees import flatten
+
+Seed = Callable[[Level], Any]
+Read = Callable[[Any, Level], Any]
+Found = tuple[Any, list[Any]]
+Join = Callable[[Any, list[Any]], Any]
+
+SHARE = 4                                                  # of the machine's memory, a sweep takes at most one part in so many
+EXECUTOR_PARTS = 16                                        # enough for eight workers to end together, and f's own work
+LEAST_PART = 8                                             # is shared by no fewer directions than these
+ELSEWHERE = 2 << 30                                        # bytes of a machine that does not say what it has
+
+
+class Parts:
+    """How a sweep may be split: ``chunk``, ``max_bytes`` and ``executor`` of a transform, checked."""
+
+    __slots__ = ("chunk", "executor", "max_bytes")
+
+    def __init__(self, chunk: int | None, max_bytes: int | None, executor: Any) -> None:
+        for name, number in (("chunk", chunk), ("max_bytes", max_bytes)):
+            if number is not None and (not isinstance(number, int | np.integer) or number < 1):
+                raise StructureError(f"{name} must be a whole number of at least 1; got {number!r}")
+        if executor is not None and not hasattr(executor, "submit"):
+            raise StructureError(f"executor must have a submit method, as those of concurrent.futures; got {executor!r}")
+        self.chunk, self.max_bytes, self.executor = chunk, max_bytes, executor
+
+    def refuse_beside(self, option: str) -> None:
+        """Options of a transform that keeps to one run of f are refused rather than ignored."""
+        for name in self.__slots__:
+            if getattr(self, name) is not None:
+                raise StructureError(f"{name} cannot be combined with {option}, whose sweep is never split: leave one out")
+
+    @property
+    def budget(self) -> int:
+        if self.max_bytes is not None:
+            return int(self.max_bytes)
+        return machine_memory() // (SHARE if self.executor is None else SHARE * (os.cpu_count() or 1))
+
+    def sweep(self, inputs: Inputs, argnums: Any, read: Read, join: Join) -> Any:
+        """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``."""
+        n, budget = sum(inputs.sizes), self.budget
+        size = n
+        if self.executor is not None:
+            size = max(LEAST_PART, -(-n // EXECUTOR_PARTS))
+        if self.chunk is not None:
+            size = int(self.chunk)
+        if size < n or (self.executor is not None and n):
+            units = [(first, min(first + size, n)) for first in range(0, n, size)]
+            task = (inputs.f, tuple(inputs.args), inputs.options, argnums, budget)
+            together = Together(n)
+            if self.executor is None:
+                for unit in units:
+                    together.put(directions(inputs, *unit, budget), *unit)
+            else:
+                from .spread import spread
+                spread(self.executor, task, units, together)
+            return join(*together.done())
+        meter = Meter(budget)
+        seed = seed_identity(inputs)
+        try:
+            return swept(inputs, within(meter, seed), read, inputs.is_complex)
+        except SplitNeeded as need:
+            if need.meter is not meter:                    # an outer sweep's budget: that sweep starts again
+                raise
+            size = fewer(need, n)
+        return join(*directions(inputs, 0, n, budget, size))   # here the arrays of the first attempt are gone
+
+
+def within(meter: Meter, seed: Seed) -> Seed:
+    """Seeds of a level that counts its memory."""
+    def metered(level: Level) -> Any:
+        level.meter = meter
+        return seed(level)
+    return metered
+
+
+def directions(inputs: Inputs, first: int, stop: int, budget: int, size: int | None = None) -> Found:
+    """f's result and, for each array of it, the columns first … stop-1 of its matrix; ``size`` of them at a time."""
+    size = stop - first if size is None else size
+    together = Together(stop - first)
+    at = first
+    while at < stop:
+        end = stop if at + size >= stop else boundary(inputs, at, at + size)
+        meter = Meter(budget)
+        try:                                               # no name holds a part while the next one is made
+            together.put(window(inputs, at, end, meter), at - first, end - first)
+            at = end
+        except SplitNeeded as need:
+            if need.meter is not meter:
+                raise
+            size = fewer(need, end - at)
+    return together.done()
+
+
+def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
+    """One run of f for the directions first … stop-1."""
+    def seed(level: Level) -> Any:
+        return [(leaf, None) for leaf in window_seeds(level, inputs.shapes, first, stop)]
+
+    def read(out: Any, level: Level) -> Any:
+        leaves, rebuild = flatten(out, "the result of f")
+        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        dtypes = [inputs.dtype_with(value) for value, _ in pairs]
+        return rebuild([value for value, _ in pairs]), \
+            [eps.dense(trailing=True, dtype=dtype) if eps.terms else np.zeros((*eps.shape, stop - first), dtype)
+             for (_, eps), dtype in zip(pairs, dtypes, strict=True)]
+
+    found: Found = swept(inputs, within(meter, seed), read, inputs.is_complex)
+    return found
+
+
+def fewer(need: SplitNeeded, size: int) -> int:
+    """How many directions to try after ``size`` of them needed too much: what is fixed cannot be split."""
+    budget, fixed = need.meter.budget, need.meter.fixed
+    if size == 1:
+        raise BudgetError(f"one direction of the sweep needs at least {need.needed:,} bytes, and max_bytes={budget:,}: give "
+                          "max_bytes more, or differentiate f over fewer rows of its data at a time") from None
+    share = int(0.9 * size * (budget - fixed) / (need.needed - fixed)) if budget > fixed else 1
+    return max(1, min(size // 2, share))
+
+
+def boundary(inputs: Inputs, first: int, end: int) -> int:
+    """The end of a window, or a place up to half-way before it where an argument, or a row of one, begins."""
+    start = 0
+    for shape, size in zip(inputs.shapes, inputs.sizes, strict=True):
+        if start < end < start + size:
+            row = math.prod(shape[1:])
+            places = (start + (end - start) // row * row, start)
+            return next((place for place in places if 2 * place >= first + end), end)
+        start += size
+    return end
+
+
+class Columns:
+    """A matrix put together from windows of its columns, each copied as it comes, so that one is held beside it."""
+
+    __slots__ = ("matrix", "n", "parts")
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.matrix: Any = None
+        self.parts: list[Any] = []                         # of an outer level: such arrays cannot be written into
+
+    def put(self, part: Any, first: int, stop: int) -> None:
+        have = self.matrix
+        if self.parts or type(part) is not np.ndarray:
+            if have is not None:
+                self.parts, self.matrix = [have[..., :first]], None
+            self.parts.append(part)
+        elif stop - first == self.n:
+            self.matrix = part
+        else:
+            if have is None:
+                have = np.empty((*part.shape[:-1], self.n), part.dtype)
+            elif have.shape[:-1] != part.shape[:-1]:
+                raise ShapeError(f"f gave a result of shape {have.shape[:-1]} in one run and {part.shape[:-1]} in another, so "
+                                 "its Jacobian cannot be put together from parts")
+            self.matrix = have if have.dtype == part.dtype else have.astype(np.result_type(have, part))
+            self.matrix[..., first:stop] = part
+
+    def done(self) -> Any:
+        return np.concatenate(self.parts, axis=-1) if self.parts else self.matrix
+
+
+class Together:
+    """f's result and its matrices, from parts in order."""
+
+    __slots__ = ("columns", "n", "result")
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.columns: list[Columns] | None = None
+        self.result: Any = None
+
+    def put(self, found: Found, first: int, stop: int) -> None:
+        result, matrices = found
+        if self.columns is None:
+            self.result, self.columns = result, [Columns(self.n) for _ in matrices]
+        for columns, matrix in zip(self.columns, matrices, strict=True):
+            columns.put(matrix, first, stop)
+
+    def done(self) -> Found:
+        return self.result, [columns.done() for columns in self.columns or ()]
+
+
+@functools.cache
+def machine_memory() -> int:
+    """Bytes of memory of the machine, or of the container that confines this process to fewer."""
+    limits = [ELSEWHERE]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    elif sys.platform == "win32":
+        limits = [windows_memory()]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path("/sys/fs/cgroup", name).read_text(encoding="ascii")))
+        except (OSError, ValueError):                      # no such limit, or the word "max"
+            continue
+    return max(1, min(limits))
+
+
+def windows_memory() -> int:
+    """What GlobalMemoryStatusEx gives as ullTotalPhys: the third field of a MEMORYSTATUSEX of 64 bytes."""
+    import ctypes
+    status = (ctypes.c_uint64 * 8)(64)                     # dwLength, dwMemoryLoad; ullTotalPhys; …
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(status)    # type: ignore[attr-defined]
+    return int(status[1])

@@ -1,0 +1,86 @@
+"""Parts of a sweep on the workers of a ``concurrent.futures.Executor``, imported when there is one: it is a slow import."""
+
+from __future__ import annotations
+
+import contextvars
+import pickle
+import warnings
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..errors import ExecutorError
+from .chunks import Found, Together, directions
+from .sweep import Inputs
+
+Unit = tuple[int, int]
+LOST = ("KilledWorker",)                                   # Dask's name for a task whose workers died again and again
+
+
+def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: Together) -> None:
+    """Each unit of directions on a worker; one whose worker was lost is computed here, with a warning."""
+    settings = {kind: how for kind, how in np.geterr().items() if how != "call"}
+    tasks = [(*task, *unit, settings) for unit in units]
+    futures = [submitted(executor, arguments) for arguments in tasks]
+    warned = False
+    try:
+        for i, unit in enumerate(units):
+            future, futures[i] = futures[i], None          # its result is let go as soon as it is put in place
+            error = lost(future, task)
+            if error is None and future is not None:
+                together.put(future.result(), *unit)
+                continue
+            if not warned:
+                warnings.warn(f"{type(executor).__name__} lost a worker: the directions it owed are computed in this process",
+                              RuntimeWarning, stacklevel=5)
+                warned = True
+            together.put(unit_of_work(*tasks[i]), *unit)
+    finally:
+        for future in futures:
+            if future is not None:
+                future.cancel()
+
+
+def lost(future: Future[Found] | None, task: tuple[Any, ...]) -> BaseException | None:
+    """Why a unit has no result although f is not to blame; what f itself raised is raised here."""
+    if future is None:
+        return BrokenExecutor()
+    try:
+        error = future.exception()
+    except CancelledError as cancelled:
+        return cancelled
+    if error is None or isinstance(error, BrokenExecutor) or type(error).__name__ in LOST:
+        return error
+    if "pickle" in str(error):                             # whatever its class, which every release of Python changes
+        refuse_unpicklable(task, error)
+    raise error
+
+
+def submitted(executor: Any, arguments: tuple[Any, ...]) -> Future[Found] | None:
+    """The future of a unit; None where the executor has no workers left. Threads see the caller's context variables."""
+    try:
+        if isinstance(executor, ThreadPoolExecutor):
+            return executor.submit(contextvars.copy_context().run, unit_of_work, *arguments)
+        future: Future[Found] = executor.submit(unit_of_work, *arguments)
+    except BrokenExecutor:
+        return None
+    return future
+
+
+def unit_of_work(f: Any, args: Any, options: Any, argnums: Any, budget: int, first: int, stop: int,
+                 settings: dict[str, Any]) -> Found:
+    """What a worker does, told in things that can be pickled."""
+    with np.errstate(**settings):
+        return directions(Inputs(f, argnums, args, options), first, stop, budget)
+
+
+def refuse_unpicklable(task: tuple[Any, ...], error: BaseException) -> None:
+    f, args, options = task[:3]
+    for what, thing in ((f"the function {getattr(f, '__qualname__', f)!r}", f), ("an argument", (args, options))):
+        try:
+            pickle.dumps(thing)
+        except Exception as reason:
+            raise ExecutorError(f"{what} cannot be sent to another process ({reason}). Define it at the top level of a "
+                                "module, or use concurrent.futures.ThreadPoolExecutor, or an executor that pickles by "
+                                "value, such as loky's or a Dask client's") from error

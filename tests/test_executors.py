@@ -1,0 +1,243 @@
+"""Directions on many workers: the bits of the serial sweep, and an answer or a clear error when workers are lost."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualdiff import gradient, hessian, jacobian, value_and_jacobian
+from dualdiff.errors import ExecutorError, RuleError
+
+ROOT = Path(__file__).parent.parent
+RNG = np.random.default_rng(0)
+W1, W2 = (RNG.standard_normal(shape) / 10 for shape in ((70, 60), (50, 70)))
+x = RNG.standard_normal(60)
+
+
+def mixing(x):
+    return np.tanh(W2 @ np.tanh(W1 @ x)) * np.cumsum(x)[:50]
+
+
+def energy(x):
+    return np.sum(np.tanh(W1 @ x) ** 2)
+
+
+def tree(p, scale=1.0):
+    return {"a": scale * np.tanh(W2 @ (W1 @ p["x"])), "b": np.sum(p["x"]) * p["y"]}
+
+
+def last_will(x, marker):
+    """Kills the process that runs it first, with the signal that cannot be refused."""
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return mixing(x)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture(params=["threads", "processes"])
+def pool(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 59])
+def test_an_executor_gives_the_bits_of_the_serial_sweep(pool, chunk):
+    assert np.array_equal(jacobian(mixing, chunk=chunk, executor=pool)(x), jacobian(mixing, chunk=chunk)(x))
+    assert np.array_equal(hessian(energy, chunk=chunk, executor=pool)(x), hessian(energy, chunk=chunk)(x))
+
+
+def test_the_parts_do_not_depend_on_the_number_of_workers(pool):
+    with ThreadPoolExecutor(5) as five:
+        assert np.array_equal(jacobian(mixing, executor=pool)(x), jacobian(mixing, executor=five)(x))
+    assert np.array_equal(jacobian(mixing, executor=pool)(x), jacobian(mixing, chunk=8)(x))
+
+
+def test_trees_keywords_and_values_pass_through_workers(pool):
+    p = {"x": x, "y": 2.0}
+    value, J = value_and_jacobian(tree, executor=pool)(p, scale=3.0)
+    same, K = value_and_jacobian(tree, chunk=8)(p, scale=3.0)
+    assert np.array_equal(value["a"], same["a"])
+    assert value["b"] == same["b"]
+    assert all(np.array_equal(J[r][s], K[r][s]) for r in "ab" for s in "xy")
+
+
+def test_a_budget_splits_what_each_worker_does_in_the_same_way(pool):
+    J = jacobian(mixing, chunk=30, executor=pool, max_bytes=30_000)(x)
+    assert np.array_equal(J, jacobian(mixing, chunk=30, max_bytes=30_000)(x))
+
+
+def test_errors_of_f_are_those_of_the_serial_sweep(pool):
+    with pytest.raises(RuleError, match="gcd"):
+        jacobian(refused, executor=pool)(x)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        jacobian(dividing, executor=pool)(x)
+
+
+def refused(x):
+    return np.gcd(x, 2)
+
+
+def dividing(x):
+    return x / np.zeros(60)
+
+
+def test_a_function_that_cannot_be_pickled_is_refused_with_the_remedy(processes):
+    for f in (lambda x: 2 * mixing(x), gradient(energy)):
+        with pytest.raises(ExecutorError, match=r"cannot be sent to another process .*top level .*ThreadPoolExecutor"):
+            jacobian(f, executor=processes)(x)
+    with pytest.raises(ExecutorError, match="an argument cannot be sent"):
+        jacobian(lambda_taking, executor=processes)(x, np.sin, lambda x: x)
+    assert np.array_equal(jacobian(mixing, executor=processes)(x), jacobian(mixing, chunk=8)(x))
+
+
+def lambda_taking(x, f, g):
+    return g(f(x))
+
+
+def test_an_error_that_only_looks_like_pickling_stays_what_it_is(processes):
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        jacobian(mistaken, executor=processes)(x)
+
+
+def mistaken(x):
+    return x.no_such_thing
+
+
+def test_a_sweep_inside_a_sweep_may_use_threads_and_is_refused_processes(threads, processes):
+    def outer(y, pool):
+        return jacobian(mixing, chunk=20, executor=pool)(y)
+    assert np.allclose(jacobian(outer)(x, threads), jacobian(jacobian(mixing))(x), rtol=1e-12, atol=1e-14)
+    with pytest.raises(ExecutorError, match="dual number inside a running sweep"):
+        jacobian(outer)(x, processes)
+
+
+# ---- workers that die -------------------------------------------------------------------------------------------------
+def test_when_a_worker_process_is_killed_the_answer_still_comes_with_a_warning(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool, \
+            pytest.warns(RuntimeWarning, match="ProcessPoolExecutor lost a worker"):
+        J = jacobian(last_will, executor=pool)(x, str(tmp_path / "marker"))
+    assert (tmp_path / "marker").exists()
+    assert np.array_equal(J, jacobian(mixing, chunk=8)(x))
+
+
+class Dying(Executor):
+    """An executor that does some tasks and then has no workers left."""
+
+    def __init__(self, alive):
+        self.alive = alive
+
+    def submit(self, f, /, *args, **options):
+        self.alive -= 1
+        if self.alive < -2:
+            raise BrokenExecutor
+        future = Future()
+        if self.alive < 0:
+            future.set_exception(BrokenExecutor())
+        else:
+            future.set_result(f(*pickle.loads(pickle.dumps(args)), **options))
+        return future
+
+
+@pytest.mark.parametrize("alive", [0, 3, 7])
+def test_what_lost_workers_owe_is_computed_here(alive):
+    with pytest.warns(RuntimeWarning, match="Dying lost a worker") as warned:
+        J = jacobian(mixing, executor=Dying(alive))(x)
+    assert len(warned) == 1
+    assert np.array_equal(J, jacobian(mixing, chunk=8)(x))
+
+
+def test_nothing_is_left_running_when_f_fails(threads):
+    started = []
+
+    def f(x):
+        started.append(1)
+        time.sleep(0.01)
+        return refused(x)
+    J = jacobian(f, chunk=1, executor=threads)
+    with pytest.raises(RuleError):
+        J(x)
+    assert len(started) < 60
+
+
+DASK = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import numpy as np
+from distributed import Client, LocalCluster
+from dualdiff import hessian, jacobian
+import test_executors as t
+
+if __name__ == "__main__":
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        pool = client.get_executor(pure=False)
+        assert np.array_equal(jacobian(t.mixing, executor=pool)(t.x), jacobian(t.mixing, chunk=8)(t.x))
+        assert np.array_equal(hessian(t.energy, chunk=20, executor=pool)(t.x), hessian(t.energy, chunk=20)(t.x))
+        scale = 3.0  # Dask pickles by value: a function of this script, with what it closes over
+        assert np.array_equal(jacobian(lambda x: scale * t.mixing(x), chunk=8, executor=pool)(t.x),
+                              jacobian(lambda x: scale * t.mixing(x), chunk=8)(t.x))
+        assert np.array_equal(jacobian(t.last_will, executor=pool)(t.x, sys.argv[1]), jacobian(t.mixing, chunk=8)(t.x))
+        print("four right answers")
+"""
+
+
+def test_a_dask_cluster_of_two_workers_gives_the_serial_bits_and_survives_the_loss_of_one(tmp_path):
+    pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
+    script, marker = tmp_path / "cluster.py", tmp_path / "marker"
+    script.write_text(DASK, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), str(marker)], capture_output=True, text=True, check=False,
+                          timeout=120, cwd=tmp_path)
+    assert "four right answers" in done.stdout, done.stderr[-3000:]
+    assert marker.exists()
+
+
+# ---- threads of the user's own ------------------------------------------------------------------------------------------
+def test_eight_threads_sweeping_at_once_get_eight_right_answers():
+    """Promise 7: no state is shared but the count of levels. Each thread runs another mix of sweeps, nested ones too."""
+    points = [RNG.standard_normal(60) for _ in range(8)]
+    calls = [jacobian(mixing), jacobian(mixing, chunk=13), jacobian(mixing, max_bytes=60_000), hessian(energy),
+             gradient(energy), jacobian(gradient(energy, mode="reverse")), value_and_jacobian(mixing)]
+    expected = [[call(p) for call in calls] for p in points]
+    wrong, barrier = [], threading.Barrier(8)
+
+    def work(i):
+        barrier.wait()
+        for turn in range(5):
+            for j in range(len(calls)):
+                j = (j + i + turn) % len(calls)
+                found, right = calls[j](points[i]), expected[i][j]
+                pairs = zip(found, right, strict=True) if j == len(calls) - 1 else [(found, right)]
+                if not all(np.array_equal(a, b) for a, b in pairs):
+                    wrong.append((i, j))
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads change places far more often than they would
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
