@@ -17,6 +17,7 @@ from .assemble import assembled, operands_of
 from .coefficients import product
 from .leaf import Leaf
 from .moves import Routing, Shape, scatter, take_or_fill
+from .scalars import stacked
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
     leaves = [leaf for t in pieces for leaf in t.terms]
     if not leaves:
         return {}
+    if sum(t.shape == () for t in pieces) > 2:
+        pieces, index = with_numbers_stacked(pieces, index.index if type(index) is Arrangement else index)
     how = index if type(index) is Arrangement else by_index(index, pieces)
     if leaves[0].k is None and type(leaves[0]) is not TapeLeaf:
         return {leaves[0]: arranged([next(iter(t.terms.values()), 0) for t in pieces], pieces, how)}
@@ -74,6 +77,23 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
             slot = [c[i] if i < len(c) else None for c in columns]
             terms |= (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape)
     return terms
+
+
+def with_numbers_stacked(pieces: list[Tangent], index: Any) -> tuple[list[Tangent], Any]:
+    """The pieces with all single numbers as one, which comes first, and the index map into them."""
+    from .tangent import Tangent
+    numbers = [t for t in pieces if t.shape == ()]
+    arrays = [t for t in pieces if t.shape != ()]
+    batch = Tangent(stacked(numbers), (len(numbers),))
+    if arrays:
+        sizes = np.array([prod(t.shape) for t in pieces])
+        single = np.array([t.shape == () for t in pieces])
+        starts = np.empty(len(pieces), np.intp)
+        starts[single] = np.arange(len(numbers))
+        starts[~single] = len(numbers) + np.cumsum(sizes[~single]) - sizes[~single]
+        moved = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+        index = take_or_fill(moved, index, 0, -1)
+    return [batch, *arrays], index
 
 
 def joined_tape(pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> dict[Any, Any]:

@@ -133,11 +133,34 @@ class Routing:
         self.index(0, index)
         return take_or_fill(a, index.reshape(self.out_shape), lead)
 
+    def write(self, a: Any, into: Any, lead: int) -> None:
+        """The places of the result, flat behind ``lead`` axes, take this piece's elements."""
+        a = flat_behind(a, lead)
+        into[..., self.places] = a if self.taken is None else np.take(a, self.taken, axis=lead)
+
     def transpose(self, u: Any, lead: int = 0) -> Any:
         came = np.take(flat_behind(u, lead), self.places, axis=lead)
         if self.taken is None:
             return came.reshape(u.shape[:lead] + self.shape)
         return scatter(came, self.taken, self.shape, lead)
+
+
+class Place(Routing):
+    """One number goes to one place of an array of shape (m,): a loop makes thousands of these."""
+
+    __slots__ = ()
+
+    def __init__(self, place: int, out_shape: Shape) -> None:
+        super().__init__(place, None, (), out_shape)
+
+    def index(self, start: int, into: Any) -> None:
+        into[self.places] = start
+
+    def write(self, a: Any, into: Any, lead: int) -> None:
+        into[..., self.places] = a
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return u[..., self.places]
 
 
 class Contraction:

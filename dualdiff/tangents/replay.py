@@ -6,6 +6,8 @@ Jacobian without running the user's function again.
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -67,11 +69,9 @@ class Record:
         """The recorded map on one array per root, (``lead`` axes, *S); None for a result that depends on none of them."""
         at = dict(zip(self.roots, tangents, strict=True))
         for leaf, groups, done in self.steps:
-            total: Any = None
-            for op, parents in groups:
-                part = op.apply(weighted_sum(at, parents, lead), lead)
-                total = part if total is None else total + part
-            at[leaf] = total
+            parts = [(op, weighted_sum(at, parents, lead)) for op, parents in groups]
+            at[leaf] = routed(parts, lead, leaf.shape) if isinstance(parts[0][0], Routing) else \
+                reduce(operator.add, [op.apply(part, lead) for op, part in parts])
             for parent in done:
                 del at[parent]
         return [weighted_sum(at, list(t.terms.items()), lead) if t.terms else None for t in self.results]
@@ -81,10 +81,10 @@ class Record:
         """The recorded map on one tangent per root: what a forward sweep would have made of them."""
         at = dict(zip(self.roots, tangents, strict=True))
         for leaf, groups, done in self.steps:
-            routed = [(op, combined(at, parents, op.shape)) for op, parents in groups if type(op) is Routing]
-            total = joined(routed, leaf.shape) if routed else Tangent({}, leaf.shape)
+            pieces = [(op, combined(at, parents, op.shape)) for op, parents in groups if isinstance(op, Routing)]
+            total = joined(pieces, leaf.shape) if pieces else Tangent({}, leaf.shape)
             for op, parents in groups:
-                if type(op) is not Routing:
+                if not isinstance(op, Routing):
                     total = total.plus(mapped(op, combined(at, parents, op.shape)))
             at[leaf] = total
             for parent in done:
@@ -107,6 +107,17 @@ def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]], lea
         part = a if coef is None else times(leaf.level, a, coef)
         total = part if total is None else total + part
     return total
+
+
+def routed(parts: list[tuple[Any, Any]], lead: int, shape: Any) -> Any:
+    """The array made of pieces: each is written to its places, so that a thousand pieces cost no more than their elements."""
+    if any(hasattr(a, "level") for _, a in parts):
+        return reduce(operator.add, [op.apply(a, lead) for op, a in parts])
+    first = parts[0][1]
+    into = np.zeros((*first.shape[:lead], prod(shape)), np.result_type(*{a.dtype for _, a in parts}))
+    for op, a in parts:
+        op.write(a, into, lead)
+    return into.reshape(first.shape[:lead] + shape)
 
 
 def combined(at: dict[TapeLeaf, Tangent], terms: list[tuple[TapeLeaf, Any]], shape: Any) -> Tangent:

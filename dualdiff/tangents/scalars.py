@@ -1,0 +1,134 @@
+"""Many numbers joined into one array: what np.stack makes of a list, and what a loop has written element by element.
+
+A loop in Python makes thousands of tangents of shape (), so here the numbers of all are collected first and NumPy is called
+once for each kind of leaf, not once for each number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .coefficients import product
+from .leaf import Leaf
+from .level import Level
+from .moves import Place, scatter
+from .tape import TapeLeaf
+
+if TYPE_CHECKING:
+    from .tangent import Tangent
+
+
+def stacked(tangents: list[Tangent]) -> dict[Any, Any]:
+    """The terms of the array of shape (m,) whose i-th element has the i-th tangent, of shape ()."""
+    shape = (len(tangents),)
+    first = next((leaf for t in tangents for leaf in t.terms), None)
+    if first is None:
+        return {}
+    if type(first) is TapeLeaf:
+        return {stacked_tape(first.level, tangents, shape): None}
+    if first.k is None:
+        return {first: plain_array([t.terms.get(first, 0.0) for t in tangents])}
+    terms: dict[Any, Any] = {}
+    for dense, make in ((True, stacked_dense), (False, stacked_sparse)):
+        owners, leaves, coefs = [], [], []
+        for i, t in enumerate(tangents):
+            for leaf, c in t.terms.items():
+                if (leaf.cols is None) is dense:
+                    owners.append(i)
+                    leaves.append(leaf)
+                    coefs.append(c)
+        if owners:
+            terms |= make(first, shape, np.asarray(owners), leaves, coefs)
+    return terms
+
+
+def plain_array(coefs: list[Any]) -> Any:
+    """Numbers as an array, None being 1; duals of a lower level as a dual array."""
+    kinds = set(map(type, coefs))
+    if type(None) in kinds:
+        coefs = [1.0 if c is None else c for c in coefs]
+    if any(hasattr(kind, "level") for kind in kinds):
+        return np.stack(coefs)
+    types = [kind for kind in kinds if issubclass(kind, np.generic)]                        # Python's own numbers adapt
+    return np.array(coefs, np.result_type(*types) if types and complex not in kinds else None)
+
+
+def stacked_tape(level: Level, tangents: list[Tangent], shape: tuple[int, ...]) -> TapeLeaf:
+    edges = []
+    for i, t in enumerate(tangents):
+        if t.terms:
+            place = Place(i, shape)
+            edges += [(place, leaf, coef) for leaf, coef in t.watched()]
+    return TapeLeaf(level, shape, tuple(edges))
+
+
+def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
+    level, k = first.level, first.k
+    assert k is not None
+    rows = [leaf.factors[0] if len(leaf.factors) == 1 and leaf.factors[0].shape == (k,) else
+            np.broadcast_to(product(level, list(leaf.factors)), (k,)) if leaf.factors else np.ones(k) for leaf in leaves]
+    data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
+    if any(c is not None for c in coefs):
+        data = product(level, [data, plain_array(coefs)[:, None]])
+    if not one_each(owners, shape[0]):
+        data = summed_by_owner(data, owners, shape[0])
+    return {Leaf(level, k, shape, (k,), None, (np.transpose(data).copy(),)): None}
+
+
+def one_each(owners: Any, m: int) -> bool:
+    return owners.size == m and bool((owners == np.arange(m)).all())
+
+
+def summed_by_owner(data: Any, owners: Any, m: int) -> Any:
+    """Rows that belong to one element added up; owners ascend. Elements without a row get zeros."""
+    if hasattr(data, "level"):
+        return sum(np.where((place >= 0)[:, None], data[np.maximum(place, 0)], 0) for place in ranks(owners, m))
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    out = np.zeros((m, data.shape[1]), data.dtype)
+    out[owners[starts]] = np.add.reduceat(data, starts, axis=0)
+    return out
+
+
+def ranks(owners: Any, m: int) -> Any:
+    """Row r: for each element the place of its r-th entry in owners, or -1."""
+    counts = np.bincount(owners, minlength=m)
+    rank = np.arange(owners.size) - (np.cumsum(counts) - counts)[owners]
+    table = np.full((int(counts.max(initial=0)), m), -1)
+    table[rank, owners] = np.arange(owners.size)
+    return table
+
+
+def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
+    """One leaf as wide as the widest element; a dense one once that is no narrower than the number of directions."""
+    level, k, m = first.level, first.k, shape[0]
+    assert k is not None
+    narrow = all(leaf.width == () and not leaf.factors for leaf in leaves)
+    if narrow and one_each(owners, m):
+        coef = None if all(c is None for c in coefs) else plain_array(coefs)
+        return {Leaf(level, k, shape, (), np.array([leaf.cols for leaf in leaves]), ()): coef}
+    weighted = not narrow or any(c is not None for c in coefs)
+    if narrow:
+        cols = np.array([leaf.cols for leaf in leaves])
+        weights = plain_array(coefs) if weighted else None
+    else:
+        sizes = np.array([leaf.breadth for leaf in leaves])
+        cols = np.concatenate([np.broadcast_to(leaf.cols, leaf.width).ravel() for leaf in leaves])
+        weights = np.concatenate([np.broadcast_to(product(level, [*leaf.factors, 1.0 if c is None else c]), leaf.width).ravel()
+                                  for leaf, c in zip(leaves, coefs, strict=True)])
+        owners = np.repeat(owners, sizes)
+    table = ranks(owners, m)
+    if table.shape[0] >= k:
+        return dense_of(level, k, m, cols, weights, owners)
+    absent = table < 0
+    factors = () if weights is None else (np.where(absent, 0, weights[np.where(absent, 0, table)]),)
+    return {Leaf(level, k, shape, table.shape[:1], np.where(absent, -1, cols[table]), factors): None}
+
+
+def dense_of(level: Level, k: int, m: int, cols: Any, weights: Any, owners: Any) -> dict[Any, Any]:
+    """The same numbers as one array (k, m)."""
+    known = cols >= 0
+    places = np.where(known, cols.astype(np.intp) * m + owners, -1)
+    data = scatter(np.ones(cols.size) if weights is None else weights, places, (k, m))
+    return {Leaf(level, k, (m,), (k,), None, (data,)): None}

@@ -1,0 +1,107 @@
+"""Lists of numbers joined into an array, in every mode, at a cost that grows with their number alone."""
+
+import numpy as np
+import pytest
+
+from dualdiff import gradient, jacobian, jvp, linearize
+from dualdiff.tangents import join, moves
+
+N = 7
+X = np.linspace(0.4, 1.6, N)
+
+
+def squares(x):
+    return np.stack([a * a for a in x])
+
+
+def stencil(x):
+    return np.array([x[i - 1] * x[i] - 2 * x[i] for i in range(N)])
+
+
+def some_constant(x):
+    return np.stack([x[0] * x[1], 2.0, np.sin(x[2]), x[3] - x[3], x[4] * x[5] * x[6], 0.0])
+
+
+def accumulated(x):
+    s, sums = 0.0, []
+    for a in x:
+        s = s * 0.9 + a
+        sums.append(s)
+    return np.stack(sums)
+
+
+def contracted(x):
+    return np.stack([x[:3].sum(), x[0], x @ np.arange(N), 1.0, x[1] * x.sum(), (x * x)[2:5].sum()])
+
+
+def among_arrays(x):
+    return np.concatenate([[x[0], x[1] * x[2], 3.0, x[0]], x[2:] ** 2, [x[5] * x.sum()]])
+
+
+PROGRAMS = [squares, stencil, some_constant, accumulated, contracted, among_arrays]
+each_program = pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+
+
+def complex_step(f):
+    return np.stack([np.asarray(f(X + 1e-200j * e), complex).imag / 1e-200 for e in np.eye(N)], axis=1)
+
+
+@each_program
+def test_numbers_are_stacked_in_every_mode(f):
+    J = complex_step(f)
+    V, u = np.random.default_rng(1).normal(size=(3, N)), np.arange(1.0, len(J) + 1)
+    close = {"rtol": 1e-14, "atol": 1e-14}                 # sums of at most ten terms of order one
+    np.testing.assert_allclose(jacobian(f)(X), J, **close)
+    np.testing.assert_allclose(jvp(f, (X,), (V,))[1], V @ J.T, **close)
+    np.testing.assert_allclose(jvp(f, (X,), (V[0],))[1], J @ V[0], **close)
+    np.testing.assert_allclose(gradient(lambda x: f(x) @ u, mode="reverse")(X), u @ J, **close)
+    np.testing.assert_allclose(gradient(lambda x: f(x) @ u, mode="forward")(X), u @ J, **close)
+    recorded = linearize(f, X)
+    np.testing.assert_allclose(recorded @ V.T, J @ V.T, **close)
+    np.testing.assert_allclose(recorded.T @ u, u @ J, **close)
+    np.testing.assert_allclose(recorded.todense(), J, **close)
+
+
+@each_program
+def test_numbers_are_stacked_at_two_levels(f):
+    u = np.arange(1.0, len(f(X)) + 1)
+
+    def g(x):
+        return f(x) @ u
+    inner = [gradient(g, mode="forward"), gradient(g, mode="reverse"), lambda x: jvp(g, (x,), (np.eye(N),))[1]]
+    H = [jvp(df, (X,), (np.cos(X),))[1] for df in inner]
+    H += [gradient(lambda x, df=df: df(x) @ np.cos(X), mode=mode)(X) for df in inner for mode in ("forward", "reverse")]
+    h = 1e-5
+    expected = (complex_step_gradient(g, X + h * np.cos(X)) - complex_step_gradient(g, X - h * np.cos(X))) / (2 * h)
+    for found in H:
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)                  # central differences
+
+
+def complex_step_gradient(g, x):
+    return np.array([g(x + 1e-200j * e).imag / 1e-200 for e in np.eye(N)])
+
+
+def test_an_infinite_coefficient_stays_where_it_is():
+    def f(x):
+        return np.stack([np.sqrt(x[0]), x[1] ** 2, x[0] * 2, np.sqrt(x[0]) * 0.0])
+    x = np.array([0.0, 3.0])
+    expected = [[np.inf, 0], [0, 6], [2, 0], [0, 0]]
+    np.testing.assert_array_equal(jacobian(f)(x), expected)
+    np.testing.assert_array_equal(jvp(f, (x,), (np.eye(2),))[1].T, expected)
+    np.testing.assert_array_equal(jvp(f, (x,), (np.array([0.0, 1.0]),))[1], [0, 6, 0, 0])
+
+
+def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
+    """Numbers take one pass together: no array operation of the join is made for each of them."""
+    calls = []
+    for module, name in ((join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, original=original, name=name: calls.append(name) or original(*a))
+    monkeypatch.setattr(join, "take_or_fill", lambda *a: calls.append("take") or moves.take_or_fill(*a))
+    counts = []
+    for n in (10, 1000):
+        calls.clear()
+        jacobian(lambda x: np.stack([a * a for a in x]))(np.ones(n))
+        jvp(lambda x: np.stack([a * a for a in x]), (np.ones(n),), (np.ones((2, n)),))
+        counts.append(len(calls))
+    assert counts[0] == counts[1] > 0
