@@ -47,6 +47,8 @@ def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
     inner = [label for label in lx if label in ly and label not in result]
     if not inner:
         return aligned((x, lx), result) * aligned((y, ly), result), result
+    if result and result[-1] in lx and result[-1] not in ly:                    # the columns of the product come last
+        (x, lx), (y, ly) = (y, ly), (x, lx)
     batch = [label for label in lx if label in ly and label in result]
     rows = [label for label in lx if label not in ly]
     columns = [label for label in ly if label not in lx]
@@ -78,12 +80,26 @@ def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[
     return r
 
 
-def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level) -> list[Operand]:
-    """The operands after summing over the labels ``gone``; those that hold none of them are returned as they are."""
+def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level,
+              order: Sequence[Label]) -> list[Operand]:
+    """The operands after summing over the labels ``gone``; those that hold none of them are returned as they are.
+
+    The labels of products follow ``order``. A quick sweep looks at the sums only: an infinite operand leaves none finite.
+    """
     if not gone:
         return operands
+    if not level.careful:
+        sums = eliminated(operands, gone, sizes, level, order)
+        if all(finite(a) for a, _ in sums if not any(a is b for b, _ in operands)) or all(finite(a) for a, _ in operands):
+            return sums
     if not all(finite(a) for a, _ in operands):
         operands = [whole(operands, level)]
+    return eliminated(operands, gone, sizes, level, order)
+
+
+def eliminated(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level,
+               order: Sequence[Label]) -> list[Operand]:
+    place = {name: i for i, name in enumerate(order)}
     for label in gone:
         if not any(label in labels for _, labels in operands):
             operands = [*operands, (float(sizes[label]), ())]
@@ -98,8 +114,9 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
             b, a = holders.pop(j), holders.pop(i)
             holders.append(metered_pair(a, b, tuple(dict.fromkeys(a[1] + b[1])), sizes, level))
         elsewhere = {name for _, labels in rest for name in labels}
-        kept = tuple(name for name in dict.fromkeys(name for _, labels in holders for name in labels)
-                     if name not in gone or (name != label and name in elsewhere))
+        names = [name for name in dict.fromkeys(name for _, labels in holders for name in labels)
+                 if name not in gone or (name != label and name in elsewhere)]
+        kept = tuple(sorted(names, key=lambda name: place.get(name, -1)))
         rest.append(metered_pair(holders[0], holders[1], kept, sizes, level) if len(holders) == 2 else
                     summed_alone(holders[0], tuple(elsewhere), kept))
         operands = rest
@@ -141,7 +158,8 @@ def einsum(operands: list[Operand], result: tuple[Label, ...], sizes: dict[Label
     """The full contraction as one array with the axes ``result``, repeated along labels that no operand holds."""
     operands = [trimmed(a, labels) for a, labels in operands]
     gone = [n for n in dict.fromkeys(name for _, labels in operands for name in labels) if n not in result]
-    operands = eliminate(operands, gone, sizes, level)
-    full = product(level, [aligned(o, result) for o in operands])
+    operands = eliminate(operands, gone, sizes, level, result)
+    arrays = [aligned(o, result) for o in operands]
+    full = arrays[0] if gone and len(arrays) == 1 else product(level, arrays)
     shape = tuple(sizes[name] for name in result)
     return full if np.shape(full) == shape else np.broadcast_to(full, shape)

@@ -131,7 +131,8 @@ class Leaf:
             cols, operands = in_window(cols, operands, wide + moved, sizes)
         if level.meter is not None:
             level.meter.beside(op.shape)
-        operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level)
+        operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level,
+                             wide + moved + op.result)
         width = tuple(sizes[name] for name in wide + moved)
         return self._assembled(operands, cols, wide + moved, width, op)
 

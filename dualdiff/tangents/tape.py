@@ -127,13 +127,18 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
         if not leaf.edges:
             continue
         u = cotangents.arrays.pop(leaf)
+        last: Any = None
+        last_coef: Any = None
         for op, parent, coef in leaf.edges:
             if coef is None and type(op) is Item and op.basic is not None:
                 cotangents.add_item(parent, op, u)
                 continue
-            v = op.transpose(u, lead)
-            if coef is not None:                           # in a quick sweep it was watched when it was recorded
-                v = times(parent.level, v, coef) if parent.level.careful else v * coef
+            if op is not last:                             # terms of one sum share its map, and often a coefficient
+                last, last_coef, came = op, None, op.transpose(u, lead)
+                v = came
+            if coef is not last_coef:                      # in a quick sweep it was watched when it was recorded
+                last_coef = coef
+                v = came if coef is None else times(parent.level, came, coef) if parent.level.careful else came * coef
             if v.shape[lead:] != parent.shape:
                 v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
             cotangents.add(parent, v)
