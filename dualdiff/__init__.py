@@ -16,6 +16,7 @@ The map of the house; imports point upwards only.
     assignment.py    arrays that are written to
     creation.py      new arrays to write to: zeros_like and its kin, like=
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
+    ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     transforms/      seeds in, derivatives out: forward, sparse, reverse, second, linear, checkpoint; sweep and trees serve

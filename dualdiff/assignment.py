@@ -76,13 +76,23 @@ def write(x: DualArray, places: Any, value: Any) -> None:
     x.version += 1
 
 
-def store(out: Any, result: Any) -> Any:
-    """``out=``: the result written into a dual array that the caller owns."""
+def writable(out: Any) -> None:
+    """``out=`` must be a dual array where the result is dual."""
     if type(out) is not DualArray:
-        raise EscapeError(f"a result in place or with out= goes to a {type(out).__name__}, which would drop the derivative; "
-                          "make that array by np.zeros(n, like=x) or np.zeros_like(x) with a dual x, run the program as "
-                          "dualdiff.lift(f), or write a = a + x, which makes another")
+        raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
+                          "use out=np.zeros_like(x) with a dual x, or no out= at all")
+
+
+def store(out: Any, result: Any, broadcast: bool = False) -> Any:
+    """``out=``: the result written into a dual array that the caller owns; a result without derivative into any."""
+    if hasattr(result, "level"):
+        writable(out)
     if out.shape != np.shape(result):
-        raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")
-    assign(out, ..., result)
+        if not broadcast:
+            raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")
+        result = np.broadcast_to(result, out.shape)        # a ufunc's out takes part in broadcasting
+    if type(out) is DualArray:
+        assign(out, ..., result)
+    else:
+        np.copyto(out, result, casting="same_kind")
     return out

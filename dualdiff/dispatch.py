@@ -106,9 +106,14 @@ def run_elementwise(row: Elementwise, args: Any, options: dict[str, Any]) -> Any
     return row.function(*args, **options)
 
 
+EACH = (np.atleast_1d, np.atleast_2d, np.atleast_3d)       # which take several arrays and answer for each
+
+
 def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     if row.sequence:
         return run_join(row, args, options)
+    if len(args) > 1 and row.function in EACH:
+        return tuple(map(row.function, args))
     x, rest = dual_form(args[0]), tuple(args[1:])
     constants(rest, options, row.function)
     if type(x) not in LEVELED:

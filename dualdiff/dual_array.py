@@ -102,10 +102,6 @@ class DualArray:
     def imag(self) -> Any:
         return np.imag(self)
 
-    @property
-    def flat(self) -> Any:
-        return iter(np.ravel(self))
-
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of unsized object")

@@ -78,6 +78,28 @@ def in_place_floor_divide(self: Any, other: Any) -> Any:
     return self
 
 
+class Flat:
+    """``x.flat``: the elements in order, to read and to write."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return int(self.x.size)
+
+    def __iter__(self) -> Any:
+        return iter(np.ravel(self.x))
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.ravel(self.x)[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = np.arange(self.x.size)[index]
+        self.x[np.unravel_index(places, self.x.shape)] = np.resize(value, np.shape(places)) if np.ndim(value) else value
+
+
 def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
     """The array itself: it is on the only device that NumPy knows."""
     if device != "cpu":
@@ -91,6 +113,7 @@ def install() -> None:
         setattr(arrays, method.__name__, method)
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
+    arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)
     for name, reason in ABSENT.items():
         setattr(arrays, name, absent(name, reason))
 

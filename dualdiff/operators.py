@@ -13,10 +13,10 @@ import numpy as np
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, lifted, lowered
 from .elementwise import LEVELED, nary, operations, shape_of, unary
-from .errors import AssignmentError, DerivativeWarning, RuleError
-from .forms import stripped
+from .errors import AssignmentError, DerivativeWarning
+from .forms import holds_dual, stripped
 from .rules import row_of
-from .rules.registry import ROWS, Elementwise, name_of
+from .rules.registry import ROWS, Elementwise
 from .tangents.differential import Differential
 from .tangents.level import HAND
 
@@ -41,11 +41,6 @@ def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     return made[0](*inputs) if type(inputs[0]) in LEVELED else made[1](inputs[1], inputs[0])
 
 
-REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min, np.multiply: np.prod, np.logical_and: np.all,
-              np.logical_or: np.any}
-SCANS = {np.add: np.cumsum, np.multiply: np.cumprod}
-
-
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """NumPy calls this for every ufunc with a dual among its inputs or outputs."""
     if method == "__call__" and not options and ufunc in TABLES:
@@ -61,43 +56,27 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
     """The rarer forms: methods, keywords, numbers made by hand, ufuncs that are not elementwise."""
     from .assignment import store
     from .dispatch import array_function
+    from .ufunc_forms import along_axes, method_call, with_options
 
     if any(type(x) is Differential for x in inputs):       # a formula's tangent takes the lower duals as constants
         return NotImplemented
-
-    if method == "reduce" and ufunc in REDUCTIONS:
-        options.setdefault("axis", 0)
-        result = array_function(REDUCTIONS[ufunc], inputs, options)
-    elif method == "accumulate" and ufunc in SCANS:
-        options.setdefault("axis", 0)
-        result = array_function(SCANS[ufunc], inputs, options)
-    elif method == "outer" and not options:
-        x, y = inputs
-        result = ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
-    elif method != "__call__":
-        raise RuleError(f"{name_of(ufunc)}.{method} of dual numbers has no derivative rule; "
-                        "write it with the function itself, or with numpy.sum, numpy.cumsum or numpy.where")
+    row = row_of(ufunc)
+    if method != "__call__":
+        result = method_call(ufunc, method, inputs, options)
+    elif type(row) is not Elementwise:
+        result = along_axes(ufunc, inputs, **options) if options and ufunc.signature else array_function(ufunc, inputs, options)
+    elif options:
+        result = with_options(ufunc, inputs, out=out, **options)
+    elif out is not None and not any(map(holds_dual, inputs)):
+        result = ufunc(*inputs)
     else:
-        row = row_of(ufunc)
-        if type(row) is Elementwise and not options:
-            result = elementwise_call(ufunc, inputs)
-        elif type(row) is not Elementwise:
-            result = array_function(ufunc, inputs, options)
-        else:
-            result = with_options(ufunc, inputs, **options)
+        result = elementwise_call(ufunc, inputs)
     if out is None:
         return maybe_lowered(result, inputs)
-    return store(out[0] if isinstance(out, tuple) else out, result)
-
-
-def with_options(ufunc: Any, inputs: tuple[Any, ...], dtype: Any = None, casting: Any = None, **options: Any) -> Any:
-    """A call with ``dtype=``: the inputs are converted first. ``where=`` without a defined elsewhere is refused."""
-    if options:
-        raise RuleError(f"{name_of(ufunc)}: the keyword {', '.join(map(repr, options))} of dual numbers is not supported; "
-                        "use numpy.where(condition, f(x), other) instead")
-    if dtype is not None:
-        inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
-    return elementwise_call(ufunc, inputs)
+    outs, results = (out if isinstance(out, tuple) else (out,)), (result if type(result) is tuple else (result,))
+    stored = tuple(part if o is None else o if o is part else store(o, part, method == "__call__")
+                   for o, part in zip(outs, results, strict=True))
+    return stored if len(stored) > 1 else stored[0]
 
 
 def maybe_lowered(result: Any, inputs: tuple[Any, ...]) -> Any:

@@ -294,6 +294,7 @@ PRODUCTS_AND_SCANS = {
              "np.einsum('ij,kj,kl->il', x, x, x, optimize=True)",
              "np.einsum('ij,kj,kl->il', x, x, x, optimize=['einsum_path', (1, 2), (0, 1)])"],
     (4,): ["np.prod(x)", "np.cumprod(x)", "np.cumulative_prod(x)", "np.trapezoid(x)", "np.gradient(x)"],
+    (2, 3, 4): ["np.subtract.reduce(x, axis=1)", "np.divide.accumulate(x, axis=2)"],
     (1,): ["np.prod(x)", "np.cumprod(x)", "np.ediff1d(x)", "np.trapezoid(x)", "np.nanmean(x)"],
     (): ["np.prod(x)"],
     (0, 3): ["np.prod(x, axis=0)", "np.prod(x)", "np.cumprod(x, axis=1)", "np.nansum(x)", "np.trapezoid(x)"],
@@ -334,6 +335,9 @@ STATISTICS = {
     (0, 3): ["np.median(x, axis=1)", "np.var(x, axis=1)"],
 }
 CHOICES = {
+    (2, 3, 4): ["np.hypot.reduce(x, axis=(0, 2))", "np.logaddexp.reduce(x, axis=1, keepdims=True)",
+                "np.logaddexp2.reduce(x, axis=None)", "np.hypot.reduce(x, where=np.eye(3, 4) == 0, initial=2.0)",
+                "np.maximum.accumulate(x, axis=1)"],
     (4, 5): ["np.sort(x)", "np.sort(x, axis=None)", "np.sort(x, axis=0)", "np.partition(x, 2)",
              "np.partition(x, (1, 3), axis=0)", "np.real(np.sort_complex(x))",
              "np.select([x > 0.5, x < -0.5], [x * x, np.sin(x)])",

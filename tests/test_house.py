@@ -19,7 +19,8 @@ FLOORS = [
     {"errors"},
     {"rules"},
     {"tangents"},
-    {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators", "dispatch", "methods"},
+    {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators",
+     "ufunc_forms", "dispatch", "methods"},
     {"custom"},
     {"transforms"},
     {"symbolic", "testing"},
@@ -32,7 +33,8 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators", "dispatch", "methods"}
+MUTUAL = {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators",
+          "ufunc_forms", "dispatch", "methods"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}
 

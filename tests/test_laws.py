@@ -7,7 +7,7 @@ import pytest
 from law_cases import CASES
 
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
-from dualdiff.rules import formula, linear, products, quantiles, shapes, statistics
+from dualdiff.rules import folds, formula, linear, products, quantiles, shapes, statistics
 from dualdiff.rules.registry import ROWS, Constant, Refused, name_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -157,7 +157,7 @@ def test_second_derivatives_agree_in_every_order_of_modes(case):
 SPELLED = {operator.getitem: "x[", linear.linear_solve: "linalg.solve(", formula.euclidean_norm: "linalg.norm(",
            formula.power_norm: "linalg.norm(x, 3", products.product: ".prod(", products.running_product: ".cumprod(",
            products.shifted: ".convolve(", products.widened: ".convolve(", quantiles.order_statistic: ".quantile(",
-           shapes.arranged: ".pad(", statistics.binned: ".bincount("}
+           shapes.arranged: ".pad(", statistics.binned: ".bincount(", folds.folded: ".hypot.reduce("}
 
 
 def test_every_function_that_has_a_derivative_has_a_case():

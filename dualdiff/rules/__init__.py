@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - importing fills the table
     composite,
     constant,
     elementwise,
+    folds,
     formula,
     fourier,
     gather,

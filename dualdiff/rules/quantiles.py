@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import RuleError
+from .constant import plain
 from .gather import axes_of
 from .registry import composite, formula, primitive
 
@@ -65,10 +67,44 @@ def median_of(function: Any) -> Any:
 def quantile_of(function: Any) -> Any:
     def definition(a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
                    keepdims: bool = False, *, weights: Any = None) -> Any:
-        if weights is None:
-            return reduced(a, axis, keepdims, function, q, method=method)
-        return weighted(a, q, axis, keepdims, function, method, weights)
+        at = plain(q)
+        if weights is not None:
+            return weighted(a, at, axis, keepdims, function, method, weights)
+        f = reduced(a, axis, keepdims, function, at, method=method)
+        if not hasattr(q, "level") or method not in STEEPNESS:
+            return f                                       # the other methods are constant between jumps
+        return f + np.reshape(q - at, np.shape(at) + (1,) * (np.ndim(f) - np.ndim(at))) * \
+            steepness(a, at, axis, keepdims, function, method)
     return definition
+
+
+# ∂(place in the sorted sample of n)/∂q less n: 1 - α - β of Hyndman and Fan, "Sample quantiles in statistical packages" (1996)
+STEEPNESS = {"linear": -1.0, "hazen": 0.0, "weibull": 1.0, "median_unbiased": 1 / 3, "normal_unbiased": 1 / 4,
+             "interpolated_inverted_cdf": 0.0}
+
+
+def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: str) -> Any:
+    """∂f/∂q: the step between the two elements that q lies between; at an element the smaller of the steps beside it."""
+    if np.any(np.isnan(plain(a))):
+        raise RuleError(f"numpy.{function.__name__}: q has no derivative where the data hold NaN; drop them first, or wrap q "
+                        "in dualdiff.stop_gradient()")
+    a = np.asarray(a) if isinstance(a, list | tuple) else a
+    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
+    kept = tuple(i for i in range(a.ndim) if i not in axes)
+    rows = np.sort(np.reshape(np.transpose(a, (*kept, *axes)), (*(a.shape[i] for i in kept), -1)), axis=-1)
+    n = rows.shape[-1]
+    place = np.asarray(function(np.arange(float(n)), q, method=method))
+    low = np.floor(place).astype(int)
+    none = np.zeros((*rows.shape[:-1], 1))
+    steps = np.concatenate([none, np.diff(rows, axis=-1), none], axis=-1)
+    whole = place == low
+    if method == "linear":                                 # at the ends of its domain the quantile is one-sided
+        low, whole = np.where(low == n - 1, n - 2, low), whole & (low > 0) & (low < n - 1)
+    above, below = np.take(steps, low + 1, axis=-1), np.take(steps, low, axis=-1)
+    step = np.where(whole & (plain(below) < plain(above)), below, above)
+    step = np.moveaxis(step, range(len(kept), np.ndim(step)), range(place.ndim)) if place.ndim else step
+    slope = step * ((n + STEEPNESS[method]) / (100 if "percentile" in function.__name__ else 1))
+    return np.expand_dims(slope, tuple(place.ndim + i for i in axes)) if keepdims and axes else slope
 
 
 def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: str, weights: Any) -> Any:
