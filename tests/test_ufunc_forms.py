@@ -33,8 +33,8 @@ def test_fmax_looks_past_nan_and_keeps_it_where_there_is_nothing_else():
 
 
 @pytest.mark.parametrize(("call", "partial"), [
-    (lambda x: np.logaddexp.reduce(x), [0.0, 0.5, 0.5]), (lambda x: np.logaddexp2.reduce(x), [0.0, 0.5, 0.5]),
-    (lambda x: np.logaddexp.reduce(x + [0, 900, 900]), [0.0, 0.5, 0.5]),
+    (np.logaddexp.reduce, [0.0, 0.5, 0.5]), (np.logaddexp2.reduce, [0.0, 0.5, 0.5]),
+    (lambda x: np.logaddexp.reduce(x + np.array([0.0, 900, 900])), [0.0, 0.5, 0.5]),
     (lambda x: np.hypot.reduce(0 * np.maximum(x, 0) + np.array([3e200, 0, -4e200]) * (1 + np.maximum(x, 0))), None)])
 def test_a_fold_stays_finite_at_the_ends_of_the_range(call, partial):
     found = jacobian(call)(np.array([-INF, 1.0, 1.0]))
@@ -59,7 +59,7 @@ def test_what_numpy_refuses_is_refused_with_its_error(call):
 
 
 def test_a_keyword_that_says_how_to_compute_is_refused_by_name():
-    with pytest.raises(RuleError, match="arctan2: the keyword 'signature'.*astype"):
+    with pytest.raises(RuleError, match=r"arctan2: the keyword 'signature'.*astype"):
         np.arctan2(dual([1.0, 2.0]), 1.0, signature="dd->d")
 
 
