@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .checkpoint import read, require_match, write
-from .levenberg import BUDGET, CONVERGED, INTERRUPTED, Settings, State, run
+from .levenberg import run
 from .result import Array
+from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
 VERSION = 1
 SECOND_TRIES = ((1.0, False), (1.0, True), (0.1, True))    # first radius, geodesic: ever shorter steps after a bad end
@@ -55,13 +56,11 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
 def well_determined(point: Any) -> bool:
     """Whether the Jacobian at the end has full rank, so that the minimum is a point and not a plain."""
     found = point.spectrum
-    if found is None or not hasattr(found, "s"):
-        return True
-    return bool(found.condition < 1e13)
+    return found is None or not found.singular
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------
-SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials")
+SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials", "ill", "flattest")
 
 
 def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, path: Any, resume: bool) -> Any:
@@ -95,9 +94,11 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
 
 def packed(state: State, prefix: str) -> dict[str, Any]:
     names = ("x", "D", "history", *SCALARS)
-    return {prefix + name: np.asarray(getattr(state, name)) for name in names}
+    arrays = {prefix + name: np.asarray(getattr(state, name)) for name in names}
+    return arrays if state.S is None else {**arrays, prefix + "S": state.S}
 
 
 def restored(found: Mapping[str, Any], prefix: str) -> State:
     values = {name: found[prefix + name].item() for name in SCALARS}
-    return State(found[prefix + "x"], found[prefix + "D"], history=found[prefix + "history"].tolist(), **values)
+    return State(found[prefix + "x"], found[prefix + "D"], history=found[prefix + "history"].tolist(),
+                 S=found.get(prefix + "S"), **values)

@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
 from .fit_result import FitResult
 from .least_squares import fitted
-from .levenberg import INTERRUPTED
-from .parameters import Parameters
+from .parameters import NUMBERS, Parameters
 from .result import Array
+from .stopping import INTERRUPTED
 
 OPTIONS = ("loss", "f_scale", "fixed", "geodesic", "xtol", "ftol", "gtol", "max_nfev", "max_iter", "max_seconds", "callback",
            "checkpoint", "resume")
@@ -63,7 +63,8 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
         raise DataError(f"{y.size} points cannot determine {parameters.flat.size} parameters; give more data, or hold some "
                         "with fixed=")
     result = fitted(model, parameters, before=(x,), target=y, root=root, bounds=bounds, method=method or "auto",
-                    jac=jac if callable(jac) else None, absolute_sigma=absolute_sigma, **options)
+                    jac=jac if callable(jac) else None, absolute_sigma=absolute_sigma,
+                    leap=not full_output and "xtol" not in options, **options)
     if full_output:
         info = {"nfev": result.nfev, "fvec": result.fun, "njev": result.njev, "nit": result.nit, "result": result}
         return result.x, result.covariance, info, result.message, 1 if result.success else 5
@@ -129,7 +130,7 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
         by_keyword = set(arguments_of(models[0])) == set(p0)
         return Parameters(p0, "p0"), (lambda model, x, p: model(x, **p[0])) if by_keyword else plain_call
     try:
-        ragged = isinstance(p0, list | tuple) and any(np.ndim(part) for part in p0)
+        ragged = type(p0) in {list, tuple} and any(type(part) not in NUMBERS and np.ndim(part) for part in p0)
         flat = None if ragged else np.atleast_1d(np.asarray(p0, float))
     except (TypeError, ValueError):
         raise StructureError(f"p0 must be numbers; got {p0!r}") from None

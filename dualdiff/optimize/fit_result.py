@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .result import Array
-from .spectrum import Spectral, of_rows
+from .spectrum import ILL, Spectral, of_normal, of_rows
 
 STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 
@@ -68,7 +68,7 @@ class FitResult:
     @property
     def grad(self) -> Array:
         """The gradient of the cost in the free parameters."""
-        g: Array = self._point.gradient()
+        g: Array = self._point.g
         return g
 
     @property
@@ -88,7 +88,9 @@ class FitResult:
         if not isinstance(found, Spectral):
             D = point.norms()
             D[D == 0] = 1.0
-            found = of_rows(point.Jt, point.r, D)
+            found = of_normal(point.A, point.g, D)
+            if point.Jt is not None and not found.least > ILL * found.largest:
+                found = of_rows(point.Jt, point.r, D)
         C, loose = found.covariance()
         if not self._absolute:
             C = C * (2 * self.cost / self.dof) if self.dof > 0 else np.full_like(C, np.inf)

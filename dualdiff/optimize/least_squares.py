@@ -11,12 +11,12 @@ import numpy as np
 from ..errors import ParameterError, StructureError
 from .attempts import attempts, checkpointed
 from .fit_result import FitResult
-from .levenberg import Settings
 from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Residuals
 from .result import Callback, require, require_count, require_positive
 from .spectrum import FEW
+from .stopping import Settings
 
 METHODS = ("auto", "lm", "gauss-newton", "minpack", "trf", "dogbox")
 
@@ -76,13 +76,15 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            loss: Any = "linear", f_scale: float = 1.0, fixed: Any = (), method: str = "auto", geodesic: bool = False,
            xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
            max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
-           resume: bool = False, jac: Any = None, absolute_sigma: bool = False) -> FitResult:
+           resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False) -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
-        require(isinstance(value, int | float | np.number) and 0 <= value < 1, name, value, "a number from 0 up to 1")
-    require_positive("f_scale", f_scale)
+        if not (type(value) is float and 0 <= value < 1):
+            require(isinstance(value, int | float | np.number) and 0 <= value < 1, name, value, "a number from 0 up to 1")
+    if f_scale != 1.0:
+        require_positive("f_scale", f_scale)
     for name, count in (("max_nfev", max_nfev), ("max_iter", max_iter)):
         if count is not None:
             require_count(name, count)
@@ -99,7 +101,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
     settings = Settings(xtol, ftol, gtol, max_nfev or 100 * (start.size + 1), max_iter, geodesic=geodesic, bounds=limits,
                         damped=method != "gauss-newton",
-                        adaptive=method == "auto" and jac is None and start.size <= FEW, callback=callback,
+                        adaptive=method == "auto" and jac is None and start.size <= FEW, callback=callback, leap=leap,
                         deadline=None if max_seconds is None else time.monotonic() + max_seconds)
     if method in {"minpack", "trf", "dogbox"}:
         from .scipy_engines import scipy_fit

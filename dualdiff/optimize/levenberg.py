@@ -8,70 +8,35 @@ are put on them and the others solved for again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
 
 from .result import Array
-from .spectrum import EPS, Step, spectrum
+from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
+from .stopping import (
+    BUDGET,
+    CONVERGED,
+    DIVERGED,
+    INTERRUPTED,
+    STALLED,
+    UNSEEN,
+    Halt,
+    Settings,
+    State,
+    Stop,
+    exhausted,
+    test,
+    within,
+)
 
-CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
 ACCEPT = 1e-4                                              # MINPACK's: the least ratio of actual to predicted reduction
-UNSEEN = 1e-12                                             # a predicted relative reduction that rounding of the cost hides
-NOISE = 1e-2                                               # of a standard error: what "relative to x" means for an x near 0
-PATIENCE = 3                                               # Gauss-Newton steps that no longer shrink: rounding is reached
-FAR = 1e140                                                # its square still is a number
+BENT = 0.1                                                 # the least curvature that S may leave of JᵀJ's
+FAR = 1e280                                                # the square of a length that no parameters have
 LONG = 25                                                  # trials after which a canyon is likely, and worth second derivatives
 BEND = 0.75                                                # Transtrum's: the most that 2 |a| / |v| may be
 CHEAP = 40_000                                             # entries of J below which a sweep costs about what a plain run does
-
-
-@dataclass(slots=True)
-class Settings:
-    """How long and how exactly; see ``least_squares``."""
-
-    xtol: float = 1e-10
-    ftol: float = 0.0
-    gtol: float = 0.0
-    max_nfev: int = 1000
-    max_iter: int | None = None
-    factor: float = 100.0
-    geodesic: bool = False
-    adaptive: bool = False                                 # turn geodesic acceleration on where plain steps take long
-    damped: bool = True
-    bounds: tuple[Array, Array] | None = None
-    callback: Callable[[int, float], Any] | None = None
-    deadline: float | None = None
-    save: Callable[[State], None] | None = None
-
-
-@dataclass(slots=True)
-class State:
-    """All that the next iteration depends on, so that a run can be taken up again to the same bits."""
-
-    x: Array
-    D: Array
-    radius: float
-    damping: float = 0.0
-    nit: int = 0
-    nfev: int = 0
-    njev: int = 0
-    last: float = np.inf                                   # length of the last undamped step, inf after a damped one
-    least: float = np.inf                                  # the shortest of them in the last stretch
-    waited: int = 0
-    trials: int = 0
-    history: list[float] = field(default_factory=list)
-
-
-class Stop(Exception):                                     # noqa: N818 - an end, not an error
-    """The run ends here, for this reason."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason, self.message = reason, message
 
 
 def run(problem: Any, x0: Array, settings: Settings, state: State | None = None) -> tuple[State, Any, str, str]:
@@ -104,54 +69,99 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
 
 def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
     """Steps of shrinking radius until one is taken: the new point. Raises Stop."""
-    norms = point.norms()
-    D = state.D = np.maximum(state.D, norms)
-    near = isfinite(state.last)
+    D = state.D = np.maximum(state.D, point.norms())
     if point.cost == 0.0:
         raise Stop(CONVERGED, "converged: every residual is zero")
-    free = active_free(point, settings.bounds)
-    tried: Any = None if free is not None else spectrum(point, D, state.damping, near)
-    point.spectrum = tried
+    steps = BoundedSteps(point, state, settings) if settings.bounds is not None else FreeSteps(point, state, settings)
     while True:
-        if free is None:
-            step = tried.step(state.radius if settings.damped else np.inf)
-            clipped = False
-        else:
-            step, clipped, tried = bounded_step(point, state, settings, free, near)
-        test(point, state, settings, step, clipped, tried)
+        step = steps.next()
+        final = test(point, state, settings, step, steps.clipped, steps.decomposed)
         if problem.nfev >= settings.max_nfev:
             raise Stop(BUDGET, f"out of budget: max_nfev={settings.max_nfev} runs of the function are used up")
-        hidden = step.predicted <= UNSEEN * point.cost and step.damping == 0.0
-        p = step.p
-        if step.damping > 0 and free is None and (settings.geodesic or (settings.adaptive and state.trials >= LONG)):
-            p = accelerated(problem, point, tried, step, state)
+        p: Any = step.p
+        if step.damping > 0 and settings.bounds is None and (settings.geodesic or (settings.adaptive and state.trials >= LONG)):
+            p = accelerated(problem, point, steps.decomposed(), step, state)
             if p is None:
                 continue
         x = point.x + p if settings.bounds is None else np.clip(point.x + p, *settings.bounds)
-        if not float(np.abs(x).max()) < FAR:
+        if not x.dot(x) < FAR:
             raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; the model may not determine it")
         state.trials += 1
         new = trial(problem, x, point)
         cost = np.inf if new is None else new.cost
-        ratio = (point.cost - cost) / step.predicted if step.predicted > 0 else -1.0
-        if hidden:
-            ratio = 1.0 if cost <= point.cost * (1 + 1e-10) else -1.0
+        ratio = gained(point.cost, cost, step)
         resize(state, step, ratio, point.cost, cost)
-        if ratio >= ACCEPT and new is not None:
-            taken(state, step, new, settings, clipped)
+        secant(state, step, point, new, ratio)
+        if ratio >= ACCEPT:
+            taken(state, step, new, settings, steps.clipped)
             return new
+        if final:
+            raise Stop(CONVERGED, within(settings))
         if step.length <= 4 * EPS * sqrt(float((D * point.x) @ (D * point.x))) or state.radius < 1e-300:
-            exhausted(point, tried)
+            exhausted(point, steps.decomposed())
+
+
+def gained(before: float, after: float, step: Step) -> float:
+    """The ratio of the actual to the predicted reduction of the cost."""
+    if step.predicted <= UNSEEN * before and step.damping == 0.0:
+        return 1.0 if after <= before * (1 + 1e-10) else -1.0      # too small to be seen: trust a step that does no harm
+    return (before - after) / step.predicted if step.predicted > 0 else -1.0
+
+
+class FreeSteps:
+    """Steps from one point, of the length that the radius allows when asked."""
+
+    clipped = False
+
+    def __init__(self, point: Any, state: State, settings: Settings) -> None:
+        self.point, self.state, self.settings = point, state, settings
+        self.tried: Any = None
+
+    def next(self) -> Step:
+        radius = self.state.radius if self.settings.damped else np.inf
+        if self.tried is None:
+            quick = quick_step(self.point, self.state, radius, self.state.D)
+            if quick is not None:
+                return quick
+        step: Step = self.decomposed().step(radius)
+        return step
+
+    def decomposed(self) -> Any:
+        if self.tried is None:
+            self.tried = decomposed(self.point, self.state, self.state.D)
+        return self.tried
+
+
+def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None:
+    """The undamped step of a handful of parameters, the secant part included, where the radius and conditioning allow it."""
+    if D.size > HANDFUL or state.ill or point.Jt is None:
+        return None
+    found = None if state.S is None else undamped(point.A + state.S, point.g, D)
+    if found is None or found[1] < BENT * state.flattest:
+        found = undamped(point.A, point.g, D)
+        if found is None:
+            return None
+        state.flattest = found[1]
+    return found[0] if found[0].length <= NEARLY * radius else None
+
+
+def decomposed(point: Any, state: State, D: Array) -> Any:
+    """The linearised problem for any damping."""
+    if state.S is not None and D.size > HANDFUL:
+        tried = of_normal(point.A + state.S, point.g, D)
+        if tried.least > BENT * state.flattest:
+            return tried
+    tried = point.spectrum = spectrum(point, state, D)
+    state.flattest = tried.least
+    return tried
 
 
 def trial(problem: Any, x: Array, point: Any) -> Any:
     """The point at x, or None where it is not finite or, told by a plain run alone where sweeps are dear, no better."""
-    if x.size * point.raw.size > CHEAP:
-        cost = problem.value(x)
-        if not cost < point.cost * (1 + 1e-10):
-            return None
+    if x.size * point.raw.size > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
+        return None
     new = problem.sweep(x)
-    total = float(new.cost) + float(new.norms().sum())
+    total = new.cost + sum(new.A.diagonal().tolist())
     return new if total - total == 0 else None
 
 
@@ -171,6 +181,25 @@ def resize(state: State, step: Step, ratio: float, before: float, after: float) 
     elif ratio >= 0.75 or step.damping == 0.0:
         state.radius = 2 * step.length if step.damping == 0.0 else max(state.radius, 2 * step.length)
         state.damping *= 0.5
+
+
+def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None:
+    """Learn S ≈ Σ rᵢ ∇²rᵢ, what JᵀJ lacks of the Hessian, from an undamped step near the end; forget it elsewhere."""
+    few = point.Jt is not None and step.p.size <= FEW
+    if step.damping > 0 or ratio < 0.5 or state.ill or step.predicted > 0.1 * point.cost or not few:
+        state.S = None
+        return
+    p, y = step.p, new.g - point.g
+    slope = float(p.dot(y))
+    if slope <= 0:
+        state.S = None
+        return
+    lacking = new.g - point.Jt @ new.r                     # J. E. Dennis, D. M. Gay, R. E. Welsch (1981), eqs. (2.8)-(2.9)
+    if state.S is not None:
+        lacking -= state.S @ p
+    v = y / slope
+    half = (lacking - (0.5 * float(p.dot(lacking))) * v)[:, None] * v
+    state.S = half + half.T if state.S is None else state.S + half + half.T
 
 
 def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool) -> None:
@@ -196,58 +225,6 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
         raise Halt(new, BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
 
 
-class Halt(Stop):
-    """A stop right after a step: the new point is the result."""
-
-    def __init__(self, point: Any, reason: str, message: str) -> None:
-        super().__init__(reason, message)
-        self.point = point
-
-
-# ---- when to stop ----------------------------------------------------------------------------------------------------
-def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool, tried: Any) -> None:
-    """Whether this point is the answer, seen before the next run: the step says how far the minimum is."""
-    x, p = np.abs(point.x), np.abs(step.p)
-    if step.damping == 0.0 and not clipped:
-        if (p <= settings.xtol * x).all():
-            raise Stop(CONVERGED, f"converged: the next step is within xtol={settings.xtol:g} of every parameter")
-        if step.predicted <= UNSEEN * point.cost:
-            # Where the true value is near 0 no relative precision exists: a small part of its standard error counts.
-            sigma = standard_errors(tried, point)
-            if sigma is not None and (p <= settings.xtol * np.maximum(x, NOISE * sigma)).all():
-                raise Stop(CONVERGED, f"converged: the next step is within xtol={settings.xtol:g} of every parameter, or of "
-                                      "its standard error")
-            if state.waited >= PATIENCE:
-                raise Stop(CONVERGED, "converged: Gauss-Newton steps no longer shrink, rounding is reached")
-    if settings.ftol and step.predicted <= settings.ftol * point.cost and not clipped:
-        recent = state.history[-2:]
-        if len(recent) == 2 and recent[0] - recent[1] <= settings.ftol * recent[1]:
-            raise Stop(CONVERGED, f"converged: the cost falls by less than ftol={settings.ftol:g} of itself")
-    if settings.gtol:
-        slope = float((np.abs(point.gradient()) / (state.D * sqrt(2 * point.cost))).max())
-        if slope <= settings.gtol:
-            raise Stop(CONVERGED, f"converged: the residuals are orthogonal to the Jacobian to within gtol={settings.gtol:g}")
-
-
-def standard_errors(tried: Any, point: Any) -> Array | None:
-    s = getattr(tried, "s", None)
-    dof = point.raw.size - point.x.size
-    if s is None or dof <= 0 or s[-1] <= tried.rank_tolerance or s.size != point.x.size:
-        return None
-    W = tried.V / s
-    errors: Array = np.sqrt((W * W).sum(1) * (2 * point.cost / dof)) / tried.D
-    return errors
-
-
-def exhausted(point: Any, tried: Any) -> None:
-    """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
-    full = tried.step(np.inf) if hasattr(tried, "s") else None
-    if full is not None and full.predicted <= 1e-6 * point.cost:
-        raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
-    raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
-                        "its derivative cut by a kink")
-
-
 # ---- geodesic acceleration -------------------------------------------------------------------------------------------
 def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) -> Array | None:
     """v + a/2, where a is the second-order correction along v; None where it outgrows v, and v was made shorter."""
@@ -265,35 +242,36 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
 
 
 # ---- bounds ----------------------------------------------------------------------------------------------------------
-def active_free(point: Any, bounds: tuple[Array, Array] | None) -> Any:
-    """The parameters that may move: not those on a bound that the gradient presses against. None: there are no bounds."""
-    if bounds is None:
-        return None
-    g = point.gradient()
-    low, high = bounds
-    return ~(((point.x <= low) & (g > 0)) | ((point.x >= high) & (g < 0)))
+class BoundedSteps:
+    """Steps that stay inside: parameters that would leave are put on their bounds, the others solved for again."""
 
+    def __init__(self, point: Any, state: State, settings: Settings) -> None:
+        assert settings.bounds is not None
+        self.point, self.state = point, state
+        self.low, self.high = settings.bounds
+        # Those on a bound that the gradient presses against do not move.
+        self.free = ~(((point.x <= self.low) & (point.g > 0)) | ((point.x >= self.high) & (point.g < 0)))
+        self.clipped = False
+        self.tried: Any = None
 
-def bounded_step(point: Any, state: State, settings: Settings, free: Any, near: bool) -> tuple[Step, bool, Any]:
-    """A step that stays inside: parameters that would leave are put on their bounds, the others solved for again."""
-    assert settings.bounds is not None
-    low, high = settings.bounds
-    p = np.zeros(point.x.size)
-    free, clipped = free.copy(), False
-    length = damping = 0.0
-    tried: Any = None
-    while free.any():
-        tried = spectrum(point.restricted(free, p), state.D[free], state.damping, near)
-        step = tried.step(state.radius)
-        p[free] = step.p
-        length, damping = step.length, step.damping
-        out = free & ((point.x + p < low) | (point.x + p > high))
-        if not out.any():
-            break
-        p[out] = np.where(p[out] < 0, low[out], high[out]) - point.x[out]
-        clipped = True
-        free &= ~out
-    if tried is None:
-        raise Stop(CONVERGED, "converged: every parameter is on a bound that the gradient presses against")
-    length = sqrt(float((state.D * p) @ (state.D * p)))
-    return Step(p, length, damping, -point.model(p)), clipped, tried
+    def next(self) -> Step:
+        point, state, low, high = self.point, self.state, self.low, self.high
+        free, self.clipped = self.free.copy(), False
+        if not free.any():
+            raise Stop(CONVERGED, "converged: every parameter is on a bound that the gradient presses against")
+        p = np.zeros(point.x.size)
+        damping = 0.0
+        while free.any():
+            self.tried = spectrum(point.restricted(free, p), state, state.D[free])
+            step = self.tried.step(state.radius)
+            p[free], damping = step.p, step.damping
+            out = free & ((point.x + p < low) | (point.x + p > high))
+            if not out.any():
+                break
+            p[out] = np.where(p[out] < 0, low[out], high[out]) - point.x[out]
+            self.clipped = True
+            free &= ~out
+        return Step(p, sqrt(float((state.D * p) @ (state.D * p))), damping, -point.model(p))
+
+    def decomposed(self) -> Any:
+        return self.tried

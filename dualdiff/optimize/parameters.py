@@ -12,6 +12,8 @@ from ..errors import ParameterError, ShapeError, StructureError
 from ..transforms.trees import flatten
 from .result import Array, start
 
+NUMBERS = frozenset({int, float})
+
 
 class Parameters:
     """``flat`` is x0 as one vector; ``tree(x)`` puts a vector into the form of x0, ``names`` says what each entry is.
@@ -22,8 +24,7 @@ class Parameters:
 
     def __init__(self, x0: Any, what: str = "x0", spread: list[str] | None = None) -> None:
         self.what, self.spread, self.labels = what, spread, spread
-        if isinstance(x0, list | tuple) and not hasattr(x0, "_fields") and \
-                all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in x0):
+        if type(x0) in {list, tuple} and all(type(v) in NUMBERS or isinstance(v, np.number) for v in x0):
             x0 = np.array(x0, float)
         self.plain = type(x0) is np.ndarray and x0.ndim == 1 and x0.dtype.kind in "fiu"
         if self.plain:
@@ -37,7 +38,8 @@ class Parameters:
             self.form = x0
         if not self.flat.size:
             raise ShapeError(f"{what} is empty: there is nothing to fit")
-        if not np.isfinite(self.flat).all():
+        total = self.flat.dot(self.flat)
+        if total - total != 0 and not np.isfinite(self.flat).all():
             at = int(np.flatnonzero(~np.isfinite(self.flat))[0])
             raise ParameterError(f"{what} holds {self.flat[at]} at {self.names[at]}; give a finite start for every parameter")
 

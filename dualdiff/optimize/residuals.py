@@ -21,27 +21,23 @@ from .result import Array
 
 
 class Point:
-    """r, Jᵀ and the cost at one x. Jᵀ is kept, (n, m): each parameter's column is then contiguous."""
+    """The residuals r, Jᵀ (each parameter's column contiguous), A = JᵀJ, g = Jᵀr and the cost at one x."""
 
-    __slots__ = ("Jt", "cost", "r", "raw", "spectrum", "x")
+    __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "spectrum", "x")
 
     def __init__(self, x: Array, r: Array, Jt: Any, cost: float, raw: Array) -> None:
         self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
+        self.A, self.g = Jt @ Jt.T, Jt @ r
         self.spectrum: Any = None                          # of this very J, if a step was made from here
-
-    def gradient(self) -> Array:
-        g: Array = self.Jt @ self.r
-        return g
 
     def norms(self) -> Array:
         """The lengths of the columns of J."""
-        n: Array = np.sqrt((self.Jt * self.Jt).sum(1))
+        n: Array = np.sqrt(self.A.diagonal())
         return n
 
     def model(self, p: Array) -> float:
         """The change of the cost along p that the linear model predicts."""
-        y = p @ self.Jt
-        return float(y.dot(self.r) + 0.5 * y.dot(y))
+        return float(p.dot(self.g) + 0.5 * p.dot(self.A @ p))
 
     def restricted(self, free: Any, p: Array) -> Point:
         """The linearised problem in the free parameters, the others having moved by p."""
@@ -62,7 +58,8 @@ class Residuals:
         self.f, self.parameters, self.before, self.after, self.options = f, parameters, before, after, options or {}
         self.target, self.root, self.loss, self.scale, self.jac, self.free = target, root, loss, scale, jac, free
         self.nfev = self.njev = 0
-        self.size: int | None = None
+        self.size: int | None = None                       # of the residuals, once they are known
+        self._columns: list[tuple[Any, Any]] = []
 
     def full(self, x: Array) -> Array:
         if self.free is None:
@@ -112,9 +109,14 @@ class Residuals:
         parameters = self.parameters
         if parameters.spread is not None:
             n = level.k = x.size
-            columns = np.arange(n, dtype=np.int32)
-            return [scalar(v, Tangent({Leaf(level, n, (), (), columns[i:i + 1].reshape(()), (), True): None}, ()), level)
-                    for i, v in enumerate(x)]
+            seeds = []
+            length = self.size if self.target is None else self.target.size
+            for v, (narrow, wide) in zip(x, self.columns(n), strict=True):
+                leaf = Leaf(level, n, (), (), narrow, (), True)
+                if length is not None:                     # what most models do first with a parameter
+                    leaf.memo[length,] = Leaf(level, n, (length,), (), wide, (), True)
+                seeds.append(scalar(v, Tangent({leaf: None}, ()), level))
+            return seeds
         return [array(part, Tangent({leaf: None}, part.shape), level) if part.shape else
                 scalar(part[()], Tangent({leaf: None}, ()), level)
                 for part, leaf in zip(parameters.split(x), identity_seeds(level, parameters.shapes), strict=True)]
@@ -132,6 +134,13 @@ class Residuals:
         leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
         r, root = np.concatenate([np.ravel(leaf) for leaf in leaves]), self.root
         return r if root is None else r * root if root.ndim < 2 else root @ r
+
+    def columns(self, n: int) -> list[tuple[Any, Any]]:
+        """For each parameter the number of its direction, as an array without axes and with one."""
+        if not self._columns:
+            every = np.arange(n, dtype=np.int32)
+            self._columns = [(every[i:i + 1].reshape(()), every[i:i + 1]) for i in range(n)]
+        return self._columns
 
     def by_hand(self, x: Array) -> tuple[Array, Any]:
         """The caller's own Jacobian."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingExtraError, ParameterError
-from .levenberg import BUDGET, CONVERGED, INTERRUPTED, STALLED, Settings, State
 from .result import Array
+from .stopping import BUDGET, CONVERGED, INTERRUPTED, STALLED, Settings, State
 
 
 def scipy_optimize(what: str) -> Any:

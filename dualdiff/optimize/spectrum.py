@@ -1,6 +1,6 @@
 """The linearised problem min ‖r + J p‖ in scaled coordinates q = D p, decomposed once for every damping.
 
-``Spectral`` (singular values: small problems, any conditioning) and ``Damped`` (Cholesky of JᵀJ + λ D²: many parameters) both
+``Spectral`` (eigenvalues or singular values: few parameters) and ``Damped`` (Cholesky of JᵀJ + λ D²: many parameters) both
 answer ``step(delta)``: the Levenberg-Marquardt step of at most that scaled length.
 
 J. J. Moré, *The Levenberg-Marquardt algorithm: implementation and theory* (1978): the iteration for λ, his eqs. (5.3)-(5.5).
@@ -17,8 +17,11 @@ from .result import Array
 
 EPS = float(np.finfo(float).eps)
 FEW = 48                                                   # parameters up to which singular values cost less than they tell
+HANDFUL = 8                                                # parameters that plain Python solves for sooner than LAPACK
+PIVOT = 1e-6                                               # of scaled JᵀJ, whose diagonal is 1
 SMALL = 300_000                                            # entries of J up to which its own SVD is taken
-ILL = 1e-10                                                # eigenvalues of scaled JᵀJ below this have lost half their digits
+DEAR = 2_000_000_000                                       # multiplications of an SVD of many parameters, about a second
+ILL = 1e-7                                                 # smaller eigenvalues of scaled JᵀJ cost digits of the answer
 NEARLY = 1.1                                               # Moré's: a step 10 % too long is not worth another λ
 
 
@@ -32,90 +35,92 @@ class Step:
 
 
 class Spectral:
-    """J D⁻¹ = U diag(s) Vᵀ and z = Uᵀ r."""
+    """D⁻¹ JᵀJ D⁻¹ = V diag(square) Vᵀ and h = Vᵀ D⁻¹ Jᵀ r; directions with squares up to ``tiny`` are not determined."""
 
-    def __init__(self, D: Array, s: Array, V: Array, z: Array, rows: int) -> None:
-        self.D, self.s, self.V, self.z = D, s, V, z
-        self.rank_tolerance = EPS * max(rows, s.size) * float(s[0]) if s.size else 0.0
+    __slots__ = ("D", "V", "h", "largest", "least", "square", "tiny")
+
+    def __init__(self, D: Array, square: Any, V: Array, h: Array, tiny: float) -> None:
+        self.D, self.square, self.V, self.h = D, square, V, h
+        self.least, self.largest = (float(square[0]), float(square[-1]))                 # ascending
+        self.tiny = tiny * self.largest
 
     @property
-    def condition(self) -> float:
-        return float(self.s[0] / self.s[-1]) if self.s[-1] > 0 else np.inf
+    def singular(self) -> bool:
+        return self.least <= self.tiny
 
-    def step(self, delta: float, least: float = 0.0) -> Step:
-        s, z = self.s, self.z
-        singular = s[-1] <= self.rank_tolerance
-        damping = least
-        if singular:
-            keep = s > self.rank_tolerance
-            w = np.where(keep, -z / np.where(keep, s, 1.0), 0.0) if not least else -s * z / (s * s + least)
+    def step(self, delta: float) -> Step:
+        square, h, damping = self.square, self.h, 0.0
+        if self.least > self.tiny:
+            w = h / -square
         else:
-            w = -z / s if not least else -s * z / (s * s + least)
+            keep = square > self.tiny
+            w = np.where(keep, h / -np.where(keep, square, 1.0), 0.0)
         length = sqrt(w.dot(w))
         if length > NEARLY * delta:
-            square, sz = s * s, s * z
-            low, high = damping, float(sqrt(sz.dot(sz))) / delta
-            if not singular:                               # Newton's iteration on φ(λ) = ‖q(λ)‖ - δ from the left end
-                low = max(low, (length - delta) / delta * length**2 / max(float((w * w / square).sum()), 1e-300))
-            damping = min(low, high) if low > 0 else max(1e-3 * high, sqrt(low * high))
-            for _ in range(12):
-                shifted = square + damping
-                w = -sz / shifted
-                length = sqrt(w.dot(w))
-                if abs(length - delta) <= 0.1 * delta:
-                    break
-                if length > delta:
-                    low = max(low, damping)
-                else:
-                    high = min(high, damping)
-                slope = float((w * w / shifted).sum())
-                damping += (length - delta) / delta * length**2 / max(slope, 1e-300)
-                if not low < damping < high:
-                    damping = sqrt(max(low, 1e-6 * high) * high)
-        sw = s * w
-        return Step((self.V @ w) / self.D, length, damping, -float(sw.dot(z) + 0.5 * sw.dot(sw)))
+            w, length, damping = self.damped(delta, w, length)
+        return Step((self.V @ w) / self.D, length, damping, 0.5 * (damping * length * length - float(w.dot(h))))
+
+    def damped(self, delta: float, w: Array, length: float) -> tuple[Array, float, float]:
+        """Newton's iteration on ‖q(λ)‖ = delta, kept inside a bracket that shrinks."""
+        square, h = self.square, self.h
+        low, high = 0.0, sqrt(h.dot(h)) / delta
+        if self.least > self.tiny:
+            low = (length - delta) / delta * length**2 / float((w * w / square).sum())
+        damping = min(low, high) if low > 0 else 1e-3 * high
+        for _ in range(12):
+            shifted = square + damping
+            w = h / -shifted
+            length = sqrt(w.dot(w))
+            if abs(length - delta) <= 0.1 * delta:
+                break
+            if length > delta:
+                low = max(low, damping)
+            else:
+                high = min(high, damping)
+            damping += (length - delta) / delta * length**2 / float((w * w / shifted).sum())
+            if not low < damping < high:
+                damping = sqrt(max(low, 1e-6 * high) * high)
+        return w, length, damping
 
     def solve(self, rhs: Array, damping: float) -> Array:
-        """-(JᵀJ + λD²)⁻¹ rhs for a gradient-like rhs."""
-        shifted = self.s * self.s + max(damping, self.rank_tolerance**2)
-        p: Array = -(self.V @ ((self.V.T @ (rhs / self.D)) / shifted)) / self.D
+        """-(JᵀJ + λD²)⁻¹ rhs."""
+        p: Array = -(self.V @ ((self.V.T @ (rhs / self.D)) / (self.square + max(damping, self.tiny)))) / self.D
         return p
 
     def covariance(self) -> tuple[Array, Any]:
         """(JᵀJ)⁻¹, and a mask of the parameters that the data do not determine (infinite there)."""
-        keep = self.s > self.rank_tolerance
-        W = self.V[:, keep] / self.s[keep]
-        C = (W @ W.T) / np.outer(self.D, self.D)
-        loose = (np.abs(self.V[:, ~keep]) > sqrt(EPS)).any(1)
+        V, square = self.V, self.square
+        loose: Any = np.zeros(square.size, bool)
+        if self.least <= self.tiny:
+            keep = square > self.tiny
+            loose = (np.abs(V[:, ~keep]) > sqrt(EPS)).any(1)
+            V, square = V[:, keep], square[keep]
+        W = V / self.D[:, None]
+        C = (W / square) @ W.T
         C[loose] = C[:, loose] = np.inf
         return C, loose
 
 
 def of_rows(Jt: Array, r: Array, D: Array) -> Spectral:
-    """From the Jacobian itself: backward stable."""
+    """From the Jacobian itself, by its singular values: backward stable."""
     n, m = Jt.shape
     scaled = (Jt / D[:, None]).T
+    rows = max(m, n)
     if n * m > SMALL and m > n:                            # QR first: of Q only Qᵀr is needed
         corner: Any = np.linalg.qr(np.column_stack([scaled, r]), mode="r")[:n]
         scaled, r = corner[:, :n], corner[:, n]
         m = n
-    U, s, Vt = np.linalg.svd(scaled, full_matrices=False)
-    z = U.T @ r
+    U, s, Vt = np.linalg.svd(scaled, full_matrices=m < n)
+    h = s * (U.T @ r)
     if m < n:                                              # fewer residuals than parameters: the rest is not determined
-        s, z = np.append(s, np.zeros(n - m)), np.append(z, np.zeros(n - m))
-        Vt = np.vstack([Vt, np.linalg.svd(Vt)[2][m:]])
-    return Spectral(D, s, Vt.T, z, max(m, n))
+        s, h = np.append(s, np.zeros(n - m)), np.append(h, np.zeros(n - m))
+    return Spectral(D, (s * s)[::-1], Vt[::-1].T, h[::-1], (EPS * rows)**2)
 
 
 def of_normal(A: Array, g: Array, D: Array) -> Spectral:
     """From JᵀJ and Jᵀr: half the digits of J's small singular values, at a fraction of the cost."""
-    square, V = np.linalg.eigh(A / np.outer(D, D))
-    s = np.sqrt(np.maximum(square[::-1], 0.0))
-    V = V[:, ::-1]
-    found = Spectral(D, s, V, (V.T @ (g / D)) / np.maximum(s, 1e-300), s.size)
-    found.rank_tolerance = sqrt(EPS * s.size) * float(s[0])
-    found.z = np.where(s > found.rank_tolerance, found.z, 0.0)
-    return found
+    square, V = np.linalg.eigh(A / (D[:, None] * D))
+    return Spectral(D, square, V, (g / D) @ V, EPS * D.size)
 
 
 class Damped:
@@ -124,10 +129,10 @@ class Damped:
     def __init__(self, A: Array, g: Array, D: Array, damping: float) -> None:
         self.A, self.g, self.D, self.damping = A / np.outer(D, D), g / D, D, damping
 
-    condition = 1.0                                        # not known here; singularity shows as a damping that stays
+    singular, least = False, 0.0                           # not known here; it shows as a damping that stays
 
-    def step(self, delta: float, least: float = 0.0) -> Step:
-        damping = max(least, self.damping if self.damping > 1e-14 else 0.0)
+    def step(self, delta: float) -> Step:
+        damping = self.damping if self.damping > 1e-14 else 0.0
         n = self.g.size
         q, length, low, high = np.zeros(n), 0.0, 0.0, np.inf
         for turn in range(10):
@@ -139,7 +144,7 @@ class Damped:
                 continue
             q = -solved(L, self.g)
             length = sqrt(q.dot(q))
-            if (length <= NEARLY * delta and (damping <= least or length >= 0.75 * delta)) or turn == 9:
+            if (length <= NEARLY * delta and (damping == 0 or length >= 0.75 * delta)) or turn == 9:
                 break
             v = half_solved(L, q)
             if length > delta:
@@ -147,8 +152,8 @@ class Damped:
             else:
                 high = min(high, damping)
             damping += (length - delta) / delta * length**2 / float(v.dot(v))
-            if damping <= least:
-                damping = least
+            if damping <= 0:
+                damping = 0.0
             elif not low <= damping < high:
                 damping = sqrt(max(low, 1e-4 * min(high, 1.0)) * min(high, 1e4 * max(low, 1e-8)))
         self.damping = damping
@@ -182,21 +187,58 @@ def solved(L: Any, b: Any) -> Any:
     return transposed_solved(L, half_solved(L, b))
 
 
-def spectrum(point: Any, D: Array, damping: float, careful: bool) -> Any:
-    """The decomposition that size and conditioning ask for."""
-    normal = getattr(point, "A", None)
-    if normal is None:
-        n, m = point.Jt.shape
-        if n <= FEW and n * m <= SMALL:
+def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
+    """The Gauss-Newton step of a handful of parameters and the least pivot; None where a pivot says that digits are lost.
+
+    Cholesky on Python's own numbers: for so few, NumPy's calls cost more than the arithmetic.
+    """
+    a, d, h = A.tolist(), D.tolist(), g.tolist()
+    L: list[list[float]] = []
+    y: list[float] = []
+    smallest = 1.0
+    for i, (row, di) in enumerate(zip(a, d, strict=True)):
+        new: list[float] = []
+        pivot, rest = row[i] / (di * di), h[i] / di
+        for j, Lj in enumerate(L):
+            t = row[j] / (di * d[j])
+            for u, v in zip(new, Lj, strict=False):
+                t -= u * v
+            t /= Lj[j]
+            new.append(t)
+            pivot -= t * t
+            rest -= t * y[j]
+        if not pivot > PIVOT:
+            return None
+        smallest = pivot if pivot < smallest else smallest
+        root = sqrt(pivot)
+        new.append(root)
+        L.append(new)
+        y.append(rest / root)
+    w: list[float] = []                                    # backwards: Lᵀ w = -y
+    n = len(d)
+    square = predicted = 0.0
+    for i in range(n - 1, -1, -1):
+        t = -y[i]
+        predicted += t * t
+        for k, wk in enumerate(w):
+            t -= L[n - 1 - k][i] * wk
+        t /= L[i][i]
+        square += t * t
+        w.append(t)
+    w.reverse()
+    return Step(np.array(w) / D, sqrt(square), 0.0, 0.5 * predicted), smallest
+
+
+def spectrum(point: Any, state: Any, D: Array) -> Any:
+    """The decomposition that size and conditioning ask for; ``state.ill`` remembers that rows were needed."""
+    n, m = D.size, point.raw.size
+    if n > FEW:
+        if point.Jt is not None and state.ill and n * n * m <= DEAR:
             return of_rows(point.Jt, point.r, D)
-        if careful and n * n * m <= 2_000_000_000:
-            return of_rows(point.Jt, point.r, D)
-        normal, g = point.Jt @ point.Jt.T, point.gradient()
-    else:
-        g = point.gradient()
-    if normal.shape[0] > FEW:
-        return Damped(normal, g, D, damping)
-    found = of_normal(normal, g, D)
-    if found.s[-1]**2 < ILL * found.s[0]**2 and getattr(point, "Jt", None) is not None:
-        return of_rows(point.Jt, point.r, D)
-    return found
+        return Damped(point.A, point.g, D, state.damping)
+    if not state.ill or point.Jt is None:
+        found = of_normal(point.A, point.g, D)
+        if found.least > ILL * found.largest or point.Jt is None:
+            return found
+        state.ill = True
+    return of_rows(point.Jt, point.r, D)

@@ -1,0 +1,140 @@
+"""The settings and the state of a least-squares run, and when it ends: every end has a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .result import Array
+from .spectrum import EPS, Step
+
+CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
+UNSEEN = 1e-12                                             # a predicted relative reduction that rounding of the cost hides
+SEEN = 1e-10                                               # one that the digits of the cost still show
+LEAP = 1e-9                                                # for a last step whose end is not looked at: see Settings.leap
+NOISE = 1e-2                                               # of a standard error: what "relative to x" means for an x near 0
+PATIENCE = 3                                               # Gauss-Newton steps that no longer shrink: rounding is reached
+
+
+@dataclass(slots=True)
+class Settings:
+    """How long and how exactly; see ``least_squares``."""
+
+    xtol: float = 1e-10
+    ftol: float = 0.0
+    gtol: float = 0.0
+    max_nfev: int = 1000
+    max_iter: int | None = None
+    factor: float = 100.0
+    geodesic: bool = False
+    adaptive: bool = False                                 # turn geodesic acceleration on where plain steps take long
+    damped: bool = True
+    leap: bool = False                                     # end with a step so short that residuals there are not run for
+    bounds: tuple[Array, Array] | None = None
+    callback: Callable[[int, float], Any] | None = None
+    deadline: float | None = None
+    save: Callable[[State], None] | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """All that the next iteration depends on, so that a run can be taken up again to the same bits."""
+
+    x: Array
+    D: Array
+    radius: float
+    damping: float = 0.0
+    nit: int = 0
+    nfev: int = 0
+    njev: int = 0
+    last: float = np.inf                                   # length of the last undamped step, inf after a damped one
+    least: float = np.inf                                  # the shortest of them in the last stretch
+    waited: int = 0
+    trials: int = 0
+    S: Any = None                                          # the secant part of the Hessian, while steps are undamped
+    flattest: float = 0.0                                  # the least eigenvalue of scaled JᵀJ when it was last decomposed
+    ill: bool = False                                      # normal equations would lose digits
+    history: list[float] = field(default_factory=list)
+
+
+class Stop(Exception):                                     # noqa: N818 - an end, not an error
+    """The run ends here, for this reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+class Halt(Stop):
+    """A stop right after a step: the new point is the result."""
+
+    def __init__(self, point: Any, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.point = point
+
+
+# ---- when to stop ----------------------------------------------------------------------------------------------------
+def within(settings: Settings) -> str:
+    return f"converged: the next step is within xtol={settings.xtol:g} of every parameter"
+
+
+def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool, decompose: Callable[[], Any]) -> bool:
+    """Stops where this point is the answer, seen before the next run: the step says how far the minimum is. Whether this
+    step, though within tolerance, is worth taking if it lowers the cost.
+    """
+    cost = point.cost
+    if step.damping == 0.0 and not clipped and (step.predicted <= 1e-3 * cost or cost < 1e-9 * state.history[0]):
+        worst = relative(step.p, point.x)
+        if worst <= settings.xtol:
+            if step.predicted <= SEEN * cost or worst <= 4 * EPS:
+                raise Stop(CONVERGED, within(settings))
+            return True                                    # residuals near rounding: the cost still has digits to gain
+        shrink = step.length / state.last
+        if settings.leap and shrink < 0.1 and max(shrink, 5e-3) * worst <= LEAP and step.predicted <= SEEN * cost:
+            point.x = point.x + step.p
+            raise Stop(CONVERGED, f"converged: what follows the last step is within {LEAP:g} of every parameter")
+        if step.predicted <= UNSEEN * cost:
+            # Where the true value is near 0 no relative precision exists: a small part of its standard error counts.
+            sigma = standard_errors(decompose(), point)
+            if sigma is not None and (np.abs(step.p) <= settings.xtol * np.maximum(np.abs(point.x), NOISE * sigma)).all():
+                raise Stop(CONVERGED, within(settings) + ", or of its standard error")
+            if state.waited >= PATIENCE:
+                raise Stop(CONVERGED, "converged: Gauss-Newton steps no longer shrink, rounding is reached")
+    if settings.ftol and step.predicted <= settings.ftol * cost and not clipped:
+        recent = state.history[-2:]
+        if len(recent) == 2 and recent[0] - recent[1] <= settings.ftol * recent[1]:
+            raise Stop(CONVERGED, f"converged: the cost falls by less than ftol={settings.ftol:g} of itself")
+    if settings.gtol:
+        slope = float((np.abs(point.g) / (state.D * np.sqrt(2 * point.cost))).max())
+        if slope <= settings.gtol:
+            raise Stop(CONVERGED, f"converged: the residuals are orthogonal to the Jacobian to within gtol={settings.gtol:g}")
+    return False
+
+
+def relative(p: Array, x: Array) -> float:
+    """The largest |p / x|."""
+    worst = 0.0
+    for a, b in zip(p.tolist(), x.tolist(), strict=True):  # few numbers: NumPy would take longer
+        if a:
+            q = abs(a / b) if b else np.inf
+            worst = q if q > worst else worst
+    return worst
+
+
+def standard_errors(tried: Any, point: Any) -> Array | None:
+    dof = point.raw.size - point.x.size
+    if dof <= 0 or tried.singular or not hasattr(tried, "square") or tried.square.size != point.x.size:
+        return None
+    errors: Array = np.sqrt((tried.V**2 / tried.square).sum(1) * (2 * point.cost / dof)) / tried.D
+    return errors
+
+
+def exhausted(point: Any, tried: Any) -> None:
+    """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
+    if tried.step(np.inf).predicted <= 1e-6 * point.cost:
+        raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
+    raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
+                        "its derivative cut by a kink")
