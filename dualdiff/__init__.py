@@ -3,15 +3,17 @@
 The map of the house; imports point upwards only.
 
     errors.py        one class per mistake a user can make
+    policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), tape, replay (it read forwards), assemble, csr (sparse matrices), join, tangent, differential (the
                      tangent inside a formula), meter (the memory of a sweep), undefined (a result without a derivative, which
-                     raises when it is used)
+                     raises when it is used), watch (what policies look at)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text
     elementwise.py   what an elementwise operation does to value and ε-part
+    equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
     assignment.py    arrays that are written to
     creation.py      new arrays to write to: zeros_like and its kin, like=
@@ -39,6 +41,7 @@ from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
+from .policies import equality, kinks, trace_nonfinite
 from .symbolic import from_sympy
 from .transforms import (
     checkpoint,
@@ -54,7 +57,7 @@ from .transforms import (
     vjp,
 )
 
-__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative",
-           "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "stop_gradient",
-           "value_and_gradient", "value_and_jacobian", "vjp"]
+__all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
+           "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "linearize", "stop_gradient",
+           "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

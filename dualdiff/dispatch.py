@@ -16,8 +16,10 @@ from .creation import BUFFERS, LIKE
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
-from .errors import AssignmentError, RuleError
+from .equalities import warn_of_equality
+from .errors import AssignmentError, KinkError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .policies import TRACE, WATCH
 from .reading import dtype_of
 from .rules import row_of
 from .rules.composite import contraction
@@ -40,6 +42,7 @@ from .tangents.level import HAND, Level
 from .tangents.moves import Move, as_key
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
+from .tangents.watch import observed, traced
 
 METHODS = ("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot",
            "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "squeeze", "std",
@@ -63,8 +66,32 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
             "if it is meant as a constant")
     if options and len(args) < 2:                          # no row takes more than two arrays, but the three of where
         args = by_place(row, args, options)
-    result = HANDLERS[type(row)](row, args, options)
+    result = watched(row, args, options) if WATCH.count else HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
+
+
+def watched(row: Row, args: Any, options: dict[str, Any]) -> Any:
+    """The same while a policy is in force: a kink met inside a composite is told under the name that the user wrote."""
+    trace = TRACE.get()
+    before = 0 if trace is None else len(trace.found)
+    try:
+        result = HANDLERS[type(row)](row, args, options)
+    except KinkError as error:
+        if type(row) is Composite and name_of(row.function) not in str(error):
+            raise KinkError(f"{name_of(row.function)}: {error}") from None
+        raise
+    if trace is None:
+        return result
+    if type(row) is Composite:
+        for record in trace.found[before:]:                # our own functions under the name that the user wrote
+            if record.function.startswith("dualdiff."):
+                record.function = name_of(row.function)
+    if type(row) in (Formula, Linear, Bilinear):
+        inputs = [x.eps for x in args if type(x) in LEVELED]
+        for part in result if isinstance(result, tuple) else (result,):
+            if type(part) in LEVELED:
+                traced(trace, row.function, part.value, inputs, part.eps)
+    return result
 
 
 def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
@@ -95,7 +122,29 @@ def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
 
 
 def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
-    return row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+    result = row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+    if row.jump is not None and WATCH.count:
+        return stepped(row, result, args, options)
+    if row.function in EQUALITIES:
+        warn_of_equality(EQUALITIES[row.function](result), *args[:2])
+    return result
+
+
+EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
+                              np.array_equiv: np.asarray, np.not_equal: np.logical_not}
+
+
+def stepped(row: Constant, f: Any, args: Any, options: dict[str, Any]) -> Any:
+    """The value of a step function, NaN or an error in its ε-part where a perturbed element is at a jump, if that is asked."""
+    inputs = tuple(dual_form(x) for x in args[:getattr(row.function, "nin", 1)])
+    rest = (*args[len(inputs):],)
+
+    def holds(f: Any, *x: Any) -> Any:
+        return row.jump(f, *x, *rest, **options)                                           # type: ignore[misc]
+    level = top_level(inputs)
+    tangents = tuple(x.eps if belongs(x, level) else None for x in inputs)
+    eps = observed(row, f, tuple(map(stripped, inputs)), tangents, None, (("jump", holds),) * len(inputs))
+    return f if eps is None else wrapped(f, eps, level)
 
 
 def run_refused(row: Refused, args: Any, options: dict[str, Any]) -> Any:

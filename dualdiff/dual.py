@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import EscapeError, RuleError
+from .policies import WATCH
 from .tangents.level import HAND
 
 new = object.__new__
@@ -172,6 +173,8 @@ class Dual:
         return NotImplemented
 
     def __mod__(self, other: Any) -> Any:
+        if WATCH.count and (type(other) is Dual or is_plain(other)):
+            return np.remainder(self, other)               # type: ignore[call-overload]
         if type(other) is Dual:
             return Dual(self.value % other.value, self.tangent - other.tangent * (self.value // other.value))
         return Dual(self.value % other, self.tangent) if is_plain(other) else NotImplemented
@@ -181,6 +184,8 @@ class Dual:
 
     def __floordiv__(self, other: Any) -> Any:
         y = value_of(other)
+        if WATCH.count and is_plain(y):
+            return np.floor_divide(self, other)            # type: ignore[call-overload]
         return Dual(self.value // y, self.tangent * 0) if is_plain(y) else NotImplemented
 
     def __rfloordiv__(self, other: Any) -> Any:
@@ -205,14 +210,22 @@ class Dual:
         if isinstance(self.value, complex | np.complexfloating):
             return np.absolute(self)                       # type: ignore[call-overload]
         x = self.value
+        if x == 0 and WATCH.count:                         # a kink: the row asks the policy
+            return np.absolute(self)                       # type: ignore[call-overload]
         return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
 
     # ---- comparisons see values only: the program takes the branch that the plain program takes ------------------------
     def __eq__(self, other: Any) -> Any:
-        return self.value == value_of(other)
+        equal = self.value == value_of(other)
+        if equal is not False and other is not self:
+            told_of_equality(equal, self, other)
+        return equal
 
     def __ne__(self, other: Any) -> Any:
-        return self.value != value_of(other)
+        unequal = self.value != value_of(other)
+        if unequal is not True and other is not self:
+            told_of_equality(not unequal, self, other)
+        return unequal
 
     def __lt__(self, other: Any) -> Any:
         return self.value < value_of(other)
@@ -230,7 +243,10 @@ class Dual:
         return hash(self.value)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        truth = bool(self.value)
+        if not truth:                                      # self == 0
+            told_of_equality(True, self, 0)
+        return truth
 
     # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
     def __float__(self) -> float:
@@ -335,6 +351,11 @@ def logarithm(a: Any) -> Any:
 # An element of a plain array asks for a float, as math.sin and float do: nothing tells them apart.
 FLOAT = ("NumPy's functions, such as np.sin(x), keep it where math.sin(x) and float(x) cannot; an array that x is written into "
          "keeps it if it is made by np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")
+
+
+def told_of_equality(equal: Any, x: Any, y: Any) -> None:
+    from .equalities import warn_of_equality
+    warn_of_equality(equal, x, y)
 
 
 def escape(what: str, remedy: str) -> EscapeError:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .dual import FLOAT, Dual, escape, new, number_text
+from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
 from .errors import EscapeError, ShapeError, StructureError
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
@@ -111,7 +111,12 @@ class DualArray:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        if self.source is not None:
+            self.refresh()
+        truth = bool(self.value)
+        if not truth and self.size:                        # self == 0
+            told_of_equality(True, self, 0)
+        return truth
 
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(self == item))

@@ -13,10 +13,12 @@ import numpy as np
 from .dual import Dual, is_plain, new
 from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scalar
 from .errors import HolomorphicError, RuleError
+from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .tangents.differential import Differential
 from .tangents.level import Level
 from .tangents.tangent import MAX_TERMS, Tangent
+from .tangents.watch import observed
 
 LEVELED = (DualArray, DualScalar)
 ndarray = np.ndarray
@@ -37,10 +39,12 @@ def unary(row: Elementwise, operate: Any) -> Any:
         f = operate(v)
         level = x.level
         if real_linear is not None and np.iscomplexobj(v):
-            return wrap(f, x.level, differential(row, x.level, real_linear, f, v, x.eps))
+            eps = differential(row, x.level, real_linear, f, v, x.eps)
+            return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
             with np.errstate(all="ignore"):
-                return wrap(f, level, x.eps.chained(p(f, v) if varies else p, x.eps.shape, f))
+                eps = x.eps.chained(p(f, v) if varies else p, x.eps.shape, f)
+                return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
         return propagated(f, level, x.eps, p(f, v))
@@ -135,10 +139,13 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         shape, level = shape_of(f), dual.level
         if p is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, p, ORDINALS[dual.value is not x])
-        if not callable(p):
-            return f if p == 0 else wrap(f, level, dual.eps.scaled(None if p == 1 else p, shape))
         with np.errstate(all="ignore"):
-            return wrap(f, level, dual.eps.chained(p(f, x, y), shape, f))
+            eps: Any = dual.eps.chained(p(f, x, y), shape, f) if callable(p) else \
+                None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
+            if WATCH.count:
+                one = (dual.eps, None) if dual.value is x else (None, dual.eps)
+                eps = observed(row, f, (x, y), one, eps)
+        return f if eps is None else wrap(f, level, eps)
 
     x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
     x_shifts, y_shifts = holomorphic and dx in (1, -1), holomorphic and dy in (1, -1)
@@ -177,11 +184,11 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         shape = shape_of(f)
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
-        if level.careful:
-            with np.errstate(all="ignore"):
-                p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
-                return wrap(f, level, a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f)))
-        p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
+        with np.errstate(all="ignore"):
+            p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
+            if level.careful:
+                eps = a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f))
+                return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
         return wrap(f, level, combined(shape, a.eps, p, b.eps, q))
@@ -217,6 +224,9 @@ def nary(row: Elementwise, operate: Any) -> Any:
                         raise no_partial(row, None, ORDINALS[i])
                     part = inputs[i].eps.chained(p(f, *values) if callable(p) else p, shape_of(value), value)
                     eps = part if eps is None else eps.plus(part)
+                if WATCH.count:
+                    tangents = tuple(x.eps if belongs else None for x, belongs in zip(inputs, mine, strict=True))
+                    eps = observed(row, value, tuple(values), tangents, eps)
             results.append(value if eps is None else wrap(value, level, eps))
         return tuple(results) if row.outputs else results[0]
 

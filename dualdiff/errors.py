@@ -43,6 +43,14 @@ class DegenerateError(DualdiffError, ValueError):
     """The derivative is undefined at this input (a repeated eigenvalue, a singular matrix); the message says where."""
 
 
+class KinkError(DualdiffError, ArithmeticError):
+    """A function has a kink or a jump at this input, and ``kinks("raise")`` is in force."""
+
+
+class EqualityError(DualdiffError, ArithmeticError):
+    """An equality is true of a number being differentiated, and ``equality("raise")`` is in force."""
+
+
 class DataError(DualdiffError, ValueError):
     """Data that cannot be used: a file, a table, or an array with missing, wrong or ragged entries."""
 

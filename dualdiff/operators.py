@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,8 +10,9 @@ import numpy as np
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, lifted, lowered
 from .elementwise import LEVELED, nary, operations, shape_of, unary
-from .errors import AssignmentError, DerivativeWarning
-from .forms import holds_dual, stripped
+from .equalities import warn_of_equality
+from .errors import AssignmentError
+from .forms import holds_dual
 from .rules import row_of
 from .rules.registry import ROWS, Elementwise
 from .tangents.differential import Differential
@@ -114,29 +112,9 @@ def comparison(compare: Any) -> Any:
         same = hasattr(other, "level") and other.level.number >= self.level.number
         result = compare(self.value, other.value if same else other)
         if equality:
-            warn_of_equality(self, result if compare is operator.eq else np.logical_not(result))
+            warn_of_equality(result if compare is operator.eq else np.logical_not(result), self, other)
         return result
     return operate
-
-
-def warn_of_equality(x: Any, equal: Any) -> None:
-    """A branch on ``x == c`` that is taken while x is perturbed may lose the derivative: 0 if x == 0 else sin(x)."""
-    if not np.any(equal) or not any(c is None or np.any(np.logical_and(stripped(c) != 0, equal)) for c in x.eps.terms.values()):
-        return
-    frame: Any = sys._getframe(2)
-    depth = 3
-    while frame is not None and frame.f_code.co_filename.startswith(OWN):
-        if frame.f_code.co_filename.startswith(RULES):     # rules compare on purpose
-            return
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn("== is true of a number that is being differentiated: a branch on it may lose the derivative, as in "
-                  "`0 if x == 0 else sin(x)`. Compare stop_gradient(x) if the branch is right for the neighbours too",
-                  DerivativeWarning, stacklevel=depth)
-
-
-PACKAGE = os.path.dirname(os.path.abspath(__file__))
-RULES = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
-OWN = (PACKAGE, os.path.dirname(os.path.abspath(np.__file__)))
 
 
 def install() -> None:

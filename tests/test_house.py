@@ -17,9 +17,10 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 # gathers the public names from everywhere and has no limits of its own; who imports them stands above it.
 FLOORS = [
     {"errors"},
+    {"policies"},
     {"rules"},
     {"tangents"},
-    {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators",
+    {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "assignment", "creation", "operators",
      "ufunc_forms", "dispatch", "methods"},
     {"custom"},
     {"transforms"},
@@ -33,7 +34,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_array", "reading", "elementwise", "forms", "assignment", "creation", "operators",
+MUTUAL = {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "assignment", "creation", "operators",
           "ufunc_forms", "dispatch", "methods"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}

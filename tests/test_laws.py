@@ -154,7 +154,8 @@ def test_second_derivatives_agree_in_every_order_of_modes(case):
 
 
 # ---- nothing is left out ---------------------------------------------------------------------------------------------
-SPELLED = {operator.getitem: "x[", linear.linear_solve: "linalg.solve(", formula.euclidean_norm: "linalg.norm(",
+SPELLED = {operator.getitem: "x[", formula.marked: ".sort(",
+           linear.linear_solve: "linalg.solve(", formula.euclidean_norm: "linalg.norm(",
            formula.power_norm: "linalg.norm(x, 3", products.product: ".prod(", products.running_product: ".cumprod(",
            products.shifted: ".convolve(", products.widened: ".convolve(", quantiles.order_statistic: ".quantile(",
            shapes.arranged: ".pad(", statistics.binned: ".bincount(", folds.folded: ".hypot.reduce("}

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..policies import WATCH
 from .constant import plain
+from .formula import marked
 from .gather import axes_of
 from .registry import composite, formula
 
@@ -102,7 +104,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if n > 1:
         slopes = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
         j = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, n - 1)
-        result = interp_slope(slopes, j, at == knots[j]) * (x - xp[j]) + fp[j]
+        knot = at == knots[j]
+        result = interp_slope(slopes, j, knot) * (x - xp[j]) + fp[j]
+        if WATCH.count and not np.iscomplexobj(slopes):
+            result = result + np.where(knot, marked(x, knot, "numpy.interp") - x, 0)
     else:
         result = fp[0] + 0 * x
     result = np.where(at > knots[-1], right, result)

@@ -8,6 +8,13 @@ import numpy as np
 
 from .registry import constant, primitive, refused
 
+
+def half_way(f: Any, x: Any, decimals: int = 0) -> Any:
+    """Where rounding to so many digits is undecided."""
+    scaled = np.abs(x) * 10.0**decimals
+    return scaled - np.floor(scaled) == 0.5
+
+
 constant("the result is an index or a count",
          np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted,
          np.digitize, np.count_nonzero, np.lexsort, np.ndim, np.shape, np.size, np.linalg.matrix_rank, np.nanargmax,
@@ -16,7 +23,8 @@ constant("the result is a truth value",
          np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isrealobj,
          np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin)
 constant("a description of the type", np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
-constant("the derivative is zero wherever it exists", np.around, np.round, np.fix)
+constant("the derivative is zero wherever it exists", np.around, np.round, jump=half_way)
+constant("the derivative is zero wherever it exists", np.fix, jump=lambda f, x: (f == x) & (x != 0))
 constant("text for a person: the value, marked as dual",  np.array_repr, np.array_str, np.array2string)
 
 refused("a file keeps the value only; save x.value and x.tangent", np.save, np.savetxt, np.savez,

@@ -130,6 +130,12 @@ def sign_real_linear(f: Any, z: Any, dz: Any) -> Any:
 CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))
 SHARED = (lambda f, x, y: shared(f, x, y), lambda f, x, y: shared(f, y, x))
 
+# Where an input meets a kink or a jump, for the policy that asks.
+AT_ZERO = ("kink", lambda f, x, *y: x == 0)
+JUMP_AT_ZERO = ("jump", lambda f, x, *y: x == 0)
+TIE = ("kink", lambda f, x, y: (x == y) & (f == x))
+WHOLE = ("jump", lambda f, x, y: (f == 0) & (x != 0))      # a whole number of y fits into x
+
 # ---- one input ------------------ ∂f/∂x ------------------------------------------------------------------------------
 elementwise(np.positive,    1)
 elementwise(np.negative,    -1)
@@ -160,7 +166,7 @@ elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
 elementwise(np.degrees,     1 / DEGREE)
-elementwise(np.fabs,        lambda f, x: np.sign(x))
+elementwise(np.fabs,        lambda f, x: np.sign(x),                                kinks=(AT_ZERO,))
 
 # ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y --------------------------------------
 elementwise(np.add,         1,                                          1)
@@ -169,26 +175,35 @@ elementwise(np.multiply,    lambda f, x, y: y,                          lambda f
 elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
-elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f))
+elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f),
+            kinks=(("kink", lambda f, x, y: f == 0),) * 2)
 elementwise(np.arctan2,     lambda f, x, y: turn(y, x, y),              lambda f, x, y: turn(-x, x, y))
 elementwise(np.logaddexp,   lambda f, x, y: softmax_share(x, y),        lambda f, x, y: softmax_share(y, x))
 elementwise(np.logaddexp2,  lambda f, x, y: softmax_share2(x, y),       lambda f, x, y: softmax_share2(y, x))
-elementwise(np.fmod,        1,                                          lambda f, x, y: -np.rint((x - f) / y))
-elementwise(np.remainder,   1,                                          lambda f, x, y: -np.floor_divide(x, y))
-elementwise(np.copysign,    lambda f, x, y: np.sign(x) * np.copysign(1, f),   0)
-elementwise(np.heaviside,   0,                                          lambda f, x, y: indicator(x == 0, f))
+elementwise(np.fmod,        1,                                          lambda f, x, y: -np.rint((x - f) / y),
+            kinks=(WHOLE, WHOLE))
+elementwise(np.remainder,   1,                                          lambda f, x, y: -np.floor_divide(x, y),
+            kinks=(("jump", lambda f, x, y: f == 0),) * 2)
+elementwise(np.copysign,    lambda f, x, y: np.sign(x) * np.copysign(1, f),   0,
+            kinks=(AT_ZERO, ("jump", lambda f, x, y: (y == 0) & (x != 0))))
+elementwise(np.heaviside,   0,                                          lambda f, x, y: indicator(x == 0, f),
+            kinks=(JUMP_AT_ZERO, None))
 elementwise(np.ldexp,       lambda f, x, n: np.ldexp(indicator(True, f), n), None)
-elementwise(np.maximum,     *CHOICE, joint=SHARED, holomorphic=False)
-elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False)
-elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False)
-elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False)
+elementwise(np.maximum,     *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
+elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
+elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
+elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 
 # ---- real-linear on complex input: the differential in dz and its conjugate ------------------------------------------
-elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz))
-elementwise(np.sign,        0,                       real_linear=sign_real_linear)
+elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz),
+            kinks=(AT_ZERO,))
+elementwise(np.sign,        0,                       real_linear=sign_real_linear, kinks=(JUMP_AT_ZERO,))
 
-constant("piecewise constant: the derivative is zero wherever it exists",
-         np.floor, np.ceil, np.trunc, np.rint, np.floor_divide)
+STEPS = "piecewise constant: the derivative is zero wherever it exists"
+constant(STEPS, np.floor, np.ceil, jump=lambda f, x: f == x)
+constant(STEPS, np.trunc, jump=lambda f, x: (f == x) & (x != 0))
+constant(STEPS, np.rint, jump=lambda f, x: np.abs(x - np.trunc(x)) == 0.5)
+constant(STEPS, np.floor_divide, jump=lambda f, x, y: np.remainder(x, y) == 0)
 constant("the result is a truth value",
          np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.isnan, np.isinf, np.isfinite,
          np.signbit, np.logical_and, np.logical_or, np.logical_xor, np.logical_not)

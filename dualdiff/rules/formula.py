@@ -6,14 +6,17 @@ M. B. Giles, "An extended collection of matrix derivative results for forward an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import DegenerateError
+from ..policies import WATCH
+from .constant import plain
 from .elementwise import indicator, ratio
 from .linear import linear_solve
-from .registry import formula
+from .registry import formula, primitive
 
 # ---- selection -------------------------------------------------------------------------------------------------------
 formula(np.where, None,
@@ -21,7 +24,7 @@ formula(np.where, None,
         lambda f, c, x, y, dy: dy.where(np.logical_not(c), f))
 
 
-def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
+def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
                   where: Any = True) -> Any:
     """d max(x) = the mean of dx over the elements that attain it: the least norm of the subdifferential.
 
@@ -31,11 +34,44 @@ def extreme_share(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = Fa
     attained = (x == top) & where if initial is None else (x == top) & where & (top != initial)
     share = indicator(attained, f)
     count = np.sum(share, axis=axis, keepdims=True)
-    return np.sum(dx * (share / np.maximum(count, 1)), axis=axis, keepdims=keepdims)
+    df = np.sum(dx * (share / np.maximum(count, 1)), axis=axis, keepdims=keepdims)
+    if not WATCH.count:
+        return df
+    constant = False if initial is None else plain(top) == initial
+    tie = dx.at_kink(name, (plain(x) == plain(top)) & where & ((plain(count) > 1) | constant), x)
+    return df if tie is None else df + np.sum(tie, axis=axis, keepdims=keepdims)
 
 
-formula(np.max, extreme_share)
-formula(np.min, extreme_share)
+formula(np.max, partial(extreme_share, "numpy.max"))
+formula(np.min, partial(extreme_share, "numpy.min"))
+
+
+# ---- kinks -----------------------------------------------------------------------------------------------------------
+@primitive
+def marked(x: Any, where: Any, name: str) -> Any:
+    """x as it is; these elements of it are at a kink of the function ``name``, for the policy that asks."""
+    return x
+
+
+def marked_differential(f: Any, x: Any, dx: Any, where: Any, name: str) -> Any:
+    spoiled = dx.at_kink(name, where, x)
+    return dx if spoiled is None else dx + spoiled
+
+
+formula(marked, marked_differential)
+
+
+def mark_ties(x: Any, axis: int, name: str) -> Any:
+    """x, its elements that equal another along the axis marked."""
+    values = plain(x)
+    order = np.argsort(values, axis=axis, kind="stable")
+    s = np.moveaxis(np.take_along_axis(values, order, axis), axis, -1)
+    same, tied = s[..., 1:] == s[..., :-1], np.zeros(s.shape, bool)
+    tied[..., 1:] |= same
+    tied[..., :-1] |= same
+    where = np.empty(values.shape, bool)
+    np.put_along_axis(where, order, np.moveaxis(tied, -1, axis), axis)
+    return marked(x, where, name)
 
 
 # ---- linear algebra --------------------------------------------------------------------------------------------------
@@ -100,9 +136,16 @@ def unit_vector(x: Any, f: Any, axis: Any) -> Any:
 
 
 def euclidean_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    direction = unit_vector(x, f if keepdims or axis is None else np.expand_dims(f, axis), axis)
-    return np.sum(np.real(np.conj(direction) * dx) if np.iscomplexobj(x) else direction * dx, axis=axis,
-                  keepdims=keepdims)
+    length = f if keepdims or axis is None else np.expand_dims(f, axis)
+    direction = unit_vector(x, length, axis)
+    df = np.sum(np.real(np.conj(direction) * dx) if np.iscomplexobj(x) else direction * dx, axis=axis,
+                keepdims=keepdims)
+    return with_kink_at_zero(df, length, x, dx, axis, keepdims) if WATCH.count else df
+
+
+def with_kink_at_zero(df: Any, length: Any, x: Any, dx: Any, axis: Any, keepdims: bool) -> Any:
+    apex = dx.at_kink("numpy.linalg.norm", plain(length) == 0, x)
+    return df if apex is None else df + np.sum(np.real(apex) if np.iscomplexobj(x) else apex, axis=axis, keepdims=keepdims)
 
 
 formula(euclidean_norm, euclidean_differential)
@@ -117,7 +160,8 @@ def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) ->
 
 def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     length = f if keepdims or axis is None else np.expand_dims(f, axis)
-    return np.sum(ds * ratio(size, length) ** (ord - 1), axis=axis, keepdims=keepdims)
+    df = np.sum(ds * ratio(size, length) ** (ord - 1), axis=axis, keepdims=keepdims)
+    return with_kink_at_zero(df, length, size, ds, axis, keepdims) if WATCH.count else df
 
 
 formula(power_norm, power_differential)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError, RuleError
-from .formula import euclidean_norm, power_norm
+from ..policies import KINKS, WATCH
+from .formula import euclidean_norm, marked, power_norm
 from .gather import axes_of
 from .registry import composite, formula
 from .spectra import adjoint, from_triangle, plain, svd_differential
@@ -147,7 +148,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if ord is None or (matrix and ord == "fro") or (ord == 2 and not matrix):
         return euclidean_norm(x, axis=axis, keepdims=keepdims)
     if not matrix:
-        return vector_norm(np.abs(x), ord, axis if axis is None else axes_of(axis, x.ndim)[0], keepdims)
+        return vector_norm(sizes(x, ord), ord, axis if axis is None else axes_of(axis, x.ndim)[0], keepdims)
     rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
     if ord in (1, -1, np.inf, -np.inf):
         summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
@@ -161,8 +162,17 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return np.expand_dims(result, (rows, columns)) if keepdims else result
 
 
+def sizes(x: Any, ord: Any) -> Any:
+    """|x|. Where ord is above 1 its kink at 0 is none of the norm's, which bends at the origin alone."""
+    if WATCH.count and ord > 1 and KINKS.get() != "least_norm" and not np.iscomplexobj(x):
+        return np.where(plain(x) < 0, -x, x)
+    return np.abs(x)
+
+
 def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     if ord == np.inf:
+        if WATCH.count:
+            size = marked(size, plain(size) + np.max(plain(size), axis=axis, keepdims=True) == 0, "numpy.linalg.norm")
         return np.max(size, axis=axis, keepdims=keepdims)
     if ord == -np.inf:
         return np.min(size, axis=axis, keepdims=keepdims)

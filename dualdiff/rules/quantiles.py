@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import RuleError
+from ..policies import WATCH
 from .constant import plain
 from .gather import axes_of
-from .registry import composite, formula, primitive
+from .registry import composite, formula, name_of, primitive
 
 
 @primitive
@@ -38,8 +39,37 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
     row = np.arange(order.shape[0]).reshape(batch)
     flat = da.reshape((row.size * n,)) if hasattr(da, "reshape") else np.reshape(da, (row.size * n,))
     fraction = np.where(np.isnan(f), np.nan, place - low)
-    below, above = (flat[row * n + order[row, position]] for position in (low, high))
+    sources = [order[row, position] for position in (low, high)]
+    if n > 1 and has_ties(plain(a).reshape(-1, n), order, row, sources, fraction):
+        return shared_by_ties(a, da, row, sources, fraction, name_of(function))
+    below, above = (flat[row * n + source] for source in sources)
     return below * (1 - fraction) + above * fraction
+
+
+def has_ties(a: Any, order: Any, row: Any, sources: Any, fraction: Any) -> bool:
+    """Whether an element that is mixed in equals another of its sample."""
+    s = np.take_along_axis(a, order, axis=-1)
+    if not np.any(s[:, 1:] == s[:, :-1]):
+        return False
+    return any(np.any((np.sum(a[row] == a[row, source][..., None], axis=-1) > 1) & (weight != 0))
+               for source, weight in zip(sources, (1 - fraction, fraction), strict=True))
+
+
+def shared_by_ties(a: Any, da: Any, row: Any, sources: Any, fraction: Any, name: str) -> Any:
+    """Equal elements share the weight of the one that is mixed in: the least norm of the subdifferential."""
+    n = a.shape[-1]
+    values = np.broadcast_to(plain(a).reshape(-1, n)[row], (*fraction.shape, n))
+    share, kink = np.zeros(values.shape), np.zeros(values.shape, bool)
+    for source, weight in zip(sources, (1 - fraction, fraction), strict=True):
+        equal = values == np.take_along_axis(values, source[..., None], axis=-1)
+        count = np.sum(equal, axis=-1, keepdims=True)
+        share = share + equal * (weight[..., None] / count)
+        kink |= equal & (count > 1) & (weight != 0)[..., None]
+    df = np.sum(da * share.astype(a.dtype), axis=-1)
+    if WATCH.count:
+        tie = da.at_kink(name, kink.reshape(-1, *a.shape).any(axis=0), a)
+        df = df if tie is None else df + np.sum(tie, axis=-1)
+    return df
 
 
 formula(order_statistic, order_differential)

@@ -26,14 +26,15 @@ class Elementwise:
     inputs of ``maximum`` is shared; against a constant it takes the least norm). ``real_linear`` is the differential
     ``(f, z, dz) -> df`` used for complex input where f is not holomorphic. ``domain`` is where the row is tested: an
     interval per input. A function with several results has ``outputs``, the partials of each, in terms of the tuple f of
-    all results.
+    all results. ``kinks`` has for each input None, or ``("kink" or "jump", where(f, x, …))``.
     """
 
-    __slots__ = ("domain", "function", "holomorphic", "joint", "outputs", "partials", "real_linear")
+    __slots__ = ("domain", "function", "holomorphic", "joint", "kinks", "outputs", "partials", "real_linear")
 
     def __init__(self, function: Function, partials: tuple[Partial, ...], domain: tuple[tuple[float, float], ...],
                  joint: tuple[Partial, ...] | None = None, real_linear: Function | None = None,
-                 holomorphic: bool = True, outputs: tuple[tuple[Partial, ...], ...] | None = None) -> None:
+                 holomorphic: bool = True, outputs: tuple[tuple[Partial, ...], ...] | None = None,
+                 kinks: tuple[Any, ...] | None = None) -> None:
         self.function = function
         self.partials = partials
         self.domain = domain
@@ -41,6 +42,7 @@ class Elementwise:
         self.real_linear = real_linear
         self.holomorphic = holomorphic
         self.outputs = outputs
+        self.kinks = kinks
 
 
 class Gather:
@@ -123,13 +125,17 @@ class Composite:
 
 
 class Constant:
-    """The derivative is zero, or the result is not a real array: the function sees values only."""
+    """The derivative is zero, or the result is not a real array: the function sees values only.
 
-    __slots__ = ("function", "reason")
+    ``jump`` says where a function of real values jumps: ``jump(f, x, …)``.
+    """
 
-    def __init__(self, function: Function, reason: str) -> None:
+    __slots__ = ("function", "jump", "reason")
+
+    def __init__(self, function: Function, reason: str, jump: Function | None = None) -> None:
         self.function = function
         self.reason = reason
+        self.jump = jump
 
 
 class Refused:
@@ -185,11 +191,11 @@ def known(*names: str) -> tuple[Any, ...]:
 
 
 def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tuple[Partial, ...] | None = None,
-                real_linear: Function | None = None, holomorphic: bool = True) -> None:
+                real_linear: Function | None = None, holomorphic: bool = True, kinks: tuple[Any, ...] | None = None) -> None:
     if len(partials) != function.nin:
         raise ValueError(f"{name_of(function)} takes {function.nin} inputs, the row has {len(partials)} partials")
     domains = domain if isinstance(domain[0], tuple) else (domain,) * len(partials)
-    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic))
+    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, kinks=kinks))
 
 
 def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: Any = REAL) -> None:
@@ -239,9 +245,9 @@ def primitive(function: Function) -> Function:
     return call
 
 
-def constant(reason: str, *functions: Function) -> None:
+def constant(reason: str, *functions: Function, jump: Function | None = None) -> None:
     for function in functions:
-        TABLE.add(Constant(function, reason))
+        TABLE.add(Constant(function, reason, jump))
 
 
 def refused(reason: str, *functions: Function) -> None:

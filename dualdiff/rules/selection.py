@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..policies import WATCH
 from .constant import plain
+from .formula import mark_ties
 from .registry import composite
 from .shapes import by_position
 
@@ -18,6 +20,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     """Ties keep their order, so that the derivative of a tie is that of its position."""
     if axis is None:
         a, axis = np.ravel(a), -1
+    a = mark_ties(a, axis, "numpy.sort") if WATCH.count else a
     return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
 
 
@@ -25,6 +28,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
     if axis is None:
         a, axis = np.ravel(a), -1
+    a = mark_ties(a, axis, "numpy.partition") if WATCH.count else a
     return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
 
 
@@ -88,6 +92,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
            *, equal_nan: bool = True, sorted: bool = True) -> Any:
     """Each value by its first occurrence; index, inverse and counts are constants."""
     _, index, inverse, counts = np.unique(plain(ar), True, True, True, axis, equal_nan=equal_nan)
+    if WATCH.count and axis is None:
+        ar = mark_ties(np.ravel(ar), 0, "numpy.unique")
     values = np.ravel(ar)[index] if axis is None else np.take(ar, index, axis)
     asked = [part for part, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted]
     return (values, *asked) if asked else values

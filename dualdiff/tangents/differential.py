@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import HolomorphicError, RuleError
+from ..policies import KINKS
 from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
 from ..rules.registry import ROWS, Bilinear, Composite, Gather, Linear, name_of
+from .coefficients import plain
 from .level import Level
 from .moves import Contraction, Map, Move, Shape
 from .tangent import Tangent
+from .watch import spoiled
 
 
 # ---- rows on tangents ------------------------------------------------------------------------------------------------
@@ -92,6 +95,15 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         """The differential where the condition holds, of the shape and type of the result f; none elsewhere."""
         unit = np.ones((), getattr(f, "dtype", float))
         return self._like(self.tangent.masked(np.asarray(keep), getattr(f, "shape", ()), unit))
+
+    def at_kink(self, name: str, where: Any, x: Any) -> Differential | None:
+        """NaN at these elements, of values x, where they are perturbed: at a kink of the function ``name``, if the policy in
+        force says so; None where there is nothing to add. Raises where that is the policy.
+        """
+        if KINKS.get() == "least_norm":
+            return None
+        part = spoiled(name, "kink", where, plain(x), self.tangent, self.shape, np.asarray(plain(x)).dtype)
+        return None if part is None else self._like(part)
 
     def __getitem__(self, index: Any) -> Any:
         return self.__array_function__(operator.getitem, (), (self, index), {})

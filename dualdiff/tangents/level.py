@@ -8,7 +8,7 @@ they are built on.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NoReturn
 
 from .meter import Meter
 
@@ -47,6 +47,10 @@ class Level:
             below = int(self.number)
             self.half_step = Level(self.number + (below + 1 - self.number) / 2)
         return self.half_step
+
+    def ask_for_care(self) -> NoReturn:
+        """End this quick sweep: its transform runs again, carefully."""
+        raise CareNeeded(self)
 
     def __repr__(self) -> str:
         return f"Level({self.number:g})"

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..policies import TRACE, WATCH
 from ..rules.gather import batched_broadcast, sum_to_shape
-from .coefficients import times
+from .coefficients import finite, plain, times
 from .level import Level
 from .moves import Item, Move, Shape
 
@@ -139,10 +140,21 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
             if coef is not last_coef:                      # in a quick sweep it was watched when it was recorded
                 last_coef = coef
                 v = came if coef is None else times(parent.level, came, coef) if parent.level.careful else came * coef
+            if WATCH.count and finite(u) and not finite(v):
+                told_of_overflow(leaf, v, lead)
             if v.shape[lead:] != parent.shape:
                 v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
             cotangents.add(parent, v)
     return [cotangents.arrays.get(root) for root in roots]
+
+
+def told_of_overflow(leaf: TapeLeaf, v: Any, lead: int) -> None:
+    """Tell the trace in force, if there is one, of a cotangent that became infinite or NaN behind this leaf."""
+    trace = TRACE.get()
+    if trace is not None:
+        function, line = trace.made.get(leaf.serial, ("a linear operation", ""))
+        place = tuple(map(int, np.argwhere(~np.isfinite(plain(v)))[0]))
+        trace.add(f"{function}, transposed", place[lead:], place[0] if lead else None, plain(v)[place], "not known", line)
 
 
 def reachable(terms: dict[Any, Any]) -> list[TapeLeaf]:

@@ -1,0 +1,53 @@
+"""What happens where an equality is true of a number that is being differentiated."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .errors import DerivativeWarning, EqualityError
+from .policies import EQUALITY, user_frame, user_line
+from .tangents.coefficients import plain
+from .tangents.level import HAND
+from .tangents.tangent import Tangent
+from .tangents.watch import moving, nonzero
+
+MESSAGE = ("== is true of a number that is being differentiated: a branch on it may lose the derivative, as in "
+           "`0 if x == 0 else sin(x)`. Compare stop_gradient(x) if the branch is right for the neighbours too")
+SILENT = ("dualdiff.rules", "dualdiff.tangents")           # rules compare on purpose
+
+
+def warn_of_equality(equal: Any, x: Any, y: Any = None) -> None:
+    """Warn, or raise, if ``equal``, the truth of x == y element by element, holds where x or y is perturbed."""
+    if not np.any(equal):
+        return
+    policy = EQUALITY.get()
+    if policy == "ignore" or not (may_move(x, y, equal, policy) or may_move(y, x, equal, policy)):
+        return
+    frame, depth = user_frame(SILENT)
+    if frame is None:
+        return
+    if policy == "raise":
+        line = user_line()
+        raise EqualityError(MESSAGE + (f" ({line})" if line else ""))
+    warnings.warn(MESSAGE, DerivativeWarning, stacklevel=depth + 1)
+
+
+def may_move(x: Any, y: Any, equal: Any, policy: str) -> bool:
+    """Whether x is perturbed where the equality holds, and y not in the very same way, as in the test x != x for a NaN."""
+    if not hasattr(x, "level") or x is y:
+        return False
+    if x.level is HAND and not hasattr(x, "eps"):          # a Dual made by hand
+        other = getattr(y, "tangent", 0)
+        return bool(np.any(nonzero(np.asarray(x.tangent)) & np.asarray(x.tangent != other)))
+    eps = x.eps
+    if not isinstance(eps, Tangent) or eps is getattr(y, "eps", None):
+        return False
+    if not any(c is None or np.any(np.logical_and(plain(c) != 0, equal)) for c in eps.terms.values()):
+        return False
+    if policy == "warn":                                   # an idle warning costs less than looking into leaves
+        return True
+    shape = np.broadcast_shapes(np.shape(equal), eps.shape)
+    return bool(moving(eps.broadcast(shape) if shape != eps.shape else eps, np.broadcast_to(equal, shape)).any())
