@@ -6,6 +6,7 @@ This file is what such an object *is*: storage, shape, views, assignment, text. 
 
 from __future__ import annotations
 
+import sys
 from math import prod
 from typing import Any, cast
 
@@ -30,6 +31,9 @@ def view_move(view: View) -> Move:
     if move is None:
         move = Item(base.shape, base.value[index].shape, index, as_key(index))
     return cast(Move, move)
+
+
+SPARSE_PRODUCTS = ("_matmul_dispatch", "_mul_dispatch")
 
 
 class DualArray:
@@ -202,6 +206,11 @@ class DualArray:
 
     # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        caller = sys._getframe(1)
+        if caller.f_code.co_name in SPARSE_PRODUCTS and caller.f_globals["__name__"].startswith("scipy.sparse."):
+            unknown = np.empty((), object)                 # at which scipy.sparse leaves ``A @ x`` to x.__rmatmul__
+            unknown[()] = self
+            return unknown
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, and "
                      "np.asarray is not needed; an array that x is written into keeps it if it is made by "
                      "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")

@@ -1,10 +1,12 @@
 """Sparse Jacobians: equal to the dense ones, canonical, and their structure remembered from call to call."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, csr_matrix, random_array
 
-from dualdiff import derivative, jacobian, value_and_jacobian
+from dualdiff import derivative, hessian, jacobian, jvp, value_and_jacobian, vjp
 from dualdiff.errors import StructureError
 from dualdiff.tangents import join
 from dualdiff.transforms import sparse
@@ -51,7 +53,21 @@ def looped(x):
     return np.stack(parts)
 
 
+def step(x):
+    return x + 0.1 * (B @ x) * x
+
+
+def finite_elements(u):
+    """A nonlinear bar on a ring of elements: each adds its forces to its two nodes."""
+    nodes = np.stack([np.arange(8), np.roll(np.arange(8), -1)], axis=1)
+    stretch = u[nodes[:, 1]] - u[nodes[:, 0]]
+    force = stretch + stretch**3
+    return np.bincount(nodes.ravel(), np.stack([-force, force], axis=1).ravel(), 8)
+
+
 X15 = RNG.random(15)
+A = random_array((4, 15), density=0.3, rng=RNG, format="csr")
+B = random_array((15, 15), density=0.1, rng=RNG, format="dia")
 PROGRAMS = [
     ("the identity", lambda x: x, X15),
     ("a constant", lambda x: np.ones(3), X15),
@@ -84,6 +100,20 @@ PROGRAMS = [
     ("a matrix product", lambda x: np.arange(12.0).reshape(4, 3) @ x, RNG.random((3, 2))),
     ("blocks", lambda x: np.einsum("bi,bij->bj", x, np.arange(36.0).reshape(3, 4, 3)), RNG.random((3, 4))),
     ("solved", lambda x: np.linalg.solve(np.eye(3) + 0.1, x[:3]) * x[3:6], X15),
+    ("a sparse matrix times", lambda x: A @ x**2, X15),
+    ("a sparse matrix twice", lambda x: A[:, :4] @ (A @ x), X15),
+    ("a sparse matrix beside", lambda x: x * x[::-1] + B @ x, X15),
+    ("times a sparse matrix", lambda x: np.sin(x) @ A.T, X15),
+    ("a sparse matrix times columns", lambda x: A.tocoo() @ x, RNG.random((15, 2))),
+    ("rows times a sparse matrix", lambda x: (x * x) @ A.tocsc().T, RNG.random((2, 15))),
+    ("dot of a sparse matrix", lambda x: A.dot(x)[1:] * x[3], X15),
+    ("a sparse matrix times a product", lambda x: A @ (x[1:-1].sum() * x), X15),
+    ("a sparse matrix, transposed, summed", lambda x: np.sum((B @ x).reshape(3, 5).T * x[:3], axis=0), X15),
+    ("weighted sums of a sparse product", lambda x: np.arange(12.0).reshape(4, 3) @ (B @ x)[::5], X15),
+    ("a sparse product broadcast", lambda x: (B @ x)[:3, None] * x[:2], X15),
+    ("time steps", lambda x: step(step(step(x))), X15),
+    ("gathered and scattered", lambda x: np.bincount(INDEX, weights=x[INDEX] ** 2 * x[:5], minlength=7), X15),
+    ("finite elements", finite_elements, RNG.random(8)),
     ("nothing taken", lambda x: x[:0], X15),
     ("of nothing", lambda x: x * 2, np.ones(0)),
     ("of one", lambda x: x * x, np.ones(1)),
@@ -106,6 +136,20 @@ def test_a_sparse_jacobian_is_the_dense_one_without_its_structural_zeros(f, x):
         # sums of several leaves may be added in another order
         np.testing.assert_allclose(M.toarray(), expected, rtol=4 * np.finfo(dense.dtype).eps, atol=1e-15)
         check_canonical(M)
+
+
+RAGGED = [p for p in PROGRAMS if p[0] not in {"of nothing", "nothing taken"}]
+
+
+@pytest.mark.parametrize(("f", "x"), [p[1:] for p in RAGGED], ids=[p[0] for p in RAGGED])
+def test_joining_as_lists_of_entries_changes_nothing(f, x, monkeypatch):
+    expected = jacobian(f)(x), jacobian(jacobian(f))(x)
+    monkeypatch.setattr(join, "wasteful", lambda *args: True)
+    # entries may be added in another order
+    tolerance = {"rtol": 8 * np.finfo(x.dtype).eps, "atol": 8 * np.finfo(x.dtype).eps}
+    np.testing.assert_allclose(jacobian(f)(x), expected[0], **tolerance)
+    np.testing.assert_allclose(jacobian(f, sparse=True)(x).toarray().reshape(expected[0].shape), expected[0], **tolerance)
+    np.testing.assert_allclose(jacobian(jacobian(f))(x), expected[1], **tolerance)
 
 
 def check_canonical(M):
@@ -225,3 +269,47 @@ def test_joined_leaves_are_met_again_without_integer_work(f, monkeypatch, struct
     J(x + 2)
     assert len(joins) == made
     assert len(structures) == 2
+
+
+def test_one_dense_row_beside_many_thin_ones_stays_one_row():
+    x = np.linspace(1, 2, 20_000)
+    f = lambda x: np.concatenate([x[1:] * x[:-1], [np.sum(x * x)], x[:3] / x.sum()])
+    tracemalloc.start()
+    M = jacobian(f, sparse=True)(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert M.nnz == 2 * (x.size - 1) + 4 * x.size
+    assert peak < 40 * M.data.nbytes                       # filled up, it would be thousands of times
+    np.testing.assert_allclose(M[[x.size - 1]].toarray()[0], 2 * x)
+    np.testing.assert_allclose(M[[x.size]].toarray()[0], np.eye(1, x.size)[0] / x.sum() - x[0] / x.sum()**2)
+
+
+FORMATS = [csr_array(A), csr_matrix(A), A.tocsc(), A.tocoo(), A.tolil(), A.todok(), A.tobsr(), A.todia()]
+
+
+@pytest.mark.parametrize("matrix", FORMATS, ids=lambda m: type(m).__name__)
+def test_every_format_of_scipy_sparse_gives_way_to_duals_in_every_mode(matrix):
+    f = lambda x: matrix @ (x * x)
+    expected = A.toarray() * (2 * X15)
+    np.testing.assert_allclose(jacobian(f)(X15), expected)
+    np.testing.assert_allclose(jacobian(f, sparse=True)(X15).toarray(), expected)
+    value, pullback = vjp(f, X15)
+    np.testing.assert_allclose(value, A @ X15**2)
+    np.testing.assert_allclose(pullback(np.arange(4.0))[0], np.arange(4.0) @ expected)
+    np.testing.assert_allclose(jvp(f, (X15,), (X15,))[1], expected @ X15)
+    np.testing.assert_allclose(hessian(lambda x: np.sum((matrix @ x) ** 2))(X15), 2 * A.T @ A.toarray(), atol=1e-15)
+    np.testing.assert_allclose(hessian(lambda x: np.sum((matrix @ x) ** 2), sparse=True)(X15).toarray(),
+                               2 * A.T @ A.toarray(), atol=1e-15)
+    assert hessian(lambda x: np.sum((matrix @ x) ** 3), sparse=True)(X15).nnz == (A.T @ A).nnz
+
+
+def test_a_sparse_matrix_of_another_shape_is_named():
+    with pytest.raises(ValueError, match=r"shape \(4, 15\) and an array of shape \(14,\) do not fit"):
+        jacobian(lambda x: A @ x[1:])(X15)
+
+
+def test_elementwise_products_with_a_sparse_matrix_are_refused_not_computed_without_a_derivative():
+    with pytest.raises(TypeError):
+        jacobian(lambda x: A * x)(X15)
+    with pytest.raises(TypeError):
+        jacobian(A.multiply)(X15)

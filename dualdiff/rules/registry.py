@@ -71,17 +71,19 @@ class Linear:
     ``subscripts(shape, *args) -> "ij->i"``, or ``forward(dx, lead, *args)`` on an array with ``lead`` leading batch
     axes and ``transpose(u, lead, shape, *args)``. It is linear in its first argument; the others are constants.
     ``local``: it acts on each element by itself, as conj, real and imag do, so that no leaf has to become dense.
+    ``matrix(shape, *args)``: its matrix where that is sparse, as compressed rows: starts, columns and numbers (None: ones).
     """
 
-    __slots__ = ("forward", "function", "local", "subscripts", "transpose")
+    __slots__ = ("forward", "function", "local", "matrix", "subscripts", "transpose")
 
     def __init__(self, function: Function, forward: Function | None = None, transpose: Function | None = None,
-                 subscripts: Function | None = None, local: bool = False) -> None:
+                 subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
         self.function = function
         self.forward = forward
         self.transpose = transpose
         self.subscripts = subscripts
         self.local = local
+        self.matrix = matrix
 
 
 class Bilinear:
@@ -213,10 +215,10 @@ def gather(function: Function, batched: Function | None = None, transpose: Funct
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
-           subscripts: Function | None = None, local: bool = False) -> None:
+           subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
     if (subscripts is None) == (forward is None or transpose is None):
         raise ValueError(f"{name_of(function)} needs either subscripts, or forward and transpose side by side")
-    TABLE.add(Linear(function, forward, transpose, subscripts, local))
+    TABLE.add(Linear(function, forward, transpose, subscripts, local, matrix))
 
 
 def bilinear(function: Function, subscripts: Function) -> None:

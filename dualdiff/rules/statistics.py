@@ -128,8 +128,14 @@ def binned(weights: Any, index: Any, size: int) -> Any:
     return result
 
 
+def bin_matrix(index: Any, size: int) -> Any:
+    """The matrix that adds up weights in their bins, as compressed rows of ones."""
+    return np.concatenate([[0], np.cumsum(np.bincount(index, minlength=size))]), np.argsort(index, kind="stable"), None
+
+
 linear(binned, lambda w, lead, index, size: binned(w, index, size),
-       lambda u, lead, shape, index, size: np.take(u, index, axis=-1))
+       lambda u, lead, shape, index, size: np.take(u, index, axis=-1),
+       matrix=lambda shape, index, size: bin_matrix(index, size))
 
 
 @composite(np.bincount)

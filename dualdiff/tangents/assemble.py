@@ -14,6 +14,7 @@ import numpy as np
 from .coefficients import finite, folded, product
 from .leaf import Leaf
 from .moves import Shape, scatter
+from .ragged import Ragged
 
 SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
 LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
@@ -36,7 +37,7 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
     """
-    arrays = [a for leaf, coef in terms.items() for a in operands_of(leaf, coef)]
+    arrays = [a for leaf, coef in terms.items() for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
     if any(hasattr(a, "eps") for a in arrays):
         return assembled_dual(terms, shape, k, trailing)
     size = prod(shape)
@@ -46,7 +47,7 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
         meter.charge(size * k)
     if len(terms) == 1 and not trailing:
         coef = terms[leaf]
-        if leaf.cols is None and len(leaf.factors) == 1 and leaf.factors[0].shape == (k, *shape):
+        if leaf.is_dense and len(leaf.factors) == 1 and leaf.factors[0].shape == (k, *shape):
             data = leaf.factors[0] if coef is None else weighted(leaf, coef)
             if dtype in (None, data.dtype):
                 return data
@@ -56,7 +57,7 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     if meter is not None and (windowed or not trailing):
         meter.hold(out)
     spans: list[tuple[int, int]] = []
-    for leaf, coef in sorted(terms.items(), key=lambda term: term[0].cols is not None):
+    for leaf, coef in sorted(terms.items(), key=lambda term: not term[0].is_dense):
         span = columns_spanned(leaf, k)
         fresh = all(span[1] < low or high < span[0] for low, high in spans)
         add_into(out, leaf, coef, shape, steps, step, fresh)
@@ -98,9 +99,9 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
     """The first and last direction that a leaf may touch, from its geometry alone."""
-    cols = leaf.cols
-    if cols is None or not leaf.affine or not cols.size:
+    if leaf.is_dense or not leaf.affine or not leaf.cols.size:
         return 0, k - 1
+    cols = leaf.cols
     ends = [(0, (n - 1) * step // cols.itemsize) for n, step in zip(cols.shape, cols.strides, strict=True)]
     first = int(cols[(0,) * cols.ndim])
     return first + sum(map(min, ends)), first + sum(map(max, ends))
@@ -108,10 +109,13 @@ def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
 
 def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool) -> None:
     """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet."""
-    operands = operands_of(leaf, coef)
     full = leaf.width + shape
     if 0 in full:
         return
+    if type(leaf) is Ragged:
+        np.add.at(out, np.repeat(offsets(shape, steps), leaf.counts) + leaf.entry_cols * step, leaf.values(coef))
+        return
+    operands = operands_of(leaf, coef)
     place = affine_place(out, leaf, full, steps, step)
     if place is not None:
         write(place, operands, leaf, fresh)
@@ -121,11 +125,8 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if leaf.level.meter is not None:
         leaf.level.meter.charge(6 * w * size)              # places, columns and values, one by one
     columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
-    at = np.zeros(shape, np.intp)
-    for axis, s in enumerate(steps):
-        at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))
     values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, size) if operands else np.ones((w, 1))
-    places = at.ravel() + columns * step
+    places = offsets(shape, steps) + columns * step
     if columns.min() < 0:
         keep = columns >= 0
         put = np.broadcast_to(values, places.shape)[keep]
@@ -138,6 +139,14 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     else:
         for j in range(w):
             out[places[j]] += values[j]
+
+
+def offsets(shape: Shape, steps: list[int]) -> Any:
+    """Where each element's directions begin."""
+    at = np.zeros(shape, np.intp)
+    for axis, s in enumerate(steps):
+        at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))
+    return at.ravel()
 
 
 def affine_place(out: Any, leaf: Leaf, full: Shape, steps: list[int], step: int) -> Any:
@@ -204,6 +213,11 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
     for leaf, coef in terms.items():
         full = leaf.width + shape
         w, size = prod(leaf.width), prod(shape)
+        if type(leaf) is Ragged:
+            at = leaf.elements * k + leaf.entry_cols if trailing else leaf.elements + leaf.entry_cols * size
+            part = scatter(leaf.values(coef), at, (*shape, k) if trailing else (k, *shape))
+            total = part if total is None else total + part
+            continue
         operands = operands_of(leaf, coef)
         values = np.broadcast_to(product(leaf.level, operands) if operands else np.ones(()), full).reshape(w, size)
         if leaf.cols is None:

@@ -23,6 +23,7 @@ from .coefficients import finite, folded, product
 from .leaf import Leaf
 from .level import CareNeeded, Level
 from .moves import Shape
+from .ragged import Ragged
 
 Terms = list[tuple[Leaf, Any]]
 NARROW = 64                                                # columns of a table that are worth a loop in Python
@@ -36,16 +37,11 @@ class Structure:
     __slots__ = ("indices", "indptr", "recipe", "shape", "signature")
 
     def __init__(self, terms: Terms, shape: Shape, span: tuple[int, int]) -> None:
-        self.signature = [(shape, span)] + [(leaf.width, leaf.cols) for leaf, _ in terms]
+        self.signature = [(shape, span), *(geometry(leaf) for leaf, _ in terms)]
         m = prod(shape)
         self.shape = m, span[1] - span[0]
         kind = np.int32 if max(self.shape) < 2**31 else np.int64
-        columns = [column for leaf, _ in terms for column in columns_of(leaf, shape, span, kind)]
-        self.recipe: Strided | Taken | None = None
-        if 0 < len(columns) <= NARROW and m:
-            self.recipe = strided(columns)
-        if self.recipe is None:
-            self.recipe = taken_by_rows(np.stack(columns, axis=1) if columns else np.empty((m, 0), kind))
+        self.recipe = recipe_for(terms, shape, span, kind)
         counts, self.indices = self.recipe.counts, self.recipe.indices
         if self.indices.size >= 2**31:
             kind = np.int64                                # SciPy wants one type for both
@@ -59,13 +55,11 @@ class Structure:
         """
         known = self.signature
         return len(known) == len(terms) + 1 and known[0] == (shape, span) and all(
-            width == leaf.width and (cols is leaf.cols or same(cols, leaf.cols))
-            for (width, cols), (leaf, _) in zip(known[1:], terms, strict=True))
+            alike(signature, leaf) for signature, (leaf, _) in zip(known[1:], terms, strict=True))
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
         """The numbers of the terms, one for each entry; what one entry gets from several leaves is added up."""
-        types = [a for leaf, coef in terms for a in operands_of(leaf, coef)]
-        assert self.recipe is not None
+        types = [a for leaf, coef in terms for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
         data = self.recipe.data(terms, shape, np.result_type(dtype, *types))
         return checked(data, terms[0][0].level) if terms else data
 
@@ -77,10 +71,30 @@ def checked(data: Any, level: Level) -> Any:
     return data
 
 
+def geometry(leaf: Leaf) -> tuple[Any, Any]:
+    """The integers of a leaf."""
+    return (leaf.starts, leaf.entry_cols) if type(leaf) is Ragged else (leaf.width, leaf.cols)
+
+
+def alike(known: tuple[Any, Any], leaf: Leaf) -> bool:
+    """Whether a leaf has this geometry."""
+    extent, cols = geometry(leaf)
+    return (known[1] is cols or same(known[1], cols)) and \
+        (same(known[0], extent) if type(known[0]) is type(extent) is np.ndarray else known[0] is extent or known[0] == extent)
+
+
 def same(a: Any, b: Any) -> bool:
     if a is None or b is None or a.shape != b.shape:
         return a is b
     return bool((a == b).all())
+
+
+def recipe_for(terms: Terms, shape: Shape, span: tuple[int, int], kind: Any) -> Strided | Taken:
+    if any(type(leaf) is Ragged for leaf, _ in terms):
+        return taken_by_entries(terms, shape, span)
+    columns = [column for leaf, _ in terms for column in columns_of(leaf, shape, span, kind)]
+    found = strided(columns) if 0 < len(columns) <= NARROW and 0 not in shape else None
+    return found or taken_by_rows(np.stack(columns, axis=1) if columns else np.empty((prod(shape), 0), kind))
 
 
 def columns_of(leaf: Leaf, shape: Shape, span: tuple[int, int], kind: Any) -> list[Any]:
@@ -101,7 +115,10 @@ def columns_of(leaf: Leaf, shape: Shape, span: tuple[int, int], kind: Any) -> li
 
 # ---- the numbers -------------------------------------------------------------------------------------------------------
 def put(place: Any, leaf: Leaf, coef: Any) -> None:
-    """The numbers coef ⊙ leaf into a place of the shape (*W, *S)."""
+    """The numbers coef ⊙ leaf into a place of the shape (*W, *S), or of as many entries as a ragged leaf has."""
+    if type(leaf) is Ragged:
+        place[...] = leaf.values(coef)
+        return
     operands = operands_of(leaf, coef)
     if not operands:
         place[...] = 1
@@ -164,18 +181,24 @@ class Taken:
         self.take, self.again, self.indices, self.counts = take, again, indices, counts
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
-        raw = np.empty(sum(leaf.breadth for leaf, _ in terms) * prod(shape), dtype)
-        at = 0
-        for leaf, coef in terms:
-            full = leaf.width + shape
-            put(raw[at:at + prod(full)].reshape(full), leaf, coef)
-            at += prod(full)
-        return self.picked(raw)
+        return self.picked(laid_out([(leaf, coef, shape) for leaf, coef in terms], dtype, 0))
 
     def picked(self, raw: Any) -> Any:
         data = np.take(raw, self.take)
         add_again(data, self.again[1], raw[self.again[0]])
         return data
+
+
+def laid_out(terms: list[tuple[Leaf, Any, Shape]], dtype: Any, zeros: int) -> Any:
+    """The numbers of all terms end to end, and some zeros behind."""
+    forms: list[Shape] = [leaf.entry_cols.shape if type(leaf) is Ragged else leaf.width + shape for leaf, _, shape in terms]
+    raw = np.empty(sum(prod(form) for form in forms) + zeros, dtype)
+    at = 0
+    for (leaf, coef, _), form in zip(terms, forms, strict=True):
+        put(raw[at:at + prod(form)].reshape(form), leaf, coef)
+        at += prod(form)
+    raw[at:] = 0
+    return raw
 
 
 def add_again(data: Any, to: Any, more: Any) -> None:
@@ -207,16 +230,38 @@ def taken_by_rows(table: Any) -> Taken:
     return Taken(source[keep], (source[again], entry[again.ravel()]), rows[keep], keep.sum(1))
 
 
-def taken_by_places(rows: Any, cols: Any, n: int) -> tuple[Taken, Any, Any]:
-    """Entries at any places (row, col) of n × n, and the row and column of each."""
-    key = np.multiply(rows, n, dtype=np.int64) + cols
+def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken, Any]:
+    """Numbers at any places (row, col) of a matrix, outside of it too (which are left out); the rows of the entries."""
+    m, n = shape
+    inside = np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
+    every = inside.size == rows.size
+    key = np.multiply(rows, n, dtype=np.int64) + cols if every else np.multiply(rows[inside], n, dtype=np.int64) + cols[inside]
     order = np.argsort(key, kind="stable")                 # merges the runs that the leaves' blocks are made of
     key = key[order]
     new = np.ones(key.size, bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
     again = np.flatnonzero(~new)
+    order = order if every else inside[order]
     first = order[new]
-    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), None, None), rows[first], cols[first]
+    rows = rows[first]
+    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), cols[first], np.bincount(rows, minlength=m)), rows
+
+
+def taken_by_entries(terms: Terms, shape: Shape, span: tuple[int, int]) -> Taken:
+    """Leaves of any kind: all their entries sorted."""
+    m, (start, stop) = prod(shape), span
+    parts = [places(np.arange(m).reshape(shape), shape, leaf) for leaf, _ in terms]
+    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    return taken_by_places(rows, cols - start, (m, stop - start))[0]
+
+
+def places(rows: Any, shape: Shape, leaf: Leaf) -> tuple[Any, Any]:
+    """Row and direction of every number of a term; ``rows`` are those of its elements."""
+    if type(leaf) is Ragged:
+        return np.repeat(np.broadcast_to(rows, shape).ravel(), leaf.counts), leaf.entry_cols
+    full = leaf.width + shape
+    cols = np.arange(leaf.breadth).reshape(leaf.width + (1,) * len(shape)) if leaf.is_dense else leaf.cols
+    return np.broadcast_to(rows, full).ravel(), np.broadcast_to(cols, full).ravel()
 
 
 def repeats(rows: Any) -> Any:

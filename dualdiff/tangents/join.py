@@ -17,6 +17,7 @@ from .assemble import assembled, operands_of
 from .coefficients import product
 from .leaf import Leaf
 from .moves import Routing, Shape, scatter, take_or_fill
+from .ragged import Ragged, by_rows, distinct_entries, entries
 from .scalars import stacked
 from .tape import TapeLeaf
 
@@ -72,7 +73,7 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         return joined_tape(pieces, offsets, how.index, shape)
     terms: dict[Any, Any] = {}
     for dense in (True, False):
-        columns = [[(leaf, coef) for leaf, coef in t.terms.items() if (leaf.cols is None) == dense] for t in pieces]
+        columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
         for i in range(max(map(len, columns))):
             slot = [c[i] if i < len(c) else None for c in columns]
             terms |= (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape)
@@ -119,12 +120,15 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
     return how.place([np.broadcast_to(a, t.shape) for a, t in zip(arrays, pieces, strict=True)])
 
 
+RAGGED_FROM = 1 << 14                                      # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
 
 def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
     assert k is not None
+    if wasteful(slot, pieces, k):
+        return {joined_ragged(slot, pieces, offsets, how, shape): None}
     if level.meter is not None:
         level.meter.charge(k * (2 * offsets[-1] + 2 * prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
@@ -136,6 +140,8 @@ def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangeme
 
 def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
     terms = [term for term in slot if term is not None]
+    if any(type(leaf) is Ragged for leaf, _ in terms) or wasteful(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
+        return {joined_ragged(slot, pieces, offsets, how, shape): None}
     coefs: Any = terms[0][1]
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
         coefs = arranged([0 if term is None else term[1] for term in slot], pieces, how)
@@ -174,6 +180,23 @@ def sparse_leaf(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, sha
     return Leaf(first.level, first.k, shape, (wide,), columns, factors)
 
 
+def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
+    """Whether a slot filled up to one width would hold mostly nothing, as where one number depends on everything."""
+    size = wide * sum(prod(t.shape) for t in pieces)
+    return size > RAGGED_FROM and \
+        size > 4 * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None)
+
+
+def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> Leaf:
+    """The terms of a slot as one leaf that lists each element's entries."""
+    parts = [(elements + start, cols, values) for term, t, start in zip(slot, pieces, offsets, strict=False)
+             if term is not None for elements, cols, values in [entries(*term, t.shape)]]
+    first = next(term[0] for term in slot if term is not None)
+    laid = by_rows(first.level, first.k, (int(offsets[-1]),), *(np.concatenate(part) for part in zip(*parts, strict=True)))
+    assert type(laid) is Ragged
+    return laid.taken(np.ravel(how.index), shape)
+
+
 def padded(block: Any, wide: int) -> Any:
     missing = wide - block.shape[0]
     return block if missing == 0 else np.concatenate([block, np.zeros((missing, block.shape[1]))], axis=0)
@@ -185,7 +208,10 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     level, k = first.level, first.k
     assert k is not None
     wide = sum(prod(leaf.width) for leaf, _ in terms)
-    if wide >= k or any(leaf.cols is None for leaf, _ in terms):
+    if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
+        parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
+        return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
+    if wide >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
     if level.meter is not None:
         level.meter.charge(8 * wide * prod(shape))         # sorting by direction takes this many integers and floats

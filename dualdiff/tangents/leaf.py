@@ -50,6 +50,15 @@ class Leaf:
         return prod(self.width)
 
     @property
+    def is_dense(self) -> bool:
+        return self.cols is None
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """The arrays of weights, in whatever form the leaf keeps them."""
+        return self.factors
+
+    @property
     def too_wide(self) -> bool:
         return self.cols is not None and self.k is not None and prod(self.width) > self.k
 

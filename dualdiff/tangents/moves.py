@@ -16,6 +16,7 @@ import numpy as np
 
 from ..rules.gather import is_basic
 from ..rules.registry import ROWS, Gather, Linear
+from ..rules.statistics import binned
 from .contraction import Label, einsum
 from .level import Level
 
@@ -238,6 +239,9 @@ def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
         back = np.zeros((*front, size + 1), u.dtype)                            # the last place takes the fills
         np.add.at(back, (slice(None),) * lead + (index,), flat)
         return back[..., :size].reshape(front + shape)
+    if lead == 0:
+        there = np.flatnonzero(index >= 0)
+        return binned(flat[there], index[there], size).reshape(shape)
     return np.sum(take_or_fill(flat, sources(index, size), lead), axis=lead).reshape(front + shape)
 
 

@@ -35,7 +35,7 @@ def stacked(tangents: list[Tangent]) -> dict[Any, Any]:
         owners, leaves, coefs = [], [], []
         for i, t in enumerate(tangents):
             for leaf, c in t.terms.items():
-                if (leaf.cols is None) is dense:
+                if leaf.is_dense is dense:
                     owners.append(i)
                     leaves.append(leaf)
                     coefs.append(c)

@@ -18,6 +18,7 @@ from .join import merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
+from .ragged import Ragged, sparsely_mapped
 from .tape import Copy, TapeLeaf, record
 
 MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
@@ -33,7 +34,8 @@ class Tangent:
 
     def __repr__(self) -> str:
         kinds = ", ".join("tape" if type(leaf) is TapeLeaf else "one direction" if leaf.k is None else
-                          f"{'dense' if leaf.cols is None else 'sparse'} {leaf.width}" for leaf in self.terms)
+                          f"{'dense' if leaf.is_dense else 'ragged' if type(leaf) is Ragged else 'sparse'} {leaf.width}"
+                          for leaf in self.terms)
         return f"Tangent(shape={self.shape}, leaves: {kinds or 'none'})"
 
     # ---- elementwise: coefficients only ------------------------------------------------------------------------------
@@ -133,7 +135,8 @@ class Tangent:
         shape = self.shape
         terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
-            if leaf.factors or leaf.cols is None or leaf.cols.shape != shape or leaf.level.columns is not None or \
+            if leaf.numbers or leaf.is_dense or type(leaf) is Ragged or leaf.cols.shape != shape or \
+                    leaf.level.columns is not None or \
                     (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
@@ -151,6 +154,8 @@ class Tangent:
         if op.row.local:
             terms = dict(leaf.mapped(c, op) for leaf, c in self.watched())
             return Tangent(terms, op.out_shape)
+        if op.row.matrix is not None and leaf.k is not None and not all(each.is_dense for each in self.terms):
+            return self.mapped_sparsely(op)
         data = self.dense()
         if leaf.level.meter is not None:
             leaf.level.meter.beside(self.shape)            # in, out, and what the map makes between them, perhaps complex
@@ -158,6 +163,14 @@ class Tangent:
         data = op.apply(data, 0 if leaf.k is None else 1)
         return Tangent({leaf: data} if leaf.k is None else {dense_leaf(leaf.level, data, op.out_shape): None},
                        op.out_shape)
+
+    def mapped_sparsely(self, op: Map) -> Tangent:
+        """A linear map whose matrix is sparse: what is sparse stays so."""
+        sparse = [(leaf, c) for leaf, c in self.watched() if not leaf.is_dense]
+        matrix = op.row.matrix(self.shape, *op.args, **op.options)                             # type: ignore[misc]
+        t = Tangent({sparsely_mapped(sparse, self.shape, matrix, op.out_shape): None}, op.out_shape)
+        rest = Tangent({leaf: c for leaf, c in self.terms.items() if leaf.is_dense}, self.shape)
+        return t.plus(rest.linear(op)) if rest.terms else t
 
     # ---- terms -------------------------------------------------------------------------------------------------------
     @property
@@ -179,7 +192,7 @@ class Tangent:
 
     def one_dense(self) -> Tangent:
         """Dense terms that vary along the whole shape added into one, before a contraction pays for each."""
-        full = [(leaf, c) for leaf, c in self.terms.items() if leaf.cols is None and leaf.k is not None and leaf.is_full]
+        full = [(leaf, c) for leaf, c in self.terms.items() if leaf.is_dense and leaf.k is not None and leaf.is_full]
         if len(full) < 2:
             return self
         leaf, c = merged_terms(full, self.shape)
@@ -225,4 +238,4 @@ class Tangent:
             c = terms[leaf]
             return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
         array = assembled(terms, self.shape, leaf.k, dtype, trailing)
-        return array.copy() if any(array is a for a in leaf.factors) else array
+        return array.copy() if any(array is a for a in leaf.numbers) else array

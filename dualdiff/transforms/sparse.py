@@ -36,7 +36,7 @@ def scipy_sparse() -> Any:
 
 
 def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
-    if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.factors)):
+    if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.numbers)):
         raise StructureError("a sparse matrix of derivatives cannot be differentiated again: the numbers of scipy.sparse are "
                              "plain. Use sparse=False, or hessian(f, sparse=True) for the second derivatives")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from ..reading import dtype_of
 from ..tangents.assemble import operands_of
 from ..tangents.coefficients import product
-from ..tangents.csr import checked, put, same, taken_by_places
+from ..tangents.csr import alike, checked, geometry, laid_out, places, same, taken_by_places
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
@@ -33,9 +32,9 @@ class SymmetricStructure:
     __slots__ = ("indices", "indptr", "mirror", "shape", "signature", "taken", "zeros")
 
     def __init__(self, blocks: list[Block], n: int) -> None:
-        self.signature = [(rows, wide, leaf.width, leaf.cols) for rows, wide, leaf, _ in blocks]
+        self.signature = [(rows, wide, geometry(leaf)) for rows, wide, leaf, _ in blocks]
         self.shape, self.zeros = (n, n), 0
-        parts = [places(*block[:3], n) for block in blocks]
+        parts = [places(np.arange(n) if rows is None else rows, wide, leaf) for rows, wide, leaf, _ in blocks]
         rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
         cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
         if not self.settled(rows, cols):                   # an entry without a mirror image: that is a zero
@@ -45,11 +44,11 @@ class SymmetricStructure:
     def settled(self, rows: Any, cols: Any) -> bool:
         """Sort the entries; whether the pattern is symmetric."""
         n = self.shape[0]
-        self.taken, rows, cols = taken_by_places(rows, cols, n)
+        self.taken, rows = taken_by_places(rows, cols, self.shape)
         kind = np.int32 if max(n, rows.size) < 2**31 else np.int64
-        self.indices = cols.astype(kind)
+        self.indices = self.taken.indices.astype(kind)
         self.indptr = np.zeros(n + 1, kind)
-        np.cumsum(np.bincount(rows, minlength=n), out=self.indptr[1:])
+        np.cumsum(self.taken.counts, out=self.indptr[1:])
         counted = scipy_sparse().csr_array((np.arange(rows.size, dtype=kind), self.indices, self.indptr), shape=self.shape)
         transposed = counted.tocsc()                       # sorts by column in linear time
         self.mirror = transposed.data
@@ -58,31 +57,17 @@ class SymmetricStructure:
     def holds(self, blocks: list[Block]) -> bool:
         known = self.signature
         return len(known) == len(blocks) and all(
-            wide == wide_now and width == leaf.width and (cols is leaf.cols or same(cols, leaf.cols))
-            and (rows is rows_now or same(rows, rows_now))
-            for (rows, wide, width, cols), (rows_now, wide_now, leaf, _) in zip(known, blocks, strict=True))
+            wide == wide_now and alike(outer, leaf) and (rows is rows_now or same(rows, rows_now))
+            for (rows, wide, outer), (rows_now, wide_now, leaf, _) in zip(known, blocks, strict=True))
 
     def data(self, blocks: list[Block], dtype: Any) -> Any:
         """The numbers; rounding may differ between ∂²f/∂x∂y and ∂²f/∂y∂x, so both become their mean."""
-        types = [a for _, _, leaf, coef in blocks for a in operands_of(leaf, coef)]
-        sizes = [prod(leaf.width + wide) for _, wide, leaf, _ in blocks]
-        raw = np.zeros(sum(sizes) + self.zeros, np.result_type(dtype, *types))
-        at = 0
-        for (_, wide, leaf, coef), size in zip(blocks, sizes, strict=True):
-            put(raw[at:at + size].reshape(leaf.width + wide), leaf, coef)
-            at += size
-        half = self.taken.picked(raw)
+        types = [a for _, _, leaf, coef in blocks for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+        terms = [(leaf, coef, wide) for _, wide, leaf, coef in blocks]
+        half = self.taken.picked(laid_out(terms, np.result_type(dtype, *types), self.zeros))
         half *= 0.5
         half += half[self.mirror]
         return checked(half, blocks[0][2].level) if blocks else half
-
-
-def places(rows: Any, wide: Shape, leaf: Leaf, n: int) -> tuple[Any, Any]:
-    """Row and column of every entry of a block, in the order of its numbers."""
-    full = leaf.width + wide
-    rows = np.arange(n).reshape(wide) if rows is None else rows
-    cols = np.arange(leaf.breadth).reshape(leaf.width + (1,) * len(wide)) if leaf.cols is None else leaf.cols
-    return np.broadcast_to(rows, full).ravel(), np.broadcast_to(cols, full).ravel()
 
 
 def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:

@@ -1,0 +1,206 @@
+"""Leaves whose elements depend on different numbers of directions: rows of a sparse matrix, one dense row among thin ones.
+
+A ragged leaf lists, element by element, the directions and weights that there are: element s (counted in C order) has the
+entries starts[s] … starts[s + 1]. To whatever does not know it, it is an ordinary leaf as wide as its widest element,
+filled up with -1; that form is only made when it is asked for.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .coefficients import product
+from .contraction import aligned
+from .leaf import Leaf
+from .level import Level
+from .moves import Contraction, Map, Move, Shape, scatter
+
+
+class Ragged(Leaf):
+    """``entry_cols`` and ``entry_weights`` (None: ones) of length starts[-1]."""
+
+    __slots__ = ("_cols", "_factors", "entry_cols", "entry_weights", "starts")
+
+    def __init__(self, level: Level, k: int, shape: Shape, starts: Any, cols: Any, weights: Any) -> None:
+        self.level, self.k, self.shape = level, k, shape
+        self.starts, self.entry_cols, self.entry_weights = starts, cols, weights
+        self.width = (int(self.counts.max(initial=0)),)
+        self.affine = self.kept = False
+        self.memo = {}
+        self._cols: Any = None
+        self._factors: Any = None
+
+    is_dense = too_wide = False
+
+    @property
+    def counts(self) -> Any:
+        return np.diff(self.starts)
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        return () if self.entry_weights is None else (self.entry_weights,)
+
+    def values(self, coef: Any) -> Any:
+        """coef ⊙ weights, one number for each entry."""
+        if coef is None:
+            return np.ones(self.entry_cols.size) if self.entry_weights is None else self.entry_weights
+        each = np.repeat(np.ravel(np.broadcast_to(coef, self.shape)), self.counts) if np.ndim(coef) else coef
+        if self.entry_weights is None:
+            return each if np.ndim(each) else np.broadcast_to(each, self.entry_cols.shape)
+        return product(self.level, [self.entry_weights, each])
+
+    @property
+    def elements(self) -> Any:
+        """The element that each entry belongs to."""
+        return np.repeat(np.arange(prod(self.shape)), self.counts)
+
+    # ---- as an ordinary leaf -----------------------------------------------------------------------------------------
+    def _places(self) -> Any:
+        rank = np.arange(self.entry_cols.size) - np.repeat(self.starts[:-1], self.counts)
+        return rank * prod(self.shape) + self.elements
+
+    @property
+    def cols(self) -> Any:
+        if self._cols is None:
+            table = np.full(self.width[0] * prod(self.shape), -1, self.entry_cols.dtype)
+            table[self._places()] = self.entry_cols
+            self._cols = table.reshape(self.width + self.shape)
+        return self._cols
+
+    @property
+    def factors(self) -> tuple[Any, ...]:                                                      # type: ignore[override]
+        if self._factors is None:
+            self._factors = () if self.entry_weights is None else \
+                (scatter(self.entry_weights, self._places(), self.width + self.shape),)
+        factors: tuple[Any, ...] = self._factors
+        return factors
+
+    # ---- what is done to leaves ----------------------------------------------------------------------------------------
+    def gather(self, move: Move) -> Leaf:
+        moved = self.memo.get(move.key)
+        if moved is None:
+            moved = self.memo[move.key] = self.taken(np.ravel(move.index), move.out_shape)
+        return moved
+
+    def broadcast(self, shape: Shape) -> Leaf:
+        wider = self.memo.get(shape)
+        if wider is None:
+            index = np.broadcast_to(np.arange(prod(self.shape)).reshape(self.shape), shape)
+            wider = self.memo[shape] = self.taken(index.ravel(), shape)
+        return wider
+
+    def taken(self, index: Any, shape: Shape) -> Leaf:
+        """The leaf of the elements at an index; a negative one stands for an element without directions."""
+        counts = np.where(index < 0, 0, np.append(self.counts, 0)[index])
+        starts = starts_of(counts)
+        at = np.arange(starts[-1]) + np.repeat(self.starts[index] - starts[:-1], counts)
+        return leaf_of(self.level, self.k, shape, starts, self.entry_cols[at],
+                       None if self.entry_weights is None else self.entry_weights[at])
+
+    def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:
+        return leaf_of(self.level, self.k, self.shape, self.starts, self.entry_cols, op.apply(self.values(coef))), None
+
+    def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
+        """Sums over axes move entries from element to element; a constant with further axes needs the ordinary form."""
+        sizes = dict(zip(op.labels, self.shape, strict=True))
+        for constant, labels in op.constant:
+            if any(sizes.get(name) != n for name, n in zip(labels, np.shape(constant), strict=True)):
+                return Leaf(self.level, self.k, self.shape, self.width, self.cols, self.factors).contract(coef, op)
+            weights = aligned((constant, labels), op.labels)
+            coef = weights if coef is None else product(self.level, [coef, weights])
+        places = np.arange(prod(op.out_shape)).reshape(op.out_shape)
+        kept = [name for name in op.labels if name in op.result]
+        order = [op.result.index(name) for name in kept] + [i for i, name in enumerate(op.result) if name not in kept]
+        target = places.transpose(order).reshape(tuple(sizes[name] if name in kept else 1 for name in op.labels))
+        rows = np.repeat(np.ravel(np.broadcast_to(target, self.shape)), self.counts)
+        return by_rows(self.level, self.k, op.out_shape, rows, self.entry_cols, self.values(coef)), None
+
+
+def starts_of(counts: Any) -> Any:
+    starts = np.zeros(counts.size + 1, np.intp)
+    np.cumsum(counts, out=starts[1:])
+    return starts
+
+
+def leaf_of(level: Level, k: Any, shape: Shape, starts: Any, cols: Any, weights: Any) -> Leaf:
+    """A ragged leaf; for a single number, an ordinary one."""
+    if shape == ():
+        return Leaf(level, k, (), (cols.size,), cols, () if weights is None else (weights,))
+    return Ragged(level, k, shape, starts, cols, weights)
+
+
+def by_rows(level: Level, k: Any, shape: Shape, rows: Any, cols: Any, weights: Any) -> Leaf:
+    """The leaf of entries (row, col, weight) in any order; the rows are those of the elements in C order."""
+    size = prod(shape)
+    if (rows[1:] < rows[:-1]).any():
+        order = np.argsort(rows, kind="stable")
+        rows, cols, weights = rows[order], cols[order], None if weights is None else weights[order]
+    return leaf_of(level, k, shape, starts_of(np.bincount(rows, minlength=size)), cols, weights)
+
+
+def distinct_entries(level: Level, k: int, shape: Shape, rows: Any, cols: Any, weights: Any) -> Leaf:
+    """The same, with the weights of equal directions of an element added up."""
+    key = np.multiply(rows, k, dtype=np.int64) + cols
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    new = np.ones(key.size, bool)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    first = order[new]
+    if first.size == order.size:
+        summed = weights[order]
+    else:
+        places = np.empty(order.size, np.intp)
+        places[order] = np.cumsum(new) - 1
+        summed = scatter(weights, places, first.shape)
+    return by_rows(level, k, shape, rows[first], cols[first], summed)
+
+
+def entries(leaf: Leaf, coef: Any, shape: Shape) -> tuple[Any, Any, Any]:
+    """Element, direction and number of each entry of coef ⊙ leaf, for any leaf."""
+    if type(leaf) is Ragged:
+        return leaf.elements, leaf.entry_cols, leaf.values(coef)
+    full = leaf.width + shape
+    operands = [*leaf.factors] if coef is None else [*leaf.factors, coef]
+    cols = np.arange(leaf.breadth).reshape((-1,) + (1,) * len(shape)) if leaf.is_dense else leaf.cols
+    cols = np.ravel(np.broadcast_to(cols, full))
+    values = np.ravel(np.broadcast_to(product(leaf.level, operands) if operands else np.ones(()), full))
+    elements = np.ravel(np.broadcast_to(np.arange(prod(shape)).reshape(shape), full))
+    there = cols >= 0
+    return (elements, cols, values) if there.all() else (elements[there], cols[there], values[there])
+
+
+def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[Any, Any, Any], out_shape: Shape) -> Leaf:
+    """A linear map of Σ coefficient ⊙ sparse leaf, given by the compressed rows (starts, columns, numbers or None) of its
+    matrix: every entry of the matrix brings along the entries of the element that it takes.
+    """
+    starts, taken, numbers = matrix
+    level, k = terms[0][0].level, terms[0][0].k
+    assert k is not None
+    rows = np.repeat(np.arange(prod(out_shape)), np.diff(starts))
+    parts = [mapped_entries(leaf, coef, shape, rows, taken, numbers) for leaf, coef in terms]
+    if len(parts) == 1 and parts[0][0] is rows and (parts[0][1] >= 0).all():
+        return leaf_of(level, k, out_shape, starts, *parts[0][1:])
+    values = np.concatenate([np.ones(part[0].size) if part[2] is None else part[2] for part in parts])
+    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    there = cols >= 0
+    return distinct_entries(level, k, out_shape, rows[there], cols[there], values[there])
+
+
+def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, rows: Any, taken: Any, numbers: Any) -> tuple[Any, Any, Any]:
+    """Element, direction and number (None: ones) of what the entries (row, taken, number) of a matrix make of one term."""
+    if leaf.breadth == 1 and type(leaf) is not Ragged:     # the first step of most programs: a seed, scaled
+        full = leaf.width + shape
+        cols = np.broadcast_to(leaf.cols, full).ravel()[taken]
+        operands = [*leaf.factors] if coef is None else [*leaf.factors, coef]
+        if not operands:
+            return rows, cols, numbers
+        values = np.ravel(np.broadcast_to(product(leaf.level, operands), full))[taken]
+        return rows, cols, values if numbers is None else product(leaf.level, [values, numbers])
+    whole = by_rows(leaf.level, leaf.k, (prod(shape),), *entries(leaf, coef, shape))
+    assert type(whole) is Ragged
+    picked = whole.taken(taken, taken.shape)
+    assert type(picked) is Ragged
+    return np.repeat(rows, picked.counts), picked.entry_cols, picked.values(numbers)
