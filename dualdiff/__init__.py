@@ -28,6 +28,7 @@ The map of the house; imports point upwards only.
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
     optimize/        least squares and curve_fit (parameters, residuals, spectrum, levenberg, attempts, fit_result), gradient
                      descent, stochastic descent, Newton; checkpoint writes files that survive being killed
+    implicit/        roots, fixed points, minima, sparse systems, differential equations: by the theorems that define them
     models/          linear and logistic regression, networks: users of the public names only
     datasets/        small real data, shipped; a reader for the user's own tables
     cli/             what the command line does; __main__.py reads its arguments
@@ -41,6 +42,7 @@ from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
+from .implicit import fixed_point, root
 from .policies import equality, kinks, trace_nonfinite
 from .symbolic import from_sympy
 from .transforms import (
@@ -58,6 +60,6 @@ from .transforms import (
 )
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
-           "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "linearize", "stop_gradient",
-           "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
+           "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "linearize", "root",
+           "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

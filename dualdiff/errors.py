@@ -68,7 +68,7 @@ class DivergenceError(DualdiffError, ArithmeticError):
 
 
 class ConvergenceError(DualdiffError, RuntimeError):
-    """A fit ended without reaching its minimum; ``result`` is what it had."""
+    """A fit, a root, a fixed point, a minimum or a trajectory was not reached; ``result`` is what a fit had."""
 
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)

@@ -27,6 +27,7 @@ FLOORS = [
     {"symbolic", "testing"},
     {""},
     {"optimize"},
+    {"implicit"},
     {"models"},
     {"datasets"},
     {"cli"},

@@ -30,11 +30,13 @@ SHORTEST = 2.0**-40                                        # a step this short c
 
 
 def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float = 1e-8, mode: str = "reverse",
-           jac: Callable[[Any], Any] | None = None, callback: Callback | None = None) -> Result:
+           jac: Callable[[Any], Any] | None = None, hess: Callable[[Array], Array] | None = None,
+           callback: Callback | None = None) -> Result:
     """Minimise a smooth f by Newton's steps with backtracking.
 
     ``f``, ``x0``, ``mode``, ``jac`` and ``callback`` are as in ``gradient_descent``; ``jac`` must be written in NumPy,
-    for the Hessian is its Jacobian by a forward sweep. For n parameters an iteration takes one sweep in n directions
+    for the Hessian is its Jacobian by a forward sweep, unless ``hess`` gives it, an array of n × n for the parameters as one
+    vector. For n parameters an iteration takes one sweep in n directions
     and an eigendecomposition, of cost n³: for n up to a few hundred. Where the curvature is negative the step goes
     downhill; where it vanishes it is bounded. Stops where the gradient's length is at most ``tol`` (success), where no
     step lowers f beyond rounding, or after ``max_iter`` iterations. Raises DivergenceError if f is not finite at x0.
@@ -60,7 +62,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     def slope(v: Any) -> Any:
         return np.concatenate([np.ravel(g) for g in flatten(df(tree(v)), "the gradient")[0]])
 
-    hessian = jacobian(slope)
+    hessian = jacobian(slope) if hess is None else hess
     x = np.concatenate([a.ravel() for a in leaves]).astype(np.float64)
     with np.errstate(all="ignore"):                        # a start that is not finite is met below, with the next step
         leaves_of(df(tree(x)), leaves)
