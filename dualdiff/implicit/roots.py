@@ -58,7 +58,7 @@ def fixed_point(g: Function, x0: Any, args: Any = (), *, sparse: bool = False, t
     >>> import numpy as np
     >>> from dualdiff import derivative
     >>> derivative(lambda a: fixed_point(lambda x: np.cos(a * x), 1.0))(1.0)
-    np.float64(-0.29748122)
+    np.float64(-0.29747434)
     """
     given = Unknowns(x0, "fixed_point")
     g, bare = with_args(g, args, "fixed_point")

@@ -27,7 +27,7 @@ def spsolve(A: Any, b: Any) -> Any:
     >>> from dualdiff import gradient
     >>> rows, columns = np.array([0, 1, 1]), np.array([0, 0, 1])
     >>> gradient(lambda d: spsolve((d, (rows, columns)), np.array([2.0, 3.0]))[1])(np.array([2.0, 1.0, 4.0]))
-    array([ 0.25 , -0.25 , -0.125])
+    array([ 0.125, -0.25 , -0.125])
     """
     try:
         from scipy import sparse
