@@ -48,7 +48,8 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
             if state is None:
                 D = point.norms()
                 D[D == 0] = 1.0
-                radius = settings.factor * sqrt(float((D * x0) @ (D * x0))) or settings.factor
+                # D x has the units of r, which stands in for it where x0 is 0.
+                radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, history=[point.cost])
             if not isfinite(float(D.sum()) if state.nit == 0 else 0.0):
                 raise Stop(STALLED, "the Jacobian is not finite at the start")
