@@ -47,6 +47,22 @@ def batched_getitem(a: Any, lead: int, index: Any) -> Any:
 gather(operator.getitem, batched_getitem, view=True)
 
 
+def placed(u: Any, shape: tuple[int, ...], index: tuple[Any, ...], fill: int = 0) -> Any:
+    """The transpose of a basic index: an array of zeros of that shape with u at the index."""
+    if not isinstance(u, np.ndarray | np.generic):
+        return u.__array_function__(placed, (), (u, shape, index), {})
+    back = np.full(shape, fill, u.dtype) if fill else np.zeros(shape, u.dtype)
+    back[index] = u
+    return back
+
+
+def batched_placed(a: Any, lead: int, shape: tuple[int, ...], index: tuple[Any, ...], fill: int = 0) -> Any:
+    return placed(a, a.shape[:lead] + shape, (slice(None),) * lead + index, fill)
+
+
+gather(placed, batched_placed, lambda u, lead, shape, new, index: batched_getitem(u, lead, index), fills=True)
+
+
 # ---- shape -----------------------------------------------------------------------------------------------------------
 def reshaped(a: Any, lead: int, shape: tuple[int, ...], order: str) -> Any:
     """a with another shape behind its ``lead`` axes; order="F" lets the first of them vary fastest."""

@@ -51,18 +51,20 @@ class Gather:
     The function alone is enough: applied to ``arange`` it yields the index map, forward and transposed. ``batched``
     is the same move as a view, on an array with ``lead`` extra leading axes: ``batched(a, lead, *args)``; ``transpose``
     its transpose, ``transpose(u, lead, shape, *args)``. ``sequence`` marks functions of a sequence of arrays
-    (concatenate, stack). ``view`` says that NumPy returns a view, so that a write to the result is a write to its base.
+    (concatenate, stack). ``view`` says that NumPy returns a view, so that a write to the result is a write to its base;
+    ``fills`` that ``batched`` fills places in, with its argument of that name.
     """
 
-    __slots__ = ("batched", "function", "sequence", "transpose", "view")
+    __slots__ = ("batched", "fills", "function", "sequence", "transpose", "view")
 
     def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
-                 sequence: bool = False, view: bool = False) -> None:
+                 sequence: bool = False, view: bool = False, fills: bool = False) -> None:
         self.function = function
         self.batched = batched
         self.transpose = transpose
         self.sequence = sequence
         self.view = view
+        self.fills = fills
 
 
 class Linear:
@@ -210,8 +212,8 @@ def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: An
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,
-           sequence: bool = False, view: bool = False) -> None:
-    TABLE.add(Gather(function, batched, transpose, sequence, view))
+           sequence: bool = False, view: bool = False, fills: bool = False) -> None:
+    TABLE.add(Gather(function, batched, transpose, sequence, view, fills))
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,

@@ -8,6 +8,7 @@ have is summed in the other factors alone, as an expert would by hand. Operands 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -41,8 +42,28 @@ def aligned(operand: Operand, target: Sequence[Label]) -> Any:
     return array.reshape(tuple(sizes.get(label, 1) for label in target))
 
 
+@lru_cache(maxsize=1024)                                   # a pure function of labels: no array is kept
+def as_matrices(lx: tuple[Label, ...], ly: tuple[Label, ...], result: tuple[Label, ...]) -> tuple[bool, bool, bool] | None:
+    """Whether y comes first, and the left and the right operand are transposed, where one plain product of vectors or
+    matrices does it; else None.
+    """
+    inner = [label for label in lx if label in ly]
+    if len(inner) != 1 or inner[0] in result or len(lx) > 2 or len(ly) > 2:
+        return None
+    rows, columns = (tuple(label for label in labels if label != inner[0]) for labels in (lx, ly))
+    if rows + columns != result and columns + rows != result:
+        return None
+    swap = rows + columns != result
+    left, right = (ly, lx) if swap else (lx, ly)
+    return swap, left[-1] != inner[0], right[0] != inner[0]
+
+
 def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
     """The product of two operands, summed over the labels absent from result: one matrix product, or a broadcast."""
+    plan = as_matrices(a[1], b[1], result)
+    if plan is not None:
+        left, right = (b[0], a[0]) if plan[0] else (a[0], b[0])
+        return (left.T if plan[1] else left) @ (right.T if plan[2] else right), result
     (x, lx), (y, ly) = summed_alone(a, b[1], result), summed_alone(b, a[1], result)
     inner = [label for label in lx if label in ly and label not in result]
     if not inner:
@@ -89,6 +110,10 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
     if not gone:
         return operands
     if not level.careful:
+        if len(operands) == 2 and as_matrices(operands[0][1], operands[1][1], tuple(order)) is not None:
+            r = metered_pair(operands[0], operands[1], tuple(order), sizes, level)          # by far the most frequent case
+            if finite(r[0]):
+                return [r]
         sums = eliminated(operands, gone, sizes, level, order)
         if all(finite(a) for a, _ in sums if not any(a is b for b, _ in operands)) or all(finite(a) for a, _ in operands):
             return sums

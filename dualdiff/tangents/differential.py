@@ -7,6 +7,7 @@ operations of NumPy, so that a formula written once serves sparse, dense and tap
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,8 @@ DIAGONAL = Gather(diagonal_of)
 
 def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Level) -> Tangent:
     """Σ of the tangent (operand ``position``) times the constant ``other`` (None: a sum), in einsum's notation."""
-    ndims = [len(t.shape)]
-    if other is not None:
-        ndims.insert(1 - position, other.ndim)
-    left, result = explicit_subscripts(subscripts, ndims) if "1" not in subscripts else split(subscripts)
+    ndim = len(t.shape)
+    left, named = parsed(subscripts, (ndim,) if other is None else (ndim, other.ndim) if position == 0 else (other.ndim, ndim))
     labels = left[position]
     if len(set(labels)) < len(labels):
         short = "".join(dict.fromkeys(labels))
@@ -62,13 +61,18 @@ def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Le
     if len(set(constant_labels)) < len(constant_labels):
         short = "".join(dict.fromkeys(constant_labels))
         other, constant_labels = np.einsum(f"{constant_labels}->{short}", other), short
-    named = tuple(("1", i) if c == "1" else c for i, c in enumerate(result))
     return t.contract(Contraction(labels, t.shape, named, other, constant_labels, level))
 
 
-def split(subscripts: str) -> tuple[list[str], str]:
-    left, _, right = subscripts.partition("->")
-    return left.split(","), right
+@lru_cache(maxsize=1024)
+def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """The labels of each operand, and of the result, where each 1 is a new axis with a name of its own."""
+    if "1" in subscripts:
+        left, _, result = subscripts.partition("->")
+        terms = left.split(",")
+    else:
+        terms, result = explicit_subscripts(subscripts, list(ndims))
+    return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result))
 
 
 # ---- the tangent inside a formula ------------------------------------------------------------------------------------

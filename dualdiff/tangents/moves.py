@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules.gather import is_basic
+from ..rules.gather import batched_placed, is_basic
 from ..rules.registry import ROWS, Gather, Linear
 from ..rules.statistics import binned
 from .contraction import Label, einsum
@@ -67,13 +67,14 @@ class Move:
 
     @property
     def fills(self) -> bool:
-        return self.row.batched is None and bool((self.index < 0).any())
+        return self.row.fills or (self.row.batched is None and bool((self.index < 0).any()))
 
     def apply(self, a: Any, lead: int = 0, fill: int = 0) -> Any:
         if self.basic is not None:
             return a[(slice(None),) * lead + self.basic]
         if self.row.batched is not None:
-            moved = self.row.batched(a, lead, *self.args, **self.options)
+            filling = {"fill": fill} if self.row.fills else self.options
+            moved = self.row.batched(a, lead, *self.args, **filling)
             if moved is not NotImplemented:
                 return moved
         return take_or_fill(a, self.index, lead, fill)
@@ -87,6 +88,8 @@ class Move:
             if place is not NotImplemented and np.may_share_memory(place, back):
                 place += u
                 return back
+        if self.basic is not None:
+            return batched_placed(u, lead, self.shape, self.basic)
         return scatter(u, self.index, self.shape, lead)
 
 

@@ -135,6 +135,10 @@ class Tangent:
         shape = self.shape
         terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
+            if leaf.k is None:
+                self.watched()
+                c = c if getattr(c, "shape", None) == shape else np.broadcast_to(1.0 if c is None else c, shape)
+                return Tangent({leaf: np.add.reduce(c, axis=None) if type(c) is np.ndarray else np.sum(c)}, ())
             if leaf.numbers or leaf.is_dense or type(leaf) is Ragged or leaf.cols.shape != shape or \
                     leaf.level.columns is not None or \
                     (c is not None and getattr(c, "shape", None) != shape):
