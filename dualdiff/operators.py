@@ -147,9 +147,10 @@ def install() -> None:
         cls.__divmod__ = lambda self, other: (self // other, self % other)
         cls.__rdivmod__ = lambda self, other: (other // self, other % self)
     DualScalar.__hash__ = Dual.__hash__                                                    # type: ignore[method-assign]
-    arrays.__matmul__ = lambda self, other: np.matmul(self, other) if not hasattr(other, "tocsr") else \
+    product, reflected = swapped(np.matmul, False), swapped(np.matmul, True)
+    arrays.__matmul__ = lambda self, other: product(self, other) if not hasattr(other, "tocsr") else \
         np.transpose(matmul_sparse(other.T, np.transpose(self)))
-    arrays.__rmatmul__ = lambda self, other: np.matmul(other, self) if not hasattr(other, "tocsr") else \
+    arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
     arrays.__array_ufunc__ = numbers.__array_ufunc__ = array_ufunc
     for ufunc, row in rows.items():                        # x.sin(), x.exp(): what NumPy calls on object arrays

@@ -7,7 +7,7 @@ import pytest
 from law_cases import CASES
 
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
-from dualdiff.rules import folds, formula, linear, products, quantiles, shapes, sparse_products, statistics
+from dualdiff.rules import folds, formula, gather, linear, products, quantiles, shapes, sparse_products, statistics
 from dualdiff.rules.registry import ROWS, Constant, Refused, name_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -154,7 +154,7 @@ def test_second_derivatives_agree_in_every_order_of_modes(case):
 
 
 # ---- nothing is left out ---------------------------------------------------------------------------------------------
-SPELLED = {operator.getitem: "x[", formula.marked: ".sort(",
+SPELLED = {operator.getitem: "x[", gather.placed: "x[", formula.marked: ".sort(",
            linear.linear_solve: "linalg.solve(", formula.euclidean_norm: "linalg.norm(",
            formula.power_norm: "linalg.norm(x, 3", products.product: ".prod(", products.running_product: ".cumprod(",
            products.shifted: ".convolve(", products.widened: ".convolve(", quantiles.order_statistic: ".quantile(",

@@ -10,6 +10,7 @@ import pytest
 
 import dualdiff as dd
 from dualdiff.dual_array import array
+from dualdiff.rules.gather import placed
 from dualdiff.tangents.leaf import identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
@@ -81,6 +82,21 @@ def test_broadcasting_moves_no_numbers():
     (leaf,) = leaves(x[:, None] + np.zeros((3, 400)))
     assert leaf.shape == (3, 400)
     assert leaf.cols.size == 3
+
+
+@pytest.mark.parametrize("index", [(slice(1, 4),), (slice(None, None, -2), None), (Ellipsis, 2)])
+def test_the_transpose_of_a_slice_is_a_move_of_its_own(index):
+    shape = (5,)
+    S = np.stack([row[index].ravel() for row in np.eye(5)], axis=1)
+    u = np.random.default_rng(0).standard_normal(np.zeros(shape)[index].shape)
+
+    def back(x):
+        return placed(x * x, shape, index)
+    assert np.array_equal(placed(u, shape, index), S.T @ u.ravel())
+    assert np.allclose(dd.jacobian(back)(u).reshape(5, u.size), S.T * (2 * u.ravel()), rtol=1e-15)
+    assert np.allclose(dd.jvp(back, (u,), (np.ones(u.shape),))[1], S.T @ (2 * u.ravel()), rtol=1e-15)
+    assert np.allclose(dd.vjp(back, u)[1](np.eye(5))[0].reshape(5, u.size), S.T * (2 * u.ravel()), rtol=1e-15)
+    assert np.allclose(dd.jvp(lambda x: placed(x, shape, index), (u,), (np.ones(u.shape),))[1], S.T.sum(axis=1), rtol=1e-15)
 
 
 # ---- contractions ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""hessian and hvp: a forward sweep over a reverse one; levels keep the two perturbations apart."""
+"""hessian and hvp: a forward and a reverse sweep, one inside the other; levels keep the two perturbations apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .chunks import Parts
 from .forward import jacobian, jvp
 from .reverse import gradient, value_and_gradient
-from .sweep import Function
+from .sweep import Function, scalar_result
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
@@ -50,12 +50,13 @@ class ReverseGradient:
 def hvp(f: Function) -> Callable[[Any, Any], Any]:
     """The Hessian times a vector without the Hessian: ``hvp(f)(x, v)``, shaped like x, as SciPy's ``hessp`` is called.
 
-    Runs ``f`` once, forward over reverse: a small multiple of the cost of f. Further arguments are passed on to f.
+    Runs ``f`` once, reverse over forward: the gradient of the derivative along v, a small multiple of the cost of f.
+    Further arguments are passed on to f. Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
 
     >>> import numpy as np
     >>> hvp(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([6., 2.])
     """
     def product(x: Any, v: Any, *args: Any) -> Any:
-        return jvp(lambda y: gradient(f, mode="reverse")(y, *args), (x,), (v,))[1]
+        return gradient(lambda y: jvp(lambda z: scalar_result(f(z, *args), "hvp"), (y,), (v,))[1], mode="reverse")(x)
     return product
