@@ -21,8 +21,8 @@ The map of the house; imports point upwards only.
     ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
-    transforms/      seeds in, derivatives out: forward, sparse, reverse, second, linear, checkpoint; sweep and trees serve
-                     all, chunks splits a sweep into parts, spread hands them to an executor
+    transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, checkpoint; sweep and trees
+                     serve all, chunks splits a sweep into parts, spread hands them to an executor
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
@@ -54,6 +54,7 @@ from .transforms import (
     jacobian,
     jvp,
     linearize,
+    sparsity,
     value_and_gradient,
     value_and_jacobian,
     vjp,
@@ -61,5 +62,5 @@ from .transforms import (
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
            "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "linearize", "root",
-           "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
+           "sparsity", "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

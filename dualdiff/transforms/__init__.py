@@ -5,6 +5,7 @@ from .forward import derivative, jacobian, jvp, value_and_jacobian
 from .linear import linearize
 from .reverse import gradient, value_and_gradient, vjp
 from .second import hessian, hvp
+from .sparsity import sparsity
 
-__all__ = ["checkpoint", "derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "value_and_gradient",
-           "value_and_jacobian", "vjp"]
+__all__ = ["checkpoint", "derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "sparsity",
+           "value_and_gradient", "value_and_jacobian", "vjp"]

@@ -80,8 +80,8 @@ def fresh(a: Any, dtype: Any) -> Any:
     return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
-             max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, verify: bool = False,
+             chunk: int | None = None, max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """Jacobian of ``f``: array of shape S -> array of shape R.
 
     Returns a function giving an array of shape R + S; entry [r, s] is ∂f(x)[r] / ∂x[s]. Where the argument or the result
@@ -94,7 +94,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     column per element of the argument, both counted in C order. No detection pass, no colouring: the entries are those that
     the program's own steps connect, and they stay where their value is zero, so that the pattern hardly ever changes from
     point to point (``eliminate_zeros()`` drops them). The returned function remembers the structure of its last call and
-    checks that it still holds; a matrix is the caller's own, indices too.
+    checks that it still holds; a matrix is the caller's own, indices too. ``verify=True`` compares each with the derivative
+    along a random direction (f runs once more) and raises MismatchError, naming the worst entry.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
     directions split, f running once for each part. Raises BudgetError where not even one direction fits. ``chunk``: at
@@ -109,15 +110,15 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     array([[2., 0.],
            [0., 6.]])
     """
-    both = value_and_jacobian(f, argnums, sparse=sparse, chunk=chunk, max_bytes=max_bytes, executor=executor)
+    both = value_and_jacobian(f, argnums, sparse=sparse, verify=verify, chunk=chunk, max_bytes=max_bytes, executor=executor)
 
     def J(*args: Any, **options: Any) -> Any:
         return both(*args, **options)[1]
     return J
 
 
-def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
-                       max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, verify: bool = False,
+                       chunk: int | None = None, max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """``(f(x), jacobian(f, …)(x))`` from one sweep; the options are those of ``jacobian``.
 
     >>> import numpy as np
@@ -128,7 +129,9 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
     if sparse:
         parts.refuse_beside("sparse=True")
         from .sparse import value_and_sparse_jacobian
-        return value_and_sparse_jacobian(f, argnums)
+        return value_and_sparse_jacobian(f, argnums, verify)
+    if verify:
+        raise StructureError("verify=True checks sparse Jacobians; for dense ones there is dualdiff.testing.check_derivatives")
 
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)

@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-import numpy as np
-
 from ..errors import MissingExtraError, StructureError
-from ..reading import dtype_of
 from ..tangents.csr import Structure
 from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
@@ -102,7 +99,7 @@ class Memories:
         self.idle.append(memory)
 
 
-def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, verify: bool = False) -> Callable[..., Any]:
     """``value_and_jacobian(f, argnums, sparse=True)``, which describes it."""
     csr_array = scipy_sparse().csr_array
     memories = Memories()
@@ -128,13 +125,17 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0) -> 
             pairs = [value_and_eps(leaf, level) for leaf in leaves]
             matrices = []
             for place, (value, eps) in enumerate(pairs):
-                dtype = np.result_type(dtype_of(value), *inputs.dtypes)
+                dtype = inputs.dtype_with(value)
                 matrices.append(inputs.like_arguments([block(place, span, eps, dtype) for span in spans]))
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
         try:
-            return swept(inputs, lambda level: memory.seed(level, inputs.shapes), read, inputs.is_complex)
+            result = swept(inputs, lambda level: memory.seed(level, inputs.shapes), read, inputs.is_complex)
         finally:
             memories.bring_back(memory)
+        if verify:
+            from .sparsity import verify_jacobian
+            verify_jacobian(f, argnums, args, options, result[1])
+        return result
 
     return both
