@@ -101,7 +101,10 @@ def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
     if eps.shape != shape:
         eps = eps.broadcast(shape)
     if sign < 0:
-        eps = Tangent({leaf: -1.0 if c is None else -c for leaf, c in eps.terms.items()}, shape)
+        terms: dict[Any, Any] = {}
+        for leaf, c in eps.terms.items():
+            terms[leaf] = -1.0 if c is None else -c
+        eps = Tangent(terms, shape)
     kind = type(f)
     return array(f, eps, level) if kind is ndarray or kind is DualArray else scalar(f, eps, level)
 
@@ -112,8 +115,12 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
         s = s.broadcast(shape)
     if t.shape != shape:
         t = t.broadcast(shape)
-    terms = dict(s.terms) if p.__class__ is int and p == 1 else \
-        {leaf: p if c is None else c * p for leaf, c in s.terms.items()}
+    if p.__class__ is int and p == 1:
+        terms = s.terms.copy()
+    else:
+        terms = {}
+        for leaf, c in s.terms.items():
+            terms[leaf] = p if c is None else c * p
     sign = q if q.__class__ is int else 0
     for leaf, c in t.terms.items():
         v = c if sign == 1 else q if c is None else -c if sign == -1 else c * q

@@ -75,25 +75,30 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
     """The tangent of one number where each leaf is a slice of the directions with plain weights; else None."""
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
-        cols, factors = leaf.cols, leaf.factors
-        if not leaf.affine or cols.ndim != 1 or len(factors) > 1 or type(coef) is np.ndarray or hasattr(coef, "eps"):
+        if not leaf.affine or len(leaf.cols.shape) != 1 or \
+                (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
             return None
-        weights = 1.0 if coef is None else coef
-        if factors:
+        factors = leaf.factors
+        if len(factors) > 1:
+            return None
+        if not factors:
+            weights = 1.0 if coef is None else coef
+        else:
             weights = factors[0]
-            if type(weights) is not np.ndarray or weights.dtype != dtype or coef == 0:
-                return None                                # a zero coefficient must win over an infinite weight
+            if type(weights) is not np.ndarray or weights.dtype is not dtype:
+                return None
             if coef is not None:
+                if coef == 0:                              # which must win over an infinite weight
+                    return None
                 weights = weights * coef
-        size, step = cols.size, cols.strides[0] // cols.itemsize
-        if size == 0 or step <= 0:
+        place = leaf.stretch
+        if place is None:
             return None
-        start = cols.item(0)
         if fresh:
-            row[start:start + step * (size - 1) + 1:step] = weights
+            row[place] = weights
             fresh = False
         else:
-            row[start:start + step * (size - 1) + 1:step] += weights
+            row[place] += weights
     return row if finite(row) else None
 
 

@@ -6,7 +6,7 @@ value of the result is finite. Only a non-finite operand can break either, so th
 
 from __future__ import annotations
 
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ def finite(a: Any) -> bool:
     each is looked at. Longer products would start BLAS's threads, which wait for each other where the machine is busy.
     """
     if type(a) is np.ndarray:
-        total = a.dot(a) if a.ndim == 1 and a.dtype is DOUBLE and a.size <= 10_000 else add_reduce(a, axis=None)
+        if a.dtype is DOUBLE:
+            total = a.dot(a) if a.ndim == 1 and a.size <= 10_000 else add_reduce(a, axis=None)
+            return isfinite(total) or bool(np.isfinite(a).all())
+        total = add_reduce(a, axis=None)
         return bool(total - total == 0) or bool(np.isfinite(a).all())
     elif hasattr(a, "value"):
         return finite(a.value)

@@ -23,7 +23,7 @@ from .coefficients import product
 from .contraction import Operand, aligned, eliminate, in_window, trimmed
 from .level import HAND, Level
 from .meter import owner
-from .moves import Contraction, Map, Move, Shape
+from .moves import Contraction, Item, Map, Move, Shape
 
 MAX_FACTORS = 3                                            # more are multiplied together where that costs no larger array
 
@@ -59,6 +59,16 @@ class Leaf:
         return self.factors
 
     @property
+    def stretch(self) -> Any:
+        """The columns of an affine leaf with one axis as an increasing slice of the directions; None where they are not."""
+        cols = self.cols
+        size, step = cols.size, cols.strides[0] // cols.itemsize
+        if size == 0 or step <= 0:
+            return None
+        start = cols.item(0)
+        return slice(start, start + step * (size - 1) + 1, step)
+
+    @property
     def too_wide(self) -> bool:
         return self.cols is not None and self.k is not None and prod(self.width) > self.k
 
@@ -71,7 +81,7 @@ class Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
         moved = self.memo.get(move.key)
         if moved is None and move.basic is not None and not self.factors and self.cols is not None \
-                and self.cols.shape == self.shape:         # a slice of a seed, the first step of most programs
+                and self.cols.shape == self.shape:
             index = move.basic if Ellipsis in move.basic else (*move.basic, ...)   # which keeps a number a view, too
             cols = self.cols[index]
             moved = Leaf(self.level, self.k, move.out_shape, (), cols, (), self._still_affine(cols))
@@ -90,6 +100,14 @@ class Leaf:
                 for new, old in zip(moved.factors, self.factors, strict=True):
                     if owner(new) is not owner(old):
                         meter.hold(new)
+        return moved
+
+    def sliced(self, index: slice, key: Any, out_shape: Shape) -> Leaf:
+        """``gather`` for a slice that is not in the memo yet: of a seed, the first step of most programs, a view."""
+        if not self.affine or self.factors or self.cols.shape != self.shape:
+            return self.gather(Item(self.shape, out_shape, index, key))
+        moved = self.memo[key] = Leaf(self.level, self.k, out_shape, (), self.cols[index], (), self.affine)
+        moved.kept = self.kept
         return moved
 
     def broadcast(self, shape: Shape) -> Leaf:
@@ -247,16 +265,22 @@ def one(level: Level) -> Leaf:
     return leaf
 
 
+# The columns of small seeds are slices of one array that is never written to.
+MANY = 256
+COLUMNS = np.arange(MANY, dtype=np.int32)
+COLUMNS.flags.writeable = False
+
+
 def identity_seeds(level: Level, shapes: list[Shape]) -> list[Leaf]:
     """One seed leaf per array: the directions are the elements of all of them, one after the other."""
-    sizes = [prod(shape) for shape in shapes]
-    k = level.k = sum(sizes)
-    columns = np.arange(k, dtype=np.int32 if k < 2**31 else np.int64)
+    k = level.k = sum(map(prod, shapes))
+    columns = COLUMNS if k <= MANY else np.arange(k, dtype=np.int32 if k < 2**31 else np.int64)
     seeds, start = [], 0
-    for shape, size in zip(shapes, sizes, strict=True):
-        cols = columns[start:start + size]                 # always a view: its base tells that it is affine
+    for shape in shapes:
+        end = start + prod(shape)
+        cols = columns[start:end]                          # always a view: its base tells that it is affine
         seeds.append(Leaf(level, k, shape, (), cols if len(shape) == 1 else cols.reshape(shape), (), True))
-        start += size
+        start = end
     return seeds
 
 

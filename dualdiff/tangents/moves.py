@@ -101,7 +101,8 @@ class Item(Move):
     def __init__(self, shape: Shape, out_shape: Shape, index: Any, key: Any) -> None:
         self.row, self.shape, self.out_shape, self.args, self.options = GETITEM, shape, out_shape, (index,), NONE
         self.key, self._index = key, None
-        self.basic = None if not is_basic(index) else index if type(index) is tuple else (index,)
+        self.basic = (index,) if type(index) is slice else \
+            None if not is_basic(index) else index if type(index) is tuple else (index,)
 
 
 class Total:

@@ -100,7 +100,9 @@ class Tangent:
         terms, shape = {}, self.shape
         for leaf, c in self.terms.items():
             moved = leaf.memo.get(key)
-            if moved is None or (c is not None and c.__class__ is np.ndarray and c.shape != shape):
+            if moved is None and c is None and type(index) is slice:
+                moved = leaf.sliced(index, key, out_shape)
+            elif moved is None or (c is not None and c.__class__ is np.ndarray and c.shape != shape):
                 move = Item(shape, out_shape, index, key) if move is None else move
                 moved = leaf.gather(move)
             if c.__class__ is np.ndarray:
@@ -130,16 +132,16 @@ class Tangent:
 
     def total(self) -> Tangent:
         """The sum over every axis."""
-        if self.terms and self.on_tape:
-            return Tangent({record(self.watched(), Total(self.shape)): None}, ())
         shape = self.shape
         terms: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
             if leaf.k is None:
-                self.watched()
+                if type(leaf) is TapeLeaf:
+                    return Tangent({record(self.watched(), Total(shape)): None}, ())
+                self.watch()
                 c = c if getattr(c, "shape", None) == shape else np.broadcast_to(1.0 if c is None else c, shape)
                 return Tangent({leaf: np.add.reduce(c, axis=None) if type(c) is np.ndarray else np.sum(c)}, ())
-            if leaf.numbers or leaf.is_dense or type(leaf) is Ragged or leaf.cols.shape != shape or \
+            if type(leaf) is Ragged or leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
                     leaf.level.columns is not None or \
                     (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
@@ -188,11 +190,16 @@ class Tangent:
 
     def watched(self) -> list[tuple[Any, Any]]:
         """The terms, about to be consumed: a quick sweep stops here if a coefficient is infinite or NaN."""
-        if not self.level.careful:
-            for c in self.terms.values():
-                if c is not None and not finite(c):
-                    raise CareNeeded(self.level)
+        self.watch()
         return list(self.terms.items())
+
+    def watch(self) -> None:
+        careful: Any = None
+        for leaf, c in self.terms.items():
+            if careful is None:
+                careful = leaf.level.careful
+            if not careful and c is not None and not finite(c):
+                raise CareNeeded(leaf.level)
 
     def one_dense(self) -> Tangent:
         """Dense terms that vary along the whole shape added into one, before a contraction pays for each."""
@@ -232,7 +239,7 @@ class Tangent:
         """As one array: (k, *S), or (*S, k) with the directions trailing; S for a single direction without an axis."""
         terms = self.terms
         leaf = next(iter(terms))
-        self.watched()
+        self.watch()
         if self.shape == () and leaf.affine and (row := gradient_row(terms, leaf.k, dtype)) is not None:
             return row
         if len(terms) > 1 and any(other.k != leaf.k for other in terms):

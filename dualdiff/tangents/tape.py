@@ -20,6 +20,7 @@ from .level import Level
 from .moves import Item, Move, Shape
 
 _serial = itertools.count()
+PLAIN = (np.ndarray, np.generic)
 by_serial = operator.attrgetter("serial")
 
 
@@ -65,6 +66,11 @@ class TapeLeaf:
             moved = self.memo[move.key] = TapeLeaf(self.level, move.out_shape, ((move, self, None),))
         return moved
 
+    def sliced(self, index: slice, key: Any, out_shape: Shape) -> TapeLeaf:
+        edge = (Item(self.shape, out_shape, index, key), self, None)
+        moved = self.memo[key] = TapeLeaf(self.level, out_shape, (edge,))
+        return moved
+
     def broadcast(self, shape: Shape) -> TapeLeaf:
         wider = self.memo.get(shape)
         if wider is None:
@@ -86,7 +92,7 @@ class Cotangents:
         have = self.arrays.get(leaf)
         if have is None:
             self.arrays[leaf] = u
-        elif leaf in self.own and isinstance(u, np.ndarray | np.generic) and u.dtype == have.dtype:
+        elif leaf in self.own and isinstance(u, PLAIN) and u.dtype == have.dtype:
             have += u
         else:
             self.arrays[leaf] = have + u
@@ -96,16 +102,23 @@ class Cotangents:
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
         have, lead = self.arrays.get(leaf), self.lead
-        plain = isinstance(u, np.ndarray | np.generic)
+        plain = isinstance(u, PLAIN)
+        index = (slice(None),) * lead + move.basic if lead else move.basic
         if have is None and plain:
             have = self.arrays[leaf] = np.zeros(u.shape[:lead] + leaf.shape, u.dtype)
             self.own.add(leaf)
-        elif not plain or type(have) is not np.ndarray or u.dtype != have.dtype:
+            have[index] = u
+            return None
+        if not plain or type(have) is not np.ndarray or u.dtype != have.dtype:
             return self.add(leaf, move.transpose(u, lead))
-        elif leaf not in self.own:
+        if leaf not in self.own:
             have = self.arrays[leaf] = have.copy()
             self.own.add(leaf)
-        have[(slice(None),) * lead + move.basic if lead else move.basic] += u
+        part = have[index]
+        if type(part) is np.ndarray:                       # have[index] += u would write the view onto itself, too
+            part += u
+        else:
+            have[index] = part + u
         return None
 
 

@@ -163,7 +163,7 @@ def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
     """The columns of a matrix, shape + (n,), handed to the arguments that they belong to."""
     if len(inputs.shapes) == 1:
         full = shape + inputs.shapes[0]
-        return [matrix if matrix.shape == full != () else number(matrix.reshape(full))]
+        return [number(matrix if matrix.shape == full else matrix.reshape(full))]
     parts, start = [], 0
     for argument, size in zip(inputs.shapes, inputs.sizes, strict=True):
         parts.append(number(matrix[..., start:start + size].reshape(shape + argument)))

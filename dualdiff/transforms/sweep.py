@@ -6,9 +6,6 @@ Every transform is a way of seeding and of reading; what they share is here.
 from __future__ import annotations
 
 import operator
-import os
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -25,6 +22,7 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
+from .floating import derivative_warnings_ignored
 from .trees import Rebuild, flatten
 
 Function = Callable[..., Any]
@@ -39,16 +37,18 @@ class Inputs:
                                  "Write gradient(f)(x), not gradient(f(x))")
         self.f, self.args, self.options = f, list(args), options
         self.is_complex = False
+        if type(argnums) is int and argnums == 0 and args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE:
+            self.single = True                             # the everyday case, without taking a tree apart
+            self.leaves: list[Any] = [args[0]]
+            self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
+            self.shapes: list[Shape] = [args[0].shape]
+            self.dtypes = [DOUBLE]
+            return
         self.single = type(argnums) is int or not np.iterable(argnums)
         numbers: list[Any] = [argnums] if self.single else list(argnums)                # type: ignore[arg-type]
-        self.leaves: list[Any] = []
-        self.chosen: list[tuple[int, int, Rebuild]] = []
+        self.leaves = []
+        self.chosen = []
         for number in numbers:
-            if type(number) is int and 0 <= number < len(args) and type(args[number]) is np.ndarray \
-                    and args[number].dtype == np.float64:  # the everyday case, without taking a tree apart
-                self.leaves.append(args[number])
-                self.chosen.append((number, 1, first))
-                continue
             if not isinstance(number, int | np.integer) or not -len(args) <= number < len(args):
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
@@ -57,14 +57,17 @@ class Inputs:
             self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
             self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
-        self.shapes: list[Shape] = [x.shape for x in self.leaves]
-        self.sizes = [prod(shape) for shape in self.shapes]
+        self.shapes = [x.shape for x in self.leaves]
         self.dtypes = [dtype_of(x) for x in self.leaves]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [prod(shape) for shape in self.shapes]
 
     def dtype_with(self, value: Any) -> Any:
         """The type of the derivative of a result with respect to the arguments."""
         dtype = dtype_of(value)
-        return dtype if len(self.leaves) == 1 and self.dtypes[0] == dtype else np.result_type(dtype, *self.dtypes)
+        return dtype if len(self.leaves) == 1 and self.dtypes[0] is dtype else np.result_type(dtype, *self.dtypes)
 
     def call(self, duals: list[Any]) -> Any:
         args, start = list(self.args), 0
@@ -82,7 +85,8 @@ class Inputs:
         return trees[0] if self.single else tuple(trees)
 
 
-first = operator.itemgetter(0)
+DOUBLE = np.dtype(np.float64)
+EVERYDAY: list[tuple[int, int, Rebuild]] = [(0, 1, operator.itemgetter(0))]
 
 
 def as_float(x: Any) -> Any:
@@ -159,42 +163,3 @@ def scalar_result(out: Any, what: str) -> Any:
         raise StructureError(f"{what} needs f to return one number; it returned a result {shape}. Use jacobian(f), or "
                              "sum the result")
     return leaves[0] if not np.ndim(leaves[0]) else np.reshape(leaves[0], ())
-
-
-# ---- floating-point warnings -----------------------------------------------------------------------------------------
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
-CHAINING = ("propagated", "combined", "shifted")           # where elementwise operations multiply coefficients by partials
-NUMPY = os.path.dirname(os.path.abspath(np.__file__))
-KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
-
-
-def derivative_warnings_ignored() -> Any:
-    """The user's own operations warn as they always do; partials that are infinite at a kink do not."""
-    settings = np.geterr()
-    handler = np.geterrcall() if "call" in settings.values() else None
-    return np.errstate(all="call", call=Watcher(settings, handler))
-
-
-class Watcher:
-    """What NumPy calls on a floating-point event: silent inside a rule or a tangent, as the user set it elsewhere."""
-
-    __slots__ = ("handler", "settings")
-
-    def __init__(self, settings: Any, handler: Any) -> None:
-        self.settings, self.handler = settings, handler
-
-    def __call__(self, kind: str, flag: int) -> None:
-        frame: Any = sys._getframe(1)
-        depth = 2
-        while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
-            if frame.f_code.co_filename.startswith(SILENT) or frame.f_code.co_name in CHAINING:
-                return
-            frame, depth = frame.f_back, depth + 1
-        action = self.settings[KINDS[kind]]
-        if action == "raise":
-            raise FloatingPointError(f"{kind} encountered")
-        if action == "call" and callable(self.handler):
-            self.handler(kind, flag)
-        elif action != "ignore":
-            warnings.warn(f"{kind} encountered", RuntimeWarning, stacklevel=depth)

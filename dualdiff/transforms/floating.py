@@ -1,0 +1,79 @@
+"""Floating-point warnings in a sweep: the user's own operations warn as they always do, partials at a kink do not."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy._core import umath
+
+# The variable that np.errstate sets; where a NumPy keeps it elsewhere, errstate itself serves, a little slower.
+_current: Any = getattr(umath, "_extobj_contextvar", None)
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
+CHAINING = ("propagated", "combined", "shifted")           # where elementwise operations multiply coefficients by partials
+NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
+
+
+class Watcher:
+    """What NumPy calls on a floating-point event: silent inside a rule or a tangent, as the user set it elsewhere."""
+
+    __slots__ = ("handler", "settings")
+
+    def __init__(self, settings: Any, handler: Any) -> None:
+        self.settings, self.handler = settings, handler
+
+    def __call__(self, kind: str, flag: int) -> None:
+        frame: Any = sys._getframe(1)
+        depth = 2
+        while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
+            if frame.f_code.co_filename.startswith(SILENT) or frame.f_code.co_name in CHAINING:
+                return
+            frame, depth = frame.f_back, depth + 1
+        action = self.settings[KINDS[kind]]
+        if action == "raise":
+            raise FloatingPointError(f"{kind} encountered")
+        if action == "call" and callable(self.handler):
+            self.handler(kind, flag)
+        elif action != "ignore":
+            warnings.warn(f"{kind} encountered", RuntimeWarning, stacklevel=depth)
+
+
+def watching() -> Any:
+    settings = np.geterr()
+    return np.errstate(all="call", call=Watcher(settings, np.geterrcall() if "call" in settings.values() else None))
+
+
+MADE: dict[Any, Any] = {}                                  # a sweep's settings by the user's
+
+
+class DerivativeWarningsIgnored:
+    """``with`` this, the user's operations warn as the user set it, and partials that are infinite at a kink do not.
+
+    ``np.errstate`` takes as long as five operations on a short array, because it makes NumPy's settings anew each time. They
+    are immutable, so the ones made for a user's are kept for that user's next sweep.
+    """
+
+    __slots__ = ("token",)
+
+    def __enter__(self) -> None:
+        users = _current.get()
+        ours = MADE.get(users)
+        if ours is None:
+            with watching():
+                ours = _current.get()
+            if len(MADE) > 16:
+                MADE.clear()
+            MADE[users] = ours
+        self.token = _current.set(ours)
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self.token)
+
+
+derivative_warnings_ignored: Any = watching if _current is None else DerivativeWarningsIgnored
