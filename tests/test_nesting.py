@@ -236,3 +236,18 @@ def test_eight_threads_nest_at_once_and_each_has_the_right_answer():
     for thread in threads:
         thread.join()
     assert found == {i: [12.0 * i] * 20 for i in range(8)}      # x · 2 x i
+
+
+def test_bins_of_weights_that_are_directions_of_an_inner_level():
+    """The inner sweep's directions are a batch of weights, sparse in the outer one."""
+    index, x = np.array([1, 0, 1, 2]), np.array([0.5, 1.0, -2.0, 3.0])
+    binned = lambda x: np.bincount(index, x**3, 4)
+    at_once = jacobian(jacobian(binned))(x)
+    expected = np.zeros((4, 4, 4))
+    expected[index, range(4), range(4)] = 6 * x
+    np.testing.assert_array_equal(at_once, expected)
+    weights = np.linspace(1.0, 2.0, 12).reshape(3, 4)
+    several = lambda x: jvp(binned, (x,), (x * weights,))[1]
+    expected = np.zeros((3, 4, 4))
+    expected[:, index, range(4)] = 9 * x**2 * weights
+    np.testing.assert_allclose(jacobian(several)(x), expected, rtol=1e-14)

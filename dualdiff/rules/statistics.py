@@ -128,14 +128,17 @@ def binned(weights: Any, index: Any, size: int) -> Any:
     return result
 
 
-def bin_matrix(index: Any, size: int) -> Any:
-    """The matrix that adds up weights in their bins, as compressed rows of ones."""
-    return np.concatenate([[0], np.cumsum(np.bincount(index, minlength=size))]), np.argsort(index, kind="stable"), None
+def bin_matrix(shape: tuple[int, ...], index: Any, size: int) -> Any:
+    """The matrix that adds up weights in their bins, along the last axis of the shape, as compressed rows of ones."""
+    batch = np.arange(np.prod(shape[:-1], dtype=int))
+    counts = np.tile(np.bincount(index, minlength=size), len(batch))
+    taken = batch[:, None] * shape[-1] + np.argsort(index, kind="stable")
+    return np.concatenate([[0], np.cumsum(counts)]), taken.ravel(), None
 
 
 linear(binned, lambda w, lead, index, size: binned(w, index, size),
        lambda u, lead, shape, index, size: np.take(u, index, axis=-1),
-       matrix=lambda shape, index, size: bin_matrix(index, size))
+       matrix=bin_matrix)
 
 
 @composite(np.bincount)
