@@ -307,7 +307,7 @@ def output(value: Any, parts: list[Any], level: Level) -> Any:
     eps: Any = None
     for part in parts:
         if isinstance(part, Without):
-            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value))), level)
+            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level)), level)
         if part is not None:
             eps = part.tangent if eps is None else eps.plus(part.tangent)
     return value if eps is None else wrapped(value, eps, level)

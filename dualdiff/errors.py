@@ -43,6 +43,12 @@ class DegenerateError(DualdiffError, ValueError):
     """The derivative is undefined at this input (a repeated eigenvalue, a singular matrix); the message says where."""
 
 
+class BasisError(DegenerateError):
+    """The vectors of repeated values are used in a sweep, ``level``, of several directions; that sweep tries several bases."""
+
+    level: object = None
+
+
 class KinkError(DualdiffError, ArithmeticError):
     """A function has a kink or a jump at this input, and ``kinks("raise")`` is in force."""
 

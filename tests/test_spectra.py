@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
 from dualdiff.errors import DegenerateError
 
 rng = np.random.default_rng(5)
@@ -49,8 +49,9 @@ def test_sorted_eigenvalues_have_their_directional_derivatives(A):
 
 def test_eigenvalues_split_as_the_direction_says():
     assert jvp(np.linalg.eigvalsh, (np.eye(3),), (np.diag([2.0, -1, 5]),))[1].tolist() == [-1, 2, 5]
-    _, V = jvp(np.linalg.eigh, (np.eye(2),), (np.array([[0, 1.0], [1, 0]]),))[0]
-    np.testing.assert_allclose(np.abs(V), np.full((2, 2), np.sqrt(0.5)))
+    assert sorted(jvp(np.linalg.eigvals, (np.eye(3),), (np.diag([2.0, -1, 5]) + np.eye(3, k=1),))[1]) == [-1, 2, 5]
+    with pytest.raises(DegenerateError, match="become complex"):
+        jvp(np.linalg.eigvals, (np.eye(2),), (np.array([[0, 1.0], [-1, 0]]),))
 
 
 @every_repeated
@@ -60,16 +61,162 @@ def test_the_trace_of_a_root_is_right_in_every_sweep(A, mode):
     np.testing.assert_allclose(found, np.linalg.inv(matrix_function(np.sqrt)(A)) / 2, rtol=0, atol=1e-14)
 
 
+def every_way(f, A, S):
+    """df along S in every mode of a sweep, each as an array."""
+    value = f(A)
+    U = np.cos(np.arange(1.0, np.size(value) + 1)).reshape(np.shape(value))
+    along = jvp(f, (A,), (S,))[1]
+    yield "one direction", along, along
+    yield "two directions", jvp(f, (A,), (np.stack([S, -2 * S]),))[1][1], -2 * along
+    yield "derivative", derivative(lambda t: f(A + t * S))(0.0), along
+    yield "jacobian", np.tensordot(jacobian(f)(A), S, 2), along
+    yield "pullback", np.sum(vjp(f, A)[1](U)[0] * S), np.sum(U * along)
+    for mode in ("forward", "reverse"):
+        yield mode, np.sum(gradient(lambda a: np.sum(U * f(a)), mode=mode)(A) * S), np.sum(U * along)
+    yield "linearize", linearize(f, A) @ S, along
+
+
+def divided(g, dg, w):
+    """Daleckii and Krein's matrix: (g(wᵢ) - g(wⱼ)) / (wᵢ - wⱼ), and g' between equals."""
+    gap = w[:, None] - w
+    equal = np.abs(gap) < 1e-9
+    return np.where(equal, dg(w)[:, None], (g(w)[:, None] - g(w)) / np.where(equal, 1, gap))
+
+
+SPELLINGS = {
+    "V g(w) Vᵀ": lambda w, V: (V * np.exp(w)) @ V.T, "V diag(g(w)) Vᵀ": lambda w, V: V @ np.diag(np.exp(w)) @ V.T,
+    "einsum": lambda w, V: np.einsum("ij,j,kj->ik", V, np.exp(w), V),
+    "a loop": lambda w, V: sum(np.exp(w[i]) * np.outer(V[:, i], V[:, i]) for i in range(len(w))),
+    "inverse": lambda w, V: np.linalg.solve(V.T, np.exp(w)[:, None] * V.T)}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("w", [[2, 2], [2, 2, 2], [1, 2, 2, 3], [1, 1, 2, 2.0], [3, 3, 3, 3, 3]], ids=str)
+def test_a_function_of_a_matrix_is_right_at_repeated_eigenvalues_in_every_mode(w, spelling):
+    n = len(w)
+    Q, S = orthogonal(n), symmetric(n)
+    A = (Q * w) @ Q.T
+    A = (A + A.T) / 2
+    w, V = np.linalg.eigh(A)
+    expected = V @ (divided(np.exp, np.exp, w) * (V.T @ S @ V)) @ V.T
+
+    def f(a):
+        return SPELLINGS[spelling](*np.linalg.eigh((a + a.T) / 2))
+    for mode, found, along in every_way(f, A, S):
+        np.testing.assert_allclose(found, along, rtol=0, atol=1e-11 * np.max(np.abs(along)), err_msg=mode)
+    np.testing.assert_allclose(along, expected if np.ndim(along) else 0, rtol=0, atol=1e-12 * np.max(np.abs(expected)))
+
+
+BASIS = {
+    "vector": lambda a: np.linalg.eigh(a)[1][:, 1],
+    "abs": lambda a: np.sum(np.abs(np.linalg.eigh(a)[1])),
+    "fourth powers": lambda a: np.sum(np.linalg.eigh(a)[1] ** 4), "result": np.linalg.eigh,
+    "unequal weights": lambda a: (np.linalg.eigh(a)[1] * np.arange(4.0)) @ np.linalg.eigh(a)[1].T}
+SWEEPS = {"jvp": lambda f, A: jvp(f, (A,), (symmetric(4),)), "directions": lambda f, A: jvp(f, (A,), (np.stack([A, A]),)),
+          "jacobian": lambda f, A: jacobian(f)(A), "vjp": lambda f, A: vjp(f, A)[1](f(A)),
+          "derivative": lambda f, A: derivative(lambda t: f(A + t * symmetric(4)))(0.0),
+          "hand": lambda f, A: [part + 0 for part in f(DualArray(A, symmetric(4)))],
+          "nested": lambda f, A: jvp(lambda t: jvp(f, (A * t,), (symmetric(4),))[1], (1.0,), (1.0,))}
+
+
 @every_repeated
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-def test_eigenvectors_of_repeated_values_raise_where_they_are_used(A, mode):
-    with pytest.raises(DegenerateError, match=r"numpy\.linalg\.eigh: eigenvectors of the repeated values [123], .*\.jvp"):
-        gradient(lambda a: np.sum(np.linalg.eigh(a)[1][:, 0]), mode=mode)(A)
+@pytest.mark.parametrize("sweep", SWEEPS)
+@pytest.mark.parametrize("use", BASIS)
+def test_what_depends_on_the_basis_of_repeated_values_raises_and_names_them(use, sweep, A):
+    with pytest.raises(DegenerateError, match=r"numpy\.linalg\.eigh: eigenvectors of the repeated values [123], "):
+        SWEEPS[sweep](BASIS[use], A)
 
 
-def test_the_hessian_of_a_trace_at_repeated_values_raises_rather_than_losing_terms():
+@every_repeated
+def test_a_vector_that_a_vanishing_difference_multiplies_raises(A):
+    def f(a):
+        w, V = np.linalg.eigh(a)
+        return (w[2] - w[1]) * V[:, 1] + (w[1] - w[0]) * V[:, 2]
+    with pytest.raises(DegenerateError, match="repeated values"):
+        jvp(f, (A,), (symmetric(4),))
+
+
+@pytest.mark.parametrize("sweep", ["jvp", "jacobian"])
+def test_the_vectors_that_full_matrices_adds_may_be_used_as_a_space_only(sweep):
+    A, D = np.random.default_rng(2).standard_normal((5, 3)), np.random.default_rng(3).standard_normal((5, 3))
+
+    def taken(f):
+        return jvp(f, (A,), (D,))[1] if sweep == "jvp" else np.tensordot(jacobian(f)(A), D, 2)
+    def projector(a):
+        U = np.linalg.svd(a)[0]
+        return U[:, 3:] @ U[:, 3:].T
+    found = taken(projector)
+    np.testing.assert_allclose(found, taken(lambda a: np.eye(5) - a @ np.linalg.pinv(a)), rtol=0, atol=1e-13)
+    for f in (lambda a: np.linalg.svd(a)[0], lambda a: np.linalg.svd(a)[0][:, 3:].T @ a, lambda a: np.linalg.svd(a.T)[2][4]):
+        with pytest.raises(DegenerateError, match="the 2 vectors that full_matrices adds"):
+            taken(f)
+
+
+def test_a_kinked_function_of_the_values_beside_the_vectors_takes_the_mean():
+    def largest(a):
+        w, V = np.linalg.eigh(a)
+        return w[-1] * np.sum(V @ V.T) / 3
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(gradient(largest, mode=mode)(2 * np.eye(3)), np.eye(3) / 3, atol=1e-15)
+
+
+def test_the_function_runs_once_where_the_vectors_are_not_used_and_a_few_times_where_they_are():
+    def count(f, A):
+        calls = []
+        gradient(lambda a: [calls.append(1), f(a)][1], mode="reverse")(A)
+        return len(calls)
+    assert count(lambda a: np.sum(np.linalg.eigh(a)[0] ** 3), 2 * np.eye(4)) == 1
+    trace = matrix_function(np.exp)
+    assert count(lambda a: np.sum(trace(a)), np.diag([1.0, 2, 3, 4])) == 1
+    assert count(lambda a: np.sum(trace(a)), np.diag([1.0, 2, 2, 4])) == 1 + 3 + 1
+    assert count(lambda a: np.sum(trace(a)), 2 * np.eye(4)) == 1 + 3 + 3
+    assert count(lambda a: np.sum(trace(a)), 2 * np.eye(5)) == 1 + 3 + 5
+
+
+def test_second_derivatives_at_repeated_values_raise_where_the_vectors_are_used():
+    f = matrix_function(np.exp)
     with pytest.raises(DegenerateError, match="2, 2, 2"):
-        hessian(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2))(2 * np.eye(3))
+        hessian(lambda a: np.sum(f(a)[0]))(2 * np.eye(3))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (0, 3, 3)])
+def test_batches_and_complex_matrices_with_repeated_values_are_right(shape):
+    Q = np.linalg.qr(complex_matrix(*shape))[0]
+    A = (Q * np.array([1.0, 2, 2])) @ np.conj(np.swapaxes(Q, -1, -2))
+    D = complex_matrix(*shape)
+    D = D + np.conj(np.swapaxes(D, -1, -2))
+    along = jvp(exponential, (A,), (D,))[1]
+    u = complex_matrix(*shape)
+    back = vjp(exponential, A)[1](u)[0]
+    # of A, which stays Hermitian, NumPy reads one triangle
+    assert abs(np.sum(np.real(u * along)) - np.sum(np.real(back * D))) < 1e-12 * (1 + np.sum(np.abs(u * along)))
+    h = 1e-5
+    np.testing.assert_allclose(along, (exponential(A + h * D) - exponential(A - h * D)) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
+@every_repeated
+def test_second_derivatives_of_the_values_are_right_at_repeated_ones(A):
+    S, T = symmetric(4), symmetric(4)[::-1, ::-1]
+
+    def cubes(a):
+        return np.sum(np.linalg.eigvalsh((a + a.T) / 2) ** 3)
+    expected = 3 * np.trace(S @ A @ T + A @ S @ T)
+    H = hessian(cubes)(A)
+    np.testing.assert_allclose(np.einsum("ij,ijkl,kl", S, H, T), expected, rtol=1e-12)
+    np.testing.assert_allclose(np.sum(hvp(cubes)(A, S) * T), expected, rtol=1e-12)
+    np.testing.assert_allclose(jvp(lambda a: jvp(cubes, (a,), (S,))[1], (A,), (T,))[1], expected, rtol=1e-12)
+    np.testing.assert_allclose(derivative(lambda t: cubes(A + t * S), order=2)(0.0), 6 * np.trace(A @ S @ S), rtol=1e-12)
+    B = A @ orthogonal(4, 3)                               # its singular values are A's eigenvalues
+    norm = hessian(lambda b: np.sum(np.linalg.svdvals(b) ** 4))(B)
+    expected = hessian(lambda b: np.sum((b @ b.T) ** 2))(B)
+    np.testing.assert_allclose(norm, expected, rtol=0, atol=1e-12 * np.max(np.abs(expected)))
+
+
+def test_second_derivatives_of_one_of_several_equal_values_raise():
+    for f in (lambda a: np.linalg.eigvalsh(a)[0] ** 2, lambda a: np.linalg.eigh(a)[0][1]):
+        for second in (hessian(f), lambda a, f=f: jvp(lambda b: jvp(f, (b,), (symmetric(3),))[1], (a,), (symmetric(3),))):
+            with pytest.raises(DegenerateError, match="2, 2, 2"):
+                second(2 * np.eye(3))
 
 
 def test_a_defective_matrix_raises():
@@ -123,8 +270,41 @@ def test_the_polar_factor_is_exact_at_equal_singular_values():
         U, _, Vh = np.linalg.svd(a)
         return U @ Vh
     np.testing.assert_allclose(jvp(polar, (Q,), (D,))[1], Q @ (Q.T @ D - D.T @ Q) / 2, rtol=0, atol=1e-14)
-    with pytest.raises(DegenerateError, match="singular vectors of the repeated values 1, 1, 1"):
-        gradient(lambda a: np.sum(polar(a)), mode="reverse")(Q)
+    expected = np.tensordot(jacobian(polar)(Q), D, 2)
+    np.testing.assert_allclose(expected, Q @ (Q.T @ D - D.T @ Q) / 2, rtol=0, atol=1e-14)
+
+
+def polar_factor(a):
+    U, _, Vh = np.linalg.svd(a, full_matrices=False)
+    return U @ Vh
+
+
+def squared(a):
+    U, s, _ = np.linalg.svd(a)
+    return (U[:, :3] * s**2) @ U[:, :3].T
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (4, 3), (3, 5)])
+@pytest.mark.parametrize("s", [[2, 2, 1], [1, 1, 1], [3, 2, 2]], ids=str)
+def test_functions_of_singular_values_are_right_at_repeated_ones_in_every_mode(s, m, n):
+    A = (orthogonal(m, 1)[:, :3] * s) @ orthogonal(n, 2)[:, :3].T
+    D, h = np.random.default_rng(8).standard_normal((m, n)), 1e-5
+    for f in (sine_of_singular_values, polar_factor, squared):
+        for mode, found, along in every_way(f, A, D):
+            np.testing.assert_allclose(found, along, rtol=0, atol=1e-12 * np.max(np.abs(along)) + 1e-12, err_msg=mode)
+            if mode == "one direction":
+                np.testing.assert_allclose(along, (f(A + h * D) - f(A - h * D)) / (2 * h), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("sweep", ["jvp", "jacobian"])
+@pytest.mark.parametrize("s", [[2, 2, 1], [2, 1, 0], [2, 0, 0], [0, 0, 0]], ids=str)
+def test_singular_vectors_that_are_undefined_raise(s, sweep):
+    A = (orthogonal(3, 1) * s) @ orthogonal(3, 2).T
+    uses = [lambda a: np.linalg.svd(a)[0], lambda a: np.linalg.svd(a)[2][0] ** 4, lambda a: np.linalg.svd(a)[0].T @ a]
+    uses += [polar_factor] if 0 in s else []
+    for f in uses[:1] + uses[2:] + (uses[1:2] if s[0] == s[1] else []):
+        with pytest.raises(DegenerateError, match="singular vectors of the repeated values"):
+            jvp(f, (A,), (orthogonal(3, 5),)) if sweep == "jvp" else jacobian(f)(A)
 
 
 # ---- complex and simple ----------------------------------------------------------------------------------------------

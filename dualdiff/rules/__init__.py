@@ -21,6 +21,7 @@ from . import (  # noqa: F401 - importing fills the table
     quantiles,
     selection,
     shapes,
+    singular,
     sparse_products,
     spectra,
     statistics,

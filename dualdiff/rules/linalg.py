@@ -16,7 +16,8 @@ from ..policies import KINKS, WATCH
 from .formula import euclidean_norm, marked, power_norm
 from .gather import axes_of
 from .registry import composite, formula
-from .spectra import adjoint, from_triangle, plain, svd_differential
+from .singular import svd_differential
+from .spectra import adjoint, from_triangle, plain
 
 
 # ---- factorisations --------------------------------------------------------------------------------------------------

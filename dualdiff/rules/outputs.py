@@ -6,12 +6,15 @@ from typing import Any
 
 
 class Without:
-    """An output without a derivative here; ``reason`` is raised as a DegenerateError where the program uses it."""
+    """An output without a derivative here; ``reason`` is raised as a DegenerateError where the program uses it.
 
-    __slots__ = ("reason",)
+    ``level``: of the sweep that could try several bases instead.
+    """
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    __slots__ = ("level", "reason")
+
+    def __init__(self, reason: str, level: Any = None) -> None:
+        self.reason, self.level = reason, level
 
 
 class Restated:

@@ -1,20 +1,21 @@
-"""Eigenvalues, eigenvectors and singular values, repeated ones included.
+"""Eigenvalues and eigenvectors, repeated ones included; singular values (`singular.py`) follow the same plan.
 
-Formulas: M. B. Giles, "An extended collection of matrix derivative results" (2008); J. Townsend, "Differentiating the
-singular value decomposition" (2016). Vectors are defined up to sign, or phase; their differential keeps VᴴdV without a
-diagonal (eigh), shares the phase of u and v equally (svd), and follows LAPACK's scaling (eig). Functions that do not depend
-on that choice come out right.
+Formulas: M. B. Giles, "An extended collection of matrix derivative results" (2008). Vectors are defined up to sign, or phase;
+their differential keeps VᴴdV without a diagonal (eigh), shares the phase of u and v equally (svd), and follows LAPACK's
+scaling (eig). Functions that do not depend on that choice come out right.
 
 Repeated values, equal to rounding, have vectors that are any basis of their space. Then
 
-* along one direction (``jvp``, ``derivative``) the basis is turned to the one that the direction selects: values get their
-  sorted directional derivatives, and what does not depend on the basis, such as V diag(g(w)) Vᴴ, comes out right;
-* in a sweep of several directions, or reverse, no one basis serves all: each value gets the mean over its group, which is
-  right for every symmetric function of them and is how ties are shared elsewhere; the vectors have no derivative, and the
-  first use of one raises DegenerateError, naming the values.
-
-Along one direction the turned basis does not move within its group: how it does is a matter of second order, so what depends
-on the basis within a group has no derivative from first-order data, and cannot be told from what does not.
+* values get their sorted directional derivatives along one direction (``jvp``, ``derivative``), and in a sweep of several
+  directions, or reverse, the mean over their group: right for every symmetric function of them, and how ties are shared
+  elsewhere;
+* where the vectors are used, the sweep makes sure that the result does not depend on their choice: along one direction the
+  basis is turned to the one that the direction selects and the function runs once more in another, whose values have to be
+  the same; in several directions it runs in as many bases as tell the whole derivative (``bases.py``). So V diag(g(w)) Vᴴ
+  comes out right in every mode, and what depends on the basis raises DegenerateError, naming the values;
+* second derivatives of what needs the values alone come out right in the same way (the trace of a root); second derivatives
+  of the vectors, arrays perturbed by hand and singular vectors at s = 0 in several directions have no such help: the first
+  use of the vectors raises.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError
+from .bases import FLIPPED, flips
 from .linear import linear_solve
 from .outputs import Restated, Without
-from .registry import composite, formula
+from .registry import formula
 
 
 # ---- parts that all of them need -------------------------------------------------------------------------------------
@@ -103,11 +105,14 @@ def names(w: Any, same: Any) -> str:
     return ", ".join(f"{x:.6g}" for x in values[:6]) + (", …" if len(values) > 6 else "")
 
 
-def undefined(function: str, what: str, w: Any, same: Any) -> Without:
-    return Without(f"numpy.linalg.{function}: {what} of the repeated values {names(w, same)} are any basis of their space, "
-                   "so they have no derivative in a sweep of several directions or in reverse. Take one direction at a time "
-                   f"with dualdiff.jvp, or use what does not need them ({function.removesuffix('h')}vals"
-                   f"{'h' if function.endswith('h') else ''}, det, solve)")
+def undefined(function: str, what: str, w: Any, same: Any, level: Any = None) -> Without:
+    return Without(reason_for(function, what, w, same), level)
+
+
+def reason_for(function: str, what: str, w: Any, same: Any) -> str:
+    return (f"numpy.linalg.{function}: {what} of the repeated values {names(w, same)} are any basis of their space, "
+                   "so what depends on that choice has no derivative; use what does not (V g(w) Vᵀ, in first derivatives), "
+            f"or does not need them ({function.removesuffix('h')}vals{'h' if function.endswith('h') else ''}, det, solve)")
 
 
 # ---- Hermitian matrices ----------------------------------------------------------------------------------------------
@@ -124,33 +129,53 @@ def turned(P: Any, same: Any) -> Any:
     return Q
 
 
-def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str) -> tuple[Any, Any, Any, Any]:
+def in_sweep(level: Any) -> bool:
+    """Whether a sweep is behind the level, which can run its function again; not so for arrays perturbed by hand."""
+    return bool(level.number > 0 and level.number == int(level.number))
+
+
+def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tuple[Any, Any, Any, bool]:
     """V, turned where that is called for, dw, dV or the reason why not, and whether V was turned.
 
     A V = V diag(w): with P = Vᴴ dA V, dw = diag P and dV = V (F ∘ P).
     """
     dA = from_triangle(dA, A, uplo.upper() == "L")
-    same = groups(w, w.shape[-1])
-    repeated, one = are_repeated(same), None
-    if repeated:
-        one = direction_of(dA) if isinstance(V, np.ndarray) else None
-        if one is not None:
-            V = V @ turned(adjoint(V, V) @ one @ V, same)
+    same, level, one, mixed = groups(w, w.shape[-1]), dA.level, None, None
+    repeated = are_repeated(same)
+    if repeated and isinstance(V, np.ndarray):
+        if level.bases is not None and level.bases.run != FLIPPED:
+            level.bases.reason = reason_for("eigh", "eigenvectors", w, same)
+            R, mixed = level.bases.turns(same, V.dtype)
+            V = V @ R
+        else:
+            one = direction_of(dA)
+            V = V if one is None else V @ turned(adjoint(V, V) @ one @ V, same)
+            if level.bases is not None:
+                V = V * np.where(np.sum(same, axis=-1) > 1, flips(w.shape[-1], np.iscomplexobj(V)), 1)[..., None, :]
     P = adjoint(V, A) @ dA @ V
     dw = real_diagonal(P, A)
+    if mixed is not None:
+        return V, (mixed.astype(w.dtype) @ dw[..., None])[..., 0], V @ (P * inverse_gaps(w, same)), True
+    if repeated and not isinstance(V, np.ndarray):         # a second derivative: the outer sweep tries the bases
+        return V, dw, undefined("eigh", "eigenvectors", w, same), False
     if repeated and one is None:
-        return V, group_means(dw, same, w), undefined("eigh", "eigenvectors", w, same), False
+        helped = level if in_sweep(level) else None
+        return V, group_means(dw, same, w), undefined("eigh", "eigenvectors", w, same, helped), False
+    if repeated and vectors:
+        if not in_sweep(level):
+            return V, dw, undefined("eigh", "eigenvectors", w, same), False
+        level.doubt = reason_for("eigh", "eigenvectors", w, same)
     return V, dw, V @ (P * inverse_gaps(w, same)), repeated
 
 
 def eigh_differential(f: Any, A: Any, dA: Any, UPLO: str = "L") -> Any:
     w, V = f
-    V, dw, dV, restated = eigh_parts(w, V, A, dA, UPLO)
+    V, dw, dV, restated = eigh_parts(w, V, A, dA, UPLO, True)
     return Restated(type(f)(w, V), (dw, dV)) if restated else (dw, dV)
 
 
 def eigvalsh_differential(f: Any, A: Any, dA: Any, UPLO: Any = "L") -> Any:
-    return eigh_parts(f, np.linalg.eigh(A, UPLO)[1], A, dA, UPLO)[1]
+    return eigh_parts(f, np.linalg.eigh(A, UPLO)[1], A, dA, UPLO, False)[1]
 
 
 formula(np.linalg.eigh,     eigh_differential)
@@ -176,10 +201,26 @@ def close_groups(w: Any, V: Any, function: str) -> Any:
 
 def eigenvalue_parts(w: Any, V: Any, dA: Any, function: str) -> tuple[Any, Any, Any]:
     """dw = diag(V⁻¹ dA V), the matrix V⁻¹ dA V itself, and the groups of equal eigenvalues."""
-    same = close_groups(w, V, function)
+    same, one = close_groups(w, V, function), None
+    repeated = are_repeated(same)
+    if repeated and isinstance(V, np.ndarray) and (one := direction_of(dA)) is not None:
+        V = V @ split_by(linear_solve(one @ V, V), same, function)
     C = linear_solve(dA @ V, V)
     dw = np.diagonal(C, 0, -2, -1)
-    return (group_means(dw, same, w) if are_repeated(same) else dw), C, same
+    return (group_means(dw, same, w) if repeated and one is None else dw), C, same
+
+
+def split_by(C: Any, same: Any, function: str) -> Any:
+    """The matrices that make each group's block of C diagonal: equal eigenvalues take the derivatives of the direction."""
+    T = np.zeros_like(C)
+    for place in np.ndindex(C.shape[:-2]):
+        for members in {tuple(np.flatnonzero(row)) for row in same[place]}:
+            vectors = np.linalg.eig(C[place][np.ix_(members, members)])[1]
+            if np.linalg.cond(vectors) > 1e8 or np.iscomplexobj(vectors) > np.iscomplexobj(C):
+                raise DegenerateError(f"numpy.linalg.{function}: along this direction equal eigenvalues become complex or "
+                                      "lack eigenvectors, so they have no derivative")
+            T[place][np.ix_(members, members)] = vectors
+    return T
 
 
 def eigvals_differential(f: Any, A: Any, dA: Any) -> Any:
@@ -188,8 +229,20 @@ def eigvals_differential(f: Any, A: Any, dA: Any) -> Any:
     dw = eigenvalue_parts(w, V, dA, "eigvals")[0]
     if not f.size:
         return dw
-    order = np.argmin(np.abs(plain(f)[..., :, None] - plain(w)[..., None, :]), axis=-1)
+    order = matched(np.abs(plain(f)[..., :, None] - plain(w)[..., None, :]))
     return dw if np.all(order == np.arange(f.shape[-1])) else np.take_along_axis(dw, order, axis=-1)
+
+
+def matched(distance: Any) -> Any:
+    """For each row the nearest column, each column once."""
+    order = np.argmin(distance, axis=-1)
+    for place in np.ndindex(order.shape[:-1]):
+        if len(set(order[place].tolist())) < order.shape[-1]:
+            left = distance[place].copy()
+            for i in range(order.shape[-1]):
+                order[place][i] = j = int(np.argmin(left[i]))
+                left[:, j] = np.inf
+    return order
 
 
 def eig_differential(f: Any, A: Any, dA: Any) -> Any:
@@ -210,92 +263,3 @@ def eig_differential(f: Any, A: Any, dA: Any) -> Any:
 
 formula(np.linalg.eig,     eig_differential)
 formula(np.linalg.eigvals, eigvals_differential)
-
-
-# ---- singular values -------------------------------------------------------------------------------------------------
-def svd_turned(A: Any, one: Any, same: Any, zero: Any, k: int) -> tuple[Any, Any]:
-    """Full U and Vᴴ, turned within each group so that the direction's blocks between them become diagonal.
-
-    At s = 0 the group takes in the null spaces beyond the square part, and the diagonal is made ≥ 0.
-    """
-    U, s, Vh = np.linalg.svd(A)
-    P = adjoint(U, U) @ one @ adjoint(Vh, Vh)
-    for place in np.ndindex(s.shape[:-1]):
-        done = 0
-        while done < k:
-            stop = done + int(np.count_nonzero(same[place][done]))
-            rows, columns = (slice(done, None),) * 2 if zero[place][done] else (slice(done, stop),) * 2
-            part = P[place][rows, columns]
-            if zero[place][done]:
-                left, _, right = np.linalg.svd(part)
-            else:
-                left = np.linalg.eigh((part + adjoint(part, part)) / 2)[1][:, ::-1]
-                right = adjoint(left, left)
-            U[place][:, rows], Vh[place][columns] = U[place][:, rows] @ left, right @ Vh[place][columns]
-            done = stop
-    return U, Vh
-
-
-def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, compute_uv: bool = True,
-                     hermitian: bool = False) -> Any:
-    """dS = diag P, with P = Uᴴ dA V; in a sweep of several directions 0 at s = 0, a kink, and the mean over a group."""
-    dA = from_triangle(dA, A) if hermitian else dA
-    U, s, Vh = f if compute_uv else np.linalg.svd(A, False, True, hermitian)
-    size, k = max(A.shape[-2:]), s.shape[-1]
-    same = groups(s, size)
-    zero = np.any(same & near_zero(s, size)[..., None, :], axis=-1)
-    special = are_repeated(same) or bool(np.any(zero))
-    one = direction_of(dA) if special and isinstance(s, np.ndarray) else None
-    if one is not None:
-        U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k)
-        U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
-    U1, V1h = U[..., :k], Vh[..., :k, :]
-    P = adjoint(U1, A) @ dA @ adjoint(V1h, A)
-    ds = real_diagonal(P, A)
-    if special and one is None:
-        ds = group_means(ds * ~zero, same, s)
-        reason = undefined("svd", "singular vectors", s, same | (zero[..., None, :] & np.ones_like(same)))
-        return (reason, ds, reason) if compute_uv else ds
-    if not compute_uv:
-        return ds
-    dU, dVh = svd_vectors(U, s, Vh, A, dA, P, same, zero)
-    return (dU, ds, dVh) if one is None else Restated(type(f)(U, s, Vh), (dU, ds, dVh))
-
-
-def svd_vectors(U: Any, s: Any, Vh: Any, A: Any, dA: Any, P: Any, same: Any, zero: Any) -> tuple[Any, Any]:
-    """P = Ω_U S + dS - S Ω_V with Ω_U = Uᴴ dU and Ω_V = Vᴴ dV anti-Hermitian.
-
-    So P + Pᴴ is Ω_U + Ω_V times s_j - s_i, and P - Pᴴ is Ω_U - Ω_V times s_i + s_j. What leaves the space of U is
-    dA V S⁻¹; the columns that full_matrices adds move only to stay orthogonal.
-    """
-    k = s.shape[-1]
-    U1, V1h = U[..., :k], Vh[..., :k, :]
-    Ph = adjoint(P, A)
-    both = zero[..., :, None] & zero[..., None, :]
-    sums = np.where(both, 0, 1 / np.where(both, 1, s[..., :, None] + s[..., None, :]))
-    X, Y = (P + Ph) * (inverse_gaps(s, same) / 2), (P - Ph) * (sums / 2)
-    inverse = np.where(zero, 0, 1 / np.where(zero, 1, s))
-    dU, dVh = U1 @ (X + Y), -((X - Y) @ V1h)
-    (m, p), (q, n) = U.shape[-2:], Vh.shape[-2:]
-    first = np.eye(k, max(p, q), dtype=plain(s).dtype)     # puts the first k columns in their place among all
-    if p > k:
-        D = adjoint(U[..., k:], A) @ dA @ adjoint(V1h, A) * inverse[..., None, :]
-        dU = (dU + U[..., k:] @ D) @ first - U1 @ adjoint(D, A) @ np.eye(p - k, p, k, dtype=first.dtype)
-    elif m > k:
-        dAV = dA @ adjoint(V1h, A)
-        dU = dU + (dAV - U1 @ P) * inverse[..., None, :]
-    if q > k:
-        D = adjoint(U1, A) @ dA @ adjoint(Vh[..., k:, :], A) * inverse[..., :, None]
-        dVh = first.T @ (dVh + D @ Vh[..., k:, :]) - np.eye(q - k, q, k, dtype=first.dtype).T @ adjoint(D, A) @ V1h
-    elif n > k:
-        UdA = adjoint(U1, A) @ dA
-        dVh = dVh + (UdA - P @ V1h) * inverse[..., :, None]
-    return dU, dVh
-
-
-formula(np.linalg.svd, svd_differential)
-
-
-@composite(np.linalg.svdvals)
-def svdvals(x: Any) -> Any:
-    return np.linalg.svd(x, compute_uv=False)

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..dual_array import DualScalar, array, inexact, scalar
-from ..errors import EscapeError, StructureError
+from ..errors import BasisError, EscapeError, StructureError
 from ..forms import belongs
 from ..policies import WATCH
 from ..reading import dtype_of
+from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
+from .bases import over_bases, same_in_another_basis
 from .floating import derivative_warnings_ignored
 from .trees import Rebuild, flatten
 
@@ -76,6 +78,14 @@ class Inputs:
             start += count
         return self.f(*args, **self.options)
 
+    def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
+        """f on the seeded arguments, to be run again."""
+        return lambda: self.call([dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(self.leaves, seeds, strict=True)])
+
+    def largest(self) -> float:
+        """The size of the arguments."""
+        return max((float(np.max(np.abs(plain(x)), initial=0)) for x in self.leaves), default=0.0)
+
     def like_arguments(self, arrays: list[Any]) -> Any:
         """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
         trees, start = [], 0
@@ -107,9 +117,18 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         try:
             with derivative_warnings_ignored():
-                duals = [dual_of(x, leaf, coef, level)
-                         for x, (leaf, coef) in zip(inputs.leaves, seed(level), strict=True)]
-                return read(inputs.call(duals), level)
+                seeds = seed(level)
+                duals = [dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(inputs.leaves, seeds, strict=True)]
+                try:
+                    out = inputs.call(duals)
+                    result = read(out, level)
+                except BasisError as need:                # vectors of repeated eigenvalues
+                    if need.level is not level or level.bases is not None:
+                        raise
+                    return read(over_bases(inputs.runner(seeds, level), level, inputs.largest()), level)
+                if level.doubt is not None:
+                    same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
+                return result
         except CareNeeded as need:
             if need.level is not level:                    # an outer sweep's coefficient: that sweep starts again
                 raise

@@ -1,0 +1,101 @@
+"""Sweeps at repeated eigenvalues and singular values: the function runs in several bases of their spaces.
+
+`rules/bases.py` says which, and why their results add up to the derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dual_array import wrapped
+from ..errors import DegenerateError
+from ..forms import belongs
+from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
+from ..tangents.coefficients import plain
+from ..tangents.level import Level
+from ..tangents.tangent import Tangent
+from ..tangents.tape import pull, reachable
+from .trees import flatten
+
+Run = Callable[[], Any]
+
+
+def in_basis(run: Run, level: Level, number: int) -> tuple[list[Any], Any]:
+    """The arrays of the result of one run, and how to put them together."""
+    level.bases = Bases(number)
+    return flatten(run(), "the result of f")
+
+
+def over_bases(run: Run, level: Level, size: float) -> Any:
+    """The result of f with its whole derivative, from runs in several bases; m + 2 or so at a value m times repeated.
+
+    ``size``: of the arguments, which rounding is measured by. Raises DegenerateError where the values of the runs differ.
+    """
+    first, rebuild = in_basis(run, level, DIAGONAL)
+    rounds, reason = level.bases.rounds, level.bases.reason
+    nothing, permuted = in_basis(run, level, NOTHING)[0], in_basis(run, level, PERMUTED)[0]
+    for other in (nothing, permuted):
+        same_values(first, other, size, reason)
+    if not all(close(probe(a, level), probe(b, level), 0.0) for a, b in zip(first, permuted, strict=True)):
+        means, rebuild = in_basis(run, level, MEAN)
+        return rebuild(means)
+    sums = [eps_of(leaf, level) for leaf in first]
+    for number in range(rounds):
+        found = in_basis(run, level, number)[0]
+        same_values(first, found, size, reason)
+        sums = [t.plus(eps_of(leaf, level)) for t, leaf in zip(sums, found, strict=True)]
+    sums = [t.plus(eps_of(leaf, level).scaled(-float(rounds), t.shape)) for t, leaf in zip(sums, nothing, strict=True)]
+    return rebuild([wrapped(leaf.value, t, level) if belongs(leaf, level) else leaf
+                    for leaf, t in zip(first, sums, strict=True)])
+
+
+def same_in_another_basis(out: Any, run: Run, level: Level, size: float) -> None:
+    """Raise DegenerateError if the result of f depends on the basis of a degenerate space: two more runs, in others."""
+    reason, leaves = str(level.doubt), flatten(out, "the result of f")[0]
+    same_values(leaves, in_basis(run, level, NOTHING)[0], size, reason)
+    flipped = in_basis(run, level, FLIPPED)[0]
+    same_values(leaves, flipped, size, reason)
+    if not all(close(probe(a, level), probe(b, level), 0.0) for a, b in zip(leaves, flipped, strict=True)):
+        raise DegenerateError(reason)
+
+
+def same_values(first: list[Any], other: list[Any], size: float, reason: str) -> None:
+    if len(first) != len(other) or not all(close(value_of(a), value_of(b), size) for a, b in zip(first, other, strict=True)):
+        raise DegenerateError(reason)
+
+
+def close(a: Any, b: Any, size: float) -> bool:
+    """Equal to rounding beside their own largest entry, or nearly zero beside the arguments.
+
+    Of two bases a result that depends on them differs by a part of itself, one that does not by rounding.
+    """
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind not in "fc":
+        return bool(np.array_equal(a, b))
+    eps = float(np.finfo(a.dtype).eps)
+    largest = float(np.max(np.abs(a), initial=0, where=np.isfinite(a)))
+    return bool(np.allclose(a, b, rtol=0, atol=eps**0.6 * largest + 1e3 * eps * size, equal_nan=True))
+
+
+def value_of(x: Any) -> Any:
+    return np.asarray(plain(x))
+
+
+def eps_of(x: Any, level: Level) -> Any:
+    return x.eps if belongs(x, level) else Tangent({}, np.shape(x))
+
+
+def probe(x: Any, level: Level) -> Any:
+    """The tangent as an array; on a tape its product with one arbitrary cotangent."""
+    t = eps_of(x, level)
+    if not t.terms:
+        return np.zeros(())
+    if not t.on_tape:
+        return value_of(t.dense(dtype=None))
+    roots = [leaf for leaf in reachable(t.terms) if not leaf.edges]
+    u = np.cos(np.arange(1.0, np.prod(t.shape) + 1)).reshape(t.shape)
+    return np.concatenate([np.ravel(value_of(a)) for a in pull(t.terms, t.shape, u, 0, roots) if a is not None])
