@@ -1,5 +1,6 @@
 """What derivatives cost: one file per question, ``python -m benchmarks.NAME [--quick] [--json FILE]``.
 
+    sparse_jacobians          sparse Jacobians and Hessians, from nothing and again, against those written by hand
     jacobian_mlp              the Jacobian of a network's residuals, against the one an expert writes by hand
     elementwise_directions    300 directions through ten elementwise operations
     gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
