@@ -6,9 +6,9 @@ The map of the house; imports point upwards only.
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
-                     dense), ragged (lists of entries), tape, replay (it read forwards), assemble, csr (sparse matrices), join,
-                     tangent, differential (the tangent inside a formula), meter (the memory of a sweep), undefined (a result
-                     without a derivative, which raises when it is used), watch (what policies look at)
+                     dense), ragged (lists of entries), tape, replay (it read forwards), assemble, csr and recipes (sparse
+                     matrices), join, tangent, differential (the tangent inside a formula), meter (the memory of a sweep),
+                     undefined (a result without a derivative, which raises when it is used), watch (what policies look at)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text

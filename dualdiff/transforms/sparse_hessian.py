@@ -16,10 +16,11 @@ import numpy as np
 from ..reading import dtype_of
 from ..tangents.assemble import operands_of
 from ..tangents.coefficients import product
-from ..tangents.csr import alike, checked, geometry, laid_out, places, same, taken_by_places
+from ..tangents.csr import alike, checked, geometry, places, same
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
+from ..tangents.recipes import laid_out, taken_by_places
 from .sparse import Memories, refuse_duals, scipy_sparse
 from .sweep import Function, Inputs, scalar_result, swept, value_and_eps
 

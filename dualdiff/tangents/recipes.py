@@ -1,0 +1,222 @@
+"""How numbers get to their places in compressed sparse rows: two recipes, each made once and followed in every sweep.
+
+``Strided``: nearly all rows list their directions in one order (a stencil inside its boundary), so each leaf fills one column
+of a table, and the few other rows are mended. ``Taken``: any order; the numbers are laid end to end and an index says which
+comes next.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .assemble import operands_of
+from .coefficients import folded, product
+from .leaf import Leaf
+from .moves import Shape
+from .ragged import Ragged
+
+Terms = list[tuple[Leaf, Any]]
+FEW = 8                                                    # rows are mended one by one if at most one in so many needs it
+SAMPLES = np.arange(1, 10) * 0.618 % 1                    # where rows are looked at, spread evenly: the golden section
+RUN = 32                                                   # shorter runs of kept numbers are taken one by one
+
+
+# ---- the numbers -------------------------------------------------------------------------------------------------------
+def put(place: Any, leaf: Leaf, coef: Any) -> None:
+    """The numbers coef ⊙ leaf into a place of the shape (*W, *S), or of as many entries as a ragged leaf has."""
+    if type(leaf) is Ragged:
+        place[...] = leaf.values(coef)
+        return
+    operands = operands_of(leaf, coef)
+    if not operands:
+        place[...] = 1
+    elif len(operands) == 1 or leaf.level.careful:
+        place[...] = product(leaf.level, operands) if leaf.level.careful else operands[0]
+    else:
+        a, b = folded(operands, 2)
+        np.multiply(a, b, out=place)
+
+
+class Strided:
+    """A table of one row per element and one column per width, of which a few rows are mended afterwards."""
+
+    def __init__(self, columns: list[Any], base: Any, bad: Any) -> None:
+        m, w = columns[0].size, len(columns)
+        self.table, self.slots = (m, w), np.argsort(base).tolist()
+        indices = np.empty((m, w), columns[0].dtype)
+        for slot, column in zip(self.slots, columns, strict=True):
+            indices[:, slot] = column
+        order, indices[bad], dropped, self.again = mended(indices[bad], bad)
+        first = bad[:, None] * w
+        self.mended_to, self.mended_from = (first + np.arange(w)).ravel(), (first + order).ravel()
+        self.runs = kept_runs(dropped, m * w)
+        self.indices, self.counts = kept(indices.ravel(), self.runs), counts_of(m, w, dropped)
+
+    def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
+        table = np.empty(self.table, dtype)
+        columns = np.moveaxis(table.reshape((*shape, self.table[1])), -1, 0)
+        at = 0
+        for leaf, coef in terms:
+            breadth = leaf.breadth
+            slots = self.slots[at:at + breadth]
+            at += breadth
+            if breadth == 1:
+                put(columns[(*(None,) * leaf.lead, slots[0], ...)], leaf, coef)
+            else:
+                block = np.empty(leaf.width + shape, dtype)
+                put(block, leaf, coef)
+                for slot, values in zip(slots, block.reshape((breadth, *shape)), strict=True):
+                    columns[slot] = values
+        data = table.reshape(-1)
+        if self.mended_to.size:
+            data[self.mended_to] = data[self.mended_from]
+            add_again(data, self.again[1], data[self.again[0]])
+        return kept(data, self.runs)
+
+
+class Taken:
+    """Numbers laid end to end, of which ``take`` picks each entry's first; ``again`` adds further ones to theirs."""
+
+    def __init__(self, take: Any, again: tuple[Any, Any], indices: Any, counts: Any) -> None:
+        self.take, self.again, self.indices, self.counts = take, again, indices, counts
+
+    def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
+        return self.picked(laid_out([(leaf, coef, shape) for leaf, coef in terms], dtype, 0))
+
+    def picked(self, raw: Any) -> Any:
+        data = np.take(raw, self.take)
+        add_again(data, self.again[1], raw[self.again[0]])
+        return data
+
+
+def laid_out(terms: list[tuple[Leaf, Any, Shape]], dtype: Any, zeros: int) -> Any:
+    """The numbers of all terms end to end, and some zeros behind."""
+    forms: list[Shape] = [leaf.entry_cols.shape if type(leaf) is Ragged else leaf.width + shape for leaf, _, shape in terms]
+    raw = np.empty(sum(prod(form) for form in forms) + zeros, dtype)
+    at = 0
+    for (leaf, coef, _), form in zip(terms, forms, strict=True):
+        put(raw[at:at + prod(form)].reshape(form), leaf, coef)
+        at += prod(form)
+    raw[at:] = 0
+    return raw
+
+
+def add_again(data: Any, to: Any, more: Any) -> None:
+    if to.size:
+        np.add.at(data, to, more)
+
+
+# ---- the structure -----------------------------------------------------------------------------------------------------
+def by_columns(columns: list[Any]) -> Strided | Taken:
+    """The recipe for a few columns of directions: sorting row by row is dear, but rows have few orders."""
+    m, w = columns[0].size, len(columns)
+    samples = np.unique((m * SAMPLES).astype(np.intp))
+    orders = Counter(tuple(sorted(range(w), key=row.__getitem__)) for row in np.array([c[samples] for c in columns]).T.tolist())
+    (base, _), *others = orders.most_common()
+    todo = ~ascending(columns, base)
+    rest = np.flatnonzero(todo)
+    if rest.size * FEW <= m:
+        return Strided(columns, base, rest)
+    rows, source, at = np.empty((m, w), columns[0].dtype), np.empty((m, w), np.intp), np.arange(m)
+    for slot, i in enumerate(base):
+        rows[:, slot], source[:, slot] = columns[i], at + i * m
+    for order, _ in others:
+        fits = ascending(columns, order) & todo
+        for slot, i in enumerate(order):
+            np.copyto(rows[:, slot], columns[i], where=fits)
+            np.copyto(source[:, slot], at + i * m, where=fits)
+        todo &= ~fits
+    rest = np.flatnonzero(todo)
+    order, rows[rest], dropped, again = mended(np.stack([c[rest] for c in columns], axis=1), rest)
+    source[rest] = order * m + rest[:, None]
+    runs, source = kept_runs(dropped, m * w), source.ravel()
+    again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
+    return Taken(kept(source, runs), again, kept(rows.ravel(), runs), counts_of(m, w, dropped))
+
+
+def ascending(columns: list[Any], order: tuple[int, ...]) -> Any:
+    """Which rows list their directions, all of them there, in this order."""
+    fits = columns[order[0]] >= 0
+    for i, j in pairwise(order):
+        fits &= columns[j] > columns[i]
+    return fits
+
+
+def mended(rows: Any, numbers: Any) -> tuple[Any, Any, Any, tuple[Any, Any]]:
+    """The order that sorts each of some rows, of these numbers; the rows sorted; the places that are dropped because nothing
+    or only a repetition stands there; and of the repetitions, the places and those of what they repeat.
+    """
+    w = rows.shape[1]
+    order = np.argsort(rows, axis=1, kind="stable")
+    rows = np.take_along_axis(rows, order, axis=1)
+    again = repeats(rows)
+    place = numbers[:, None] * w + np.arange(w)
+    heads = numbers[:, None] * w + np.maximum.accumulate(np.where(again, 0, np.arange(w)), axis=1)
+    return order, rows, place[again | (rows < 0)], (place[again], heads[again])
+
+
+def counts_of(m: int, w: int, dropped: Any) -> Any:
+    counts = np.full(m, w)
+    if dropped.size:
+        counts -= np.bincount(dropped // w, minlength=m)
+    return counts
+
+
+def taken_by_rows(table: Any) -> Taken:
+    """Any table of directions (elements × widths, -1 for none): each row sorted by itself."""
+    m, w = table.shape
+    order, rows, dropped, again = mended(table, np.arange(m))
+    source = (order * m + np.arange(m)[:, None]).ravel()   # numbers are laid out width by width
+    runs = kept_runs(dropped, m * w)
+    again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
+    return Taken(kept(source, runs), again, kept(rows.ravel(), runs), counts_of(m, w, dropped))
+
+
+def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken, Any]:
+    """Numbers at any places (row, col) of a matrix, outside of it too (which are left out); the rows of the entries."""
+    m, n = shape
+    inside = np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
+    every = inside.size == rows.size
+    key = np.multiply(rows, n, dtype=np.int64) + cols if every else np.multiply(rows[inside], n, dtype=np.int64) + cols[inside]
+    order = np.argsort(key, kind="stable")                 # merges the runs that the leaves' blocks are made of
+    key = key[order]
+    new = np.ones(key.size, bool)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    again = np.flatnonzero(~new)
+    order = order if every else inside[order]
+    first = order[new]
+    rows = rows[first]
+    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), cols[first], np.bincount(rows, minlength=m)), rows
+
+
+def repeats(rows: Any) -> Any:
+    """Which directions of sorted rows stand before already."""
+    again = np.zeros(rows.shape, bool)
+    if rows.shape[1] > 1:
+        np.logical_and(rows[:, 1:] == rows[:, :-1], rows[:, 1:] >= 0, out=again[:, 1:])
+    return again
+
+
+def kept_runs(dropped: Any, size: int) -> Any:
+    """What is left of positions 0 … size - 1: None for all, slices where they are long, else an index."""
+    if not dropped.size:
+        return None
+    if (dropped.size + 1) * RUN > size:
+        keep = np.ones(size, bool)
+        keep[dropped] = False
+        return np.flatnonzero(keep)
+    ends = [-1, *dropped.tolist(), size]
+    return [slice(a + 1, b) for a, b in pairwise(ends) if b > a + 1]
+
+
+def kept(a: Any, runs: Any) -> Any:
+    if runs is None:
+        return a
+    if type(runs) is not list:
+        return a[runs]
+    return a[runs[0]] if len(runs) == 1 else np.concatenate([a[run] for run in runs])
