@@ -4,6 +4,7 @@
     jacobian_mlp              the Jacobian of a network's residuals, against the one an expert writes by hand
     elementwise_directions    300 directions through ten elementwise operations
     gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
+    scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
     scalar_dual               Dual against the leanest class that can hold a dual number
     forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
     import_time               what `import dualdiff` adds to `import numpy`, and the size of the package
