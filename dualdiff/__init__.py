@@ -21,6 +21,7 @@ The map of the house; imports point upwards only.
     ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
+    lift.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, checkpoint; sweep and trees
                      serve all, chunks splits a sweep into parts, spread hands them to an executor
     custom.py        custom_rule: a row for the user's own function
@@ -43,6 +44,7 @@ from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
 from .implicit import fixed_point, root
+from .lift import lift
 from .policies import equality, kinks, trace_nonfinite
 from .symbolic import from_sympy
 from .transforms import (
@@ -61,6 +63,6 @@ from .transforms import (
 )
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
-           "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "linearize", "root",
+           "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "lift", "linearize", "root",
            "sparsity", "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
 __version__ = "0.1.0"

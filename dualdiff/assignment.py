@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .dual_array import DualArray, array, plain_index, view_move
-from .elementwise import LEVELED
+from .elementwise import LEVELED, constant
 from .errors import AssignmentError, EscapeError
 from .forms import as_array, belongs, dual_form, joined, stripped, top_level, value_at
 from .tangents.tangent import Tangent
@@ -80,13 +80,16 @@ def writable(out: Any) -> None:
     """``out=`` must be a dual array where the result is dual."""
     if type(out) is not DualArray:
         raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
-                          "use out=np.zeros_like(x) with a dual x, or no out= at all")
+                          "use no out= at all, make it by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the "
+                          "program as dualdiff.lift(f)")
 
 
 def store(out: Any, result: Any, broadcast: bool = False) -> Any:
     """``out=``: the result written into a dual array that the caller owns; a result without derivative into any."""
     if hasattr(result, "level"):
-        writable(out)
+        result = constant(dual_form(result)) if type(out) is not DualArray else result
+        if hasattr(result, "level"):
+            writable(out)
     if out.shape != np.shape(result):
         if not broadcast:
             raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")

@@ -218,7 +218,8 @@ def nary(row: Elementwise, operate: Any) -> Any:
                 x.refresh()
         level = max((x.level for x in duals), key=lambda level: level.number)
         mine = [type(x) in LEVELED and x.level.number == level.number for x in inputs]
-        values = [x.value if belongs else x for x, belongs in zip(inputs, mine, strict=True)]
+        values = [x.value if belongs else constant(x) if type(x) in LEVELED else x
+                  for x, belongs in zip(inputs, mine, strict=True)]
         f = operate(*values)
         results = []
         for value, partials in zip(f if row.outputs else (f,), outputs, strict=True):
@@ -300,7 +301,14 @@ def ordered(a: Any, b: Any, left: Any, right: Any, both: Any) -> Any:
     """The highest level computes; the lower one is its constant."""
     if a.level.number == b.level.number:
         return both(a, b)
-    return left(a, b) if a.level.number > b.level.number else right(a, b)
+    return left(a, constant(b)) if a.level.number > b.level.number else right(constant(a), b)
+
+
+def constant(x: Any) -> Any:
+    """A dual of a lower level as the constant it is: its value alone, where it is not perturbed."""
+    if x.source is not None:
+        x.refresh()
+    return x if x.eps.terms else x.value
 
 
 def operand(x: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .dual import Dual
 from .dual_array import from_objects, lifted
-from .elementwise import LEVELED
+from .elementwise import LEVELED, constant
 from .tangents.join import joined_terms
 from .tangents.level import Level
 from .tangents.tangent import Tangent
@@ -45,8 +45,8 @@ def belongs(x: Any, level: Level) -> bool:
 
 
 def value_at(x: Any, level: Level) -> Any:
-    """The argument as a constant of this level: its value if it belongs here, itself if it is lower."""
-    return x.value if belongs(x, level) else x
+    """The argument as a constant of this level: its value if it belongs here, itself if it is lower and perturbed."""
+    return x.value if belongs(x, level) else constant(x) if type(x) in LEVELED else x
 
 
 def stripped(x: Any) -> Any:

@@ -208,6 +208,9 @@ np.polynomial.hermite.hermfit(g,h,2)  np.polynomial.hermite_e.hermeval(u,c)  np.
 np.polynomial.laguerre.lagval(u,c)  np.polynomial.laguerre.lagder(c)  np.polynomial.laguerre.lagvander(u,3)
 np.polynomial.laguerre.lagfit(g,h,2)  np.polynomial.Polynomial([1.0,2.0,3.0])(x)  np.polynomial.Chebyshev([1.0,0.5,0.25])(u)
 np.poly1d([1.0,2.0,3.0])(x)
+np.polynomial.polynomial.polyval(x,[[1.0,2.0,3.0],[0.5,0.4,0.3]])  np.polynomial.polynomial.polyval(A,[[1.0,2.0],[0.5,0.4]])
+np.polynomial.legendre.legval(x,[[1.0,2.0,3.0,4.0,5.0],[0.5,0.4,0.3,1.0,2.0]])
+np.polynomial.Legendre([1.0,0.5,0.25],domain=[0,2])(u)
 """
 COMPLEX = """
 np.abs(x+1j*y)  np.angle(x+1j*y)  np.angle(x+1j*y,deg=True)  np.real(np.exp(1j*x))  np.imag(np.exp(1j*x))  np.exp(1j*x)
@@ -435,7 +438,6 @@ np.polynomial.legendre.legfit(g,h,2)  np.polynomial.legendre.leg2poly(c)  np.pol
 np.polynomial.hermite.hermder(c)  np.polynomial.hermite.hermvander(u,3)  np.polynomial.hermite.hermfit(g,h,2)
 np.polynomial.hermite_e.hermeval(u,c)  np.polynomial.hermite_e.hermeder(c)  np.polynomial.laguerre.lagval(u,c)
 np.polynomial.laguerre.lagder(c)  np.polynomial.laguerre.lagvander(u,3)  np.polynomial.laguerre.lagfit(g,h,2)
-np.polynomial.Polynomial([1.0,2.0,3.0])(x)  np.polynomial.Chebyshev([1.0,0.5,0.25])(u)
 """
 
 

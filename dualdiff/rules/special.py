@@ -19,5 +19,6 @@ from . import (  # noqa: F401 - importing fills the table
     special_integrals,
     special_oscillators,
     special_polynomials,
+    special_python,
     special_statistics,
 )

@@ -1,0 +1,320 @@
+"""lift: programs that allocate plain arrays, run as they are.
+
+NumPy does not ask a number before it makes ``np.zeros(3)``. So the function is run with other globals: the same code, in
+which every name that leads to NumPy leads to a stand-in, whose arrays take duals when they are written to. Nothing that
+others see is changed: each call makes the functions anew, and the stand-ins hold no state.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable
+from functools import partial, wraps
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from .creation import BUFFERS, LIKE, unperturbed
+from .dispatch import array_function
+from .dual import Dual
+from .dual_array import DualArray
+from .elementwise import LEVELED, constant
+from .errors import RuleError
+from .forms import dual_form, holds_dual
+from .rules import row_of
+
+
+def lift(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f`` with arrays that take duals: code that fills ``np.zeros(n)`` or calls ``np.array([a, b])`` runs unmodified.
+
+    In f, and in the functions it reaches by name, closure or module, whoever wrote them, NumPy's creation functions (zeros,
+    ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
+    dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
+    that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated. Arrays that took no
+    dual are returned plain. Not reached, and therefore still an EscapeError: methods of classes other than ``f`` itself,
+    functions kept in containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per
+    global name. Nothing outside the call is changed, in any thread; a ``global`` that f assigns is stored when f returns.
+
+    >>> import numpy as np
+    >>> from dualdiff import gradient
+    >>> def f(x):
+    ...     powers = np.zeros(3)
+    ...     for i in range(3):
+    ...         powers[i] = x ** i
+    ...     return powers @ np.array([x, 1.0, 2.0])
+    >>> gradient(lift(f))(2.0)
+    np.float64(10.0)
+    """
+    call = vars(type(f)).get("__call__")
+    target = MethodType(call, f) if type(call) is FunctionType else f          # an object that can be called
+
+    @wraps(f)
+    def lifted(*args: Any, **options: Any) -> Any:
+        run = Run()
+        try:
+            return released(run.of(target)(*args, **options))
+        finally:
+            run.store_globals()
+    return lifted
+
+
+def released(result: Any) -> Any:
+    """Arrays that took no dual as the plain arrays they are."""
+    if isinstance(result, dict):
+        return type(result)((name, released(part)) for name, part in result.items()) if type(result) is dict else result
+    if type(result) in (list, tuple) or hasattr(result, "_fields"):
+        parts = [released(part) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
+
+
+# ---- functions made anew ---------------------------------------------------------------------------------------------
+class Space(dict[str, Any]):
+    """The globals of lifted functions: those of their module, each seen through the run when it is first asked for."""
+
+    __slots__ = ("origin", "run", "seen")
+
+    def __init__(self, origin: dict[str, Any], run: Run) -> None:
+        super().__init__({name: x for name, x in origin.items() if name[:2] == "__"})      # which Python itself reads
+        self["__builtins__"] = run.builtins
+        self.origin, self.run, self.seen = origin, run, dict(self)
+
+    def __missing__(self, name: str) -> Any:
+        x = self.origin[name] if name in self.origin else vars(builtins)[name]
+        self[name] = self.seen[name] = new = self.run.of(x)
+        return new
+
+
+class Run:
+    """What one call shares: the functions made so far, and their globals."""
+
+    __slots__ = ("builtins", "made", "spaces")
+
+    def __init__(self) -> None:
+        self.made: dict[int, tuple[Any, Any]] = {}         # by id: the function, which keeps the id, and the one made from it
+        self.spaces: dict[int, Space] = {}
+        self.builtins = {**vars(builtins), "__import__": self.imported}
+
+    def of(self, x: Any) -> Any:
+        """x as the lifted program sees it."""
+        kind = type(x)
+        if id(x) in STANDINS:
+            return STANDINS[id(x)]
+        if kind is FunctionType:
+            return self.function(x)
+        if kind is DISPATCHER:
+            return standin(x, taking_lists(x))
+        if issubclass(kind, ModuleType):
+            if kind is Module or foreign(x.__name__):
+                return x
+            return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
+        if kind is MethodType:
+            return MethodType(self.of(x.__func__), x.__self__)
+        if kind is partial:
+            return partial(self.of(x.func), *x.args, **x.keywords)
+        if kind is np.vectorize:
+            return vectorized(x, self.of(x.pyfunc))
+        return x
+
+    def function(self, f: Any) -> Any:
+        if id(f) in self.made:
+            return self.made[id(f)][1]
+        name = f.__globals__.get("__name__", "")
+        if name.startswith("scipy.special") and row_of(f) is not None:
+            return standin(f, taking_lists(f))
+        cells, alien = f.__closure__ or (), foreign(name) and vars(sys.modules.get(name, builtins)) is f.__globals__
+        fresh = tuple(CellType() if self.changes(cell) else cell for cell in cells)
+        if alien and fresh == cells:
+            return f
+        space = f.__globals__ if alien else self.space(f.__globals__)
+        g = FunctionType(f.__code__, space, f.__name__, None, fresh or None)
+        self.made[id(f)] = (f, g)
+        for cell, new in zip(cells, fresh, strict=True):
+            if new is not cell:
+                new.cell_contents = self.of(cell.cell_contents)
+        g.__defaults__ = f.__defaults__ and tuple(map(self.of, f.__defaults__))
+        g.__kwdefaults__ = f.__kwdefaults__ and {key: self.of(x) for key, x in f.__kwdefaults__.items()}
+        g.__dict__.update(f.__dict__)
+        g.__qualname__, g.__doc__ = f.__qualname__, f.__doc__
+        if not alien:
+            for key in names_of_classes(f.__code__):       # which Python looks up without asking __missing__
+                if key not in space and key in space.origin:
+                    space[key]
+        return g
+
+    def changes(self, cell: CellType) -> bool:
+        """Whether what the closure holds is seen otherwise; if not, the cell is shared, and ``nonlocal`` works."""
+        try:
+            x = cell.cell_contents
+        except ValueError:                                 # not yet assigned
+            return False
+        return type(x) is FunctionType or self.of(x) is not x
+
+    def space(self, origin: dict[str, Any]) -> Space:
+        if type(origin) is Space:
+            return origin
+        if id(origin) not in self.spaces:
+            self.spaces[id(origin)] = Space(origin, self)
+        return self.spaces[id(origin)]
+
+    def imported(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        origin = globals.origin if type(globals) is Space else globals
+        return self.of(builtins.__import__(name, origin, locals, fromlist, level))
+
+    def store_globals(self) -> None:
+        for space in self.spaces.values():
+            for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
+                space.origin[name] = space[name]
+
+
+def foreign(name: str) -> bool:
+    """Whether a module's functions are left alone: Python's own, ours, and NumPy's, which have stand-ins."""
+    root = name.partition(".")[0]
+    return root in sys.stdlib_module_names or root == "dualdiff" or (root == "numpy" and name.startswith(SEALED))
+
+
+SEALED = ("numpy._", "numpy.testing", "numpy.ma", "numpy.random", "numpy.f2py", "numpy.ctypeslib")
+
+
+def names_of_classes(code: CodeType) -> set[str]:
+    """The names in class bodies inside this code."""
+    found: set[str] = set()
+    for inner in code.co_consts:
+        if type(inner) is CodeType:
+            found |= names_of_classes(inner) | (set() if inner.co_flags & 1 else set(inner.co_names))
+    return found
+
+
+class Module(ModuleType):
+    """A module seen through a run; what is assigned to it goes to the module itself."""
+
+    def __init__(self, origin: ModuleType, run: Run) -> None:
+        super().__init__(origin.__name__, origin.__doc__)
+        object.__setattr__(self, "_seen", (origin, run))
+
+    def __getattr__(self, name: str) -> Any:
+        origin, run = self._seen
+        new = run.of(getattr(origin, name))
+        if run is NUMPY:                                   # whose names stay what they are
+            object.__setattr__(self, name, new)
+        return new
+
+    def __setattr__(self, name: str, x: Any) -> None:
+        setattr(self._seen[0], name, x)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._seen[0])
+
+
+# ---- what stands in for NumPy ----------------------------------------------------------------------------------------
+ANY = Dual()                                               # arrays that took no dual yet have the level of duals made by hand
+DISPATCHER = type(np.sum)
+STANDINS: dict[int, Any] = {}                              # by id of what NumPy holds for ever
+NUMPY = Run()                                              # in which NumPy's own functions are made
+
+
+def standin(x: Any, new: Any) -> Any:
+    STANDINS[id(x)] = new
+    return new
+
+
+def taking_lists(function: Any) -> Any:
+    """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
+    like = BUFFERS.get(function) if function is not np.iscomplexobj else None
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+            return array_function(function, args, options)
+        result = function(*args, **options)
+        return unperturbed(result, ANY) if like is not None and type(result) is np.ndarray else result
+    return call
+
+
+def creator(make: Any) -> Any:
+    """A creation function whose array takes duals. Of a plain array NumPy's own: it may be the caller's."""
+    @wraps(make)
+    def call(*args: Any, **options: Any) -> Any:
+        if options.get("like") is not None:
+            return make(*args, **options)
+        options.pop("like", None)
+        first = args[0] if args else options.get("a")
+        if type(first) is np.ndarray and first.dtype != object and (make is not np.array or not options.get("copy", True)):
+            return make(*args, **options)
+        return LIKE[make](ANY, *args, **options)
+    return call
+
+
+for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
+              np.asfortranarray, np.eye, np.identity, np.fromiter, np.fromfunction):
+    standin(_make, creator(_make))
+
+
+class ArrayType(type):
+    """``np.ndarray`` that knows dual arrays."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, np.ndarray | DualArray)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return kind is cls or issubclass(kind, np.ndarray | DualArray)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(np.ndarray, name)
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        return np.ndarray(*args, **options)
+
+
+standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__}))
+
+
+class Joined:
+    """``np.r_`` and ``np.c_`` of duals: the pieces one after the other."""
+
+    __slots__ = ("columns", "plain")
+
+    def __init__(self, plain: Any, columns: bool) -> None:
+        self.plain, self.columns = plain, columns
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(map(holds_dual, parts)):
+            return self.plain[key]
+        if any(isinstance(part, str) for part in parts):
+            raise RuleError("numpy.r_ and numpy.c_ with a string of axes take no duals; use numpy.concatenate or numpy.stack")
+        pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
+        if self.columns:
+            pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
+        return np.concatenate(pieces, axis=-1 if self.columns else 0)
+
+
+standin(np.r_, Joined(np.r_, False))
+standin(np.c_, Joined(np.c_, True))
+
+
+def vectorized(plain: Any, function: Any) -> Any:
+    """``np.vectorize``: element by element, the results joined."""
+    def call(*args: Any, **options: Any) -> Any:
+        if not any(map(holds_dual, args)):
+            return plain(*args, **options)
+        if options or plain.signature or plain.excluded:
+            raise RuleError("numpy.vectorize of duals takes positional arguments only, without signature= and excluded=; write "
+                            "the loop with numpy.stack")
+        arrays = np.broadcast_arrays(*map(dual_form, args))
+        results = [function(*(a[i] for a in arrays)) for i in np.ndindex(np.shape(arrays[0]))]
+
+        def shaped(parts: Any) -> Any:
+            return np.reshape(np.stack(parts), np.shape(arrays[0]))[()]
+        return tuple(map(shaped, zip(*results, strict=True))) if type(results[0]) is tuple else shaped(results)
+    return call
+
+
+def vectorize(*args: Any, **options: Any) -> Any:
+    made = np.vectorize(*args, **options)
+    return vectorized(made, made.pyfunc) if hasattr(made, "pyfunc") else made
+
+
+standin(np.vectorize, vectorize)

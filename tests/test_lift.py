@@ -1,0 +1,393 @@
+"""lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
+
+import sys
+import threading
+import types
+from functools import partial
+
+import mpmath
+import numpy as np
+import numpy.linalg as la
+import pytest
+import scipy.special as sp
+from numpy import zeros
+from numpy import zeros as nothing
+
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, vjp
+from dualdiff.errors import EscapeError
+
+X = np.array([0.5, 1.25, 2.0])
+CALLED = 0
+
+
+# ---- programs --------------------------------------------------------------------------------------------------------
+def allocates(x):
+    out = np.zeros(3)
+    for i in range(3):
+        out[i] = x[i] ** 2 * x[i - 1]
+    return out
+
+
+def imported_names(x):
+    out = nothing((2, 3))
+    out[1] = zeros(3) + x ** 2
+    return out.sum(axis=0) * x
+
+
+def helper(x, n):
+    table = np.empty((n, len(x)))
+    table[0] = x
+    for i in range(1, n):
+        table[i] = table[i - 1] * x
+    return table
+
+
+def through_helpers(x):
+    return helper(x, 3)[-1] + helper(np.sin(x), 2).sum(axis=0)
+
+
+def through_closures(x):
+    count = 0
+
+    def inner(a):
+        nonlocal count
+        count += 1
+        buffer = np.ones(3)
+        buffer[1:] = a[1:]
+        return buffer
+    result = inner(x) * inner(x * x)
+    assert count == 2
+    return result
+
+
+def through_imports(x):
+    import numpy
+    import numpy.linalg as algebra
+    from numpy import full, stack
+    matrix = numpy.eye(3)
+    matrix[0, 1] = x[2]
+    return algebra.solve(matrix, full(3, x[0])) + stack([x[1], x[2], 1.0])
+
+
+def lists(x):
+    return np.array([x[0], 2.0, x[1] * x[2]]) + np.asarray([x[2], x[1], x[0]]) * np.sum([x, x * x], axis=0)
+
+
+def lists_of_lists(x):
+    return np.array([[x[0], 1.0], [x[1], x[2]]]) @ np.array([1.0, 2.0]) * np.asarray(x[1])
+
+
+def constants(x):
+    weights = np.array([1.0, 2.0, 3.0])
+    return weights * x + np.arange(3) @ weights * np.linspace(0, 1, 3) + la.norm(x - weights)
+
+
+def recursion(x):
+    def power(a, n):
+        one = np.ones(3)
+        return one if n == 0 else power(a, n - 1) * a
+    return power(x, 3)
+
+
+def class_body(x):
+    class Constants:
+        offset = np.zeros(3)
+        size = len(X)
+    out = Constants.offset
+    out[:] = x * Constants.size
+    return out
+
+
+def views(x):
+    grid = np.zeros((3, 2))
+    column = grid[:, 1]
+    column[:] = x
+    column *= x
+    grid[1] += x[1]
+    return grid.T[1] - grid[:, 0]
+
+
+def checks_for_arrays(x):
+    if not isinstance(x, np.ndarray):
+        x = np.array(x)
+    assert issubclass(np.ndarray, np.ndarray)
+    return np.zeros_like(np.arange(3.0)) + np.copy(x) * np.full_like(X, 2.0)
+
+
+def like_plain_data(x):
+    out = np.empty_like(X)
+    out[...] = x
+    out[0] = 7.0
+    return out
+
+
+def default_and_keyword(x, make=np.zeros, *, also=helper):
+    out = make(3)
+    out[:] = also(x, 2)[1]
+    return out
+
+
+def writes_numbers(x):
+    total = np.zeros(())
+    total += x @ x
+    ends = np.r_[x[0], 1.0, x[2]]
+    return ends * total + np.c_[x, x][:, 1] + np.r_[0:3] + np.pad([1.0], 1, constant_values=x[1])
+
+
+def vectorizes(x):
+    half = np.vectorize(lambda a, b: a / 2 if a > 1 else a * b)
+    return half(x, 3.0)
+
+
+def sums_rows(x):
+    return np.fromiter((v * v for v in x), float) + np.array(list(x)) + np.interp([0.1, 0.9, 1.4], [0.0, x[0], 3.0], x)
+
+
+PROGRAMS = [allocates, imported_names, through_helpers, through_closures, through_imports, lists, lists_of_lists, constants,
+            recursion, class_body, views, checks_for_arrays, like_plain_data, default_and_keyword, writes_numbers, vectorizes,
+            sums_rows]
+
+
+def differences(f, x, h=1e-5):
+    return np.stack([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(3)], axis=-1)
+
+
+@pytest.mark.parametrize("f", PROGRAMS)
+def test_a_program_runs_unmodified_in_every_mode(f):
+    expected, before = differences(f, X), X.copy()
+    J = jacobian(lift(f))(X)
+    np.testing.assert_allclose(J, expected, rtol=1e-8, atol=1e-8)
+    value, pullback = vjp(lift(f), X)
+    np.testing.assert_array_equal(value, f(X))
+    np.testing.assert_allclose([pullback(e)[0] for e in np.eye(len(value))], J, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(jvp(lift(f), (X,), (np.ones(3),))[1], J @ np.ones(3), rtol=1e-14)
+    by_hand = lift(f)(DualArray(X, np.eye(3)))
+    np.testing.assert_allclose(by_hand.tangent, J.T, rtol=1e-15, atol=1e-15)
+    second = hessian(lambda x: np.sum(lift(f)(x)))(X)
+    np.testing.assert_allclose(second, differences(gradient(lambda y: np.sum(lift(f)(y))), X), atol=1e-7)
+    np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("f", PROGRAMS)
+def test_without_a_dual_a_lifted_program_gives_what_it_gives(f):
+    plain, lifted = f(X), lift(f)(X)
+    assert type(lifted) is type(plain)
+    np.testing.assert_array_equal(lifted, plain)
+
+
+# ---- what can be lifted ----------------------------------------------------------------------------------------------
+class Model:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def run(self, x):
+        out = np.zeros(2)
+        out[0] = self.scale * x
+        return out
+
+    __call__ = run
+
+    def calls_another(self, x):
+        return self.run(x)
+
+
+@pytest.mark.parametrize("f", [
+    Model(3.0).run, Model(3.0), partial(Model.run, Model(3.0)), lambda x: Model(3.0).scale * np.array([x, 0.0]),
+    partial(lambda n, x: np.array([n * x, 0.0]), 3.0)])
+def test_methods_objects_and_partial_functions_are_lifted(f):
+    np.testing.assert_array_equal(jacobian(lift(f))(2.0), [3, 0])
+
+
+def test_lift_nests_with_itself_and_with_derivatives():
+    def cubes(x):
+        out = np.zeros(1)
+        out[0] = x ** 3
+        return out[0]
+    assert derivative(lift(lambda x: x * derivative(lift(cubes))(x)))(2.0) == 36.0
+    assert derivative(lift(lambda x: x * derivative(cubes)(x)))(2.0) == 36.0
+    assert lift(derivative(cubes))(2.0) == 12.0
+    assert lift(lift(cubes))(Dual(2.0, 1.0)).tangent == 12.0
+
+
+def test_a_buffer_takes_duals_of_two_levels():
+    def f(x):
+        out = np.zeros(2)
+        out[0] = x
+        out[1] = gradient(lambda y: np.sum(np.array([x * y, y ** 3])))(x)
+        return out[0] * out[1]
+    assert gradient(lift(f))(2.0) == 2 * 2.0 + 9 * 4
+
+
+# ---- what is left alone ----------------------------------------------------------------------------------------------
+def test_the_callers_arrays_are_the_callers():
+    data = np.zeros(3)
+
+    def f(x):
+        assert np.asarray(data) is data
+        mine = np.array(data)
+        mine[0] = x
+        return mine[0] * 2
+    assert gradient(lift(f))(1.5) == 2
+    assert data.tolist() == [0, 0, 0]
+    with pytest.raises(EscapeError):
+        gradient(lift(lambda x: np.asarray(data).__setitem__(0, x)))(1.5)
+
+
+def counts(x):
+    global CALLED  # noqa: PLW0603 - the point of the test
+    CALLED += 1
+    out = np.zeros(1)
+    out[0] = x
+    return out[0] * CALLED
+
+
+def test_a_global_that_the_program_assigns_is_stored(monkeypatch):
+    monkeypatch.setitem(globals(), "CALLED", 0)
+    assert [gradient(lift(counts))(1.0), gradient(lift(counts))(1.0)] == [1.0, 2.0]
+    assert CALLED == 2
+
+
+def test_integers_booleans_and_text_are_numpys_own():
+    def f(x):
+        arrays = np.zeros(2, int), np.array([1, 2]), np.ones(2, bool), np.array(["a"]), np.array([1, None])
+        assert all(type(a).__module__ == "numpy" for a in arrays)
+        return np.zeros(2, np.float32), np.zeros(2, complex), [np.ones(2), {"a": np.ones(2)}], x
+    single, cplx, (ones, inside), _ = lift(f)(1.0)
+    assert (single.dtype, cplx.dtype) == (np.float32, complex)
+    assert type(ones) is type(inside["a"]) is np.ndarray
+
+
+def test_an_array_that_took_no_dual_goes_where_plain_arrays_go():
+    def f(x):
+        a = np.array([[2.0, 1.0], [0.0, 3.0]])
+        plain = np.zeros.__wrapped__(2)
+        plain += a[0]
+        plain[1] = a[1, 1]
+        spectrum = sp.softmax(a[0])
+        return x * (float(a[0, 0]) + int(a.sum()) + plain.sum() + spectrum.sum() + len(range(int(a[1, 1]))))
+    assert gradient(lift(f))(1.0) == 2 + 6 + 5 + 1 + 3
+
+
+def test_threads_do_not_meet():
+    sums, failures = {}, []
+
+    def work(k):
+        def f(x):
+            out = np.zeros(50)
+            for i in range(50):
+                out[i] = x * k * i
+            return out.sum()
+        try:
+            for _ in range(5):
+                assert type(np.zeros(2)) is np.ndarray
+                sums[k] = gradient(lift(f))(1.0)
+        except Exception as error:  # seen by the main thread
+            failures.append(error)
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert failures == []
+    assert sums == {k: 1225.0 * k for k in range(8)}
+
+
+def test_modules_of_the_user_are_reached_and_stay_as_they_are(monkeypatch):
+    module = types.ModuleType("users_model")
+    exec("import numpy as np\nn = 2\ndef fill(x):\n    out = np.zeros(n)\n    out[1] = x * x\n    return out", vars(module))
+    monkeypatch.setitem(sys.modules, "users_model", module)
+
+    def f(x):
+        import users_model
+        from users_model import fill
+        users_model.n = 3
+        return users_model.fill(x)[1] + fill(x)[1] + len(fill(x))
+    assert gradient(lift(f))(3.0) == 12
+    assert (module.n, module.np) == (3, np)
+    with pytest.raises(EscapeError):
+        gradient(f)(3.0)
+
+
+# ---- what lift cannot reach stays loud ---------------------------------------------------------------------------------
+def other_class(x):
+    return Model(2.0).run(x)[0]
+
+
+def container(x):
+    return {"f": helper_of_one}["f"](x)
+
+
+TABLE = {}
+
+
+def from_table(x):
+    return TABLE["f"](x)
+
+
+def helper_of_one(x):
+    out = np.zeros(1)
+    out[0] = x
+    return out[0]
+
+
+TABLE["f"] = helper_of_one
+
+
+def copied(x):
+    a = np.arange(3).astype(float)
+    a[0] = x
+    return a[0]
+
+
+@pytest.mark.parametrize("f", [other_class, from_table, copied, Model(1.0).calls_another, lambda x: float(x),  # noqa: PLW0108
+                               lambda x: np.zeros(3, int).__setitem__(0, x)])
+def test_what_lift_does_not_reach_raises(f):
+    with pytest.raises((EscapeError, TypeError)):
+        gradient(lift(f))(1.5)
+
+
+def test_a_function_in_a_container_made_inside_is_reached():
+    assert gradient(lift(container))(1.5) == 1
+
+
+# ---- functions of scipy.special that SciPy writes in Python --------------------------------------------------------------
+Z = np.array([0.75, 1.5, 3.25])
+SPECIAL = [
+    sp.logsumexp, sp.softmax, sp.log_softmax, lambda x: sp.logsumexp(x, b=[1.0, -0.5, 2.0]),
+    lambda x: sp.logsumexp(x, b=[0.1, -5.0, 0.2], return_sign=True)[0],
+    lambda x: sp.logsumexp([1.0, 2.0, 0.5], b=x),
+    lambda x: sp.logsumexp(np.stack([x, x * x]), axis=0, keepdims=True)[0],
+    lambda x: sp.softmax(np.stack([x, x * x]), axis=0).ravel(),
+    lambda x: sp.log_softmax(np.stack([x, x * x]), axis=1).ravel(),
+    lambda x: sp.polygamma(0, x), lambda x: sp.polygamma([0, 1, 3], x), lambda x: sp.multigammaln(x + 1, 3),
+    *[lambda x, f=f, n=n, s=s, d=d: f(n, s * x, derivative=d) for f in (
+        sp.spherical_jn, sp.spherical_yn, sp.spherical_in, sp.spherical_kn)
+      for n in (0, 1, 3) for s in (1, -1) for d in (False, True)]]
+
+
+@pytest.mark.parametrize("f", SPECIAL)
+def test_scipys_python_functions_are_differentiated_when_lifted(f):
+    J = jacobian(lift(f))(Z)
+    expected = differences(f, Z, 1e-4) * 4 / 3 - differences(f, Z, 2e-4) / 3
+    np.testing.assert_allclose(J, expected, rtol=1e-9, atol=1e-9 * np.max(np.abs(expected)))
+    np.testing.assert_allclose(lift(f)(DualArray(Z, Z)).value, f(Z), rtol=4e-15, atol=1e-15)
+    second = jvp(lambda x: jacobian(lift(f))(x) @ np.ones(3), (Z,), (np.ones(3),))[1]
+    slope = (jacobian(lift(f))(Z + 1e-5) - jacobian(lift(f))(Z - 1e-5)) @ np.ones(3) / 2e-5
+    np.testing.assert_allclose(second, slope, rtol=1e-6, atol=1e-6 * max(1e-3, np.max(np.abs(slope))))
+    with pytest.raises(EscapeError, match="lift"):
+        jacobian(f)(Z)
+
+
+@pytest.mark.parametrize("n", [0, 2, 5])
+@pytest.mark.parametrize("z", [0.3, 4.0, 20.0])
+def test_the_slope_of_spherical_bessel_functions_is_that_of_thirty_digits(n, z):
+    with mpmath.workdps(30):
+        j = mpmath.diff(lambda t: mpmath.sqrt(mpmath.pi / (2 * t)) * mpmath.besselj(n + mpmath.mpf(1) / 2, t), z)
+    assert derivative(lift(lambda t: sp.spherical_jn(n, t)))(z) == pytest.approx(float(j), rel=1e-12, abs=1e-14)
+
+
+def test_elements_at_minus_infinity_and_far_apart_are_harmless():
+    f = lift(sp.logsumexp)
+    np.testing.assert_array_equal(gradient(f)(np.array([-np.inf, 0.0, -np.inf])), [0, 1, 0])
+    np.testing.assert_array_equal(gradient(f)(np.array([-1e5, 1e5, 0.0])), [0, 1, 0])
+    np.testing.assert_array_equal(gradient(lambda x: f(x, b=[0.0, 1.0, 0.0]))(np.array([900.0, 1.0, 2.0])), [0, 1, 0])
