@@ -81,6 +81,10 @@ class ConvergenceError(DualdiffError, RuntimeError):
         self.result = result
 
 
+class WorkerError(DualdiffError, RuntimeError):
+    """Work on another process could not be finished; the message says which part."""
+
+
 class MismatchError(DualdiffError, AssertionError):
     """A derivative differs from its reference; the message names the worst entry."""
 

@@ -25,7 +25,7 @@ class FitResult:
     the function, ``njev`` those that gave the Jacobian too, ``nit`` the steps taken; ``history`` is the cost after each.
     ``covariance`` (n, n) is s² (JᵀJ)⁻¹ with s² = 2 cost/(m - n), or 1 with ``absolute_sigma``; infinite where the data do
     not determine a parameter, 0 where one was fixed. ``stderr`` is the root of its diagonal in the form of x0, ``names``
-    the parameters in the order of the covariance.
+    the parameters in the order of the covariance. Over shards ``fun`` and ``jac`` are None: they are nowhere as a whole.
 
     >>> from dualdiff.optimize import least_squares
     >>> t = np.array([0.0, 1.0, 2.0, 3.0])
@@ -52,13 +52,14 @@ class FitResult:
         return list(self._parameters.names)
 
     @property
-    def fun(self) -> Array:
-        r: Array = self._point.raw
-        return r
+    def fun(self) -> Any:
+        return self._point.raw
 
     @cached_property
-    def jac(self) -> Array:
+    def jac(self) -> Any:
         Jt = self._point.Jt
+        if self._point.raw is None:
+            return None
         if self._free is not None:
             whole = np.zeros((self.flat.size, Jt.shape[1]))
             whole[self._free] = Jt
@@ -79,7 +80,7 @@ class FitResult:
     @property
     def dof(self) -> int:
         """Residuals minus free parameters."""
-        return int(self.fun.size - self._point.x.size)
+        return int(self._point.rows - self._point.x.size)
 
     @cached_property
     def _determined(self) -> tuple[Array, Any]:

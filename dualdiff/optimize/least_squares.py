@@ -18,7 +18,8 @@ from .result import Callback, require, require_count, require_positive
 from .spectrum import FEW
 from .stopping import Settings
 
-METHODS = ("auto", "lm", "gauss-newton", "minpack", "trf", "dogbox")
+SCIPY = ("minpack", "trf", "dogbox")
+METHODS = ("auto", "lm", "gauss-newton", *SCIPY)
 
 
 def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,
@@ -26,7 +27,8 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
                   fixed: str | int | Sequence[Any] = (), method: str = "auto", geodesic: bool = False, xtol: float = 1e-10,
                   ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None, max_iter: int | None = None,
                   max_seconds: float | None = None, callback: Callback | None = None, checkpoint: Any = None,
-                  resume: bool = False, jac: Callable[..., Any] | None = None, absolute_sigma: bool = False) -> FitResult:
+                  resume: bool = False, jac: Callable[..., Any] | None = None, absolute_sigma: bool = False,
+                  shards: Sequence[Any] | None = None, executor: Any = None) -> FitResult:
     """Minimise ½ Σ r(x)² over x: residuals in plain NumPy in, a ``FitResult`` out.
 
     ``residual(x, *args, **kwargs)`` returns an array of any shape, or a list or dict of arrays (several data sets). ``x0`` is
@@ -43,6 +45,11 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     raise StopIteration. ``checkpoint`` names a file to write after each step; with ``resume`` a run continues from it to
     the same bits.
 
+    Data that do not fit come in ``shards``, a sequence: residual(x, shard, *args) is then called with each, on a worker of
+    ``executor`` (anything with ``submit``: concurrent.futures, Dask; a number of processes; None: here), and gives JᵀJ, or
+    an R factor where conditioning asks, which are summed in the order of the shards. Shards of workers that die are sent
+    again.
+
     Each step runs the function once, on duals; beyond 40 000 entries of the Jacobian it is first tried plainly. Memory:
     a few Jacobians. Raises DataError where the start is not finite.
 
@@ -55,10 +62,15 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     if isinstance(x0, str):
         raise StructureError(f"x0 must be numbers; got the text {x0!r}")
     parameters = Parameters(x0)
+    if shards is None and executor is not None:
+        raise ParameterError("executor works on shards; pass shards= too")
+    if shards is not None and (weights is not None or jac is not None or geodesic or method not in {"auto", "lm"}):
+        raise ParameterError("shards go with method='lm' and without weights, jac and geodesic; weigh inside the function")
     return fitted(residual, parameters, after=args, options=kwargs, bounds=bounds, loss=loss, f_scale=f_scale,
                   root=weighting(weights), fixed=fixed, method=method, geodesic=geodesic, xtol=xtol, ftol=ftol, gtol=gtol,
                   max_nfev=max_nfev, max_iter=max_iter, max_seconds=max_seconds, callback=callback, checkpoint=checkpoint,
-                  resume=resume, jac=jac, absolute_sigma=absolute_sigma)
+                  resume=resume, jac=jac, absolute_sigma=absolute_sigma,
+                  shards=None if shards is None else (x0, shards, executor))
 
 
 def weighting(weights: Any) -> Any:
@@ -76,8 +88,46 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            loss: Any = "linear", f_scale: float = 1.0, fixed: Any = (), method: str = "auto", geodesic: bool = False,
            xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
            max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
-           resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False) -> FitResult:
+           resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
+           shards: Any = None) -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
+    check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
+    limits = parameters.bounds(bounds)
+    free = None
+    if not isinstance(fixed, tuple) or fixed:
+        free = ~parameters.chosen(fixed, "fixed")
+        if not free.any():
+            raise ParameterError("every parameter is fixed: there is nothing to fit")
+        limits = None if limits is None else (limits[0][free], limits[1][free])
+    start = parameters.flat if free is None else parameters.flat[free]
+    problem: Any
+    if shards is None:
+        problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
+    else:
+        from .shards import Shards
+        problem = Shards(f, parameters, shards, after, options, loss, float(f_scale), free)
+    again = method == "auto"
+    settings = Settings(xtol, ftol, gtol, max_nfev or 100 * (start.size + 1), max_iter, geodesic=geodesic, bounds=limits,
+                        damped=method != "gauss-newton", callback=callback, leap=leap,
+                        adaptive=again and jac is None and shards is None and start.size <= FEW,
+                        deadline=None if max_seconds is None else time.monotonic() + max_seconds)
+    try:
+        if method in SCIPY:
+            from .scipy_engines import scipy_fit
+            state, point, reason, message = scipy_fit(problem, start, settings, method)
+        elif checkpoint is not None:
+            state, point, reason, message = checkpointed(problem, start, settings, again, checkpoint, resume)
+        else:
+            state, point, reason, message = attempts(problem, start, settings, again)
+    finally:
+        if shards is not None:
+            problem.close()
+    return FitResult(parameters, point, state, reason, message, free, absolute_sigma)
+
+
+def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, max_nfev: int | None, max_iter: int | None,
+          max_seconds: float | None) -> None:
+    """Raise ParameterError for a setting that cannot be."""
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
@@ -90,24 +140,3 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
             require_count(name, count)
     if max_seconds is not None:
         require_positive("max_seconds", max_seconds)
-    limits = parameters.bounds(bounds)
-    free = None
-    if not isinstance(fixed, tuple) or fixed:
-        free = ~parameters.chosen(fixed, "fixed")
-        if not free.any():
-            raise ParameterError("every parameter is fixed: there is nothing to fit")
-        limits = None if limits is None else (limits[0][free], limits[1][free])
-    start = parameters.flat if free is None else parameters.flat[free]
-    problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
-    settings = Settings(xtol, ftol, gtol, max_nfev or 100 * (start.size + 1), max_iter, geodesic=geodesic, bounds=limits,
-                        damped=method != "gauss-newton",
-                        adaptive=method == "auto" and jac is None and start.size <= FEW, callback=callback, leap=leap,
-                        deadline=None if max_seconds is None else time.monotonic() + max_seconds)
-    if method in {"minpack", "trf", "dogbox"}:
-        from .scipy_engines import scipy_fit
-        state, point, reason, message = scipy_fit(problem, start, settings, method)
-    elif checkpoint is not None:
-        state, point, reason, message = checkpointed(problem, start, settings, method == "auto", checkpoint, resume)
-    else:
-        state, point, reason, message = attempts(problem, start, settings, method == "auto")
-    return FitResult(parameters, point, state, reason, message, free, absolute_sigma)

@@ -135,7 +135,7 @@ class FreeSteps:
 
 def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None:
     """The undamped step of a handful of parameters, the secant part included, where the radius and conditioning allow it."""
-    if D.size > HANDFUL or state.ill or point.Jt is None:
+    if D.size > HANDFUL or state.ill:
         return None
     found = None if state.S is None else undamped(point.A + state.S, point.g, D)
     if found is None or found[1] < BENT * state.flattest:
@@ -159,7 +159,7 @@ def decomposed(point: Any, state: State, D: Array) -> Any:
 
 def trial(problem: Any, x: Array, point: Any) -> Any:
     """The point at x, or None where it is not finite or, told by a plain run alone where sweeps are dear, no better."""
-    if x.size * point.raw.size > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
+    if point.raw is not None and x.size * point.rows > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
         return None
     new = problem.sweep(x)
     total = new.cost + sum(new.A.diagonal().tolist())
@@ -186,7 +186,7 @@ def resize(state: State, step: Step, ratio: float, before: float, after: float) 
 
 def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None:
     """Learn S ≈ Σ rᵢ ∇²rᵢ, what JᵀJ lacks of the Hessian, from an undamped step near the end; forget it elsewhere."""
-    few = point.Jt is not None and step.p.size <= FEW
+    few = point.raw is not None and step.p.size <= FEW
     if step.damping > 0 or ratio < 0.5 or state.ill or step.predicted > 0.1 * point.cost or not few:
         state.S = None
         return

@@ -23,11 +23,12 @@ from .result import Array
 class Point:
     """The residuals r, Jᵀ (each parameter's column contiguous), A = JᵀJ, g = Jᵀr and the cost at one x."""
 
-    __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "spectrum", "x")
+    __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "rows", "spectrum", "x")
 
-    def __init__(self, x: Array, r: Array, Jt: Any, cost: float, raw: Array) -> None:
+    def __init__(self, x: Array, r: Any, Jt: Any, cost: float, raw: Any) -> None:
         self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
         self.A, self.g = Jt @ Jt.T, Jt @ r
+        self.rows = raw.size                               # the number of residuals
         self.spectrum: Any = None                          # of this very J, if a step was made from here
 
     def norms(self) -> Array:
@@ -158,7 +159,7 @@ class Residuals:
         """Minus the target, times the weights; the number of residuals must stay what it was."""
         if self.size is None:
             self.check(r)
-        elif r.size != self.size:
+        elif r.size != self.size >= 0:
             raise ShapeError(f"the function returned {r.size} residuals, and {self.size} before: their number must not "
                              "depend on the parameters")
         if self.target is not None:

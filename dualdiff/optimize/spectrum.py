@@ -231,7 +231,7 @@ def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
 
 def spectrum(point: Any, state: Any, D: Array) -> Any:
     """The decomposition that size and conditioning ask for; ``state.ill`` remembers that rows were needed."""
-    n, m = D.size, point.raw.size
+    n, m = D.size, point.rows
     if n > FEW:
         if point.Jt is not None and state.ill and n * n * m <= DEAR:
             return of_rows(point.Jt, point.r, D)

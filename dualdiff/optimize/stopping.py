@@ -125,7 +125,7 @@ def relative(p: Array, x: Array) -> float:
 
 
 def standard_errors(tried: Any, point: Any) -> Array | None:
-    dof = point.raw.size - point.x.size
+    dof = point.rows - point.x.size
     if dof <= 0 or tried.singular or not hasattr(tried, "square") or tried.square.size != point.x.size:
         return None
     errors: Array = np.sqrt((tried.V**2 / tried.square).sum(1) * (2 * point.cost / dof)) / tried.D
