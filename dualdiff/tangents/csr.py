@@ -26,9 +26,10 @@ NARROW = 64                                                # columns of a table 
 class Structure:
     """The pattern of ∂(elements of shape S) / ∂(directions start … stop), and how the numbers get there."""
 
-    __slots__ = ("indices", "indptr", "recipe", "shape", "signature")
+    __slots__ = ("indices", "indptr", "matrix", "recipe", "shape", "signature")
 
     def __init__(self, terms: Terms, shape: Shape, span: tuple[int, int]) -> None:
+        self.matrix: Any = None                            # SciPy's, without numbers, made when first asked for
         self.signature = [(shape, span), *(geometry(leaf) for leaf, _ in terms)]
         m = prod(shape)
         self.shape = m, span[1] - span[0]

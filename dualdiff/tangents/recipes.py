@@ -59,19 +59,19 @@ class Strided:
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
         table = np.empty(self.table, dtype)
-        columns = np.moveaxis(table.reshape((*shape, self.table[1])), -1, 0)
+        columns = table.reshape((*shape, self.table[1]))
         at = 0
         for leaf, coef in terms:
             breadth = leaf.breadth
             slots = self.slots[at:at + breadth]
             at += breadth
             if breadth == 1:
-                put(columns[(*(None,) * leaf.lead, slots[0], ...)], leaf, coef)
+                put(columns[(*(None,) * leaf.lead, ..., slots[0])], leaf, coef)
             else:
                 block = np.empty(leaf.width + shape, dtype)
                 put(block, leaf, coef)
                 for slot, values in zip(slots, block.reshape((breadth, *shape)), strict=True):
-                    columns[slot] = values
+                    columns[..., slot] = values
         data = table.reshape(-1)
         if self.mended_to.size:
             data[self.mended_to] = data[self.mended_from]

@@ -7,7 +7,8 @@ integer work; where a leaf differs (another branch, another shape) the structure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -32,6 +33,20 @@ def scipy_sparse() -> Any:
     return scipy.sparse
 
 
+def filled(structure: Any, data: Any) -> Any:
+    """The matrix of a structure with these numbers, the caller's own. Copying a matrix without numbers costs a tenth of making
+    one, for SciPy's checks are done.
+    """
+    if structure.matrix is None:
+        matrix = scipy_sparse().csr_array((data, structure.indices, structure.indptr), shape=structure.shape)
+        matrix.has_canonical_format = True
+        matrix.data = None
+        structure.matrix = matrix
+    matrix = copy(structure.matrix)
+    matrix.data, matrix.indices, matrix.indptr = data, structure.indices.copy(), structure.indptr.copy()
+    return matrix
+
+
 def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
     if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.numbers)):
         raise StructureError("a sparse matrix of derivatives cannot be differentiated again: the numbers of scipy.sparse are "
@@ -46,7 +61,8 @@ class Memory:
         self.seeds: list[Leaf] = []
         self.geometry: dict[Any, Leaf] = {}
         self.structures: dict[Any, Any] = {}
-        self.leaves = 0
+        self.leaves: list[Leaf] = []
+        self.first = 0                                     # how many leaves the first call left
 
     def seed(self, level: Level, shapes: list[Shape]) -> list[tuple[Any, Any]]:
         """The seeds at a new level. Their memos hold geometry only, so what was taken of them belongs to any sweep."""
@@ -57,27 +73,27 @@ class Memory:
                 leaf.kept = True
         level.k = self.seeds[0].k if self.seeds else 0
         level.geometry = self.geometry
-        for leaf in self.kept():
+        for leaf in self.leaves or self.kept():            # a careful sweep follows a quick one that was not settled
             leaf.level = level
+        self.leaves = []
         return [(leaf, None) for leaf in self.seeds]
 
-    def kept(self) -> Iterator[Leaf]:
+    def kept(self) -> list[Leaf]:
         """Every leaf in the memory."""
-        pending = [*self.seeds, *self.geometry.values()]
-        while pending:
-            leaf = pending.pop()
-            pending += leaf.memo.values()
-            yield leaf
+        leaves = [*self.seeds, *self.geometry.values()]
+        for leaf in leaves:                                # which grows by what was taken of each
+            if leaf.memo:
+                leaves += leaf.memo.values()
+        return leaves
 
     def settle(self) -> None:
         """After a call: a program that takes other elements each time must not fill the memory."""
-        count = sum(1 for _ in self.kept())
+        self.leaves = self.kept()
         for leaf in self.seeds:
             leaf.level.geometry = None
-        if self.leaves and count > self.leaves + GROWTH:
+        self.first = self.first or len(self.leaves)
+        if len(self.leaves) > self.first + GROWTH:
             self.__init__()                                                                    # type: ignore[misc]
-        elif not self.leaves:
-            self.leaves = count
 
 
 class Memories:
@@ -101,7 +117,7 @@ class Memories:
 
 def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, verify: bool = False) -> Callable[..., Any]:
     """``value_and_jacobian(f, argnums, sparse=True)``, which describes it."""
-    csr_array = scipy_sparse().csr_array
+    scipy_sparse()                                         # a missing SciPy is noticed now, not in the first call
     memories = Memories()
 
     def both(*args: Any, **options: Any) -> Any:
@@ -115,10 +131,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             known = memory.structures.get((place, span))
             if known is None or not known.holds(terms, eps.shape, span):
                 known = memory.structures[place, span] = Structure(terms, eps.shape, span)
-            data = known.data(terms, eps.shape, dtype)
-            matrix = csr_array((data, known.indices.copy(), known.indptr.copy()), shape=known.shape)
-            matrix.has_canonical_format = True
-            return matrix
+            return filled(known, known.data(terms, eps.shape, dtype))
 
         def read(out: Any, level: Level) -> Any:
             leaves, rebuild = flatten(out, "the result of f")

@@ -21,7 +21,7 @@ from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.recipes import laid_out, taken_by_places
-from .sparse import Memories, refuse_duals, scipy_sparse
+from .sparse import Memories, filled, refuse_duals, scipy_sparse
 from .sweep import Function, Inputs, scalar_result, swept, value_and_eps
 
 Block = tuple[Any, Shape, Leaf, Any]                       # the inner leaf's columns and widths; the outer term
@@ -30,11 +30,12 @@ Block = tuple[Any, Shape, Leaf, Any]                       # the inner leaf's co
 class SymmetricStructure:
     """Where the entries of the blocks go in a symmetric CSR matrix of order n, and where each one's mirror image is."""
 
-    __slots__ = ("indices", "indptr", "mirror", "shape", "signature", "taken", "zeros")
+    __slots__ = ("indices", "indptr", "matrix", "mirror", "shape", "signature", "taken", "zeros")
 
     def __init__(self, blocks: list[Block], n: int) -> None:
         self.signature = [(rows, wide, geometry(leaf)) for rows, wide, leaf, _ in blocks]
         self.shape, self.zeros = (n, n), 0
+        self.matrix: Any = None
         parts = [places(np.arange(n) if rows is None else rows, wide, leaf) for rows, wide, leaf, _ in blocks]
         rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
         cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
@@ -73,7 +74,7 @@ class SymmetricStructure:
 
 def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """``hessian(f, argnums, sparse=True)``, which describes it, after the value of f."""
-    csr_array = scipy_sparse().csr_array
+    scipy_sparse()
     outer, inner = Memories(), Memories()
 
     def both(*args: Any, **options: Any) -> Any:
@@ -85,9 +86,13 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
 
             def read(out: Any, level: Level) -> Any:
                 value, eps = value_and_eps(scalar_result(out, "hessian"), level)
-                terms = eps.watched() if eps.terms else []
-                return value, [(leaf.cols, leaf.width, product(level, operands_of(leaf, coef)))
-                               for leaf, coef in terms if leaf.factors or coef is not None]
+                parts: dict[Any, tuple[Any, Shape, Any]] = {}
+                for leaf, coef in eps.watched() if eps.terms else ():
+                    if leaf.factors or coef is not None:
+                        p = product(level, operands_of(leaf, coef))
+                        same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
+                        parts[same_rows] = leaf.cols, leaf.width, parts[same_rows][2] + p if same_rows in parts else p
+                return value, list(parts.values())
 
             return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
 
@@ -107,9 +112,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
             if known is None or not known.holds(blocks):
                 known = columns_from.structures[n] = SymmetricStructure(blocks, n)
             data = known.data(blocks, np.result_type(dtype_of(value), *inputs.dtypes))
-            matrix = csr_array((data, known.indices.copy(), known.indptr.copy()), shape=known.shape)
-            matrix.has_canonical_format = True
-            return value, tree_of(matrix, inputs)
+            return value, tree_of(filled(known, data), inputs)
 
         try:
             return swept(inputs, lambda level: columns_from.seed(level, inputs.shapes), read, inputs.is_complex)
