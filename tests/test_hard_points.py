@@ -2,11 +2,13 @@
 
 import warnings
 
+import hard_cases
 import numpy as np
 import pytest
+import scipy.special
 
-from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp, vjp
-from dualdiff.errors import DerivativeWarning
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, linearize, vjp
+from dualdiff.errors import DegenerateError, DerivativeWarning
 
 INF, NAN = np.inf, np.nan
 
@@ -38,8 +40,46 @@ def by_hand(f, x):
     return np.moveaxis(y.tangent, 0, -1).reshape(np.shape(y.value) + np.shape(x))
 
 
+def by_derivative(f, x):
+    columns = [derivative(lambda t, e=e: f(x + t * e.reshape(np.shape(x))))(0.0) for e in np.eye(np.size(x))]
+    return np.stack(columns, axis=-1).reshape(np.shape(columns[0]) + np.shape(x))
+
+
+def by_linearize(f, x):
+    J = linearize(f, x)
+    columns = [J @ e.reshape(np.shape(x)) for e in np.eye(np.size(x))]
+    found = np.stack(columns, axis=-1).reshape(np.shape(J.value) + np.shape(x))
+    np.testing.assert_allclose(J.todense().reshape(found.shape), found, rtol=1e-14, atol=1e-14)
+    return found
+
+
+def by_sparse(f, x):
+    return jacobian(f, sparse=True)(x).toarray().reshape(np.shape(f(x)) + np.shape(x))
+
+
+def by_gradients(f, x):
+    """Forward and reverse gradients of each element of the result, which agree."""
+    size = np.size(f(x))
+    rows = {mode: np.reshape([gradient(lambda x, i=i: np.ravel(f(x))[i], mode=mode)(x) for i in range(size)],
+                             (size, np.size(x)))
+            for mode in ("forward", "reverse")}
+    np.testing.assert_allclose(rows["forward"], rows["reverse"], rtol=1e-14, atol=1e-14)
+    return rows["forward"].reshape(np.shape(f(x)) + np.shape(x))
+
+
+def nested_forward(f, x):
+    """The Jacobian inside another sweep, of an argument that this one perturbs."""
+    return jvp(lambda s: jacobian(f)(x * s), (1.0,), (1.0,))[0]
+
+
+def nested_reverse(f, x):
+    return jvp(lambda s: by_reverse(f, x * s), (1.0,), (1.0,))[0]
+
+
 MODES = [by_jacobian, by_reverse, by_directions, by_single_directions, by_hand]
+MORE_MODES = [by_derivative, by_linearize, by_sparse, by_gradients, nested_forward, nested_reverse]
 every_mode = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__[3:])
+really_every_mode = pytest.mark.parametrize("mode", MODES + MORE_MODES, ids=lambda mode: mode.__name__)
 
 
 # A case: the code in x, the point, the Jacobian.
@@ -130,16 +170,33 @@ NOT_A_NUMBER = [
 
 
 def function(code):
-    return eval(f"lambda x: {code}", {"np": np})
+    return eval(f"lambda x: {code}", {"np": np, "sp": scipy.special, "cubed": hard_cases.cubed, "rebuilt": hard_cases.rebuilt})
 
 
-@every_mode
-@pytest.mark.parametrize(("code", "point", "expected"), [*STRONG_ZERO, *KINKS, *LIMITS],
+TABLE = [*STRONG_ZERO, *KINKS, *LIMITS, *hard_cases.ALL]
+# Second derivatives that nested sweeps meet on the way to the first, and that are refused.
+NO_SECOND = ("np.linalg.det(x", "cubed(", "rebuilt(")     # at singular matrices; with vectors of repeated values
+
+
+def test_the_table_of_hard_points_is_long():
+    assert len(TABLE) >= 140
+    assert len({(code, str(point)) for code, point, _ in TABLE}) == len(TABLE)
+
+
+@really_every_mode
+@pytest.mark.parametrize(("code", "point", "expected"), TABLE,
                          ids=lambda part: str(part).replace("\n", "") if isinstance(part, str | list) else "J")
 @pytest.mark.filterwarnings("ignore::dualdiff.DerivativeWarning")
 def test_the_jacobian_at_a_hard_point(code, point, expected, mode):
-    J = mode(function(code), np.array(point))
-    np.testing.assert_allclose(J, np.array(expected, float), rtol=1e-14, atol=1e-14)
+    x, expected = np.array(point), np.array(expected, float)
+    by_hand_needs_vectors = mode is by_hand and code.startswith(("cubed", "rebuilt"))
+    if by_hand_needs_vectors or (mode.__name__.startswith("nested") and code.startswith(NO_SECOND)):
+        with pytest.raises(DegenerateError):
+            mode(function(code), x)
+        return
+    J = mode(function(code), x)
+    assert np.shape(J) == expected.shape
+    np.testing.assert_allclose(J, expected, rtol=1e-14, atol=1e-14)
 
 
 @every_mode
