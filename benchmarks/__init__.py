@@ -7,6 +7,8 @@
     scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
     scalar_dual               Dual against the leanest class that can hold a dual number
     forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
+    batches                   10⁵ small Jacobians, of samples that do not depend on each other
+    threads                   directions on two threads
     import_time               what `import dualdiff` adds to `import numpy`, and the size of the package
 
 Files that begin with an underscore are shared. Every contender's answer is compared with the others' before any clock

@@ -7,8 +7,9 @@ The map of the house; imports point upwards only.
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), ragged (lists of entries), tape, replay (it read forwards), assemble, csr and recipes (sparse
-                     matrices), join, tangent, differential (the tangent inside a formula), meter (the memory of a sweep),
-                     undefined (a result without a derivative, which raises when it is used), watch (what policies look at)
+                     matrices), join (thin, joined: of batches, and put off), tangent, differential (the tangent inside a
+                     formula), meter (the memory of a sweep), undefined (a result without a derivative, which raises when it
+                     is used), watch (what policies look at)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text
@@ -23,7 +24,8 @@ The map of the house; imports point upwards only.
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     lift.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, checkpoint; sweep and trees
-                     serve all, chunks splits a sweep into parts, spread hands them to an executor
+                     serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds
+                     samples alike
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule

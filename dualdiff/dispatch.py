@@ -23,6 +23,7 @@ from .policies import TRACE, WATCH
 from .reading import dtype_of
 from .rules import row_of
 from .rules.composite import contraction
+from .rules.gather import sections
 from .rules.outputs import Restated, Without
 from .rules.registry import (
     Bilinear,
@@ -197,7 +198,9 @@ def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     value = place([value_at(x, level) for x in pieces])
     shapes = [x.shape for x in pieces]
     key = None if level.geometry is None else name_for_later((row.function, *shapes), args[1:], options)
-    return array(value, joined(pieces, Arrangement(place, shapes, key, dtype_of(value)), value.shape, level), level)
+    how = Arrangement(place, shapes, key, dtype_of(value))
+    how.sections = lambda: sections(row.function, args[1:], options, shapes, value.ndim)
+    return array(value, joined(pieces, how, value.shape, level), level)
 
 
 def name_for_later(what: Any, args: Any, options: dict[str, Any]) -> Any:

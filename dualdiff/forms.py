@@ -9,7 +9,7 @@ import numpy as np
 from .dual import Dual
 from .dual_array import from_objects, lifted
 from .elementwise import LEVELED, constant
-from .tangents.join import joined_terms
+from .tangents.joined import joined_or_later
 from .tangents.level import Level
 from .tangents.tangent import Tangent
 
@@ -65,7 +65,7 @@ def as_array(x: Any) -> Any:
 def joined(pieces: list[Any], index: Any, shape: Any, level: Level) -> Tangent:
     """The ε-part of an array of this shape made of the pieces: by an index map, or an Arrangement."""
     tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
-    return Tangent(joined_terms(tangents, index, shape), shape)
+    return joined_or_later(tangents, index, shape)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -196,3 +196,26 @@ gather(np.take_along_axis)
 
 for joining in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
     gather(joining, sequence=True)
+
+
+def sections(function: Any, args: Any, options: dict[str, Any], shapes: list[tuple[int, ...]], ndim: int) -> Any:
+    """For a join into ``ndim`` axes, the basic index of the result that each piece fills; None where none is known."""
+    if function not in (np.stack, np.concatenate, np.hstack, np.column_stack):
+        return None
+    axis = args[0] if args else options.get("axis", 0)
+    if function is np.hstack or function is np.column_stack:
+        axis = int(ndim > 1)
+    if not isinstance(axis, int | np.integer):
+        return None
+    before = (slice(None),) * (int(axis) % ndim)
+    if function is np.stack:
+        return [(*before, i) for i in range(len(shapes))]
+    found, start = [], 0
+    for shape in shapes:
+        if len(shape) < ndim:                              # a column of column_stack
+            found.append((*before, start))
+            start += 1
+        else:
+            found.append((*before, slice(start, start + shape[len(before)])))
+            start += shape[len(before)]
+    return found

@@ -17,6 +17,7 @@ from .moves import Shape, scatter
 from .ragged import Ragged
 
 SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
+FEW = 64                                                   # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
 
 
@@ -56,13 +57,21 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
     if meter is not None and (windowed or not trailing):
         meter.hold(out)
+    write_terms(out, terms, shape, steps, step, k)
+    return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
+    """All terms into a flat array of zeros: element · steps + direction · step is the place of an entry."""
+    if all(few_columns(leaf, shape) for leaf in terms):
+        add_entries(out, terms, shape, steps, step)
+        return
     spans: list[tuple[int, int]] = []
     for leaf, coef in sorted(terms.items(), key=lambda term: not term[0].is_dense):
         span = columns_spanned(leaf, k)
         fresh = all(span[1] < low or high < span[0] for low, high in spans)
         add_into(out, leaf, coef, shape, steps, step, fresh)
         spans.append(span)
-    return out.reshape((*shape, k) if trailing else (k, *shape))
 
 
 def weighted(leaf: Leaf, coef: Any) -> Any:
@@ -152,6 +161,48 @@ def offsets(shape: Shape, steps: list[int]) -> Any:
     for axis, s in enumerate(steps):
         at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))
     return at.ravel()
+
+
+def few_columns(leaf: Leaf, shape: Shape) -> bool:
+    """Whether the columns vary along short axes only, so that each of them is best written along the others."""
+    cols = None if leaf.is_dense or type(leaf) is Ragged else leaf.cols
+    return cols is not None and cols.size <= FEW and prod(shape) >= FEW * FEW and cols.shape[:leaf.lead] == leaf.width \
+        and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
+
+
+def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int) -> None:
+    """Leaves of few columns, one column after another: each is a strided view of the result."""
+    written: set[int] = set()
+    patterns = set()
+    for leaf, coef in terms.items():
+        cols, lead = leaf.cols, leaf.lead
+        free = tuple(axis for axis, n in enumerate(shape) if cols.shape[lead + axis] == 1 < n)
+        patterns.add(free)
+        form = tuple(shape[axis] for axis in free)
+        strides = [steps[axis] * out.itemsize for axis in free]
+        operands = operands_of(leaf, coef)
+        known = not leaf.level.careful and all(map(finite, leaf.factors))    # whoever reads the tangent watches coefficients
+        for entry in np.ndindex(*cols.shape):
+            direction = cols.item(entry)
+            if direction < 0:
+                continue
+            start = direction * step + sum(i * s for i, s in zip(entry[lead:], steps, strict=True))
+            place = np.ndarray(form, out.dtype, out, start * out.itemsize, strides)
+            values = [at_entry(a, entry, free, lead) for a in operands]
+            fresh = len(patterns) == 1 and start not in written
+            written.add(start)
+            if known and len(values) == 1 and fresh:
+                place[...] = values[0]
+            else:
+                write(place, values, leaf, fresh)
+
+
+def at_entry(a: Any, entry: tuple[int, ...], free: tuple[int, ...], lead: int) -> Any:
+    """An operand (aligned with the width and shape from the right) at one entry, along the free axes of the shape."""
+    ndim = np.ndim(a)
+    skipped = len(entry) - ndim
+    return a[tuple(slice(None) if axis - lead in free else entry[axis] if a.shape[axis - skipped] > 1 else 0
+                   for axis in range(skipped, len(entry)))] if ndim else a
 
 
 def affine_place(out: Any, leaf: Leaf, full: Shape, steps: list[int], step: int) -> Any:

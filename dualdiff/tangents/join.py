@@ -20,6 +20,7 @@ from .moves import Routing, Shape, scatter, take_or_fill
 from .ragged import Ragged, by_rows, distinct_entries, entries
 from .scalars import stacked
 from .tape import TapeLeaf
+from .thin import thin_join
 
 if TYPE_CHECKING:
     from .tangent import Tangent
@@ -31,28 +32,33 @@ class Arrangement:
     ``key`` names it, if anything does: under one name the same pieces are arranged in the same way, in another sweep too.
     """
 
-    __slots__ = ("_index", "dtype", "key", "place", "shapes")
+    __slots__ = ("_index", "along_axes", "dtype", "key", "place", "sections", "shapes")
 
     def __init__(self, place: Callable[[list[Any]], Any], shapes: list[Shape], key: Any = None, dtype: Any = float) -> None:
         self.place, self.shapes, self.key, self.dtype = place, shapes, key, dtype
         self._index: Any = None
+        self.sections: Callable[[], Any] | None = None     # the part of the result that each piece fills, where it is known
+        self.along_axes = True                             # place is one of NumPy's joins, which take pieces of any length
 
     @property
     def index(self) -> Any:
         """For each element of the result, where it is among the pieces laid end to end."""
         if self._index is None:
-            positions, start = [], 0
-            for shape in self.shapes:
-                positions.append(np.arange(start, start + prod(shape)).reshape(shape))
-                start += prod(shape)
-            self._index = np.asarray(self.place(positions))
+            self._index = self.index_of(self.shapes)
         return self._index
+
+    def index_of(self, shapes: list[Shape]) -> Any:
+        positions, start = [], 0
+        for shape in shapes:
+            positions.append(np.arange(start, start + prod(shape)).reshape(shape))
+            start += prod(shape)
+        return np.asarray(self.place(positions))
 
 
 def by_index(index: Any, pieces: list[Tangent]) -> Arrangement:
     how = Arrangement(lambda arrays: take_or_fill(np.concatenate([a.reshape(prod(a.shape)) for a in arrays]), index, 0),
                       [t.shape for t in pieces])
-    how._index = index
+    how._index, how.along_axes = index, False
     return how
 
 
@@ -146,34 +152,40 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
         coefs = arranged([0 if term is None else term[1] for term in slot], pieces, how)
     known = terms[0][0].level.geometry                     # what an earlier sweep over the same seeds has joined
+    shapes = [t.shape for t in pieces]
     if known is None or how.key is None or not all(leaf.kept for leaf, _ in terms):
-        return {sparse_leaf(slot, pieces, offsets, how.index, shape): coefs}
+        thin = thin_join([None if term is None else term[0] for term in slot], shapes, how, shape)
+        if thin is not None:
+            leaf = sparse_leaf(slot, *thin)
+            return {Leaf(leaf.level, leaf.k, shape, leaf.width, leaf.cols, leaf.factors): coefs}
+        return {sparse_leaf(slot, shapes, how.index, shape): coefs}
     name = (how.key, *(None if term is None else term[0] for term in slot))
     if name not in known:
-        known[name] = sparse_leaf(slot, pieces, offsets, how.index, shape)
+        known[name] = sparse_leaf(slot, shapes, how.index, shape)
         known[name].kept = True
     return {known[name]: coefs}
 
 
-def sparse_leaf(slot: Slot, pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> Leaf:
-    """The leaves of a slot side by side, as wide as the widest."""
+def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Leaf:
+    """The leaves of a slot side by side, as wide as the widest; ``shapes`` are those of the pieces."""
+    offsets = np.concatenate([[0], np.cumsum([prod(own) for own in shapes])])
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
     if first.level.meter is not None:
         first.level.meter.charge(wide * (3 * offsets[-1] + 3 * prod(shape)))
     cols = np.full((wide, offsets[-1]), -1, np.int32 if first.cols.dtype == np.int32 else np.int64)
     weights: list[Any] | None = [] if any(term is not None and term[0].factors for term in slot) else None
-    for term, t, start in zip(slot, pieces, offsets, strict=False):
-        size = prod(t.shape)
+    for term, own, start in zip(slot, shapes, offsets, strict=False):
+        size = prod(own)
         w = 0
         if term is not None:
             leaf = term[0]
             w = prod(leaf.width)
-            full = leaf.width + t.shape
+            full = leaf.width + own
             cols[:w, start:start + size] = leaf.cols if full == () else np.broadcast_to(leaf.cols, full).reshape(w, size)
         if weights is not None:
             have = product(leaf.level, list(leaf.factors)) if term is not None and leaf.factors else np.ones(())
-            block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + t.shape).reshape(w or 1, size)
+            block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + own).reshape(w or 1, size)
             weights.append(padded(block, wide))
     columns = take_or_fill(cols, index, 1, -1)
     factors = () if weights is None else (take_or_fill(np.concatenate(weights, axis=1), index, 1),)

@@ -38,6 +38,10 @@ class Tangent:
                           for leaf in self.terms)
         return f"Tangent(shape={self.shape}, leaves: {kinds or 'none'})"
 
+    @property
+    def is_constant(self) -> bool:
+        return not self.terms
+
     # ---- elementwise: coefficients only ------------------------------------------------------------------------------
     def broadcast(self, shape: Shape) -> Tangent:
         return Tangent({leaf.broadcast(shape): coef for leaf, coef in self.terms.items()}, shape)

@@ -47,11 +47,11 @@ class Parts:
             raise StructureError(f"executor must have a submit method, as those of concurrent.futures; got {executor!r}")
         self.chunk, self.max_bytes, self.executor = chunk, max_bytes, executor
 
-    def refuse_beside(self, option: str) -> None:
-        """Options of a transform that keeps to one run of f are refused rather than ignored."""
-        for name in self.__slots__:
-            if getattr(self, name) is not None:
-                raise StructureError(f"{name} cannot be combined with {option}, whose sweep is never split: leave one out")
+    def refuse_beside(self, option: str, **others: Any) -> None:
+        """Options that a transform has no use for are refused rather than ignored."""
+        for name, given in ({name: getattr(self, name) for name in self.__slots__} | others).items():
+            if given is not None:
+                raise StructureError(f"{name} cannot be combined with {option}: leave one of them out")
 
     @property
     def budget(self) -> int:
@@ -59,7 +59,7 @@ class Parts:
             return int(self.max_bytes)
         return machine_memory() // (SHARE if self.executor is None else SHARE * (os.cpu_count() or 1))
 
-    def sweep(self, inputs: Inputs, argnums: Any, read: Read, join: Join) -> Any:
+    def sweep(self, inputs: Inputs, argnums: Any, batch_axis: int | None, read: Read, join: Join) -> Any:
         """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``."""
         n, budget = sum(inputs.sizes), self.budget
         size = n
@@ -69,7 +69,7 @@ class Parts:
             size = int(self.chunk)
         if size < n or (self.executor is not None and n):
             units = [(first, min(first + size, n)) for first in range(0, n, size)]
-            task = (inputs.f, tuple(inputs.args), inputs.options, argnums, budget)
+            task = (inputs.f, tuple(inputs.args), inputs.options, argnums, batch_axis, budget)
             together = Together(n)
             if self.executor is None:
                 for unit in units:
@@ -118,15 +118,17 @@ def directions(inputs: Inputs, first: int, stop: int, budget: int, size: int | N
 def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
     """One run of f for the directions first … stop-1."""
     def seed(level: Level) -> Any:
-        return [(leaf, None) for leaf in window_seeds(level, inputs.shapes, first, stop)]
+        return [(leaf, None) for leaf in inputs.seeds(window_seeds(level, inputs.shapes, first, stop))]
 
     def read(out: Any, level: Level) -> Any:
         leaves, rebuild = flatten(out, "the result of f")
         pairs = [value_and_eps(leaf, level) for leaf in leaves]
-        dtypes = [inputs.dtype_with(value) for value, _ in pairs]
-        return rebuild([value for value, _ in pairs]), \
-            [eps.dense(trailing=True, dtype=dtype) if eps.terms else np.zeros((*eps.shape, stop - first), dtype)
-             for (_, eps), dtype in zip(pairs, dtypes, strict=True)]
+        matrices = []
+        for value, eps in pairs:
+            eps, dtype = inputs.tangent(eps), inputs.dtype_with(value)
+            matrices.append(np.zeros((*eps.shape, stop - first), dtype) if eps.is_constant else
+                            eps.dense(trailing=True, dtype=dtype))
+        return rebuild([value for value, _ in pairs]), matrices
 
     found: Found = swept(inputs, within(meter, seed), read, inputs.is_complex)
     return found
@@ -183,6 +185,13 @@ class Columns:
 
     def done(self) -> Any:
         return np.concatenate(self.parts, axis=-1) if self.parts else self.matrix
+
+
+def inputs_of(f: Any, argnums: Any, args: tuple[Any, ...], options: dict[str, Any], batch_axis: int | None) -> Inputs:
+    if batch_axis is None:
+        return Inputs(f, argnums, args, options)
+    from .batch import Batch
+    return Batch(f, argnums, args, options, batch_axis)
 
 
 class Together:

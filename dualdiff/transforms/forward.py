@@ -13,7 +13,7 @@ from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
-from .chunks import Parts
+from .chunks import Parts, inputs_of
 from .sweep import Function, Inputs, seed_identity, swept, value_and_eps
 from .trees import flatten
 
@@ -80,8 +80,9 @@ def fresh(a: Any, dtype: Any) -> Any:
     return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, verify: bool = False,
-             chunk: int | None = None, max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, batch_axis: int | None = None,
+             verify: bool = False, chunk: int | None = None, max_bytes: int | None = None,
+             executor: Any = None) -> Callable[..., Any]:
     """Jacobian of ``f``: array of shape S -> array of shape R.
 
     Returns a function giving an array of shape R + S; entry [r, s] is ∂f(x)[r] / ∂x[s]. Where the argument or the result
@@ -94,8 +95,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     column per element of the argument, both counted in C order. No detection pass, no colouring: the entries are those that
     the program's own steps connect, and they stay where their value is zero, so that the pattern hardly ever changes from
     point to point (``eliminate_zeros()`` drops them). The returned function remembers the structure of its last call and
-    checks that it still holds; a matrix is the caller's own, indices too. ``verify=True`` compares each with the derivative
-    along a random direction (f runs once more) and raises MismatchError, naming the worst entry.
+    checks that it still holds; a matrix is the caller's own, indices too.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
     directions split, f running once for each part. Raises BudgetError where not even one direction fits. ``chunk``: at
@@ -105,20 +105,29 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     16 of them or ``chunk``, with the bits of the same ``chunk`` without it. What lost workers owe is computed here, and
     warned of; raises ExecutorError where f cannot be sent to another process.
 
+    ``batch_axis`` says that the arguments and results hold N samples along that axis, and that sample i of the results
+    depends on sample i of the arguments alone: the answer then is N small Jacobians, shape (N, …) + S for samples of shape
+    S, at the cost of one sample's directions. That promise is the caller's to keep.
+
+    ``verify=True`` compares a sparse or batched answer with the derivative along a random direction, in which samples move
+    apart (f runs once more), and raises MismatchError, naming the worst entry or a sample.
+
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
     array([[2., 0.],
            [0., 6.]])
     """
-    both = value_and_jacobian(f, argnums, sparse=sparse, verify=verify, chunk=chunk, max_bytes=max_bytes, executor=executor)
+    both = value_and_jacobian(f, argnums, sparse=sparse, batch_axis=batch_axis, verify=verify, chunk=chunk,
+                              max_bytes=max_bytes, executor=executor)
 
     def J(*args: Any, **options: Any) -> Any:
         return both(*args, **options)[1]
     return J
 
 
-def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, verify: bool = False,
-                       chunk: int | None = None, max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,
+                       batch_axis: int | None = None, verify: bool = False, chunk: int | None = None,
+                       max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """``(f(x), jacobian(f, …)(x))`` from one sweep; the options are those of ``jacobian``.
 
     >>> import numpy as np
@@ -127,14 +136,15 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
     """
     parts = Parts(chunk, max_bytes, executor)
     if sparse:
-        parts.refuse_beside("sparse=True")
+        parts.refuse_beside("sparse=True", batch_axis=batch_axis)
         from .sparse import value_and_sparse_jacobian
         return value_and_sparse_jacobian(f, argnums, verify)
-    if verify:
-        raise StructureError("verify=True checks sparse Jacobians; for dense ones there is dualdiff.testing.check_derivatives")
+    if verify and batch_axis is None:
+        raise StructureError("verify=True checks sparse and batched Jacobians; for dense ones there is "
+                             "dualdiff.testing.check_derivatives")
 
     def both(*args: Any, **options: Any) -> Any:
-        inputs = Inputs(f, argnums, args, options)
+        inputs = inputs_of(f, argnums, args, options, batch_axis)
 
         def read(out: Any, level: Level) -> Any:
             leaves, rebuild = flatten(out, "the result of f")
@@ -146,15 +156,19 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
             _, rebuild = flatten(out, "the result of f")
             return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
 
-        return parts.sweep(inputs, argnums, read, join)
+        found = parts.sweep(inputs, argnums, batch_axis, read, join)
+        if verify:
+            from .batch import confirm
+            confirm(inputs, found[1])
+        return found
 
     return both
 
 
 def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype = inputs.dtype_with(value)
-    if not eps.terms:
+    dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
+    if eps.is_constant:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
     return split(eps.dense(trailing=True, dtype=dtype), eps.shape, inputs)
 

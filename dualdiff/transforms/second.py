@@ -11,8 +11,9 @@ from .reverse import gradient, value_and_gradient
 from .sweep import Function, scalar_result
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, chunk: int | None = None,
-            max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,
+            batch_axis: int | None = None, verify: bool = False, chunk: int | None = None, max_bytes: int | None = None,
+            executor: Any = None) -> Callable[..., Any]:
     """Hessian of a function that returns one number: an array of shape S + S for an argument of shape S.
 
     Entry [s, t] is ∂²f / ∂x[s] ∂x[t]. For a list, tuple or dict of arrays it is a tree of such blocks. Runs ``f`` once,
@@ -22,17 +23,24 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fal
     ``sparse=True`` gives a canonical ``scipy.sparse.csr_array``, rows and columns counted in C order, symmetric to the last
     bit: forward over forward, both with sparse tangents. Entries and memory are as in ``jacobian(f, sparse=True)``.
 
+    With ``batch_axis`` f returns one number for each of N samples, and the answer is N Hessians, shape (N, …) + S; ``verify``
+    is as in ``jacobian``.
+
     >>> import numpy as np
     >>> hessian(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]))
     array([[6., 2.],
            [2., 0.]])
     """
     if sparse:
-        Parts(chunk, max_bytes, executor).refuse_beside("sparse=True")
+        Parts(chunk, max_bytes, executor).refuse_beside("sparse=True", batch_axis=batch_axis, verify=verify or None)
         from .sparse_hessian import value_and_sparse_hessian
         both = value_and_sparse_hessian(f, argnums)
         return lambda *args, **options: both(*args, **options)[1]
-    return jacobian(ReverseGradient(f, argnums), argnums, chunk=chunk, max_bytes=max_bytes, executor=executor)
+    slope: Any = ReverseGradient(f, argnums)
+    if batch_axis is not None:
+        from .batch import SampleGradients
+        slope = SampleGradients(f, argnums, batch_axis)
+    return jacobian(slope, argnums, batch_axis=batch_axis, verify=verify, chunk=chunk, max_bytes=max_bytes, executor=executor)
 
 
 class ReverseGradient:

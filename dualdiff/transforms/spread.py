@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ExecutorError
-from .chunks import Found, Together, directions
-from .sweep import Inputs
+from .chunks import Found, Together, directions, inputs_of
 
 Unit = tuple[int, int]
 LOST = ("KilledWorker",)                                   # Dask's name for a task whose workers died again and again
@@ -68,11 +67,11 @@ def submitted(executor: Any, arguments: tuple[Any, ...]) -> Future[Found] | None
     return future
 
 
-def unit_of_work(f: Any, args: Any, options: Any, argnums: Any, budget: int, first: int, stop: int,
+def unit_of_work(f: Any, args: Any, options: Any, argnums: Any, batch_axis: int | None, budget: int, first: int, stop: int,
                  settings: dict[str, Any]) -> Found:
     """What a worker does, told in things that can be pickled."""
     with np.errstate(**settings):
-        return directions(Inputs(f, argnums, args, options), first, stop, budget)
+        return directions(inputs_of(f, argnums, args, options, batch_axis), first, stop, budget)
 
 
 def refuse_unpicklable(task: tuple[Any, ...], error: BaseException) -> None:

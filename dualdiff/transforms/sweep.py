@@ -66,6 +66,14 @@ class Inputs:
     def sizes(self) -> list[int]:
         return [prod(shape) for shape in self.shapes]
 
+    def seeds(self, leaves: list[Any]) -> list[Any]:
+        """The seeds of the arrays; a batch shares those of one sample."""
+        return leaves
+
+    def tangent(self, eps: Tangent) -> Tangent:
+        """The ε-part of a result as its matrix is read; a batch has its samples first."""
+        return eps
+
     def dtype_with(self, value: Any) -> Any:
         """The type of the derivative of a result with respect to the arguments."""
         dtype = dtype_of(value)
@@ -152,7 +160,7 @@ def carefully(level: Level, run: Callable[[], Any]) -> Any:
 
 
 def seed_identity(inputs: Inputs) -> Callable[[Level], list[tuple[Any, Any]]]:
-    return lambda level: [(leaf, None) for leaf in identity_seeds(level, inputs.shapes)]
+    return lambda level: [(leaf, None) for leaf in inputs.seeds(identity_seeds(level, inputs.shapes))]
 
 
 def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[tuple[Any, Any]]]:
