@@ -94,7 +94,7 @@ class Tangent:
                 c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
                     moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
             elif leaf.k is None and type(leaf) is not TapeLeaf and move.fills:
-                c = move.apply(np.full(self.shape, 1.0 if c is None else c))
+                c = move.apply(np.broadcast_to(1.0 if c is None else c, self.shape))
             terms[leaf.gather(move)] = c
         return Tangent(terms, move.out_shape)
 
