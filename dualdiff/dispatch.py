@@ -37,6 +37,7 @@ from .rules.registry import (
     Row,
     name_of,
 )
+from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.join import Arrangement
 from .tangents.level import HAND, Level
@@ -261,6 +262,8 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
 
 def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:
     """Σ a b: d(a b) = da b + a db."""
+    if level.generic:
+        values = [generic(v, not belongs(a, level)) for v, a in zip(values, operands, strict=True)]
     parts = [contracted(subscripts, i, operands[i].eps, values[1 - i], level) for i in (0, 1) if belongs(operands[i], level)]
     return wrapped(value, parts[0] if len(parts) == 1 else parts[0].plus(parts[1]), level)
 

@@ -147,7 +147,9 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         if p is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, p, ORDINALS[dual.value is not x])
         with np.errstate(all="ignore"):
-            eps: Any = dual.eps.chained(p(f, x, y), shape, f) if callable(p) else \
+            # in a generic run a constant zero factor says that nothing is perturbed
+            eps: Any = dual.eps.chained(p(f, x, y), shape, 0.0 if level.generic and row.function is np.multiply else f) \
+                if callable(p) else \
                 None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
             if WATCH.count:
                 one = (dual.eps, None) if dual.value is x else (None, dual.eps)

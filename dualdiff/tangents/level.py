@@ -31,7 +31,8 @@ class Level:
     the sweep is repeated with ``careful``, which applies the strong zero at every step.
     """
 
-    __slots__ = ("bases", "careful", "columns", "doubt", "geometry", "half_step", "holomorphic", "k", "meter", "number", "one")
+    __slots__ = ("bases", "careful", "columns", "doubt", "generic", "geometry", "half_step", "holomorphic", "k", "meter",
+                 "number", "one")
 
     def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
@@ -39,6 +40,7 @@ class Level:
         self.half_step: Level | None = None
         self.bases: Any = None                             # which bases of degenerate spaces a run takes, see rules/bases.py
         self.doubt: str | None = None                      # why the values may depend on such a basis
+        self.generic = False                               # partials are replaced by numbers near one: what is perturbed?
         self.geometry: dict[Any, Any] | None = None        # joined leaves by name, where the next sweep will want them
         self.columns: Any = None                           # of a sweep of some directions: their numbers, -1 for others
         self.meter: Meter | None = None                    # of a sweep with a memory budget

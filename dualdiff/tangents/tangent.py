@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from .assemble import assembled, gradient_row
-from .coefficients import chained, finite
+from .coefficients import chained, finite, generic
 from .join import merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
@@ -63,6 +63,8 @@ class Tangent:
     def chained(self, p: Any, shape: Shape, f: Any) -> Tangent:
         """``scaled`` under the strong zero; f is the value of the result."""
         t = self if self.shape == shape else self.broadcast(shape)
+        if t.terms and t.level.generic:
+            p = generic(p, type(f) is float)               # a formula's coefficient: its zeros say what does not take part
         return Tangent({leaf: p if c is None else chained(c, p, f) for leaf, c in t.terms.items()}, shape)
 
     def plus(self, other: Tangent) -> Tangent:

@@ -25,6 +25,7 @@ from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_in_another_basis
 from .floating import derivative_warnings_ignored
+from .overflow import honest
 from .trees import Rebuild, flatten
 
 Function = Callable[..., Any]
@@ -129,6 +130,8 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
                 duals = [dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(inputs.leaves, seeds, strict=True)]
                 try:
                     out = inputs.call(duals)
+                    if level.careful:
+                        out = honest(out, inputs.runner(seeds, level), level)
                     result = read(out, level)
                 except BasisError as need:                # vectors of repeated eigenvalues
                     if need.level is not level or level.bases is not None:
