@@ -5,6 +5,9 @@
     elementwise_directions    300 directions through ten elementwise operations
     gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
     scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
+    nist                      NIST's certified regressions: digits reached from both starting points, beside SciPy and lmfit
+    small_fits                curve_fit where overhead is all: time, model runs and digits, beside SciPy's
+    shards                    ten million residuals in shards on two workers, one of which is killed: time and memory
     scalar_dual               Dual against the leanest class that can hold a dual number
     forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
     batches                   10⁵ small Jacobians, of samples that do not depend on each other

@@ -23,6 +23,7 @@ class Progress:
     """Which of the runs is under way, and how the earlier ones ended."""
 
     turn: int = 0
+    limit: int = 0                                         # of nfev, for this run
     ends: list[Any] = field(default_factory=list)
 
 
@@ -34,10 +35,15 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
     while True:
         if progress.turn:
             settings.factor, settings.geodesic = SECOND_TRIES[progress.turn - 1]
+        if settings.each_nfev is not None:
+            if state is None:
+                progress.limit = problem.nfev + settings.each_nfev
+            settings.max_nfev = progress.limit
         end = run(problem, start, settings, state)
         state = None
         ends.append(end)
-        if not again or end[2] in {BUDGET, INTERRUPTED} or (end[2] == CONVERGED and well_determined(end[1])) or \
+        spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
+        if not again or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
                 progress.turn == len(SECOND_TRIES) or not settings.adaptive:
             break
         progress.turn += 1
@@ -70,7 +76,7 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
     if resume and Path(path).exists():
         found = read(path)
         require_match(path, found, identity)
-        progress.turn = int(found["turn"])
+        progress.turn, progress.limit = int(found["turn"]), int(found["limit"])
         for i in range(int(found["ends"])):
             point = problem.sweep(found[f"end{i}_x"])
             reason, message = str(found[f"end{i}_reason"]), str(found[f"end{i}_message"])
@@ -81,7 +87,7 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
         problem.njev -= 1
 
     def save(now: State) -> None:
-        arrays = {**identity, "turn": progress.turn, "ends": len(progress.ends),
+        arrays = {**identity, "turn": progress.turn, "limit": progress.limit, "ends": len(progress.ends),
                   "counts": np.array([problem.nfev, problem.njev]), **packed(now, "")}
         for i, (ended, point, reason, message) in enumerate(progress.ends):
             arrays |= {**packed(ended, f"end{i}_"), f"end{i}_x": point.x, f"end{i}_reason": reason,

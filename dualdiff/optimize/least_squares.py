@@ -40,10 +40,10 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     ``method``: "lm" is Levenberg-Marquardt by Moré; "auto" starts it again with shorter steps, then with ``geodesic``
     acceleration (one sweep more per step), where it ended at a point that the data do not determine, and takes the best;
     "gauss-newton" takes full steps only; "minpack", "trf", "dogbox" are SciPy's, with our Jacobian. Stops where the next
-    step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev`` runs (100 per
-    parameter and one), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the best so far. ``callback(step, cost)`` may
-    raise StopIteration. ``checkpoint`` names a file to write after each step; with ``resume`` a run continues from it to
-    the same bits.
+    step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev`` evaluations (else 100
+    per parameter and 100, for each start), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the best so far.
+    ``callback(step, cost)`` may raise StopIteration. ``checkpoint`` names a file to write after each step; with ``resume`` a
+    run continues from it to the same bits.
 
     Data that do not fit come in ``shards``, a sequence: residual(x, shard, *args) is then called with each, on a worker of
     ``executor`` (anything with ``submit``: concurrent.futures, Dask; a number of processes; None: here), and gives JᵀJ, or
@@ -107,8 +107,9 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
         from .shards import Shards
         problem = Shards(f, parameters, shards, after, options, loss, float(f_scale), free)
     again = method == "auto"
-    settings = Settings(xtol, ftol, gtol, max_nfev or 100 * (start.size + 1), max_iter, geodesic=geodesic, bounds=limits,
-                        damped=method != "gauss-newton", callback=callback, leap=leap,
+    usual = 100 * (start.size + 1)
+    settings = Settings(xtol, ftol, gtol, max_nfev or usual, None if max_nfev else usual, max_iter, geodesic=geodesic,
+                        bounds=limits, damped=method != "gauss-newton", callback=callback, leap=leap,
                         adaptive=again and jac is None and shards is None and start.size <= FEW,
                         deadline=None if max_seconds is None else time.monotonic() + max_seconds)
     try:

@@ -27,6 +27,7 @@ class Settings:
     ftol: float = 0.0
     gtol: float = 0.0
     max_nfev: int = 1000
+    each_nfev: int | None = None                           # the same for each of several runs, where the caller gave no limit
     max_iter: int | None = None
     factor: float = 100.0
     geodesic: bool = False
@@ -93,7 +94,7 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
                 raise Stop(CONVERGED, within(settings))
             return True                                    # residuals near rounding: the cost still has digits to gain
         shrink = step.length / state.last
-        if settings.leap and shrink < 0.1 and max(shrink, 5e-3) * worst <= LEAP and step.predicted <= SEEN * cost:
+        if settings.leap and shrink < 0.1 and max(shrink, 0.02) * worst <= LEAP and step.predicted <= SEEN * cost:
             point.x = point.x + step.p
             raise Stop(CONVERGED, f"converged: what follows the last step is within {LEAP:g} of every parameter")
         if step.predicted <= UNSEEN * cost:
