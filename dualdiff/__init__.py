@@ -6,10 +6,10 @@ The map of the house; imports point upwards only.
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
-                     dense), ragged (lists of entries), tape, replay (it read forwards), assemble, csr and recipes (sparse
-                     matrices), join (thin, joined: of batches, and put off), tangent, differential (the tangent inside a
-                     formula), meter (the memory of a sweep), undefined (a result without a derivative, which raises when it
-                     is used), watch (what policies look at)
+                     dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble, csr and
+                     recipes (sparse matrices), join (thin, joined: of batches, and put off), tangent, differential (the
+                     tangent inside a formula), meter (the memory of a sweep), undefined (a result without a derivative,
+                     which raises when it is used), watch (what policies look at)
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text
@@ -23,8 +23,8 @@ The map of the house; imports point upwards only.
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     lift.py          lift: programs that allocate plain arrays, run as they are
-    transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, checkpoint; sweep and trees
-                     serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds
+    transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
+                     and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds
                      samples alike
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
@@ -52,6 +52,7 @@ from .symbolic import from_sympy
 from .transforms import (
     checkpoint,
     derivative,
+    explain,
     gradient,
     hessian,
     hvp,
@@ -65,6 +66,7 @@ from .transforms import (
 )
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
-           "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "lift", "linearize", "root",
-           "sparsity", "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian", "vjp"]
+           "explain", "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "lift",
+           "linearize", "root", "sparsity", "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian",
+           "vjp"]
 __version__ = "0.1.0"

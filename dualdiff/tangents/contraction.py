@@ -96,6 +96,8 @@ def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[
     if meter is None:
         return pair(a, b, result)
     meter.charge(2 * prod(sizes[name] for name in result) + sum(x.size for x, labels in (a, b) if len(labels) > 2))
+    if not meter.patient:
+        meter.spend(prod(sizes[name] for name in {*a[1], *b[1]}))
     r = pair(a, b, result)
     meter.hold(r[0])
     return r

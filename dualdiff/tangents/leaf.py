@@ -158,6 +158,7 @@ class Leaf:
             cols, operands = in_window(cols, operands, wide + moved, sizes)
         if level.meter is not None:
             level.meter.beside(op.shape)
+            level.meter.spend(0, prod(op.sizes.values()))
         operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level,
                              wide + moved + op.result)
         width = tuple(sizes[name] for name in wide + moved)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 SMALL = 4096                                               # bytes below which an array is not worth a weak reference
+NOTICED = 1_000_000                                        # multiply-adds, a tenth of a millisecond: recording f costs that
+FAR = 16                                                   # times the multiply-adds of f itself
 OWN_ARRAYS = 6                                             # values and coefficients that f keeps, of its largest size
 
 
@@ -22,6 +24,14 @@ class SplitNeeded(BaseException):
     def __init__(self, meter: Meter, needed: int) -> None:
         super().__init__(needed)
         self.meter, self.needed = meter, needed
+
+
+class TapeNeeded(BaseException):
+    """A forward sweep works many times as much as f: its transform asks whether a reverse one would work less."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self.meter = meter
 
 
 class Held(weakref.ref[Any]):
@@ -34,12 +44,13 @@ class Held(weakref.ref[Any]):
 
 
 class Meter:
-    """Bytes alive in one sweep, and how many it may have."""
+    """Bytes alive in one sweep, and how many it may have; and, for one that may end early, its multiply-adds beside f's."""
 
-    __slots__ = ("budget", "fixed", "held", "live")
+    __slots__ = ("budget", "fixed", "held", "live", "own", "patient", "work")
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, patient: bool = True) -> None:
         self.budget, self.live, self.fixed = budget, 0, 0
+        self.patient, self.work, self.own = patient, 0, 0
         self.held: dict[int, Held] = {}
 
     def charge(self, entries: int, itemsize: int = 8) -> None:
@@ -54,6 +65,13 @@ class Meter:
         if own > self.fixed:
             self.fixed = own
             self.charge(0)
+
+    def spend(self, work: int, own: int = 0) -> None:
+        """About to make so many multiply-adds where f makes ``own``: an impatient sweep ends where it is far from f's."""
+        self.work += work
+        self.own += own
+        if not self.patient and self.work > NOTICED and self.work > FAR * self.own:
+            raise TapeNeeded(self)
 
     def hold(self, a: Any) -> None:
         """Count the array that owns this memory until it is freed."""

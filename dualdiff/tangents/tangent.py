@@ -172,6 +172,7 @@ class Tangent:
         if leaf.level.meter is not None:
             leaf.level.meter.beside(self.shape)            # in, out, and what the map makes between them, perhaps complex
             leaf.level.meter.charge(4 * (leaf.k or 1) * max(prod(self.shape), prod(op.out_shape)))
+            leaf.level.meter.spend((leaf.k or 1) * prod(self.shape), prod(self.shape))
         data = op.apply(data, 0 if leaf.k is None else 1)
         return Tangent({leaf: data} if leaf.k is None else {dense_leaf(leaf.level, data, op.out_shape): None},
                        op.out_shape)

@@ -59,8 +59,12 @@ class Parts:
             return int(self.max_bytes)
         return machine_memory() // (SHARE if self.executor is None else SHARE * (os.cpu_count() or 1))
 
-    def sweep(self, inputs: Inputs, argnums: Any, batch_axis: int | None, read: Read, join: Join) -> Any:
-        """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``."""
+    def sweep(self, inputs: Inputs, argnums: Any, batch_axis: int | None, read: Read, join: Join,
+              patient: bool = True) -> Any:
+        """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``.
+
+        A sweep that is not ``patient`` ends in TapeNeeded where it works many times as much as f.
+        """
         n, budget = sum(inputs.sizes), self.budget
         size = n
         if self.executor is not None:
@@ -78,7 +82,7 @@ class Parts:
                 from .spread import spread
                 spread(self.executor, task, units, together)
             return join(*together.done())
-        meter = Meter(budget)
+        meter = Meter(budget, patient)
         seed = seed_identity(inputs)
         try:
             return swept(inputs, within(meter, seed), read, inputs.is_complex)

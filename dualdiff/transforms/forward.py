@@ -13,6 +13,7 @@ from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
+from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
 from .sweep import Function, Inputs, seed_identity, swept, value_and_eps
 from .trees import flatten
@@ -80,22 +81,28 @@ def fresh(a: Any, dtype: Any) -> Any:
     return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False, batch_axis: int | None = None,
-             verify: bool = False, chunk: int | None = None, max_bytes: int | None = None,
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto", sparse: bool = False,
+             batch_axis: int | None = None, verify: bool = False, chunk: int | None = None, max_bytes: int | None = None,
              executor: Any = None) -> Callable[..., Any]:
     """Jacobian of ``f``: array of shape S -> array of shape R.
 
     Returns a function giving an array of shape R + S; entry [r, s] is ∂f(x)[r] / ∂x[s]. Where the argument or the result
     is a list, tuple or dict of arrays, so is the Jacobian: a tree of results, each a tree of arguments; a tuple for a
-    tuple of ``argnums``. Runs ``f`` once. Elementwise operations cost what they cost without derivatives, whatever the
-    number of directions; memory beyond the answer grows with what contractions leave dense. Raises RuleError, naming the
-    function, where one has no derivative.
+    tuple of ``argnums``. Runs ``f`` once, or again where ``mode`` changes. Elementwise operations cost what they cost without
+    derivatives, whatever the number of directions; memory beyond the answer grows with what contractions leave dense.
+    Raises RuleError, naming the function, where one has no derivative.
 
     ``sparse=True`` gives each block as a canonical ``scipy.sparse.csr_array`` with one row per element of the result and one
     column per element of the argument, both counted in C order. No detection pass, no colouring: the entries are those that
     the program's own steps connect, and they stay where their value is zero, so that the pattern hardly ever changes from
     point to point (``eliminate_zeros()`` drops them). The returned function remembers the structure of its last call and
     checks that it still holds; a matrix is the caller's own, indices too.
+
+    ``mode="reverse"`` records f and pulls m cotangents back, one for each number of the result: less work where m is much
+    smaller than n and f mixes its inputs; ``"forward"`` never does; ``"auto"`` counts (see ``explain``). It begins forward,
+    and records f where that works many times as much as f itself, or in the next call with arguments of these shapes if m
+    is at most n; what is found to work less is remembered for these shapes. ``sparse``, ``chunk``, ``max_bytes`` and
+    ``executor`` are for forward sweeps.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
     directions split, f running once for each part. Raises BudgetError where not even one direction fits. ``chunk``: at
@@ -117,7 +124,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     array([[2., 0.],
            [0., 6.]])
     """
-    both = value_and_jacobian(f, argnums, sparse=sparse, batch_axis=batch_axis, verify=verify, chunk=chunk,
+    both = value_and_jacobian(f, argnums, mode=mode, sparse=sparse, batch_axis=batch_axis, verify=verify, chunk=chunk,
                               max_bytes=max_bytes, executor=executor)
 
     def J(*args: Any, **options: Any) -> Any:
@@ -125,7 +132,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fa
     return J
 
 
-def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,
+def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto", sparse: bool = False,
                        batch_axis: int | None = None, verify: bool = False, chunk: int | None = None,
                        max_bytes: int | None = None, executor: Any = None) -> Callable[..., Any]:
     """``(f(x), jacobian(f, …)(x))`` from one sweep; the options are those of ``jacobian``.
@@ -135,6 +142,12 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
     (array([6.]), array([[3.]]))
     """
     parts = Parts(chunk, max_bytes, executor)
+    choices = Choices()
+    whole = checked_mode(mode) != "forward" and chunk is max_bytes is executor is batch_axis is None
+    if mode == "reverse":
+        parts.refuse_beside('mode="reverse"', batch_axis=batch_axis)
+        if sparse:
+            raise StructureError('mode="reverse" makes a dense matrix; sparse=True goes forward: leave mode out')
     if sparse:
         parts.refuse_beside("sparse=True", batch_axis=batch_axis)
         from .sparse import value_and_sparse_jacobian
@@ -156,7 +169,10 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, sparse:
             _, rebuild = flatten(out, "the result of f")
             return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
 
-        found = parts.sweep(inputs, argnums, batch_axis, read, join)
+        def forward(patient: bool) -> Any:
+            return parts.sweep(inputs, argnums, batch_axis, read, join, patient)
+
+        found = choices.sweep(inputs, mode, forward, join) if whole else forward(True)
         if verify:
             from .batch import confirm
             confirm(inputs, found[1])

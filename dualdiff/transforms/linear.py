@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -42,6 +44,11 @@ def linearize(f: Function, *primals: Any) -> JacobianOperator:
     """
     inputs = Inputs(f, tuple(range(len(primals))), primals, {})
     inputs.single = len(primals) == 1                      # then a direction is shaped like the one argument
+    return recorded(inputs)
+
+
+def recorded(inputs: Inputs) -> JacobianOperator:
+    """One run of f, recorded."""
     roots: list[TapeLeaf] = []
 
     def read(out: Any, level: Level) -> tuple[Any, ...]:
@@ -54,6 +61,9 @@ def linearize(f: Function, *primals: Any) -> JacobianOperator:
 
     values, tangents, rebuild, level = swept(inputs, seed_tape(inputs, roots), read, inputs.is_complex)
     return JacobianOperator(inputs, values, tangents, rebuild, roots, level)
+
+
+BLOCK = 1 << 20                                            # numbers of the largest cotangent that are pulled at once
 
 
 class Side:
@@ -112,17 +122,21 @@ class JacobianOperator:
         self._inputs = Side(inputs.shapes, inputs.dtypes, inputs.like_arguments, "the direction")
         self._results = Side([eps.shape for eps in tangents], [dtype_of(v) for v in values], rebuild, "the cotangent")
         self._tangents, self._roots, self._level = tangents, roots, level
-        self._record = Record(tangents, roots)
         self.shape = self._results.size, self._inputs.size
         self.dtype = np.result_type(self._inputs.dtype, self._results.dtype)
 
+    @cached_property
+    def record(self) -> Record:
+        """The tape in the order in which it was made; a pull alone does not need it."""
+        return Record(self._tangents, self._roots)
+
     def __repr__(self) -> str:
-        return f"<Jacobian of shape {self.shape}: {len(self._record.edges)} linear maps recorded, {self.nbytes} bytes>"
+        return f"<Jacobian of shape {self.shape}: {len(self.record.edges)} linear maps recorded, {self.nbytes} bytes>"
 
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that the record keeps alive, those of the caller among them that were operands."""
-        return self._record.nbytes()
+        return self.record.nbytes()
 
     @property
     def T(self) -> TransposedOperator:
@@ -151,7 +165,7 @@ class JacobianOperator:
         return product(u, self._results, self._inputs, apply, flat)
 
     def _push(self, parts: list[Any], lead: int) -> list[Any]:
-        results = carefully(self._level, lambda: self._record.push(parts, lead))
+        results = carefully(self._level, lambda: self.record.push(parts, lead))
         return filled(results, self._results, parts, lead, self.dtype)
 
     def _pull(self, parts: list[Any], lead: int) -> list[Any]:
@@ -172,14 +186,33 @@ class JacobianOperator:
         starts = np.cumsum([0, *self._results.sizes])
 
         def run() -> list[Any]:
-            tangents = self._record.replay(seeds)
+            tangents = self.record.replay(seeds)
             return [read(t, size, start) for t, size, start in zip(tangents, self._results.sizes, starts, strict=False)]
         parts: list[Any] = carefully(level, run)
         return parts
 
+    def rows(self) -> list[Any]:
+        """The matrix by cotangents, as many at once as fit a block: the rows of each array of the result."""
+        m, n = self.shape
+        largest = max([n, *(prod(leaf.shape) for leaf, _, _ in self.record.steps)]) if m > 1 else n
+        block = max(1, min(m, BLOCK // max(largest, 1)))
+        parts = [np.zeros((0, n), self.dtype)] if not m else []
+        for first in range(0, m, block):
+            k = min(block, m - first)
+            u = np.zeros((m, k), self._results.dtype)
+            u[range(first, first + k), range(k)] = 1
+            parts.append(np.transpose(self._transposed_times(u, True)))
+        matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        stops = np.cumsum([0, *self._results.sizes]).tolist()
+        return [matrix[a:b] for a, b in pairwise(stops)]
+
     def todense(self) -> Any:
-        """The (m, n) matrix: by n directions through the record, of which what is sparse costs nothing."""
+        """The (m, n) matrix: by n directions through the record, or by m cotangents where they work less."""
         n, dtype = self.shape[1], self.dtype
+        from ..tangents.work import forward_work, reverse_work
+        if reverse_work(self.record) < forward_work(self.record):
+            blocks = self.rows()
+            return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
         def read(t: Tangent, size: int, start: int) -> Any:
             rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)

@@ -11,12 +11,10 @@ from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
 from ..tangents.level import Level
 from ..tangents.tape import TapeLeaf, pull
+from .choice import FEW_INPUTS, checked_mode
 from .forward import blocks, number
 from .sweep import Function, Inputs, carefully, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
-
-MODES = ("auto", "forward", "reverse")
-FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
 
 
 def gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") -> Callable[..., Any]:
@@ -26,8 +24,8 @@ def gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") 
     list, tuple or dict of arrays; several ``argnums`` give a tuple. Runs ``f`` once. ``mode="forward"`` costs what
     elementwise code costs without derivatives plus, for contractions, their number of directions; ``"reverse"`` records
     a tape and costs a small multiple of f, whatever the number of inputs, and keeps the coefficients of the whole run in
-    memory; ``"auto"`` takes reverse for more than four inputs. For complex arguments f must be holomorphic. Raises
-    StructureError if f returns anything but one number.
+    memory; ``"auto"`` takes reverse for more than four inputs, as ``explain`` says. For complex arguments f must be
+    holomorphic. Raises StructureError if f returns anything but one number.
 
     >>> import numpy as np
     >>> gradient(lambda x: np.sum(x**2))(np.array([1.0, 3.0]))
@@ -47,8 +45,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     >>> value_and_gradient(lambda x: x @ x)(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    if mode not in MODES:
-        raise StructureError(f"mode={mode!r} is not one of {', '.join(map(repr, MODES))}")
+    checked_mode(mode)
 
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)

@@ -40,7 +40,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fal
     if batch_axis is not None:
         from .batch import SampleGradients
         slope = SampleGradients(f, argnums, batch_axis)
-    return jacobian(slope, argnums, batch_axis=batch_axis, verify=verify, chunk=chunk, max_bytes=max_bytes, executor=executor)
+    return jacobian(slope, argnums, mode="forward", batch_axis=batch_axis, verify=verify, chunk=chunk, max_bytes=max_bytes,
+                    executor=executor)
 
 
 class ReverseGradient:

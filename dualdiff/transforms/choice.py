@@ -1,0 +1,123 @@
+"""Which way through f: forward, all n directions along, or reverse, a cotangent back from each of the m results.
+
+The work of both is counted on a recorded run (tangents/work.py), in element operations beyond those of f. A transform does
+not record what it need not: few inputs go forward, one result goes back, and a first forward sweep goes on unless it meets
+a contraction that works many times as much as f does. What was chosen is remembered for arguments of the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..errors import StructureError
+from ..tangents.meter import TapeNeeded
+from .linear import JacobianOperator, recorded
+from .sweep import Function, Inputs
+from .trees import flatten
+
+MODES = ("auto", "forward", "reverse")
+FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
+
+
+def checked_mode(mode: str) -> str:
+    if mode not in MODES:
+        raise StructureError(f"mode={mode!r} is not one of {', '.join(map(repr, MODES))}")
+    return mode
+
+
+class Explanation:
+    """What ``mode="auto"`` takes for f at these arguments, and why.
+
+    ``mode``: "forward" or "reverse"; ``reason`` in words. ``n`` inputs, ``m`` numbers in the result, ``maps`` linear maps
+    recorded, ``nbytes`` of the record; ``forward`` and ``reverse``: element operations beyond those of f itself.
+    """
+
+    __slots__ = ("forward", "m", "maps", "mode", "n", "nbytes", "reason", "reverse")
+
+    def __init__(self, operator: JacobianOperator) -> None:
+        from ..tangents.work import forward_work, reverse_work
+        record = operator.record
+        self.m, self.n = operator.shape
+        self.maps, self.nbytes = len(record.edges), operator.nbytes
+        self.forward, self.reverse = round(forward_work(record)), round(reverse_work(record))
+        self.mode, self.reason = self._choice()
+
+    def _choice(self) -> tuple[str, str]:
+        if self.n <= FEW_INPUTS:
+            return "forward", f"at most {FEW_INPUTS} inputs: a record would cost more than it saves"
+        if self.m == 1:
+            return "reverse", "one number in the result: one cotangent goes back, whatever the number of inputs"
+        if self.forward <= self.reverse:
+            return "forward", "forward works less: " + self._ratio(self.reverse, self.forward)
+        return "reverse", "reverse works less: " + self._ratio(self.forward, self.reverse)
+
+    def _ratio(self, more: int, less: int) -> str:
+        return f"{more:,} element operations against {less:,}"
+
+    def __repr__(self) -> str:
+        return (f"{self.mode}: {self.reason}\n"
+                f"  {self.n:,} inputs, {self.m:,} numbers in the result; {self.maps:,} maps recorded, {self.nbytes:,} bytes\n"
+                f"  forward {self.forward:>15,} element operations beyond those of f: {self.n:,} directions\n"
+                f"  reverse {self.reverse:>15,} element operations beyond those of f: {self.m:,} cotangents")
+
+
+def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options: Any) -> Explanation:
+    """What ``jacobian(f)`` and ``gradient(f)`` with ``mode="auto"`` choose at these arguments, and why, in numbers.
+
+    Runs f once, recording it, and counts the element operations of a forward sweep over all n inputs and of a reverse one
+    from all m numbers of the result, beyond those of f itself; a multiply-add of a matrix product counts an eighth, and
+    each recorded map 10 000 more for Python. Nothing is differentiated. The result prints as text; its attributes are
+    ``mode``, ``reason``, ``n``, ``m``, ``forward``, ``reverse``, ``maps`` and ``nbytes``.
+
+    >>> import numpy as np
+    >>> A = np.ones((30, 1000))
+    >>> why = explain(lambda x: A[:2] .T @ np.tanh(A[:2, :30] @ np.tanh(A @ x)), np.ones(1000))
+    >>> why.mode, why.n, why.m
+    ('forward', 1000, 1000)
+    """
+    return Explanation(recorded(Inputs(f, argnums, args, options)))
+
+
+class Choices:
+    """What a transform has learnt about f: by the shapes of the arguments, the mode, and the size of the result."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[Any, tuple[str, int]] = {}
+
+    def sweep(self, inputs: Inputs, mode: str, forward: Callable[[bool], Any], rows: Callable[[Any, list[Any]], Any]) -> Any:
+        """``forward(patient)``, or ``rows(f's result, one (*R, n) matrix for each array of it)`` by a reverse sweep."""
+        n = sum(inputs.sizes)
+        if mode == "forward" or (mode == "auto" and n <= FEW_INPUTS):
+            return forward(True)
+        key = tuple(inputs.shapes)
+        choice, m = self.known.get(key, ("new", 0))
+        if mode == "auto" and choice == "forward":
+            return forward(True)
+        if mode == "auto" and choice == "new":
+            try:
+                out = forward(False)
+            except TapeNeeded:
+                pass
+            else:
+                m = count(out[0])
+                self.known[key] = ("forward" if m > n else "asked", m)
+                return out
+        operator = recorded(inputs)
+        if mode == "auto" and (choice != "reverse" or m != operator.shape[0]):
+            choice = Explanation(operator).mode
+            self.known[key] = choice, operator.shape[0]
+            if choice == "forward":
+                del operator
+                return forward(True)
+        shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
+        return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
+
+
+def count(out: Any) -> int:
+    return sum(prod(np.shape(v)) for v in flatten(out, "the result of f")[0])

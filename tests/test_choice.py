@@ -1,0 +1,207 @@
+"""Forward or reverse: what is counted, what is chosen, and that the choice changes no derivative."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import dualdiff as dd
+from dualdiff import explain, gradient, jacobian, linearize, value_and_jacobian
+from dualdiff.errors import StructureError
+from dualdiff.tangents import contraction
+from dualdiff.tangents import work as counting
+from dualdiff.tangents.work import forward_work, reverse_work
+
+RNG = np.random.default_rng(0)
+H = 20
+
+
+def network(n, m, depth=3):
+    """Dense layers from n inputs to m results, H wide between."""
+    sizes = [n, *[H] * (depth - 1), m]
+    matrices = [RNG.standard_normal((b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
+
+    def f(x):
+        f.calls += 1
+        for A in matrices:
+            x = np.tanh(A @ x)
+        return x
+    f.calls = 0
+    return f
+
+
+def stencil(x):
+    return np.sin(x[1:]) * x[:-1] + np.roll(x, 2)[1:]
+
+
+X, Y = RNG.standard_normal((3, 4)), RNG.standard_normal((4, 2))
+FUNCTIONS = {
+    "a product": (lambda x, y: x @ y, (X, Y)),
+    "a tree": (lambda x, y: {"a": x.sum(axis=0) * y.T, "b": [np.tanh(x), 2.0]}, (X, Y)),
+    "a number": (lambda x, y: np.sum(x) * np.sum(y * y), (X, Y)),
+    "slices": (lambda x, y: np.concatenate([x[1:, ::2].ravel(), y[0] * x[0, 0]]), (X, Y)),
+    "a scan": (lambda x, y: np.cumsum(x @ y, axis=0), (X, Y)),
+    "a constant": (lambda x, y: np.ones((2, 3)), (X, Y)),
+    "an empty result": (lambda x, y: x[:0] @ y, (X, Y)),
+    "a complex result": (lambda x, y: np.exp(1j * x) @ y, (X, Y)),
+    "infinite partials": (lambda x, y: np.sqrt(x * x)[:, :2] + np.sqrt(np.abs(y[:3])), (np.zeros((3, 4)), Y)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_mode_changes_no_derivative(name):
+    f, x = FUNCTIONS[name]
+    forward, reverse = jacobian(f, (0, 1), mode="forward")(*x), jacobian(f, (0, 1), mode="reverse")(*x)
+    auto = jacobian(f, (0, 1))
+    for other in (reverse, auto(*x), auto(*x), auto(*x)):
+        a, b = parts(forward), parts(other)
+        assert [p.shape for p in a] == [p.shape for p in b]
+        assert all(np.allclose(p, q, rtol=1e-13, atol=1e-14) for p, q in zip(a, b, strict=True))
+
+
+def parts(tree):
+    if isinstance(tree, dict):
+        return [p for value in tree.values() for p in parts(value)]
+    return [p for value in tree for p in parts(value)] if isinstance(tree, tuple | list) else [np.asarray(tree)]
+
+
+def test_holomorphic_functions_go_backwards_too():
+    z = RNG.standard_normal(6) + 1j
+    f = lambda z: np.exp(z[:2]) * np.sum(z)
+    assert np.allclose(jacobian(f, mode="reverse")(z), jacobian(f, mode="forward")(z), rtol=1e-13)
+
+
+def test_a_reverse_jacobian_is_differentiated_through():
+    x = RNG.standard_normal(6)
+    f = lambda x: np.stack([np.sum(x**3), np.prod(x)])
+    second = jacobian(jacobian(f, mode="reverse"))(x)
+    assert np.allclose(second, jacobian(jacobian(f, mode="forward"))(x), rtol=1e-12, atol=1e-13)
+
+
+def test_many_cotangents_are_pulled_block_by_block(monkeypatch):
+    from dualdiff.transforms import linear
+    monkeypatch.setattr(linear, "BLOCK", 200)
+    f = network(30, 17)
+    x = RNG.standard_normal(30)
+    assert np.allclose(jacobian(f, mode="reverse")(x), jacobian(f, mode="forward")(x), rtol=1e-12, atol=1e-14)
+    assert f.calls == 2
+
+
+# ---- what is chosen ----------------------------------------------------------------------------------------------------
+def test_a_wide_funnel_is_found_to_work_less_backwards_and_remembered():
+    f, x = network(4000, 2, depth=4), RNG.standard_normal(4000)
+    J = jacobian(f)
+    first, calls = J(x), f.calls
+    assert calls == 2                                      # forward until it worked many times as much as f, then recorded
+    assert np.allclose(J(x), first, rtol=0, atol=0)
+    assert f.calls == 3
+    assert np.allclose(first, jacobian(f, mode="forward")(x), rtol=1e-11, atol=1e-14)
+
+
+def test_small_work_goes_forward_once_and_is_asked_about_in_the_second_call():
+    f, x = network(40, 2), RNG.standard_normal(40)
+    J = jacobian(f)
+    assert [(J(x), f.calls)[1] for _ in range(3)] == [1, 2, 3]
+    assert explain(f, x).mode == "reverse"
+
+
+def test_sparse_work_stays_forward():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return stencil(x)
+    J, x = jacobian(f), RNG.standard_normal(500)
+    assert np.allclose(J(x), jacobian(stencil, mode="forward")(x))
+    J(x)
+    assert explain(stencil, x).mode == "forward"
+    calls.clear()
+    J(x)
+    assert len(calls) == 1
+
+
+def test_another_size_of_the_result_is_asked_about_again():
+    sizes = [1, 1, 1, 60, 60, 1]
+    A = RNG.standard_normal((60, 60))
+
+    def f(x):
+        return (A @ np.tanh(A @ x))[:size]
+    J, x = jacobian(f), RNG.standard_normal(60)
+    for size in sizes:
+        assert np.allclose(J(x), jacobian(f, mode="forward")(x), rtol=1e-10, atol=1e-12)
+        assert J(x).shape == (size, 60)
+
+
+def test_few_inputs_go_forward_and_a_number_goes_back():
+    few, one = explain(lambda x: np.exp(x) * X, 1.0), explain(lambda x: np.sum(np.exp(x)), np.ones(50))
+    assert (few.mode, few.n, few.m) == ("forward", 1, 12)
+    assert "at most 4 inputs" in few.reason
+    assert (one.mode, one.n, one.m) == ("reverse", 50, 1)
+    assert "one number in the result" in one.reason
+
+
+def test_an_explanation_says_what_was_counted():
+    f = network(4000, 2, depth=4)
+    why = explain(f, RNG.standard_normal(4000))
+    assert f.calls == 1
+    assert why.mode == "reverse"
+    assert why.maps == 4
+    assert why.forward > 4000 * H * H / 8 > why.reverse
+    for number in (f"{why.forward:,}", f"{why.reverse:,}", "4,000 inputs", "2 numbers in the result"):
+        assert number in repr(why)
+    assert explain(lambda x, y: x @ y, X, Y, argnums=(0, 1)).n == 20
+
+
+def test_the_matrix_of_an_operator_is_made_the_cheaper_way(monkeypatch):
+    J = linearize(network(4000, 2, depth=4), RNG.standard_normal(4000))
+    monkeypatch.setattr(type(J), "_replayed", lambda *args: pytest.fail("forward"))
+    assert J.todense().shape == (2, 4000)
+
+
+# ---- what is counted ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("f", "x"), [
+    (network(50, 7), RNG.standard_normal(50)), (network(7, 50, depth=4), RNG.standard_normal(7)),
+    (lambda p: np.tanh(np.tanh(X @ p[:20].reshape(4, 5)) @ p[20:50].reshape(5, 6)) @ p[50:], RNG.standard_normal(56)),
+    (lambda p: np.sum((np.tanh(X @ p[:20].reshape(4, 5)) @ p[20:25]) ** 2), RNG.standard_normal(25)),
+    (lambda x: np.einsum("ij,jk->ik", x.reshape(6, 5), np.outer(x[:5], x[:7])), RNG.standard_normal(30)),
+    (stencil, RNG.standard_normal(40)),
+], ids=["narrowing", "widening", "two layers of parameters", "a loss", "bilinear", "a stencil"])
+def test_the_multiply_adds_that_are_counted_are_those_that_a_forward_sweep_makes(f, x, monkeypatch):
+    made, pair = [0], contraction.pair
+
+    def counted(a, b, result):
+        shared = set(a[1]) & set(b[1])
+        if shared - set(result):
+            sizes = dict(zip(a[1], np.shape(a[0]), strict=True)) | dict(zip(b[1], np.shape(b[0]), strict=True))
+            made[0] += np.prod([sizes[label] for label in {*a[1], *b[1]}])
+        return pair(a, b, result)
+    record = linearize(f, x).record
+    monkeypatch.setattr(contraction, "pair", counted)
+    jacobian(f, mode="forward")(x)
+    weight = counting.MULTIPLY_ADD
+    monkeypatch.setattr(counting, "MULTIPLY_ADD", 0.0)
+    without = forward_work(record)
+    monkeypatch.setattr(counting, "MULTIPLY_ADD", weight)
+    foretold = (forward_work(record) - without) / weight
+    assert abs(foretold - made[0]) <= max(0.2 * made[0], 50)           # one product more or less, as factors are merged
+
+
+def test_work_grows_as_the_sizes_do():
+    for n, m in ((100, 1), (100, 10), (1000, 10)):
+        small, wide, tall = (linearize(network(*sizes), np.ones(sizes[0])).record for sizes in ((n, m), (2 * n, m), (n, 2 * m)))
+        assert forward_work(small) < forward_work(wide) < 2.1 * forward_work(small)
+        assert reverse_work(small) < reverse_work(tall) < 2.1 * reverse_work(small)
+
+
+# ---- mistakes ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: jacobian(stencil, mode="backward"), "'backward' is not one of 'auto', 'forward', 'reverse'"),
+    (lambda: gradient(np.sum, mode="backward"), "'backward' is not one of"),
+    (lambda: jacobian(stencil, mode="reverse", chunk=3), "chunk cannot be combined with mode=\"reverse\""),
+    (lambda: value_and_jacobian(stencil, mode="reverse", sparse=True), "mode=\"reverse\" makes a dense matrix"),
+    (lambda: jacobian(lambda x: x * x.tangent, mode="reverse")(X), "mode='forward'"),
+])
+def test_a_mistake_is_named(call, message):
+    with pytest.raises(dd.DualdiffError, match=message):
+        call()
+    assert issubclass(StructureError, dd.DualdiffError)
