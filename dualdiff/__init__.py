@@ -16,6 +16,7 @@ The map of the house; imports point upwards only.
     elementwise.py   what an elementwise operation does to value and ε-part
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
+    memory.py        views, and the log of what was written
     assignment.py    arrays that are written to
     creation.py      new arrays to write to: zeros_like and its kin, like=
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows

@@ -1,83 +1,118 @@
 """Arrays that are written to: item and in-place assignment, ``out=``.
 
-NumPy's semantics are kept or refused: every name and view of an array sees a write, the caller's arrays never change.
-Assignment is a join: the old elements and the new ones laid end to end, and an index map that says which stayed.
+NumPy's semantics are kept or refused: every name and view of an array sees a write, the caller's arrays never change. What is
+checked here is what the array may take; how it takes it is in `memory.py`.
 """
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from .dual_array import DualArray, array, plain_index, view_move
+from .dual_array import DualArray, DualScalar, array, plain_index, zero_dimensional
 from .elementwise import LEVELED, constant
-from .errors import AssignmentError, EscapeError
-from .forms import as_array, belongs, dual_form, joined, stripped, top_level, value_at
+from .errors import AssignmentError, DualdiffError, EscapeError
+from .forms import as_array, dual_form, stripped
+from .memory import overwrite, replace_value, rise, root_of, write
+from .tangents.level import HAND, Level
+from .tangents.moves import as_key
 from .tangents.tangent import Tangent
 
+CONSTANT = Tangent({}, ())
+ARRAYS = (np.ndarray, DualArray)
+REAL_NUMBERS = frozenset({float, int, bool, np.float64})
 
-# ---- assignment ------------------------------------------------------------------------------------------------------
-def assign(x: DualArray, index: Any, value: Any) -> None:
+
+def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     """``x[index] = value`` with NumPy's semantics: names and views of x see it, the caller's arrays never change.
 
-    Cost: one pass over x and its leaves.
+    ``fresh`` says that nobody else holds the value. Cost: what is written; once between two reads of the whole array, a pass
+    over x and its leaves.
     """
-    x.refresh()
-    index, value = plain_index(index), as_array(dual_form(value))
-    if type(value) not in LEVELED and value.dtype.kind not in "fciub":
-        raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
-    positions = np.arange(x.size).reshape(x.shape)
-    places = positions[index]
-    shape = np.shape(places)
-    extra = value.ndim - len(shape)                        # NumPy drops leading axes of length one of what is assigned
-    if extra > 0 and value.shape[:extra] == (1,) * extra:
-        value = np.reshape(value, value.shape[extra:])
+    kind = type(value)
+    if type(index) is not int:
+        index = plain_index(index)
+    if kind in REAL_NUMBERS:
+        eps = CONSTANT
+    elif kind is DualScalar or kind is DualArray:
+        if kind is DualArray and value.source is not None:
+            if is_same_view(value, x, index):
+                return                                     # y[i] += v ends with y[i] = the view that was written to
+            value.refresh()
+        refuse_complex(x, value)
+        value, eps = at_level(x, value)
+    else:
+        value = as_array(dual_form(value))
+        if type(value) in LEVELED:
+            return assign(x, index, value)
+        if value.dtype.kind not in "fciub":
+            raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
+        refuse_complex(x, value)
+        eps = CONSTANT if value.shape == () else Tangent({}, value.shape)
     try:
-        filled = np.broadcast_to(value, shape)
-    except ValueError:
-        raise AssignmentError(f"could not broadcast input array from shape {value.shape} into shape {shape}") from None
-    if np.iscomplexobj(stripped(value)) and not np.iscomplexobj(stripped(x)):
+        if type(x.source) is not tuple and is_whole(index) and eps.shape == x.shape:
+            kept = fresh and type(value) in ARRAYS and value.dtype == x.dtype
+            overwrite(x, value if kept else converted(value, x.dtype), eps)
+        else:
+            write(x, index, value, eps)
+    except ValueError as error:
+        if isinstance(error, DualdiffError):
+            raise
+        raise AssignmentError(str(error)) from None
+    return None
+
+
+def is_whole(index: Any) -> bool:
+    return index is Ellipsis or (type(index) is slice and index == slice(None)) or (type(index) is tuple and not index)
+
+
+def is_same_view(value: Any, x: Any, index: Any) -> bool:
+    """Whether the value is the view ``x[index]`` itself."""
+    view = value.source
+    return type(view) is tuple and view[0] is x and view[1] is None and as_key(view[2]) == as_key(index)
+
+
+def converted(value: Any, dtype: Any) -> Any:
+    """A copy in the type of the array; a number as an array without axes."""
+    if type(value) is DualScalar:
+        value = zero_dimensional(value)
+    return value.astype(dtype) if type(value) is DualArray else np.array(value, dtype)
+
+
+def refuse_complex(x: Any, value: Any) -> None:
+    if x.dtype.kind != "c" and np.iscomplexobj(stripped(value)):
         raise AssignmentError("cannot assign complex values to a real array: the imaginary part would be dropped; "
                               "make the array complex first")
-    if x.source is not None:
-        base = x.source[0]
-        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
-        write(base, origin[np.ravel(places)], np.reshape(filled, -1))
-        x.refresh()
+
+
+def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
+    """Value and tangent at the level of x, which rises to that of the value if it is higher."""
+    level: Level = value.level
+    root = root_of(x)
+    if level is not root.level and level.number > root.level.number:
+        ascend(root, level)
+    if level is root.level or level.number == root.level.number:
+        value, eps = value.value, value.eps
     else:
-        write(x, np.ravel(places), np.reshape(filled, -1))
+        eps = CONSTANT if value.shape == () else Tangent({}, value.shape)
+    if hasattr(value, "level") and type(root.value) is np.ndarray:     # its values are to be duals of a lower level
+        root.refresh()
+        replace_value(root, array(root.value, Tangent({}, root.shape), value.level))
+    return value, eps
 
 
-def write(x: DualArray, places: Any, value: Any) -> None:
-    """Flat places of x (a view passes them on to its base) take the values."""
-    if x.source is not None:
-        base = x.source[0]
-        origin = view_move(x.source).apply(np.arange(base.size).reshape(base.shape)).ravel()
-        write(base, origin[places], value)
-        x.refresh()
-        return
-    level = top_level([x, value])
-    old = x if belongs(x, level) else array(x, Tangent({}, x.shape), level) if type(x.value) is not DualArray or x.eps.terms \
-        else array(x.value, Tangent({}, x.shape), level)
-    if old is not x and not x.eps.terms:
-        old = array(x.value, Tangent({}, x.shape), level)  # a fresh buffer rises to the level of what is written
-    elif old is not x:
-        raise AssignmentError("an array of an outer differentiation cannot take values of an inner one; "
+def ascend(root: Any, level: Level) -> None:
+    """The array takes values of an inner differentiation: all it was is a constant there."""
+    root.refresh()
+    if root.eps.terms and (root.level is HAND or root.level.number % 1):
+        raise AssignmentError("an array with a tangent given by hand cannot take values of a running differentiation; "
                               "build the result with numpy.stack, numpy.concatenate or numpy.where")
-    index = np.arange(x.size)
-    index[places] = np.arange(x.size, x.size + prod(value.shape))
-    new_value = value_at(value, level)
-    both = np.concatenate([np.reshape(old.value, -1), np.reshape(new_value, -1)])[index]
-    x.value = np.reshape(both, x.shape).astype(x.dtype) if type(both) is np.ndarray else np.reshape(both, x.shape)
-    x.eps = joined([array(old.value, old.eps, level), value], index.reshape(x.shape), x.shape, level)
-    x.level = level
-    x.version += 1
+    rise(root, level, array(root.value, root.eps, root.level) if root.eps.terms else root.value)
 
 
 def writable(out: Any) -> None:
-    """``out=`` must be a dual array where the result is dual."""
+    """A result with a derivative, in place or with ``out=``, must go to a dual array."""
     if type(out) is not DualArray:
         raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
                           "use no out= at all, make it by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the "

@@ -19,6 +19,7 @@ from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, KinkError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .memory import link
 from .policies import TRACE, WATCH
 from .reading import dtype_of
 from .rules import row_of
@@ -172,16 +173,15 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     value = row.function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
     result = wrapped(value, gathered(row, x.eps, shape, rest, options), x.level)
-    if row.view and type(result) is DualArray and type(x) is DualArray:
+    if type(result) is DualArray and type(x) is DualArray:
         link_view(result, x, row, rest, options)
     return maybe_scalar(result, args)
 
 
 def link_view(result: DualArray, base: DualArray, row: Gather, rest: Any, options: dict[str, Any]) -> None:
     """Where NumPy's result shares memory with its input, later writes to either must be seen by both."""
-    plain_result, plain_base = stripped(result), stripped(base)
-    if np.may_share_memory(plain_result, plain_base):
-        result.source = (base, base.version, Move(row, base.shape, result.shape, rest, options), None)
+    if np.may_share_memory(stripped(result), stripped(base)):
+        link(result, base, Move(row, base.shape, result.shape, rest, options), None)
 
 
 def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:

@@ -8,30 +8,19 @@ from __future__ import annotations
 
 import sys
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
 from .errors import EscapeError, ShapeError, StructureError
+from .memory import Memory, View, link, read, settle
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
-from .tangents.moves import Item, Move, as_key
+from .tangents.moves import as_key
 from .tangents.tangent import Tangent
-
-# Where a view came from: its base, the base's version then, and what was done to it: a move, or an index for which the move
-# is only made when it is needed. A tuple, because every x[1:] makes one.
-View = tuple[Any, int, Any, Any]
-
-
-def view_move(view: View) -> Move:
-    base, _, move, index = view
-    if move is None:
-        move = Item(base.shape, base.value[index].shape, index, as_key(index))
-    return cast(Move, move)
-
 
 SPARSE_PRODUCTS = ("_matmul_dispatch", "_mul_dispatch")
 
@@ -56,7 +45,7 @@ class DualArray:
         self.level = above(parts) if parts else HAND
         self.value = value if hasattr(value, "level") else inexact(value, "DualArray")
         self.eps = Tangent(hand_terms(self.level, self.value.shape, tangent), self.value.shape)
-        self.source: View | None = None
+        self.source: View | Memory | None = None
         self.version = 0
 
     # ---- what an array is ----------------------------------------------------------------------------------------------
@@ -127,8 +116,6 @@ class DualArray:
 
     # ---- items ---------------------------------------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:
-        if self.source is not None:
-            self.refresh()
         kind = type(index)
         if kind is slice:
             key: Any = (index.start, index.stop, index.step)
@@ -137,29 +124,24 @@ class DualArray:
         else:
             index = plain_index(index)
             key = as_key(index)
-        value = self.value[index]
-        eps = self.eps.item(index, key, value.shape)
+        found = None if self.source is None else read(self, index)
+        if found is not None:
+            value, eps = found
+        else:
+            self.refresh()
+            value = self.value[index]
+            eps = self.eps.item(index, key, value.shape)
         if type(value) is not np.ndarray and type(value) is not DualArray:
             return scalar(value, eps, self.level)
         result = array(value, eps, self.level)
         if kind is slice or is_basic(index):
-            result.source = (self, self.version, None, index)
+            link(result, self, None, index)
         return result
 
     def refresh(self) -> None:
-        """A view of an array that was written to since: value and tangent are read again from the base."""
-        view = self.source
-        if view is None:
-            return
-        base, version = view[0], view[1]
-        base.refresh()
-        if version != base.version:
-            move = view_move(view)
-            self.value = move.apply(base.value)
-            self.eps = base.eps.gather(move)
-            self.level = base.level
-            self.source = (base, base.version, move, None)
-            self.version += 1
+        """Before the tangent is read: what was written since is put in place."""
+        if self.source is not None:
+            settle(self)
 
     # ---- methods: NumPy's functions under the names that arrays give them ----------------------------------------------
     def reshape(self, *shape: Any, order: Any = "C") -> Any:

@@ -98,7 +98,7 @@ def in_place(forward: Any, symbol: str) -> Any:
         if shape_of(result) != self.shape:
             raise AssignmentError(f"non-broadcastable output operand: x {symbol} y would change the shape of x from "
                                   f"{self.shape} to {shape_of(result)}; write x = x {symbol[:-1]} y")
-        assign(self, ..., result)
+        assign(self, ..., result, fresh=True)
         return self
     return operate
 

@@ -20,7 +20,7 @@ FLOORS = [
     {"policies"},
     {"rules"},
     {"tangents"},
-    {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "assignment", "creation", "operators",
+    {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation", "operators",
      "ufunc_forms", "dispatch", "methods", "lift"},
     {"custom"},
     {"transforms"},
@@ -35,8 +35,8 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "assignment", "creation", "operators",
-          "ufunc_forms", "dispatch", "methods", "lift"}
+MUTUAL = {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation",
+          "operators", "ufunc_forms", "dispatch", "methods", "lift"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}
 

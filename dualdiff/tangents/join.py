@@ -184,9 +184,8 @@ def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Le
             full = leaf.width + own
             cols[:w, start:start + size] = leaf.cols if full == () else np.broadcast_to(leaf.cols, full).reshape(w, size)
         if weights is not None:
-            have = product(leaf.level, list(leaf.factors)) if term is not None and leaf.factors else np.ones(())
-            block = np.broadcast_to(have, (leaf.width if term is not None else (1,)) + own).reshape(w or 1, size)
-            weights.append(padded(block, wide))
+            have = product(leaf.level, list(leaf.factors)) if w and leaf.factors else np.ones(() if w else (0, size))
+            weights.append(padded(have if w == 0 else np.broadcast_to(have, full).reshape(w, size), wide))
     columns = take_or_fill(cols, index, 1, -1)
     factors = () if weights is None else (take_or_fill(np.concatenate(weights, axis=1), index, 1),)
     return Leaf(first.level, first.k, shape, (wide,), columns, factors)

@@ -1,0 +1,339 @@
+"""Who sees the elements of an array, and what was written to them: the views of an array and the log of its writes.
+
+Values are written at once, in place, to memory that only the array and its views hold; so ``x.value`` of a view is always as
+NumPy would show it. The ε-part is written to a log: a map says which element was last written by which piece, and one join
+puts all pieces in place when the ε-part is next read as a whole. A loop that fills an array element by element then costs one
+step for each write, and ``out[i-1]`` is answered from the log.
+
+Coefficients often *are* the values of an array. So the memory written to is made anew for each log (``begin``), and what an
+operation is about to read is not written to any more: reading an array closes its log, reading a view while the log is open
+gives the view a copy, which the next write takes back (``relink``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import prod
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from .errors import AssignmentError
+from .tangents.join import joined_terms
+from .tangents.level import Level
+from .tangents.moves import Item, Move, as_key
+from .tangents.tangent import Tangent
+
+# Where a view came from: its base and what was done to it, a move or an index, of which the move is only made when it is
+# needed. A tuple, because every x[1:] makes one.
+View = tuple[Any, Any, Any]
+SMALL = 64                                                 # arrays up to this size are joined whole: it costs no more
+
+
+class Memory:
+    """The views of an array, and the log of what was written to it since its ε-part was last put together.
+
+    ``index`` is None while the log is closed. Open, it holds for each element a number: below ``size`` the place among the
+    old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``.
+    """
+
+    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "views")
+
+    def __init__(self) -> None:
+        self.views: list[Any] = []                         # weak: a view holds its base, not the other way round
+        self.copied: list[Any] = []                        # the views that hold a copy, since they were read
+        self.limit = 8
+        self.index: Any = None
+        self.old: Any = None
+        self.pieces: list[Tangent] = []
+        self.starts: list[int] = []
+        self.size = self.end = 0
+
+    def add_view(self, view: Any) -> None:
+        views = self.views
+        if len(views) >= self.limit:
+            views[:] = [r for r in views if r() is not None]
+            self.limit = 2 * len(views) + 8
+        views.append(ref(view))
+
+    # ---- the log -----------------------------------------------------------------------------------------------------
+    def append(self, place: Any, index: Any, eps: Tangent) -> None:
+        """Elements ``place[index]`` take the tangent; ``place`` is a view of the map."""
+        size = prod(eps.shape)
+        if size == 1 and eps.shape == ():
+            place[index] = self.end
+        else:
+            place[index] = np.arange(self.end, self.end + size).reshape(eps.shape)
+        self.pieces.append(eps)
+        self.starts.append(self.end)
+        self.end += size
+        if len(self.pieces) > 2 * self.size + SMALL:
+            self.forget_overwritten()
+
+    def owner(self, number: int) -> int:
+        """Which piece a number of the map belongs to."""
+        if self.end - self.size == len(self.pieces):       # all are single numbers
+            return number - self.size
+        return bisect_right(self.starts, number) - 1
+
+    def number(self, number: int) -> Tangent:
+        """The tangent of one element."""
+        t, at = self.old, number
+        if number >= self.size:
+            j = self.owner(number)
+            t, at = self.pieces[j], number - self.starts[j]
+        if t.shape == ():
+            return t                                       # type: ignore[no-any-return]
+        index: Any = at if len(t.shape) == 1 else tuple(map(int, np.unravel_index(at, t.shape)))
+        return t.item(index, as_key(index), ())            # type: ignore[no-any-return]
+
+    def part(self, numbers: Any, index: Any = None) -> Tangent | None:
+        """The tangent of some elements (``index`` of the whole, if it is known); None where it is no dearer to put the whole
+        array together.
+        """
+        flat = numbers.ravel()
+        written = flat >= self.size
+        if not flat.size or not written.any():
+            place = np.unravel_index(numbers, self.old.shape) if index is None else index
+            return self.old.item(place, as_key(place), numbers.shape)                      # type: ignore[no-any-return]
+        owners = np.array([self.owner(i) for i in flat[written].tolist()])
+        live = np.unique(owners)
+        first = self.pieces[live[0]]
+        start = self.starts[live[0]]
+        if live.size == 1 and first.shape == numbers.shape and np.array_equal(flat, np.arange(start, start + flat.size)):
+            return first                                   # type: ignore[no-any-return]  # just what was written
+        if sum(prod(self.pieces[j].shape) for j in live) + flat.size > self.size // 2:
+            return None
+        old = flat[~written]
+        pieces = [self.pieces[j] for j in live]
+        if old.size:
+            place = np.unravel_index(old, self.old.shape)
+            pieces.insert(0, self.old.item(place, as_key(place), old.shape))
+        at = np.empty(flat.size, np.intp)
+        at[~written] = np.arange(old.size)
+        at[written] = self.moved(flat[written], owners, live, old.size)
+        return joined(pieces, at.reshape(numbers.shape))
+
+    def moved(self, numbers: Any, owners: Any, live: Any, first: int) -> Any:
+        """Numbers of the map renumbered for the live pieces alone, laid end to end from ``first``."""
+        sizes = np.array([prod(self.pieces[j].shape) for j in live])
+        shift = np.cumsum(sizes) - sizes + first - np.array([self.starts[j] for j in live])
+        return numbers + shift[np.searchsorted(live, owners)]
+
+    def whole(self) -> Tangent:
+        """The ε-part of the whole array."""
+        if not self.pieces:
+            return self.old                                # type: ignore[no-any-return]
+        self.forget_overwritten()
+        if (self.index < self.size).any():
+            return joined([self.old, *self.pieces], self.index)
+        return joined(self.pieces, self.index - self.size)
+
+    def forget_overwritten(self) -> None:
+        """Drop the pieces of which nothing is left, so that a log is never much longer than its array."""
+        written = self.index >= self.size
+        numbers = self.index[written]
+        owners = np.searchsorted(self.starts, numbers, side="right") - 1
+        seen = np.zeros(len(self.pieces), bool)
+        seen[owners] = True
+        live = np.flatnonzero(seen)
+        if live.size == len(self.pieces):
+            return
+        self.index[written] = self.moved(numbers, owners, live, self.size)
+        self.pieces = [self.pieces[j] for j in live]
+        sizes = [prod(t.shape) for t in self.pieces]
+        self.starts = (self.size + np.cumsum([0, *sizes])[:-1]).tolist()
+        self.end = self.size + sum(sizes)
+
+
+def joined(pieces: list[Tangent], index: Any) -> Tangent:
+    return Tangent(joined_terms(pieces, index, index.shape), index.shape)
+
+
+class Unsettled:
+    """Stands for the ε-part of an array with an open log: whoever asks it for anything closes the log first."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = ref(owner)
+
+    def __getattr__(self, name: str) -> Any:
+        owner = self.owner()
+        if name.startswith("__") or owner is None:
+            raise AttributeError(name)
+        owner.refresh()
+        return getattr(owner.eps, name)
+
+
+# ---- views -----------------------------------------------------------------------------------------------------------
+def root_of(x: Any) -> Any:
+    """The array that a view is a part of."""
+    while type(x.source) is tuple:
+        x = x.source[0]
+    return x
+
+
+def link(view: Any, base: Any, move: Any, index: Any) -> None:
+    """From now on a write to one is a write to the other."""
+    view.source = (base, move, index)
+    root = base if type(base.source) is not tuple else root_of(base)
+    memory = root.source
+    if memory is None:
+        memory = root.source = Memory()
+    memory.add_view(view)
+    view.version = root.version
+    if memory.index is not None:
+        memory.copied.append(ref(view))
+
+
+def along(view: Any, a: Any) -> Any:
+    """What the view is of an array (values, or the map of a log) that is shaped like its root."""
+    base, move, index = view.source
+    if type(base.source) is tuple:
+        a = along(base, a)
+    return a[index] if move is None else move.row.function(a, *move.args, **move.options)
+
+
+def view_move(view: View) -> Move:
+    base, move, index = view
+    return Item(base.shape, base.value[index].shape, index, as_key(index)) if move is None else move
+
+
+def settle(x: Any) -> None:
+    """Before x is read: close its log; give a view what was written since, in values that nobody writes to."""
+    memory = x.source
+    if type(memory) is Memory:
+        if memory.index is not None:
+            close(x, memory)
+        return
+    root = root_of(x)
+    if x.version == root.version:
+        return
+    memory = root.source
+    if memory.index is not None:
+        eps = memory.part(along(x, memory.index))
+        if eps is not None:
+            x.value, x.eps = x.value.copy(), eps
+            memory.copied.append(ref(x))
+            x.level, x.version = root.level, root.version
+            return
+        close(root, memory)
+    base = x.source[0]
+    if base is not root:
+        settle(base)
+    x.eps, x.level, x.version = base.eps.gather(view_move(x.source)), root.level, root.version
+
+
+def relink(root: Any, views: list[Any]) -> None:
+    """Views take their values from the root's memory again."""
+    for r in views:
+        view = r()
+        if view is not None:
+            view.value = along(view, root.value)
+
+
+def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
+    """Value and tangent of ``x[index]`` while the log is open; None if it is closed, or better closed now."""
+    root = x if type(x.source) is Memory else root_of(x)
+    memory = root.source
+    if memory.index is None:
+        return None
+    numbers = (memory.index if x is root else along(x, memory.index))[index]
+    if type(numbers) is not np.ndarray:
+        return x.value[index], memory.number(int(numbers))
+    eps = memory.part(numbers, index if x is root else None)
+    if eps is None:
+        close(root, memory)
+        return None
+    return x.value[index].copy(), eps
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+def begin(root: Any, memory: Memory) -> None:
+    """Open the log: values move to memory of their own."""
+    plain = root.value
+    while hasattr(plain, "level"):
+        plain = plain.value
+    numbers = np.arange(plain.size).reshape(plain.shape)
+    if not plain.flags.c_contiguous:                       # the map lies in memory as the values do: it has the same views
+        numbers, in_order = np.empty_like(plain, np.intp), numbers
+        numbers[...] = in_order
+    memory.old = root.eps
+    root.eps = Unsettled(root)
+    memory.index, memory.size, memory.end = numbers, numbers.size, numbers.size
+    replace_value(root, root.value.copy("K"))
+
+
+def replace_value(root: Any, value: Any) -> None:
+    """The array and its views take their values from other memory."""
+    root.value = value
+    memory = root.source
+    if memory is not None:
+        memory.copied = []
+        relink(root, memory.views)
+
+
+def rise(root: Any, level: Level, value: Any) -> None:
+    """The array, its log closed, goes to a higher level, where its old self is a constant."""
+    root.eps, root.level = Tangent({}, root.eps.shape), level
+    root.version += 1
+    replace_value(root, value)
+    for r in root.source.views if root.source is not None else ():
+        view = r()
+        if view is not None:
+            view.level = level
+
+
+def close(root: Any, memory: Memory) -> None:
+    """Put the ε-part together."""
+    eps = counted(memory.whole(), memory.old, root.level)
+    forget(memory)
+    root.eps = eps
+
+
+def counted(eps: Tangent, old: Tangent, level: Level) -> Tangent:
+    """Of arrays made by hand only the leaves tell the number of directions: one stays, with zeros, where all is constant."""
+    if eps.terms or level.k is not None or not old.terms:
+        return eps
+    leaf = next(iter(old.terms))
+    return eps if leaf.k is None else Tangent({leaf: 0.0}, eps.shape)
+
+
+def forget(memory: Memory) -> None:
+    memory.index = memory.old = None
+    memory.pieces, memory.starts = [], []
+
+
+def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
+    """``x[index]`` takes the value, of x's level, and the tangent, which has the value's shape."""
+    root = root_of(x)
+    memory = root.source
+    if memory is None:
+        memory = root.source = Memory()
+    if memory.index is None:
+        begin(root, memory)
+    elif memory.copied:
+        relink(root, memory.copied)
+        memory.copied = []
+    place = memory.index
+    if x is not root:
+        place = along(x, place)
+        if place.size and not np.may_share_memory(place, memory.index):
+            raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
+    x.value[index] = value
+    root.version += 1
+    memory.append(place, index, eps)
+
+
+def overwrite(root: Any, value: Any, eps: Tangent) -> None:
+    """Every element takes a new value and tangent; what was logged is forgotten."""
+    root.version += 1
+    memory = root.source
+    old = root.eps
+    if memory is not None:
+        old = old if memory.index is None else memory.old
+        forget(memory)
+    root.eps = counted(eps, old, root.level)
+    replace_value(root, value)

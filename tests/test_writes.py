@@ -1,0 +1,220 @@
+"""Random programs that read, write and take views: what a dual array holds is what NumPy would hold, element by element.
+
+The reference runs the same program twice on plain arrays: on the values, and on complex numbers whose imaginary parts are the
+derivatives (the complex step, exact to rounding for sums and products).
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dualdiff import DualArray, derivative, gradient, jacobian, jvp, linearize
+
+STEP = 1e-200
+SHAPES = [(5,), (3, 4), (2, 3, 2), (1,), (0,), (70,)]
+
+
+# ---- programs --------------------------------------------------------------------------------------------------------
+@st.composite
+def slices(draw, n):
+    ends = st.one_of(st.none(), st.integers(-n - 1, n + 1))
+    return slice(draw(ends), draw(ends), draw(st.sampled_from([None, None, 1, 2, -1, -2])))
+
+
+@st.composite
+def indices(draw, shape, basic=False):
+    """An index of any kind for an array of this shape."""
+    kind = "basic" if basic else draw(st.sampled_from(["basic", "basic", "basic", "mask", "fancy", "whole"]))
+    n = shape[0] if shape else 0
+    if kind == "mask" and shape:
+        return np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool)
+    if kind == "fancy" and n:
+        return draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=4, unique_by=lambda i, n=n: i % n))
+    if kind == "whole" or not shape:
+        return ...
+    parts = []
+    for size in shape[:draw(st.integers(1, len(shape)))]:
+        parts.append(draw(st.one_of(st.integers(-size, size - 1), slices(size)) if size else slices(size)))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+VIEWS = {
+    "reshape": lambda a, i: a.reshape(-1), "transpose": lambda a, i: a.T, "flip": lambda a, i: np.flip(a),
+    "expand": lambda a, i: np.expand_dims(a, 0), "ravel": lambda a, i: np.ravel(a), "index": lambda a, i: a[i],
+    "atleast": lambda a, i: np.atleast_2d(a), "rot90": lambda a, i: np.rot90(a) if a.ndim > 1 else a[::-1],
+    "swap": lambda a, i: a.swapaxes(0, -1), "split": lambda a, i: np.array_split(a, 2)[0],
+    "squeeze": lambda a, i: np.squeeze(a),
+    "copy": lambda a, i: a.copy(), "product": lambda a, i: a * 1.5,
+}
+
+
+def put_array(a, b, index, number):
+    """``a[index] = b`` where NumPy broadcasts it, else one number."""
+    target = np.shape(a[index])
+    try:
+        fits = np.broadcast_shapes(target, b.shape) == target
+    except ValueError:
+        fits = False
+    a[index] = (b * number if number > 0 else b) if fits else np.sum(b)
+
+
+def put_number(a, b, index, number):
+    a[index] = number
+
+
+def put_element(a, b, index, number):
+    if b.size:
+        a[index] = b[(0,) * b.ndim] * number
+
+
+def add(a, b, index, number):
+    a[index] += number
+    a[index] += np.sum(b) * 0.25
+
+
+def scale(a, b, index, number):
+    a *= number
+
+
+WRITES = {"set": put_array, "set number": put_number, "set element": put_element, "add": add, "scale": scale}
+READS = {"whole": lambda a, index, number: np.sum(a * a), "read": lambda a, index, number: np.sum(a[index] * number),
+         "products": lambda a, index, number: np.sum(np.ravel(a)[1:] * np.ravel(a)[:-1]),
+         "element": lambda a, index, number: a[(-1,) * a.ndim] * number if a.size else 0.0}
+STEPS = ["view", "view", "set", "set", *WRITES, *READS]
+
+
+def run(x, steps, record):
+    """Interpret a program on x; ``record`` keeps its arrays."""
+    arrays = [x * 1.0, np.zeros_like(x)]
+    out = []
+    for kind, which, other, index, view, number in steps:
+        a, b = arrays[which], arrays[other]
+        if kind == "view":
+            arrays.append(VIEWS[view](a, index))
+        elif kind in READS:
+            out.append(READS[kind](a, index, number))
+        else:
+            WRITES[kind](a, b, index, number)
+    record.extend(arrays)
+    return np.stack([*out, *(np.sum(a * np.arange(1.0, a.size + 1).reshape(a.shape)) for a in arrays)])
+
+
+@st.composite
+def programs(draw):
+    """A shape and a list of steps whose indices fit the arrays that there will be."""
+    shape = draw(st.sampled_from(SHAPES))
+    arrays = [np.zeros(shape), np.zeros(shape)]
+    steps = []
+    for _ in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(STEPS))
+        which, other = draw(st.integers(0, len(arrays) - 1)), draw(st.integers(0, len(arrays) - 1))
+        a = arrays[which]
+        view = draw(st.sampled_from(sorted(VIEWS)))
+        index = draw(indices(a.shape, basic=kind in ("view", "add") and draw(st.booleans())))
+        number = draw(st.sampled_from([-0.5, 0.5, 1.25, 2.0]))
+        if kind == "view":
+            made = VIEWS[view](a, index)
+            if not isinstance(made, np.ndarray) or not 1 <= made.ndim <= 3:
+                continue
+            arrays.append(made)
+        steps.append((kind, which, other, index, view, number))
+    return shape, steps
+
+
+def reference(shape, steps):
+    x = np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
+    value = run(x, steps, [])
+    columns = []
+    for i in range(x.size):
+        e = np.zeros(x.size)
+        e[i] = STEP
+        columns.append(run(x + 1j * e.reshape(shape), steps, []).imag / STEP)
+    return x, value, np.stack(columns, axis=1) if columns else np.zeros((len(value), 0))
+
+
+often = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@often
+@given(programs())
+def test_a_program_that_writes_has_numpy_s_result_in_every_mode(program):
+    shape, steps = program
+    x, value, J = reference(shape, steps)
+    u, V = np.linspace(1.0, 2.0, len(value)), np.linspace(-1, 1, 3 * x.size).reshape(3, *shape)
+    scale = 1e-12 * (1 + np.max(np.abs(J), initial=0))     # at most thirteen steps of rounding, in sums of at most 70 terms
+    n = x.size
+
+    def f(x):
+        return run(x, steps, [])
+    np.testing.assert_allclose(jacobian(f)(x).reshape(len(value), n), J, rtol=0, atol=scale)
+    primal, along = jvp(f, (x,), (V,))
+    np.testing.assert_allclose(primal, value, rtol=1e-13)
+    np.testing.assert_allclose(along, V.reshape(3, n) @ J.T, rtol=0, atol=scale * max(n, 1))
+    np.testing.assert_allclose(jvp(f, (x,), (V[0],))[1], J @ V[0].ravel(), rtol=0, atol=scale * max(n, 1))
+    if n:
+        g = gradient(lambda x: f(x) @ u, mode="reverse")(x)
+        np.testing.assert_allclose(g.ravel(), u @ J, rtol=0, atol=scale * 20)
+        np.testing.assert_allclose(linearize(f, x) @ V[0], J @ V[0].ravel(), rtol=0, atol=scale * n)
+
+
+@often
+@given(programs())
+def test_a_program_that_writes_has_numpy_s_derivatives_at_two_levels(program):
+    shape, steps = program
+    x, _, J = reference(shape, steps)
+    v = np.ones(shape)
+    outer, inner = jvp(lambda x: jvp(lambda y: run(y * x, steps, []), (np.ones(shape),), (v,))[1], (x,), (v,))
+    h = 1e-6
+
+    def directional(x):                                    # d/dy f(y x) along 1 at y = 1
+        return run(x + 1j * STEP * x, steps, []).imag / STEP
+    np.testing.assert_allclose(outer, directional(x), rtol=1e-11, atol=1e-11 * (1 + np.max(np.abs(J), initial=0)))
+    expected = (directional(x + h * v) - directional(x - h * v)) / (2 * h)
+    np.testing.assert_allclose(inner, expected, rtol=1e-5, atol=1e-5 * (1 + np.max(np.abs(J), initial=0)))    # differences
+
+
+@often
+@given(programs())
+def test_value_and_tangent_of_every_array_and_view_are_current_after_a_program(program):
+    shape, steps = program
+    x = np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
+    t = np.cos(x)
+    plain, stepped, dual = [], [], []
+    run(x, steps, plain)
+    run(x + 1j * STEP * t, steps, stepped)
+    kept = x.copy()
+    run(DualArray(x, t), steps, dual)
+    assert np.array_equal(x, kept)
+    for p, s, d in zip(plain, stepped, dual, strict=True):
+        assert d.shape == p.shape
+        np.testing.assert_allclose(d.value, p, rtol=1e-13)                                  # before anything else is read
+        np.testing.assert_allclose(d.tangent, s.imag / STEP, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(d.value, p, rtol=1e-13)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_reshaped_views_of_arrays_in_either_order_are_those_of_numpy(order):
+    def f(x):
+        y = x * 1.0
+        z = y.reshape(-1)
+        z[1] = 7.0
+        w = y.T.reshape(-1)
+        w[2] = x[0, 0] * 3
+        return np.concatenate([y.ravel(), z, w])
+    x = np.asarray(np.arange(1.0, 13).reshape(3, 4), order=order)
+    value, along = jvp(f, (x,), (x,))
+    np.testing.assert_array_equal(value, f(x))
+    np.testing.assert_allclose(along, f(x * (1 + 1j * STEP)).imag / STEP, rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_an_array_without_axes_is_written_to(order):
+    def f(x):
+        y = np.zeros((), like=x)
+        y[...] = x * x
+        y += x
+        y[()] = y * x
+        return y[()] + np.sum(y)
+    df = derivative(f, order)                              # 2 (x³ + x²)
+    assert df(3.0) == [66.0, 40.0][order - 1]
