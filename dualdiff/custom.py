@@ -19,6 +19,7 @@ from .forms import holds_dual
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
 from .rules.registry import Formula, Linear, name_of
+from .rules.sparse_products import sparse_product
 from .tangents.differential import Differential
 from .tangents.moves import Map
 
@@ -166,18 +167,11 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
             raise ShapeError(f"{place(call, i)}: its Jacobian has shape {J.shape}; the result has shape {shape} and the "
                              f"argument {dx.shape}, so the Jacobian must be {expected}")
         if hasattr(J, "tocsr"):
-            return linear_map(call, dx, shape, lambda v, lead: many(J, v, lead, shape),
-                              lambda u, lead: many(J.T, u, lead, dx.shape))
+            return np.reshape(sparse_product(np.ravel(dx), J.tocsr()), shape)
         labels = LETTERS[:len(J.shape)]
         rows, columns = labels[:len(shape)], labels[len(shape):]
         return contraction(f"{columns},{labels}->{rows}", dx, J)
     return differential
-
-
-def many(A: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
-    """A sparse matrix times v, or times each of v's vectors."""
-    front = v.shape[:lead]
-    return (A @ v.reshape((*front, A.shape[1])).T).T.reshape(front + shape)
 
 
 def differential_rule(call: Function, i: int, rule: Function) -> Function:

@@ -114,6 +114,10 @@ def test_a_sparse_matrix_may_be_the_jacobian():
     assert check_rule(f, X)
     np.testing.assert_array_equal(jacobian(f)(X), band.toarray())
     assert check_derivatives(lambda x: f(np.sin(x)) ** 2, X)
+    assert check_derivatives(jacobian(lambda x: f(np.sin(x)) ** 2), X)
+    grid = custom_rule(lambda x: (band @ x.ravel()).reshape(1, 3), jacobians=lambda f, x: band.tocoo())
+    assert check_rule(grid, X.reshape(2, 2))
+    assert jacobian(lambda x: f(x**2), sparse=True)(X).nnz == 6
 
 
 def test_elementwise_and_jacobian_rules_keep_sparse_tangents_sparse():

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..custom import custom_rule
 from ..errors import ShapeError, StructureError
 from ..forms import dual_form, holds_dual, stripped
 from .theorem import differentiated, missing_scipy, sparse_factored
@@ -38,7 +37,7 @@ def spsolve(A: Any, b: Any) -> Any:
         raise ShapeError(f"{WHAT}: b has shape {b.shape}; it must be (n,) or (n, m)")
     n = b.shape[0]
     if hasattr(A, "tocsr"):
-        matrix, data, rows, columns = A.tocsc(), None, None, None
+        matrix, data, rows, columns = A.tocsc(), None, (), ()
     else:
         data, rows, columns = entries(A, n)
         matrix = sparse.csc_array((stripped(data), (rows, columns)), shape=(n, n))
@@ -51,8 +50,9 @@ def spsolve(A: Any, b: Any) -> Any:
         x = system.solve(right)
         return x if b.ndim == 1 else np.transpose(x)
     x = system.solve(stripped(right))
-    added = adder(sparse, rows, n)
-    x = differentiated(lambda x: added(data * x[..., columns]) - right, x, lambda: system)
+    # Each entry times its unknown, added up in its row.
+    add = sparse.csr_array((np.ones(len(rows), matrix.dtype), (np.arange(len(rows)), rows)), shape=(len(rows), n))
+    x = differentiated(lambda x: (data * x[..., columns]) @ add - right, x, lambda: system)
     return x if b.ndim == 1 else np.transpose(x)
 
 
@@ -73,14 +73,3 @@ def entries(A: Any, n: int) -> tuple[Any, Any, Any]:
         raise ShapeError(f"{WHAT}: data has shape {data.shape}, its rows {rows.shape} and columns {columns.shape}; they must "
                          "be one-dimensional and equally long")
     return data, rows, columns
-
-
-def adder(sparse: Any, rows: Any, n: int) -> Any:
-    """The sum over the entries of each row, along the last axis; its transpose takes each row's number for its entries."""
-    S = sparse.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(n, len(rows)))
-
-    def plain(v: Any) -> Any:
-        return (S @ v.reshape(v.size // max(len(rows), 1) if len(rows) else 0, len(rows)).T).T.reshape((*v.shape[:-1], n))
-
-    added: Any = custom_rule(plain, forward=lambda f, v, dv: added(dv), transpose=lambda f, v, u: u[..., rows], batched=True)
-    return added
