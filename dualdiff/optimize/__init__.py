@@ -6,6 +6,7 @@ mini-batches of data, ``newton`` uses the second derivatives, ``minimize`` is Sc
 written in NumPy, or with ``jac`` a gradient of the caller's own; all stop honestly.
 """
 
+from . import schedules
 from .curve import curve_fit
 from .descent import gradient_descent
 from .fit_result import FitResult
@@ -17,4 +18,4 @@ from .result import Callback, Result
 from .stochastic import adam, sgd
 
 __all__ = ["Callback", "FitResult", "Propagated", "Result", "adam", "curve_fit", "gradient_descent", "least_squares",
-           "minimize", "newton", "propagate", "sgd"]
+           "minimize", "newton", "propagate", "schedules", "sgd"]

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from .result import Array
+from .result import STATUS, Array
 from .spectrum import ILL, Spectral, of_normal, of_rows
-
-STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 
 
 class FitResult:

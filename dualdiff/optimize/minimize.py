@@ -24,6 +24,7 @@ from .result import (
     start,
 )
 from .scipy_engines import scipy_optimize
+from .stopping import BUDGET, CONVERGED, INTERRUPTED, STALLED
 
 METHODS = {"l-bfgs": "L-BFGS-B", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg"}
 
@@ -61,12 +62,13 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     else:                                                  # their length is the largest entry
         options["gtol"] = tol / max(1.0, float(np.sqrt(problem.start.size)))
     second = {"hessp": hvp(lambda v: f(problem.tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
-    said = "out of budget: max_seconds is used up"
+    said, reason = "out of budget: max_seconds is used up", BUDGET
     with np.errstate(all="ignore"):                        # a step of a line search may overflow: it is shortened
         try:
             if max_iter:
-                said = optimize.minimize(problem.evaluate, problem.start, jac=True, method=METHODS[method],
-                                         callback=problem.after, options=options, **second).message
+                out = optimize.minimize(problem.evaluate, problem.start, jac=True, method=METHODS[method],
+                                        callback=problem.after, options=options, **second)
+                said, reason = f"stopped: {out.message}", BUDGET if out.nit >= max_iter else STALLED
             else:
                 problem.evaluate(problem.start)
                 said = "out of iterations: max_iter=0"
@@ -75,15 +77,15 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
         except KeyboardInterrupt:
             if problem.best is None:
                 raise
-            said = "interrupted: this is the best found so far"
+            said, reason = "interrupted: this is the best found so far", INTERRUPTED
     assert problem.best is not None
     loss, v, slope = problem.best
     length = norm([slope])
     success = length <= tol
     message = converged(length, tol) if success else \
-        f"stopped: {said}; the gradient's length is {length:.3g}, above tol={tol:g}"
+        f"{said}; the gradient's length is {length:.3g}, above tol={tol:g}"
     return Result(problem.tree(v), loss, problem.tree(slope), len(problem.history) - 1, problem.nfev, success, message,
-                  problem.history)
+                  problem.history, CONVERGED if success else reason)
 
 
 class Objective:

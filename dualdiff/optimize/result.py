@@ -14,6 +14,7 @@ from ..errors import DivergenceError, ParameterError, StructureError
 from ..transforms.trees import Rebuild, flatten
 
 Array = NDArray[np.float64]
+STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 Callback = Callable[[int, float], Any]
 
 
@@ -23,7 +24,8 @@ class Result:
 
     ``x`` has the form of x0, and so has ``jac``, the gradient there; ``fun`` is f(x). ``nit`` counts iterations,
     ``nfev`` runs of f and of its gradient (one run that gives both counts once). ``success`` is True only where the
-    stopping test was met, and ``message`` says in words what happened. ``history`` holds f at x0 and after every
+    stopping test was met, ``reason`` is one of converged, out of budget, stalled, interrupted, and ``message`` says in words
+    what happened. ``history`` holds f at x0 and after every
     iteration.
 
     >>> from dualdiff.optimize import gradient_descent
@@ -39,6 +41,16 @@ class Result:
     success: bool
     message: str
     history: list[float] = field(repr=False)
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        self.reason = self.reason or ("converged" if self.success else
+                                      "out of budget" if self.message.startswith("out of") else "stalled")
+
+    @property
+    def status(self) -> int:
+        """``reason`` as a number: 1, 0, -1, -2, -3."""
+        return STATUS[self.reason]
 
 
 def start(x0: Any) -> tuple[list[Array], Rebuild]:

@@ -1,0 +1,219 @@
+"""The loop that the stochastic methods share: epochs of shuffled batches, the loss after each, and every way to end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, ShapeError, StructureError
+from ..transforms import gradient
+from .checkpoint import read, require_match, write
+from .result import (
+    Array,
+    Callback,
+    Result,
+    leaves_of,
+    require,
+    require_count,
+    require_finite,
+    require_positive,
+    require_tolerance,
+    start,
+)
+from .stopping import BUDGET, CONVERGED, INTERRUPTED
+
+
+class Method:
+    """A rule for one step. ``memory`` is what it carries from step to step: lists of arrays, one for each parameter."""
+
+    name = ""
+
+    def __init__(self, learning_rate: Any) -> None:
+        if not callable(learning_rate):
+            require_positive("learning_rate", learning_rate)
+        self.learning_rate, self.steps = learning_rate, 0
+        self.memory: list[list[Array]] = []
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of this step; a schedule is asked for it."""
+        if not callable(self.learning_rate):
+            return self.learning_rate                                                # type: ignore[no-any-return]
+        rate = self.learning_rate(self.steps)
+        require_positive(f"the learning rate of step {self.steps}", rate)
+        return float(rate)
+
+    def update(self, x: list[Array], g: list[Array]) -> list[Array]:
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Plan:
+    """How the epochs go; see ``sgd``."""
+
+    batch_size: int | None
+    epochs: int
+    tol: float | None
+    patience: int
+    rng: Any
+    mode: str
+    jac: Any
+    callback: Callback | None
+    validation: Any
+    max_seconds: float | None
+    checkpoint: Any
+    resume: bool
+
+    def check(self, data: Sequence[Any]) -> int:
+        """The size of a batch; raises where a setting cannot be."""
+        require_count("epochs", self.epochs, least=0)
+        require_count("patience", self.patience)
+        if self.tol is not None:
+            require_tolerance(self.tol)
+        if self.max_seconds is not None:
+            require_positive("max_seconds", self.max_seconds)
+        if self.validation is not None:
+            rows_of(self.validation, "validation")
+            require(len(self.validation) == len(data), "validation", f"{len(self.validation)} arrays",
+                    f"as many arrays as data, {len(data)}")
+        size = rows_of(data) if self.batch_size is None else self.batch_size
+        require_count("batch_size", size)
+        return size
+
+
+class Epochs:
+    """One run: the parameters, what the method carries, the order of the rows, and the best that was met."""
+
+    def __init__(self, f: Callable[..., Any], x0: Any, data: Sequence[Any], method: Method, plan: Plan) -> None:
+        self.f, self.data, self.method, self.plan = f, data, method, plan
+        self.size, self.rows = plan.check(data), rows_of(data)
+        self.df = gradient(f, mode=plan.mode) if plan.jac is None else plan.jac
+        self.generator = np.random.default_rng(plan.rng)
+        self.x, self.rebuild = start(x0)
+        self.history: list[float] = []
+        self.last = np.inf                                 # the loss at x
+        # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
+        # and where it was least.
+        self.best, self.waited, self.least, self.best_x = np.inf, 0, np.inf, self.x
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+    def run(self) -> Result:
+        plan, deadline = self.plan, None
+        if plan.max_seconds is not None:
+            deadline = time.monotonic() + plan.max_seconds
+        end: tuple[str, str] | None = None
+        kept = plan.validation is not None                 # the best parameters rather than the last
+        with np.errstate(all="ignore"):                    # what overflows is met after the epoch, with the next step
+            if not (plan.resume and plan.checkpoint is not None and Path(plan.checkpoint).exists()):
+                self.look()
+            else:
+                self.restore()
+            while end is None:
+                try:
+                    end = self.ended(deadline)
+                    if end is None:
+                        self.epoch()
+                except KeyboardInterrupt:
+                    kept = True
+                    end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
+                except StopIteration:
+                    end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
+            if kept and self.x is not self.best_x:
+                self.x = self.best_x
+                self.last = float(self.f(self.rebuild(self.x), *self.data))
+            return self.result(*end)
+
+    def epoch(self) -> None:
+        x, order = self.x, self.generator.permutation(self.rows)
+        for first in range(0, self.rows, self.size):
+            batch = [a[order[first:first + self.size]] for a in self.data]
+            x = self.method.update(x, leaves_of(self.df(self.rebuild(x), *batch), x))
+        self.x = x
+        self.look()
+        if self.plan.checkpoint is not None:
+            self.save()
+        if self.plan.callback is not None:
+            self.plan.callback(len(self.history) - 1, self.history[-1])
+
+    def look(self) -> None:
+        """The loss over all data, and whether it fell."""
+        plan, epoch = self.plan, len(self.history)
+        loss = float(self.f(self.rebuild(self.x), *self.data))
+        rate = self.method.rate
+        require_finite(self.method.name, epoch, loss, self.x, rate, "argument")
+        judged = loss if plan.validation is None else float(self.f(self.rebuild(self.x), *plan.validation))
+        self.history.append(loss)
+        self.last = loss
+        fell = epoch == 0 or plan.tol is None or judged < self.best - plan.tol
+        self.best, self.waited = (min(self.best, judged), 0) if fell else (self.best, self.waited + 1)
+        if judged < self.least:
+            self.least, self.best_x = judged, self.x
+
+    def ended(self, deadline: float | None) -> tuple[str, str] | None:
+        plan, history = self.plan, self.history
+        nit = len(history) - 1
+        if self.waited >= plan.patience:
+            what = "loss" if plan.validation is None else "loss of the validation data"
+            return CONVERGED, f"converged: the {what} fell by no more than tol={plan.tol:g} in {plan.patience} epochs"
+        change = "below" if history[-1] < history[0] else "not below"
+        far = f"after {nit} the loss is {history[-1]:.6g}, {change} {history[0]:.6g} at x0"
+        if nit >= plan.epochs:
+            return BUDGET, f"out of epochs: {far}"
+        if deadline is not None and time.monotonic() >= deadline:
+            return BUDGET, f"out of time: max_seconds={plan.max_seconds:g} is used up; {far}"
+        return None
+
+    def result(self, reason: str, message: str) -> Result:
+        final, nit = self.df(self.rebuild(self.x), *self.data), len(self.history) - 1
+        nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1       # losses, batches, the gradient at the end
+        return Result(self.rebuild(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
+
+    # ---- checkpoints -------------------------------------------------------------------------------------------------
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.method.name, "shapes": str([a.shape for a in self.x]), "rows": self.rows, "batch": self.size}
+
+    def save(self) -> None:
+        arrays = {**self.identity(), "history": self.history, "best": self.best, "least": self.least,
+                  "waited": self.waited, "steps": self.method.steps, "memory": len(self.method.memory),
+                  "random": json.dumps(self.generator.bit_generator.state, default=listed)}
+        for name, group in (("x", self.x), ("best_x", self.best_x)):
+            arrays |= {f"{name}{i}": a for i, a in enumerate(group)}
+        for j, group in enumerate(self.method.memory):
+            arrays |= {f"memory{j}_{i}": a for i, a in enumerate(group)}
+        write(self.plan.checkpoint, arrays)
+
+    def restore(self) -> None:
+        found = read(self.plan.checkpoint)
+        require_match(self.plan.checkpoint, found, self.identity())
+        n = len(self.x)
+        self.x, self.best_x = ([found[f"{name}{i}"] for i in range(n)] for name in ("x", "best_x"))
+        self.history, self.best, self.least = found["history"].tolist(), float(found["best"]), float(found["least"])
+        self.waited, self.method.steps, self.last = int(found["waited"]), int(found["steps"]), self.history[-1]
+        self.method.memory = [[found[f"memory{j}_{i}"] for i in range(n)] for j in range(int(found["memory"]))]
+        state = json.loads(str(found["random"]))
+        if state["bit_generator"] != self.generator.bit_generator.state["bit_generator"]:
+            raise DataError(f"the checkpoint {self.plan.checkpoint} was drawn by {state['bit_generator']}; pass an rng of that "
+                            "kind")
+        self.generator.bit_generator.state = state
+
+
+def listed(a: Any) -> Any:
+    """The arrays in the state of some generators as lists, which they take as well."""
+    return a.tolist()
+
+
+def rows_of(data: Sequence[Any], what: str = "data") -> int:
+    """The number of examples; arrays of different lengths would be paired wrongly, so they are refused."""
+    if not isinstance(data, list | tuple) or not all(isinstance(a, np.ndarray) and a.ndim for a in data):
+        raise StructureError(f"{what} must be a tuple of arrays with one row per example, such as (X, y)")
+    lengths = {len(a) for a in data}
+    if len(lengths) > 1 or 0 in lengths:
+        raise ShapeError(f"the arrays of {what} have {[len(a) for a in data]} rows; all need one number, not 0")
+    return lengths.pop() if lengths else 1
