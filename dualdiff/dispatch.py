@@ -262,9 +262,10 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
 
 def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:
     """Σ a b: d(a b) = da b + a db."""
+    mine = [belongs(x, level) for x in operands]
     if level.generic:
-        values = [generic(v, not belongs(a, level)) for v, a in zip(values, operands, strict=True)]
-    parts = [contracted(subscripts, i, operands[i].eps, values[1 - i], level) for i in (0, 1) if belongs(operands[i], level)]
+        values = [generic(v, not own) for v, own in zip(values, mine, strict=True)]
+    parts = [contracted(subscripts, i, operands[i].eps, values[1 - i], level, not mine[1 - i]) for i in (0, 1) if mine[i]]
     return wrapped(value, parts[0] if len(parts) == 1 else parts[0].plus(parts[1]), level)
 
 

@@ -17,10 +17,12 @@ from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .tangents.differential import Differential
 from .tangents.level import Level
+from .tangents.moves import kept
 from .tangents.tangent import MAX_TERMS, Tangent
 from .tangents.watch import observed
 
 LEVELED = (DualArray, DualScalar)
+ARRAYS = (np.ndarray, DualArray)
 ndarray = np.ndarray
 NUMBERS = frozenset({float, int, bool, complex})
 
@@ -132,13 +134,17 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
     return r if len(terms) <= MAX_TERMS else r.merged()
 
 
+# A factor is the other's partial: the program's own array, which it may write to again.
+FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
+                            lambda f, x, y: kept(x) if type(x) in ARRAYS else x)
+
+
 # ---- two inputs ------------------------------------------------------------------------------------------------------
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
-    dx: Any = row.partials[0]
-    dy: Any = row.partials[1]
-    jx: Any = (row.joint or row.partials)[0]
-    jy: Any = (row.joint or row.partials)[1]
+    partials: Any = FACTORS if row.function is np.multiply else row.partials
+    joint: Any = row.joint or row.partials
+    (dx, dy), (jx, jy) = partials, joint
     holomorphic = row.holomorphic
 
     def watched(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:

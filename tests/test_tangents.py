@@ -102,6 +102,7 @@ def test_the_transpose_of_a_slice_is_a_move_of_its_own(index):
 # ---- contractions ------------------------------------------------------------------------------------------------------
 def test_contracting_a_seeded_axis_makes_it_a_width_axis_and_the_matrix_a_view():
     X = np.random.default_rng(0).standard_normal((50, 3))
+    X.flags.writeable = False                              # else the program might write to it again: a copy
     W, _ = seeded(np.ones((3, 4)))
     (leaf,) = leaves(X @ W)
     assert leaf.width == (3,)

@@ -46,7 +46,8 @@ def diagonal_of(a: Any, subscripts: str) -> Any:
 DIAGONAL = Gather(diagonal_of)
 
 
-def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Level) -> Tangent:
+def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Level,
+               borrowed: bool = True) -> Tangent:
     """Σ of the tangent (operand ``position``) times the constant ``other`` (None: a sum), in einsum's notation."""
     ndim = len(t.shape)
     left, named = parsed(subscripts, (ndim,) if other is None else (ndim, other.ndim) if position == 0 else (other.ndim, ndim))
@@ -61,7 +62,7 @@ def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Le
     if len(set(constant_labels)) < len(constant_labels):
         short = "".join(dict.fromkeys(constant_labels))
         other, constant_labels = np.einsum(f"{constant_labels}->{short}", other), short
-    return t.contract(Contraction(labels, t.shape, named, other, constant_labels, level))
+    return t.contract(Contraction(labels, t.shape, named, other, constant_labels, level, borrowed))
 
 
 @lru_cache(maxsize=1024)

@@ -162,7 +162,7 @@ class Leaf:
         operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level,
                              wide + moved + op.result)
         width = tuple(sizes[name] for name in wide + moved)
-        return self._assembled(operands, cols, wide + moved, width, op)
+        return self._assembled(op.survivors(operands), cols, wide + moved, width, op)
 
     def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
                    op: Contraction) -> tuple[Leaf, Any]:

@@ -42,7 +42,25 @@ def as_key(part: Any) -> Any:
     return (kind, part)
 
 
+def kept(x: Any) -> Any:
+    """An argument as a record may keep it: the program may write to its own arrays again, unless they are read-only."""
+    kind = type(x)
+    if kind is np.ndarray:
+        return x.copy() if x.flags.writeable else x
+    if kind is tuple or kind is list:
+        return kind(map(kept, x))
+    return x.copy() if hasattr(x, "eps") and x.shape else x
+
+
+def owner(a: Any) -> Any:
+    """The array whose memory a view shows."""
+    return a if type(a) is not np.ndarray or a.base is None else a.base
+
+
 NONE: dict[str, Any] = {}
+
+
+PLAIN = frozenset({int, str, float, bool, type(None)})
 
 
 class Move:
@@ -52,6 +70,10 @@ class Move:
 
     def __init__(self, row: Gather, shape: Shape, out_shape: Shape, args: tuple[Any, ...] = (),
                  options: dict[str, Any] | None = None) -> None:
+        if args and not all(type(part) in PLAIN for part in args):
+            args = kept(args)
+        if options:
+            options = {name: kept(part) for name, part in options.items()}
         self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or NONE
         self.key: Any = (row.function, as_key(args), as_key(self.options) if options else None)
         self.basic: Any = None                             # the index, where the move is a view by basic indexing
@@ -99,10 +121,11 @@ class Item(Move):
     __slots__ = ()
 
     def __init__(self, shape: Shape, out_shape: Shape, index: Any, key: Any) -> None:
-        self.row, self.shape, self.out_shape, self.args, self.options = GETITEM, shape, out_shape, (index,), NONE
+        self.row, self.shape, self.out_shape, self.options = GETITEM, shape, out_shape, NONE
         self.key, self._index = key, None
         self.basic = (index,) if type(index) is slice else \
             None if not is_basic(index) else index if type(index) is tuple else (index,)
+        self.args: Any = (index if self.basic is not None else kept(index),)
 
 
 class Total:
@@ -171,10 +194,13 @@ class Place(Routing):
 class Contraction:
     """Σ of the array with labels ``labels`` times a constant operand, leaving the labels ``result``."""
 
-    __slots__ = ("constant", "labels", "level", "out_shape", "result", "shape", "sizes")
+    __slots__ = ("borrowed", "constant", "labels", "level", "out_shape", "result", "shape", "sizes")
 
     def __init__(self, labels: Sequence[Label], shape: Shape, result: Sequence[Label], constant: Any,
-                 constant_labels: Sequence[Label], level: Level) -> None:
+                 constant_labels: Sequence[Label], level: Level, borrowed: bool = True) -> None:
+        self.borrowed = borrowed                           # the constant is the program's own, which it may write to again
+        if borrowed and constant is not None and type(constant) is not np.ndarray:
+            constant = kept(constant)
         self.labels, self.shape, self.result, self.level = tuple(labels), shape, tuple(result), level
         self.constant = [] if constant is None else [(constant, tuple(constant_labels))]
         self.sizes: dict[Label, int] = dict(zip(self.labels, shape, strict=True))
@@ -184,6 +210,19 @@ class Contraction:
                     self.sizes[name] = n
         self.sizes |= {name: 1 for name in self.result if name not in self.sizes}
         self.out_shape = tuple(self.sizes[name] for name in self.result)
+
+    def recorded(self) -> Contraction:
+        """The contraction as a tape keeps it."""
+        self.constant = [(kept(a), labels) for a, labels in self.constant] if self.borrowed else self.constant
+        self.borrowed = False
+        return self
+
+    def survivors(self, operands: list[Any]) -> list[Any]:
+        """What is left after sums were carried out; where that is the program's own array, a copy."""
+        if not self.borrowed or not self.constant:
+            return operands
+        mine = owner(self.constant[0][0])
+        return [(kept(a), labels) if owner(a) is mine else (a, labels) for a, labels in operands]
 
     def apply(self, a: Any, lead: int = 0) -> Any:
         return self._run(a, self.labels, self.result, self.out_shape, lead)
@@ -206,7 +245,7 @@ class Map:
 
     def __init__(self, row: Linear, shape: Shape, out_shape: Shape, args: tuple[Any, ...],
                  options: dict[str, Any]) -> None:
-        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options
+        self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, kept(args), options
 
     def apply(self, a: Any, lead: int = 0) -> Any:
         return self.row.forward(a, lead, *self.args, **self.options)            # type: ignore[misc]

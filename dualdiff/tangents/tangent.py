@@ -123,7 +123,7 @@ class Tangent:
         if not self.terms:
             return Tangent({}, op.out_shape)
         if self.on_tape:
-            return Tangent({record(self.watched(), op): None}, op.out_shape)
+            return Tangent({record(self.watched(), op.recorded()): None}, op.out_shape)
         t = self.one_dense()
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():

@@ -1,0 +1,142 @@
+"""A program may write to its own arrays again after it has used them: the derivative is that of the values at the time."""
+
+import numpy as np
+import pytest
+
+from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff.tangents.moves import kept
+
+X = np.array([0.5, 1.25, 2.0])
+NUMBERS, MATRIX = np.array([3.0, 4.0, 5.0]), np.array([[2.0, 1, 0], [0, 3, 1], [1, 0, 4]])
+INDEX, MASK = np.array([2, 0, 1]), np.array([True, False, True])
+
+def added_at(x, index):
+    out = np.zeros_like(x)
+    np.add.at(out, index, x * x)
+    return out
+
+
+def put_at(x, index):
+    out = np.zeros_like(x)
+    out[index] = x * x
+    return out
+
+
+USES = {  # what is used, and how
+    "x * a": (NUMBERS, lambda x, a: x * a), "a * x": (NUMBERS, lambda x, a: a * x),
+    "x * a[::-1]": (NUMBERS, lambda x, a: x * a[::-1]), "x * a[0]": (NUMBERS, lambda x, a: x * a[0]),
+    "x *= a": (NUMBERS, np.multiply), "multiply(out=)": (NUMBERS, lambda x, a: np.multiply(x, a, out=np.zeros_like(x))),
+    "x * (1, 3)": (NUMBERS[None], lambda x, a: (x * a)[0]), "2 * x * a": (NUMBERS, lambda x, a: 2 * x * a),
+    "x / a": (NUMBERS, lambda x, a: x / a), "a / x": (NUMBERS, lambda x, a: a / x), "x ** a": (NUMBERS, lambda x, a: x ** a),
+    "x + a": (NUMBERS, lambda x, a: (x + a) ** 2), "maximum": (NUMBERS, lambda x, a: np.maximum(x, a - 3)),
+    "a @ x": (MATRIX, lambda x, a: a @ x), "x @ a": (MATRIX, lambda x, a: x @ a),
+    "x.T @ a": (NUMBERS, lambda x, a: np.outer(x, x) @ a), "dot": (NUMBERS, lambda x, a: np.dot(x, a) * x),
+    "a @ X": (MATRIX, lambda x, a: a @ np.outer(x, x)), "X @ a": (MATRIX, lambda x, a: np.outer(x, x) @ a),
+    "einsum": (MATRIX, lambda x, a: np.einsum("ij,j->i", a, x)),
+    "einsum of three": (MATRIX, lambda x, a: np.einsum("ij,j,i->i", a, x, x)),
+    "tensordot": (MATRIX, lambda x, a: np.tensordot(a, x, 1)), "inner": (MATRIX, lambda x, a: np.inner(a, x)),
+    "outer": (NUMBERS, lambda x, a: np.outer(a, x)), "kron": (NUMBERS, lambda x, a: np.kron(a, x)),
+    "convolve": (NUMBERS, np.convolve), "correlate": (NUMBERS, lambda x, a: np.correlate(a, x, "full")),
+    "cross": (NUMBERS, np.cross), "solve for the side": (MATRIX, lambda x, a: np.linalg.solve(a, x)),
+    "average": (NUMBERS, lambda x, a: np.average(x, weights=a) * x), "interp": (NUMBERS, lambda x, a: np.interp(x + 2, a, a)),
+    "trapezoid": (NUMBERS, lambda x, a: np.trapezoid(x, a) * x), "bincount": (INDEX, lambda x, a: np.bincount(a, weights=x)),
+    "x[index]": (INDEX, lambda x, a: x[a]), "x[index, ...]": (INDEX, lambda x, a: np.outer(x, x)[a, a]),
+    "take": (INDEX, np.take), "take_along_axis": (INDEX, lambda x, a: np.take_along_axis(x, a, 0)),
+    "x[mask]": (MASK, lambda x, a: x[a]), "where": (MASK, lambda x, a: np.where(a, x, x * x)),
+    "sum(where=)": (MASK, lambda x, a: np.sum(x, where=a) * x), "compress": (MASK, lambda x, a: np.compress(a, x)),
+    "repeat": (INDEX, np.repeat), "choose": (np.array([0, 1, 0]), lambda x, a: np.choose(a, [x, x * x])),
+    "select": (MASK, lambda x, a: np.select([a], [x], x * x)), "polyval": (NUMBERS, lambda x, a: np.polyval(a, x)),
+    "polyfit": (NUMBERS, lambda x, a: np.polyfit(a, x, 1)), "add.at": (INDEX, added_at),
+    "x[index] = ": (INDEX, put_at), "gradient": (NUMBERS, np.gradient),
+    "clip": (NUMBERS, lambda x, a: np.clip(x, a - 3, a - 2.9)), "hypot": (NUMBERS, np.hypot),
+    "reshape": ([3, 1], np.reshape), "concatenate": (NUMBERS, lambda x, a: np.concatenate([a, x]) ** 2),
+    "multi_dot": (MATRIX, lambda x, a: np.linalg.multi_dot([a, a, x])),
+    "reduceat": (np.array([0, 2]), np.add.reduceat), "vecdot": (MATRIX, lambda x, a: np.vecdot(a, x)),
+}
+
+
+def program(use, a, overwritten):
+    """The use of an array that is filled anew afterwards, or is not."""
+    def f(x):
+        mine = a.copy()
+        result = use(x, mine)
+        if overwritten:
+            for i in range(len(mine)):
+                mine[i] = mine[0] if isinstance(mine, list) else np.zeros_like(mine[0])
+        return np.ravel(result) + 0.0 * x[0]
+    return f
+
+
+@pytest.mark.parametrize("name", USES)
+def test_an_array_may_be_overwritten_after_it_was_used(name):
+    a, use = USES[name]
+    kept, gone = program(use, a, False), program(use, a, True)
+    expected = jacobian(kept)(X)
+    np.testing.assert_array_equal(jacobian(gone)(X), expected)
+    np.testing.assert_array_equal(jvp(gone, (X,), (X,))[1], jvp(kept, (X,), (X,))[1])
+    for i in range(len(expected)):
+        np.testing.assert_allclose(gradient(lambda x, i=i: gone(x)[i], mode="reverse")(X), expected[i], rtol=1e-14, atol=1e-14)
+    np.testing.assert_array_equal(hessian(lambda x: np.sum(gone(x) ** 2))(X), hessian(lambda x: np.sum(kept(x) ** 2))(X))
+
+
+@pytest.mark.parametrize("make", [lambda x: 2.0 * x, lambda x: np.zeros_like(x) + 1.5, np.ones_like])
+@pytest.mark.parametrize("use", [lambda x, b: x * b, lambda x, b: b * x, lambda x, b: b @ x * x, lambda x, b: np.exp(b) * x,
+                                 np.hypot, lambda x, b: np.sqrt(b) + x[::-1] * b])
+def test_a_dual_array_may_be_overwritten_after_it_was_used(make, use):
+    def program(overwritten):
+        def f(x):
+            b = make(x)
+            result = use(x, b)
+            if overwritten:
+                b[0] = 7.0
+                b[1:] *= x[:2]
+                b += 1.0
+            return result
+        return f
+    expected = jacobian(program(False))(X)
+    np.testing.assert_array_equal(jacobian(program(True))(X), expected)
+    for i in range(3):
+        np.testing.assert_allclose(gradient(lambda x, i=i: program(True)(x)[i], mode="reverse")(X), expected[i], rtol=1e-14)
+    inner = jacobian(lambda x: jacobian(lambda y: use(y, make(x)))(x))(X)
+    np.testing.assert_allclose(jacobian(lambda x: jacobian(lambda y: program_of(use, make(x), y))(x))(X), inner, rtol=1e-14)
+
+
+@pytest.mark.parametrize("use", [
+    np.exp, np.tanh, np.sqrt, lambda x: x * x, lambda x: np.hypot(x, x), lambda x: 1 / x, np.cumprod, lambda x: x / np.sum(x),
+    lambda x: MATRIX @ x, lambda x: np.linalg.solve(MATRIX + np.diag(x), x)])
+def test_a_result_may_be_overwritten_after_it_was_used(use):
+    def program(overwritten):
+        def f(x):
+            y = use(x)
+            z = use(y) + 2.0 * y + y * y
+            if overwritten:
+                y[0] = 9.0
+                y *= 2.0
+                y[1:] = x[1:]
+            return z
+        return f
+    expected = jacobian(program(False))(X)
+    np.testing.assert_array_equal(jacobian(program(True))(X), expected)
+    for i in range(3):
+        np.testing.assert_allclose(gradient(lambda x, i=i: program(True)(x)[i], mode="reverse")(X), expected[i], rtol=1e-13,
+                                   atol=1e-14)
+
+
+def test_data_that_are_read_only_are_not_copied():
+    """A record of a large read-only matrix keeps the matrix itself."""
+    a = np.ones((300, 3))
+    a.flags.writeable = False
+    value, pullback = vjp(lambda x: a @ x, X)
+    assert value.shape == (300,)
+    np.testing.assert_array_equal(pullback(np.ones(300))[0], [300, 300, 300])
+    assert kept(a) is a
+    assert kept((a, 2))[0] is a
+    a.flags.writeable = True
+    assert kept(a) is not a
+
+
+def program_of(use, b, y):
+    """Inside an inner differentiation, an outer array is overwritten."""
+    result = use(y, b)
+    b[0] = 7.0
+    return result
