@@ -1,0 +1,235 @@
+"""Products with Jacobians and Hessians, and the choice of the mode: what they cost in runs of f.
+
+Reverse gradients of a network's loss in several spellings, Hessian times vector, Gauss-Newton products without a matrix, a
+long loop with checkpoints (time and peak memory), and ``mode="auto"`` against the better mode.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import dualdiff as dd
+
+from ._report import Bar, Case, all_cases, main
+from ._timing import Contender, Timings
+from .gradients import rosenbrock
+
+RNG = np.random.default_rng(0)
+
+
+# ---- gradients of a network's loss -----------------------------------------------------------------------------------
+def relu(z: Any) -> Any:
+    return np.maximum(z, 0)
+
+
+ACTIVATIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "tanh": (np.tanh, lambda h: 1 - h * h), "relu": (relu, lambda h: (h > 0) * 1.0)}
+
+
+class Network:
+    """Softmax cross-entropy of a network with these layers on N random samples."""
+
+    def __init__(self, sizes: list[int], samples: int, activation: str) -> None:
+        self.sizes, self.name = sizes, activation
+        self.act, self.slope = ACTIVATIONS[activation]
+        self.X, self.rows = RNG.standard_normal((samples, sizes[0])), np.arange(samples)
+        self.labels = RNG.integers(0, sizes[-1], samples)
+        self.onehot = np.eye(sizes[-1])[self.labels]
+        self.pairs = [(RNG.standard_normal((a, b)) / np.sqrt(a), np.zeros(b)) for a, b in pairwise(sizes)]
+        self.flat = flat(self.pairs)
+
+    def scores(self, pairs: Any) -> Any:
+        h = self.X
+        for W, b in pairs[:-1]:
+            h = self.act(h @ W + b)
+        W, b = pairs[-1]
+        return h @ W + b
+
+    def loss(self, pairs: Any) -> Any:
+        """The labels' scores picked by an index."""
+        z = self.scores(pairs)
+        top = np.max(z, axis=1, keepdims=True)
+        return np.mean(top[:, 0] + np.log(np.sum(np.exp(z - top), axis=1)) - z[self.rows, self.labels])
+
+    def loss_by_onehot(self, pairs: Any) -> Any:
+        z = self.scores(pairs)
+        z = z - z.max(axis=1, keepdims=True)
+        return -np.sum(self.onehot * (z - np.log(np.exp(z).sum(axis=1, keepdims=True)))) / len(self.rows)
+
+    def of_vector(self, p: Any) -> Any:
+        """The loss of all parameters in one vector, sliced and reshaped."""
+        pairs, at = [], 0
+        for a, b in pairwise(self.sizes):
+            W, at = p[at:at + a * b].reshape(a, b), at + a * b
+            pairs.append((W, p[at:at + b]))
+            at += b
+        return self.loss(pairs)
+
+    def by_hand(self) -> Any:
+        layers, h = [], self.X
+        for W, b in self.pairs[:-1]:
+            layers.append(h)
+            h = self.act(h @ W + b)
+        layers.append(h)
+        W, b = self.pairs[-1]
+        z = h @ W + b
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        u = e / e.sum(axis=1, keepdims=True)
+        u[self.rows, self.labels] -= 1
+        u /= len(self.rows)
+        found = []
+        for i in range(len(layers) - 1, -1, -1):
+            found.append((layers[i].T @ u, u.sum(axis=0)))
+            if i:
+                u = (u @ self.pairs[i][0].T) * self.slope(layers[i])
+        return flat(found[::-1])
+
+
+def flat(pairs: Any) -> Any:
+    return np.concatenate([np.ravel(part) for pair in pairs for part in pair])
+
+
+def networks(quick: bool) -> Iterator[Case]:
+    for activation in ACTIVATIONS:
+        net = Network([20, 8, 5] if quick else [784, 128, 64, 10], 30 if quick else 512, activation)
+        spellings = {"pairs, labels by an index": (net.loss, net.pairs), "pairs, one-hot": (net.loss_by_onehot, net.pairs),
+                     "one vector": (net.of_vector, net.flat)}
+        for spelling, (loss, x) in spellings.items():
+            read = flat if x is net.pairs else np.asarray
+            reverse = dd.gradient(loss, mode="reverse")
+            layers = "-".join(map(str, net.sizes))
+            title = f"gradient of a {layers} network's loss, {len(net.rows)} samples, {net.name}: {spelling}"
+            yield Case(title, [Contender("the loss", partial(loss, x), None), Contender("by hand", net.by_hand),
+                               Contender("reverse", partial(lambda g, r, x: r(g(x)), reverse, read, x))],
+                       [Bar("reverse over the loss", partial(Timings.ratio, name="reverse", over="the loss"), 4.0)])
+
+
+# ---- second order ----------------------------------------------------------------------------------------------------
+def second_order(quick: bool) -> Iterator[Case]:
+    A, y = RNG.standard_normal((569, 30)), RNG.integers(0, 2, 569) * 1.0
+    net = Network([20, 8, 5] if quick else [784, 128, 64, 10], 30 if quick else 512, "tanh")
+
+    def logistic(w: Any) -> Any:
+        z = A @ w
+        return np.mean(np.logaddexp(0, z) - y * z)
+    for title, f, x in (("Rosenbrock, n = 10 000", rosenbrock, RNG.standard_normal(10_000)),
+                        ("logistic loss, 569 × 30", logistic, RNG.standard_normal(30)),
+                        ("a network's loss", net.of_vector, net.flat)):
+        v, g = RNG.standard_normal(x.shape), dd.gradient(f, mode="reverse")
+        yield Case(f"Hessian times vector: {title}", [
+            Contender("f", partial(f, x), None),
+            Contender("hvp", partial(dd.hvp(f), x, v)),
+            Contender("forward over reverse", partial(lambda g, x, v: dd.jvp(g, (x,), (v,))[1], g, x, v)),
+        ], [Bar("hvp over f", partial(Timings.ratio, name="hvp", over="f"), 8.0)])
+
+
+def gauss_newton(quick: bool) -> Iterator[Case]:
+    n, m = (20, 40) if quick else (2000, 4000)
+    A, x, v = RNG.standard_normal((m, n)) / np.sqrt(n), RNG.standard_normal(n), RNG.standard_normal(n)
+
+    def residual(x: Any) -> Any:
+        return np.tanh(A @ x) + 0.1 * np.resize(x * x, m)
+    J = dd.linearize(residual, x)
+    matrix = dd.jacobian(residual)(x)
+    yield Case(f"Gauss-Newton product JᵀJv, {n} inputs, {m} residuals", [
+        Contender("f", partial(residual, x), None), Contender("the matrix, made before", lambda: matrix.T @ (matrix @ v)),
+        Contender("the operator, recorded before", lambda: J.T @ (J @ v)),
+        Contender("recorded, and jvp", lambda: dd.linearize(residual, x).T @ dd.jvp(residual, (x,), (v,))[1])])
+
+
+# ---- long loops ------------------------------------------------------------------------------------------------------
+def diffusion(x: Any) -> Any:
+    return x + 1e-3 * (np.sin(x) + np.roll(x, 1) - 2 * x + np.roll(x, -1))
+
+
+def reaction(x: Any) -> Any:
+    return x + 1e-3 * x * np.sin(x)
+
+
+def loops(quick: bool) -> Iterator[Case]:
+    times, n = (50, 20) if quick else (10_000, 1000)
+    x = RNG.standard_normal(n)
+    for step in (reaction, diffusion):
+        def loop(x: Any, step: Any = step) -> Any:
+            for _ in range(times):
+                x = step(x)
+            return np.sum(x * x)
+        plain = dd.gradient(loop, mode="reverse")
+        checked = dd.gradient(partial(lambda g, x: np.sum(g(x) ** 2), dd.checkpoint(step, times=times)), mode="reverse")
+        yield Case(f"gradient through {times} steps on {n} elements, {step.__name__}", [
+            Contender("the loop", partial(loop, x), None), Contender("one tape", partial(plain, x)),
+            Contender("checkpoints", partial(checked, x))],
+            [Bar("checkpoints over one tape", partial(Timings.ratio, name="checkpoints", over="one tape"), 2.5),
+             Bar("peak memory with checkpoints", partial(peak, checked, x), 100.0, unit="MB")], seconds=40.0)
+
+
+def peak(g: Callable[[Any], Any], x: Any, timings: Timings) -> float:
+    tracemalloc.start()
+    g(x)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / 1e6
+
+
+# ---- the choice of the mode ------------------------------------------------------------------------------------------
+def elementwise(n: int, m: int) -> Any:
+    index = np.arange(m) % n
+    return lambda x: np.sin(x[index]) * np.exp(x[index])
+
+
+def stencil(n: int, m: int) -> Any:
+    def f(x: Any) -> Any:
+        y = 0.5 * x + 0.25 * (np.roll(x, 1) + np.roll(x, -1)) ** 2
+        return np.resize(np.sin(y) + np.roll(y, 1) * y, m)
+    return f
+
+
+def products(n: int, m: int) -> Any:
+    A, B, C = (RNG.standard_normal(shape) / np.sqrt(shape[1]) for shape in ((50, n), (50, 50), (m, 50)))
+    return lambda x: C @ np.tanh(B @ np.tanh(A @ x))
+
+
+def network_loss(n: int, m: int) -> Any:
+    """m losses of a network with n parameters (a hidden layer of (n - 1) // 10 neurons on 8 features)."""
+    h, samples = max(1, (n - 1) // 10), max(64, m)
+    X, y = RNG.standard_normal((samples, 8)), RNG.standard_normal(samples)
+
+    def f(p: Any) -> Any:
+        W, b, w = p[:8 * h].reshape(8, h), p[8 * h:9 * h], p[9 * h:10 * h]
+        losses = (np.tanh(X @ W + b) @ w + p[-1] - y) ** 2
+        return np.mean(losses) if m == 1 else losses[:m]
+    return f
+
+
+def choices(quick: bool) -> Iterator[Case]:
+    sizes = (11, 40) if quick else (1, 10, 100, 1000, 10_000)
+    for family in (elementwise, stencil, products, network_loss):
+        for n in sizes:
+            for m in sizes:
+                if n * m <= 1_000_000 and (family is not network_loss or n > 10):
+                    f, x = family(n, m), RNG.standard_normal(n)
+                    auto = dd.jacobian(f)
+                    auto(x), auto(x)                       # it asks itself in the first two calls
+                    found = [Contender("auto", partial(auto, x))]
+                    found += [Contender(mode, partial(dd.jacobian(f, mode=mode), x)) for mode in ("forward", "reverse")]
+                    yield Case(f"{family.__name__}, {n} inputs, {m} results: {dd.explain(f, x).mode}", found,
+                               [Bar("auto over the better mode", over_the_better, 1.3)], seconds=0.6)
+
+
+def over_the_better(timings: Timings) -> float:
+    return max(timings.ratio("auto", "forward"), timings.ratio("auto", "reverse"))
+
+
+def cases(quick: bool) -> Iterator[Case]:
+    for part in (networks, second_order, gauss_newton, loops, choices):
+        yield from part(quick)
+
+
+if __name__ == "__main__":
+    main("benchmarks.operators", all_cases(cases))
