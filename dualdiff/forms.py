@@ -52,6 +52,8 @@ def value_at(x: Any, level: Level) -> Any:
 def stripped(x: Any) -> Any:
     """The value under every level, inside lists too."""
     while hasattr(x, "level"):
+        if x.source is not None:                           # a view of an array that may have been written to since
+            x.refresh()
         x = x.value
     if isinstance(x, list | tuple) and holds_dual(x):
         return type(x)(map(stripped, x))

@@ -111,6 +111,8 @@ def comparison(compare: Any) -> Any:
         if self.source is not None:
             self.refresh()
         same = hasattr(other, "level") and other.level.number >= self.level.number
+        if same and other.source is not None:
+            other.refresh()
         result = compare(self.value, other.value if same else other)
         if equality:
             warn_of_equality(result if compare is operator.eq else np.logical_not(result), self, other)

@@ -239,3 +239,15 @@ def test_scipy_s_solvers_take_the_functions_as_they_are():
     t = np.linspace(0, 3, 20)
     fit = optimize.least_squares(residual, [1.0, 1.0], jac=jacobian(residual), args=(t, 2.5 * np.exp(-1.3 * t)))
     assert np.allclose(fit.x, [2.5, 1.3])
+
+
+def test_constants_and_comparisons_see_what_was_written_to_the_base_of_a_view():
+    def f(x):
+        x = x * 1.0
+        floored, left, right = x[:2], x[1:3], x[2:4]
+        x[:] = np.array([-7.5, 3.5, 2.5, 9.5])
+        assert np.array_equal(np.floor(floored), [-8, 3])
+        assert np.array_equal(x[:2] < left, [True, False])
+        assert np.array_equal(np.argmax(right), 1)
+        return np.sum(x)
+    gradient(f)(np.ones(4))
