@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import by_place, run_formula
+from .dispatch import by_place, run_formula, watched
 from .errors import RuleError, ShapeError, StructureError
 from .forms import holds_dual
+from .policies import WATCH
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
 from .rules.registry import Formula, Linear, name_of
@@ -78,7 +79,8 @@ def custom_rule(function: Function | None = None, *, partials: Rules | None = No
         if not any(holds_dual(x) or is_object(x) for x in (*args, *options.values())):
             return function(*args, **options)
         args = by_place(row, args, options)
-        return run_formula(Formula(call, row.differentials[:len(args)]), args, options)
+        here = Formula(call, row.differentials[:len(args)])
+        return watched(here, args, options) if WATCH.count else run_formula(here, args, options)
 
     if kinds[0] == "forward and transpose":
         pairs = paired(call, forward, transpose)

@@ -6,7 +6,20 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from dualdiff import Dual, DualArray, custom_rule, derivative, gradient, hessian, hvp, jacobian, jvp, stop_gradient, vjp
+from dualdiff import (
+    Dual,
+    DualArray,
+    custom_rule,
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    trace_nonfinite,
+    vjp,
+)
 from dualdiff.errors import MismatchError, RuleError, ShapeError, StructureError
 from dualdiff.testing import check_derivatives, check_rule
 
@@ -176,6 +189,13 @@ def test_several_results_by_differentials():
     square, sign = jacobian(f)(X)
     np.testing.assert_array_equal(square, np.diag(2 * X))
     np.testing.assert_array_equal(sign, np.zeros((4, 4)))
+
+
+def test_the_first_derivative_that_is_not_finite_is_found_in_a_rule():
+    steep = custom_rule(np.sqrt, jacobians=lambda f, x: np.diag(np.where(f == 0, np.inf, 0.5 / np.where(f == 0, 1, f))))
+    with trace_nonfinite() as t:
+        jacobian(lambda x: np.sum(steep(x) * 2))(np.array([4.0, 0.0]))
+    assert t.first.function.endswith("numpy.sqrt")
 
 
 def test_an_infinite_partial_spoils_nothing_that_is_not_perturbed():

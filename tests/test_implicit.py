@@ -8,7 +8,23 @@ import scipy.optimize
 import scipy.sparse
 import scipy.special
 
-from dualdiff import Dual, DualArray, derivative, fixed_point, gradient, hessian, hvp, jacobian, jvp, root, vjp
+import dualdiff.implicit
+from dualdiff import (
+    Dual,
+    DualArray,
+    checkpoint,
+    custom_rule,
+    derivative,
+    fixed_point,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    root,
+    vjp,
+)
 from dualdiff.errors import (
     ConvergenceError,
     DegenerateError,
@@ -18,7 +34,7 @@ from dualdiff.errors import (
     ShapeError,
     StructureError,
 )
-from dualdiff.implicit import minimize, spsolve
+from dualdiff.implicit import minimize, solve_ivp, spsolve
 from dualdiff.testing import check_derivatives
 
 P = np.array([1.0, 2.0, 0.5])
@@ -187,6 +203,45 @@ def test_single_precision_stays_single():
 def test_an_infinite_derivative_beside_spoils_nothing():
     f = lambda p: np.stack([np.sqrt(p[0]), root(lambda x: x**2 - p[1], 1.0)])
     np.testing.assert_allclose(jacobian(f)(np.array([0.0, 4.0])), [[np.inf, 0], [0, 0.25]], rtol=1e-15)
+
+
+# ---- every other way to ask ----------------------------------------------------------------------------------------------
+A = np.arange(12.0).reshape(3, 4) / 7 - 0.4
+X = np.array([0.5, -1.0, 2.0, 0.25])
+tanh_of = custom_rule(
+    lambda x: np.tanh(A @ x), batched=True, forward=lambda f, x, dx: (1 - f * f) * (dx @ A.T),
+    transpose=lambda f, x, u: ((1 - f * f) * u) @ A
+)  # fmt: skip
+FUNCTIONS = {
+    "a custom rule": tanh_of,
+    "a root": lambda x: root(lambda z, x: z**3 + z - tanh_of(x), np.ones(3), args=(x,)),
+    "a fixed point": lambda x: fixed_point(lambda z: np.cos(z) / 2 + x, np.zeros(4)),
+    "a minimum": lambda x: minimize(lambda z: np.sum((z - x**2) ** 4) + np.sum((z - 1) ** 2), np.zeros(4)),
+    "sparse entries": lambda x: spsolve((x[:3], (np.array([0, 1, 1]), np.array([0, 0, 1]))), x[2:]),
+    "an initial value problem": lambda x: solve_ivp(lambda t, y, x: -y * x[:2], (0, 1), [1.0, 2.0], args=(x,), rtol=1e-9,
+                                                    atol=1e-11).y[:, -1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_operators_sparse_matrices_parts_and_checkpoints(f):
+    J = jacobian(f)(X)
+    m = len(J)
+    u, v, L = np.arange(1.0, m + 1), np.arange(4.0), linearize(f, X)
+    H = hessian(lambda x: np.sum(f(x) ** 2))(X)
+    for got, expected in (
+        (L @ v, J @ v), (L.T @ u, u @ J), (L.todense(), J), (L.tosparse().toarray(), J), (J, jacobian(f, chunk=3)(X)),
+        (jacobian(f, sparse=True)(X).toarray(), J), (gradient(lambda x: np.sum(checkpoint(f)(x)))(X), J.sum(0)),
+        (hessian(lambda x: np.sum(f(x) ** 2), sparse=True)(X).toarray(), H), (H.T, H),
+    ):  # fmt: skip
+        # Exact to rounding, but for the trajectory, whose second run depends on the directions within its tolerance.
+        atol = 1e-7 if f is FUNCTIONS["an initial value problem"] else 1e-13
+        np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
+
+
+def test_only_what_is_there_is_in_the_room():
+    with pytest.raises(AttributeError, match="has no attribute 'bisect'"):
+        dualdiff.implicit.bisect  # noqa: B018
 
 
 # ---- work is counted --------------------------------------------------------------------------------------------------
