@@ -89,7 +89,7 @@ class Taken:
         return self.picked(laid_out([(leaf, coef, shape) for leaf, coef in terms], dtype, 0))
 
     def picked(self, raw: Any) -> Any:
-        data = np.take(raw, self.take)
+        data = np.take(raw, self.take, mode="clip")        # no index is outside, so that NumPy need not look
         add_again(data, self.again[1], raw[self.again[0]])
         return data
 
