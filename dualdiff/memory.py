@@ -24,10 +24,12 @@ from .tangents.join import joined_terms
 from .tangents.level import Level
 from .tangents.moves import Item, Move, as_key
 from .tangents.tangent import Tangent
+from .tangents.writes import rewritten
 
 # Where a view came from: its base and what was done to it, a move or an index, of which the move is only made when it is
 # needed. A tuple, because every x[1:] makes one.
 View = tuple[Any, Any, Any]
+FEW = 16                                                   # writes that are told one by one when the log is closed
 SMALL = 64                                                 # arrays up to this size are joined whole: it costs no more
 
 
@@ -38,7 +40,7 @@ class Memory:
     old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``.
     """
 
-    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "views")
+    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "views")
 
     def __init__(self) -> None:
         self.views: list[Any] = []                         # weak: a view holds its base, not the other way round
@@ -48,6 +50,7 @@ class Memory:
         self.old: Any = None
         self.pieces: list[Tangent] = []
         self.starts: list[int] = []
+        self.trails: list[Any] | None = []                 # where each piece was written, while they are few
         self.size = self.end = 0
 
     def add_view(self, view: Any) -> None:
@@ -58,8 +61,9 @@ class Memory:
         views.append(ref(view))
 
     # ---- the log -----------------------------------------------------------------------------------------------------
-    def append(self, place: Any, index: Any, eps: Tangent) -> None:
-        """Elements ``place[index]`` take the tangent; ``place`` is a view of the map."""
+    def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
+        """Elements ``place[index]`` take the tangent; ``place`` is a view of the map, ``trail`` how it is one."""
+        self.trails = None if self.trails is None or len(self.trails) == FEW else [*self.trails, (trail, index)]
         size = prod(eps.shape)
         if size == 1 and eps.shape == ():
             place[index] = self.end
@@ -92,6 +96,8 @@ class Memory:
         """The tangent of some elements (``index`` of the whole, if it is known); None where it is no dearer to put the whole
         array together.
         """
+        if numbers.size > max(self.size // 2, SMALL):
+            return None
         flat = numbers.ravel()
         written = flat >= self.size
         if not flat.size or not written.any():
@@ -125,6 +131,8 @@ class Memory:
         """The ε-part of the whole array."""
         if not self.pieces:
             return self.old                                # type: ignore[no-any-return]
+        if self.trails is not None:
+            return rewritten(self.old, self.pieces, self.trails, self.index)
         self.forget_overwritten()
         if (self.index < self.size).any():
             return joined([self.old, *self.pieces], self.index)
@@ -141,7 +149,7 @@ class Memory:
         if live.size == len(self.pieces):
             return
         self.index[written] = self.moved(numbers, owners, live, self.size)
-        self.pieces = [self.pieces[j] for j in live]
+        self.pieces, self.trails = [self.pieces[j] for j in live], None
         sizes = [prod(t.shape) for t in self.pieces]
         self.starts = (self.size + np.cumsum([0, *sizes])[:-1]).tolist()
         self.end = self.size + sum(sizes)
@@ -186,6 +194,11 @@ def link(view: Any, base: Any, move: Any, index: Any) -> None:
     view.version = root.version
     if memory.index is not None:
         memory.copied.append(ref(view))
+
+
+def trail_of(x: Any) -> tuple[Any, ...]:
+    """What leads from an array to its view x."""
+    return (*trail_of(x.source[0]), x.source[1:]) if type(x.source) is tuple else ()
 
 
 def along(view: Any, a: Any) -> Any:
@@ -303,7 +316,7 @@ def counted(eps: Tangent, old: Tangent, level: Level) -> Tangent:
 
 def forget(memory: Memory) -> None:
     memory.index = memory.old = None
-    memory.pieces, memory.starts = [], []
+    memory.pieces, memory.starts, memory.trails = [], [], []
 
 
 def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
@@ -324,7 +337,7 @@ def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
             raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
     x.value[index] = value
     root.version += 1
-    memory.append(place, index, eps)
+    memory.append(place, index, eps, trail_of(x))
 
 
 def overwrite(root: Any, value: Any, eps: Tangent) -> None:

@@ -313,3 +313,43 @@ def test_elementwise_products_with_a_sparse_matrix_are_refused_not_computed_with
         jacobian(lambda x: A * x)(X15)
     with pytest.raises(TypeError):
         jacobian(A.multiply)(X15)
+
+
+def in_place(x):
+    """A grid with fixed ends, filled by the writes that finite-difference programs are made of."""
+    w = x.reshape(3, 5)
+    out = -4 * w
+    out[1:] += w[:-1] * w[1:]
+    out[:, :-1] += w[:, 1:]
+    out.T[0] = 2 * w.T[0]
+    flat = out.ravel()
+    flat[7] = x[3]
+    return out * w
+
+
+@pytest.mark.parametrize("f", [in_place, broyden_in_place, broyden_by_ends])
+def test_written_arrays_are_put_together_without_integer_work_the_second_time(f, monkeypatch, structures):
+    joins = []
+    monkeypatch.setattr(join, "sparse_leaf", counted(join.sparse_leaf, joins))
+    J = jacobian(f, sparse=True)
+    J(X15)
+    assert joins
+    joins.clear()
+    M = J(X15 + 1)
+    assert (joins, len(structures)) == ([], 1)
+    np.testing.assert_allclose(M.toarray(), jacobian(f)(X15 + 1).reshape(15, 15), rtol=1e-15)
+
+
+def test_what_is_added_in_place_to_parts_of_an_array_does_not_multiply_its_leaves():
+    leaves = []
+
+    def f(x):
+        out = 2 * x
+        for i in range(1, 4):
+            out[i:] += x[:-i] * x[i:]
+            out[:-i] -= x[i:] ** 2
+        leaves.append(len((out * x).eps.terms))
+        return out * x
+    J = jacobian(f, sparse=True)
+    np.testing.assert_allclose(J(X15).toarray(), jacobian(f)(X15), rtol=1e-14, atol=1e-14)
+    assert leaves[0] == 7                                  # one for each diagonal

@@ -161,8 +161,12 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
         return {sparse_leaf(slot, shapes, how.index, shape): coefs}
     name = (how.key, *(None if term is None else term[0] for term in slot))
     if name not in known:
-        known[name] = sparse_leaf(slot, shapes, how.index, shape)
-        known[name].kept = True
+        leaf = sparse_leaf(slot, shapes, how.index, shape)
+        old = slot[0][0] if slot[0] is not None else leaf
+        if old.cols.size == leaf.cols.size and np.array_equal(np.ravel(old.cols), np.ravel(leaf.cols)) and old.shape == shape:
+            leaf = old                                     # parts of one leaf that were written back to their places
+        known[name] = leaf
+        leaf.kept = True
     return {known[name]: coefs}
 
 

@@ -51,7 +51,7 @@ class Strided:
         indices = np.empty((m, w), columns[0].dtype)
         for slot, column in zip(self.slots, columns, strict=True):
             indices[:, slot] = column
-        order, indices[bad], dropped, self.again = mended(indices[bad], bad)
+        order, indices[bad], dropped, self.again = mended(indices[bad], bad, m)
         first = bad[:, None] * w
         self.mended_to, self.mended_from = (first + np.arange(w)).ravel(), (first + order).ravel()
         self.runs = kept_runs(dropped, m * w)
@@ -132,7 +132,7 @@ def by_columns(columns: list[Any]) -> Strided | Taken:
             np.copyto(source[:, slot], at + i * m, where=fits)
         todo &= ~fits
     rest = np.flatnonzero(todo)
-    order, rows[rest], dropped, again = mended(np.stack([c[rest] for c in columns], axis=1), rest)
+    order, rows[rest], dropped, again = mended(np.stack([c[rest] for c in columns], axis=1), rest, m)
     source[rest] = order * m + rest[:, None]
     runs, source = kept_runs(dropped, m * w), source.ravel()
     again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
@@ -147,12 +147,13 @@ def ascending(columns: list[Any], order: tuple[int, ...]) -> Any:
     return fits
 
 
-def mended(rows: Any, numbers: Any) -> tuple[Any, Any, Any, tuple[Any, Any]]:
-    """The order that sorts each of some rows, of these numbers; the rows sorted; the places that are dropped because nothing
-    or only a repetition stands there; and of the repetitions, the places and those of what they repeat.
+def mended(rows: Any, numbers: Any, m: int) -> tuple[Any, Any, Any, tuple[Any, Any]]:
+    """The order that sorts each of some of m rows, of these numbers; the rows sorted; the places that are dropped because
+    nothing or only a repetition stands there; and of the repetitions, the places and those of what they repeat.
     """
     w = rows.shape[1]
-    order = np.argsort(rows, axis=1, kind="stable")
+    late = (rows < 0) & (2 * numbers >= m)[:, None]        # what is dropped at the ends leaves one run between them
+    order = np.argsort(np.where(late, np.iinfo(rows.dtype).max, rows), axis=1, kind="stable")
     rows = np.take_along_axis(rows, order, axis=1)
     again = repeats(rows)
     place = numbers[:, None] * w + np.arange(w)
@@ -170,7 +171,7 @@ def counts_of(m: int, w: int, dropped: Any) -> Any:
 def taken_by_rows(table: Any) -> Taken:
     """Any table of directions (elements × widths, -1 for none): each row sorted by itself."""
     m, w = table.shape
-    order, rows, dropped, again = mended(table, np.arange(m))
+    order, rows, dropped, again = mended(table, np.arange(m), m)
     source = (order * m + np.arange(m)[:, None]).ravel()   # numbers are laid out width by width
     runs = kept_runs(dropped, m * w)
     again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
