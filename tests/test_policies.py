@@ -3,6 +3,7 @@
 import inspect
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -274,6 +275,20 @@ def test_the_trace_names_function_line_element_and_value(mode):
     assert (t.first.element, t.first.derivative, t.first.value) == ((1,), np.inf, 0)
     assert t.first.line == f"test_policies.py, line {line}: z = np.sqrt(y)"
     assert str(t).startswith("numpy.sqrt: the derivative became inf at element 1")
+
+
+def test_policies_hold_in_chunks_and_on_an_executors_threads():
+    x = np.array([4.0, 0.0, 1.0])
+    with ThreadPoolExecutor(2) as executor:
+        for ways in ({"chunk": 1}, {"chunk": 1, "executor": executor}):
+            with kinks("nan"):
+                np.testing.assert_array_equal(jacobian(np.abs, **ways)(x), [[1, 0, 0], [0, NAN, 0], [0, 0, 1]])
+            with kinks("raise"), pytest.raises(KinkError):
+                jacobian(np.abs, **ways)(x)
+            with trace_nonfinite() as t:
+                jacobian(np.sqrt, **ways)(x)
+            assert [(record.element, record.derivative) for record in t.found] == [((1,), np.inf)]
+    assert WATCH.count == 0
 
 
 def test_the_trace_names_the_direction():

@@ -99,24 +99,36 @@ def traced(trace: Any, function: Any, f: Any, tangents: Any, eps: Any) -> None:
     """Tell the trace of an operation whose ε-part is the first to hold a NaN or an infinity."""
     if not isinstance(eps, Tangent) or not eps.terms:
         return
-    place = broken(eps)
-    if place is None:
+    found = broken(eps)
+    if found is None:
         trace.passed(name_of(function), [leaf for leaf in eps.terms if type(leaf) is TapeLeaf])
-    elif all(t is None or not isinstance(t, Tangent) or broken(t) is None for t in tangents):
-        sub = (eps if eps.shape else eps.broadcast((1,))).gather(
-            Item(eps.shape or (1,), (1,), index := tuple(np.array([i]) for i in place) or (np.zeros(1, int),), as_key(index)))
+    elif all(broken(t) is None for t in tangents if isinstance(t, Tangent) and t.terms):
+        place, direction, derivative = found
+        trace.add(name_of(function), place, direction, derivative, np.broadcast_to(plain(f), eps.shape)[place])
+
+
+def broken(eps: Tangent) -> tuple[tuple[int, ...], int | None, Any] | None:
+    """The first element with a NaN or an infinity, the direction and the derivative; or None.
+
+    A coefficient that is infinite where no direction moves the element breaks nothing.
+    """
+    flat = eps if eps.shape else eps.broadcast((1,))
+    for place in np.argwhere(suspect(flat))[:BLOCK]:
+        index = tuple(place[:, None])
+        sub = flat.gather(Item(flat.shape, (1,), index, as_key(index)))
         if eps.on_tape or next(iter(eps.terms)).k is None:
-            direction, derivative = None, next(c for c in sub.terms.values() if c is not None and not finite(c))
+            column = np.ravel(plain(next(c for c in sub.terms.values() if c is not None and not finite(c))))
         else:
-            column = plain(sub.dense(dtype=None))[:, 0]
-            direction = int(np.argmin(np.isfinite(column)))
-            derivative = column[direction]
-        value = np.broadcast_to(plain(f), eps.shape)[place]
-        trace.add(name_of(function), place, direction, np.ravel(plain(derivative))[0], value)
+            column = np.ravel(plain(sub.dense(dtype=None)))
+        at = int(np.argmin(np.isfinite(column)))
+        if not np.isfinite(column[at]):
+            element = tuple(map(int, place)) if eps.shape else ()
+            return element, None if eps.on_tape or next(iter(eps.terms)).k is None else at, column[at]
+    return None
 
 
-def broken(eps: Tangent) -> Any:
-    """The index of the first element with a NaN or an infinity in a coefficient or a factor, or None."""
+def suspect(eps: Tangent) -> Any:
+    """Where a coefficient or a factor is a NaN or an infinity."""
     bad = np.zeros(eps.shape, bool)
     for leaf, c in eps.terms.items():
         if c is not None and not finite(c):
@@ -125,4 +137,4 @@ def broken(eps: Tangent) -> Any:
             if not finite(a):
                 wide = np.broadcast_to(~np.isfinite(plain(a)), leaf.width + leaf.shape)
                 bad |= wide.any(axis=tuple(range(leaf.lead)))
-    return tuple(map(int, np.argwhere(bad)[0])) if bad.any() else None
+    return bad
