@@ -12,8 +12,9 @@ from ..rules.registry import name_of
 from .coefficients import finite, plain
 from .leaf import Leaf
 from .moves import Item, as_key
+from .replay import Record
 from .tangent import Tangent
-from .tape import TapeLeaf, pull, reachable
+from .tape import TapeLeaf, reachable
 
 BLOCK = 64                                                 # elements whose directions are written out at once
 
@@ -67,24 +68,35 @@ def moving(t: Tangent, where: Any) -> Any:
     result = np.zeros(t.shape, bool)
     if not t.terms:
         return result
+    if len(t.terms) == 1:
+        (leaf, c), = t.terms.items()
+        if is_seed(leaf):                                  # the coefficient alone tells, at any number of kinks
+            return np.broadcast_to(where & (True if c is None else nonzero(c)), t.shape)
     places = np.argwhere(where)
     flat = t if t.shape else t.broadcast((1,))
-    for start in range(0, len(places), BLOCK):
-        index: Any = tuple(places[start:start + BLOCK].T) or (np.zeros(1, int),)
+    block = len(places) if t.on_tape else BLOCK
+    for start in range(0, len(places), block):
+        index: Any = tuple(places[start:start + block].T) or (np.zeros(1, int),)
         sub = flat.gather(Item(flat.shape, index[0].shape, index, as_key(index)))
-        result[tuple(places[start:start + BLOCK].T)] = directions(sub).any(axis=0) if t.shape else directions(sub).any()
+        result[tuple(places[start:start + block].T)] = directions(sub).any(axis=0) if t.shape else directions(sub).any()
     return result
 
 
+def is_seed(leaf: Any) -> bool:
+    """Whether the leaf moves every element: a seed, or a selection from one."""
+    if type(leaf) is TapeLeaf:
+        return not leaf.edges
+    return leaf.k is None or (leaf.cols is not None and not leaf.factors and not leaf.width and bool((leaf.cols >= 0).all()))
+
+
 def directions(t: Tangent) -> Any:
-    """Where the tangent, of shape (n,), is not zero: truth values (k, n)."""
+    """Where the tangent, of shape (n,), is not zero, by directions: (k, n). On a tape, along two arbitrary ones."""
     if not t.on_tape:
-        d = t.dense(dtype=None)
-        return nonzero(d).reshape((-1, *t.shape))
+        return nonzero(t.dense(dtype=None)).reshape((-1, *t.shape))
     roots = [leaf for leaf in reachable(t.terms) if not leaf.edges]
-    n = t.shape[0]
-    pulled = [nonzero(a).reshape((n, -1)) for a in pull(t.terms, t.shape, np.eye(n), 1, roots) if a is not None]
-    return np.concatenate([np.zeros((n, 1), bool), *pulled], axis=1).T
+    r = np.random.default_rng(0)
+    (moved,) = Record([t], roots).push([r.standard_normal((2, *root.shape)) for root in roots], 1)
+    return np.zeros((1, *t.shape), bool) if moved is None else nonzero(moved)
 
 
 def nonzero(a: Any) -> Any:
