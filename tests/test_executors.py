@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, value_and_jacobian
-from dualdiff.errors import ExecutorError, RuleError
+from dualdiff import gradient, hessian, jacobian, kinks, trace_nonfinite, value_and_jacobian
+from dualdiff.errors import ExecutorError, KinkError, RuleError
 
 ROOT = Path(__file__).parent.parent
 RNG = np.random.default_rng(0)
@@ -92,6 +92,30 @@ def test_errors_of_f_are_those_of_the_serial_sweep(pool):
         jacobian(refused, executor=pool)(x)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         jacobian(dividing, executor=pool)(x)
+
+
+def test_policies_hold_on_workers_too(pool):
+    y = np.concatenate([np.zeros(2), x[2:]])
+    with kinks("nan"):
+        J = jacobian(kinked, executor=pool)(y)
+        assert np.array_equal(J, jacobian(kinked, chunk=8)(y), equal_nan=True)
+        assert np.array_equal(np.flatnonzero(np.isnan(np.diag(J))), [0, 1])
+    with kinks("raise"), pytest.raises(KinkError, match="abs"):
+        jacobian(kinked, executor=pool)(y)
+    assert np.array_equal(np.diag(jacobian(kinked, executor=pool)(y)), np.sign(y))
+
+
+def test_a_trace_follows_threads_and_is_refused_processes(threads, processes):
+    y = np.concatenate([x[:30] ** 2, np.zeros(30)])
+    with trace_nonfinite() as t:
+        jacobian(np.sqrt, executor=threads)(y)
+        with pytest.raises(ExecutorError, match="trace_nonfinite sees the threads of this process only"):
+            jacobian(np.sqrt, executor=processes)(y)
+    assert t.first.function == "numpy.sqrt"
+
+
+def kinked(x):
+    return np.abs(x)
 
 
 def refused(x):

@@ -6,11 +6,13 @@ import contextvars
 import pickle
 import warnings
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from ..errors import ExecutorError
+from ..policies import EQUALITY, KINKS, TRACE, equality, kinks
 from .chunks import Found, Together, directions, inputs_of
 
 Unit = tuple[int, int]
@@ -19,7 +21,10 @@ LOST = ("KilledWorker",)                                   # Dask's name for a t
 
 def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: Together) -> None:
     """Each unit of directions on a worker; one whose worker was lost is computed here, with a warning."""
-    settings = {kind: how for kind, how in np.geterr().items() if how != "call"}
+    settings = Settings()
+    if TRACE.get() is not None and not isinstance(executor, ThreadPoolExecutor):
+        raise ExecutorError("trace_nonfinite sees the threads of this process only: use concurrent.futures.ThreadPoolExecutor, "
+                            "or no executor, while looking for the first derivative that is not finite")
     tasks = [(*task, *unit, settings) for unit in units]
     futures = [submitted(executor, arguments) for arguments in tasks]
     warned = False
@@ -56,6 +61,25 @@ def lost(future: Future[Found] | None, task: tuple[Any, ...]) -> BaseException |
     raise error
 
 
+class Settings:
+    """What the caller has set for floating-point events, kinks and equalities, for a worker that cannot see it."""
+
+    __slots__ = ("equality", "errors", "kinks")
+
+    def __init__(self) -> None:
+        self.errors = {kind: how for kind, how in np.geterr().items() if how != "call"}
+        self.kinks, self.equality = KINKS.get(), EQUALITY.get()
+
+    def in_force(self) -> ExitStack:
+        blocks = ExitStack()
+        blocks.enter_context(np.errstate(**self.errors))                                    # type: ignore[arg-type]
+        if KINKS.get() != self.kinks:
+            blocks.enter_context(kinks(self.kinks))
+        if EQUALITY.get() != self.equality:
+            blocks.enter_context(equality(self.equality))
+        return blocks
+
+
 def submitted(executor: Any, arguments: tuple[Any, ...]) -> Future[Found] | None:
     """The future of a unit; None where the executor has no workers left. Threads see the caller's context variables."""
     try:
@@ -68,9 +92,9 @@ def submitted(executor: Any, arguments: tuple[Any, ...]) -> Future[Found] | None
 
 
 def unit_of_work(f: Any, args: Any, options: Any, argnums: Any, batch_axis: int | None, budget: int, first: int, stop: int,
-                 settings: dict[str, Any]) -> Found:
+                 settings: Settings) -> Found:
     """What a worker does, told in things that can be pickled."""
-    with np.errstate(**settings):
+    with settings.in_force():
         return directions(inputs_of(f, argnums, args, options, batch_axis), first, stop, budget)
 
 
