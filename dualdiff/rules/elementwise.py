@@ -36,8 +36,17 @@ def sech_squared(f: Any, x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels: with s = exp(-2|x|), cosh(x)² = (1 + s)²/(4s)."""
     if np.iscomplexobj(x):
         return 1 - f * f
-    s = np.exp(-2 * np.abs(x))
-    return 4 * s / (1 + s) ** 2
+    s = np.abs(x)
+    if type(s) is not np.ndarray:
+        s = np.exp(-2 * s)
+        return 4 * s / (1 + s) ** 2
+    s *= -2                                                # the same in place: fresh arrays cost more than their arithmetic
+    np.exp(s, out=s)
+    d = 1 + s
+    d *= d
+    s *= 4
+    s /= d
+    return s
 
 
 def inverse_root(x: Any) -> Any:

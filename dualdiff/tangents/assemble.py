@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from .coefficients import finite, folded, product
+from .contraction import trimmed
 from .leaf import Leaf
 from .moves import Shape, scatter
 from .ragged import Ragged
 
 SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
+LARGE = 1 << 12                                            # entries of a block that is worth a call of einsum
 FEW = 64                                                   # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
 
@@ -242,11 +244,23 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
     else:
         a, b = folded(operands, 2)
         if fresh:
-            np.multiply(a, b, out=place)
-        else:
-            if leaf.level.meter is not None:
-                leaf.level.meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
-            add_product(place, a, b)
+            put_product(place, a, b)
+            return
+        if leaf.level.meter is not None:
+            leaf.level.meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
+        add_product(place, a, b)
+
+
+def put_product(place: Any, a: Any, b: Any) -> None:
+    """place = a · b. Where each varies along axes that the other lacks, einsum takes two thirds of multiply's time."""
+    if place.size >= LARGE and np.ndim(a) and np.ndim(b) and a.dtype == b.dtype == place.dtype:
+        axes = [i for i, n in enumerate(place.shape) if n > 1]
+        (left, of_left), (right, of_right) = (trimmed(x, range(place.ndim - x.ndim, place.ndim)) for x in (a, b))
+        if len(of_left) < len(axes) > len(of_right) and {*of_left, *of_right} == {*axes}:
+            labels: Any = of_left, of_right, axes
+            np.einsum(left, labels[0], right, labels[1], labels[2], out=trimmed(place, range(place.ndim))[0])
+            return
+    np.multiply(a, b, out=place)
 
 
 def add_product(place: Any, a: Any, b: Any) -> None:

@@ -47,7 +47,7 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
     >>> from dualdiff import gradient
     >>> decay = checkpoint(lambda x: x - 0.001 * x**3, times=1000)
     >>> gradient(lambda x: np.sum(decay(x)))(np.array([1.0, 2.0]))
-    array([0.19250284, 0.0370096 ])
+    array([0.19209881, 0.03675764])
     """
     if not callable(f):
         raise StructureError(f"checkpoint takes a function; got {f!r} of type {type(f).__name__}")
