@@ -8,7 +8,7 @@ from scipy.sparse import csr_array, csr_matrix, random_array
 
 from dualdiff import derivative, hessian, jacobian, jvp, value_and_jacobian, vjp
 from dualdiff.errors import StructureError
-from dualdiff.tangents import join
+from dualdiff.tangents import join, ragged
 from dualdiff.transforms import sparse
 
 INDEX = np.array([4, 0, 4, 2, 1])
@@ -353,3 +353,28 @@ def test_what_is_added_in_place_to_parts_of_an_array_does_not_multiply_its_leave
     J = jacobian(f, sparse=True)
     np.testing.assert_allclose(J(X15).toarray(), jacobian(f)(X15), rtol=1e-14, atol=1e-14)
     assert leaves[0] == 7                                  # one for each diagonal
+
+
+def test_sparse_maps_of_kept_leaves_are_put_together_without_integer_work_the_second_time(monkeypatch, structures):
+    made = []
+    monkeypatch.setattr(ragged, "distinct_entries", counted(ragged.distinct_entries, made))
+    matrix = csr_array(B)
+    for f in (finite_elements, lambda x: matrix @ np.sin(x[:15]) + matrix @ (x[:15] * x[14::-1])):
+        x = RNG.random(8) if f is finite_elements else X15
+        J = jacobian(f, sparse=True)
+        J(x)
+        assert made
+        made.clear()
+        structures.clear()
+        np.testing.assert_allclose(J(x + 1).toarray(), jacobian(f)(x + 1), rtol=1e-13, atol=1e-15)
+        del made[:]                                        # the dense one makes its own
+        J(x + 2)
+        assert (made, structures) == ([], [])
+
+
+def test_a_sparse_matrix_that_is_written_to_between_calls_is_seen():
+    matrix = csr_array(A)
+    J = jacobian(lambda x: matrix @ (x * x), sparse=True)
+    for a in (matrix.data, matrix.indices, matrix.data):
+        a[:] = a[::-1].copy()
+        np.testing.assert_allclose(J(X15).toarray(), (matrix.toarray() * (2 * X15)))

@@ -16,7 +16,7 @@ from .coefficients import product
 from .contraction import aligned
 from .leaf import Leaf
 from .level import Level
-from .moves import Contraction, Map, Move, Shape, scatter
+from .moves import Contraction, Map, Move, Shape, as_key, scatter
 
 
 class Ragged(Leaf):
@@ -204,3 +204,58 @@ def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, rows: Any, taken: Any, n
     picked = whole.taken(taken, taken.shape)
     assert type(picked) is Ragged
     return np.repeat(rows, picked.counts), picked.entry_cols, picked.values(numbers)
+
+
+class Mapped(Ragged):
+    """The pattern that a linear map makes of leaves met again in every sweep, one direction to an element, and where its
+    numbers go: ``order`` says which number stands where; None if some are added up, which ``places`` tells.
+    """
+
+    __slots__ = ("factor", "order", "places", "taken_elements")
+
+    def __init__(self, leaves: list[Leaf], shape: Shape, matrix: tuple[Any, Any, Any], out_shape: Shape) -> None:
+        starts, taken, self.factor = matrix
+        level, k = leaves[0].level, leaves[0].k
+        assert k is not None
+        rows = np.tile(np.repeat(np.arange(prod(out_shape)), np.diff(starts)), len(leaves))
+        cols = np.concatenate([np.broadcast_to(leaf.cols, leaf.width + shape).ravel()[taken] for leaf in leaves])
+        there = np.flatnonzero(cols >= 0)
+        # a weight that tells where it came from: adding up shows which do not stand alone
+        pattern = distinct_entries(level, k, (prod(out_shape),), rows[there], cols[there], np.ones(there.size, np.intp))
+        assert type(pattern) is Ragged
+        super().__init__(level, k, out_shape, pattern.starts, pattern.entry_cols, None)
+        key = np.multiply(pattern.elements, k, dtype=np.int64) + pattern.entry_cols
+        self.places = np.full(cols.size, -1)
+        self.places[there] = np.searchsorted(key, np.multiply(rows[there], k, dtype=np.int64) + cols[there])
+        self.order = None
+        if key.size == cols.size:
+            self.order = np.empty(cols.size, np.intp)
+            self.order[self.places] = np.arange(cols.size)
+        self.taken_elements = taken
+
+    def filled(self, coefs: list[Any], shape: Shape, numbers: Any) -> Leaf:
+        parts = []
+        for coef in coefs:
+            own = None if coef is None else np.ravel(np.broadcast_to(coef, shape))[self.taken_elements]
+            operands = [a for a in (own, numbers) if a is not None]
+            parts.append(product(self.level, operands) if operands else np.ones(self.taken_elements.size))
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        weights = scatter(values, self.places, self.entry_cols.shape) if self.order is None else values[self.order]
+        return leaf_of(self.level, self.k, self.shape, self.starts, self.entry_cols, weights)
+
+
+def mapped_again(known: dict[Any, Any], terms: list[tuple[Leaf, Any]], shape: Shape, op: Map) -> Leaf:
+    """``sparsely_mapped`` for leaves that are kept from sweep to sweep: its integer work is done once."""
+    leaves, coefs = [leaf for leaf, _ in terms], [coef for _, coef in terms]
+    matrix: Any = None
+    if all(type(a) is np.ndarray or type(a) is int for a in op.args):
+        what = as_key(op.args)
+    else:                                                  # a matrix of SciPy's, which may be written to between sweeps
+        matrix = op.row.matrix(shape, *op.args, **op.options)                                  # type: ignore[misc]
+        what = as_key(matrix[:2])
+    name = ("map", op.row.function, what, op.out_shape, *leaves)
+    if name not in known:
+        matrix = matrix or op.row.matrix(shape, *op.args, **op.options)                        # type: ignore[misc]
+        known[name] = Mapped(leaves, shape, matrix, op.out_shape)
+    pattern: Mapped = known[name]
+    return pattern.filled(coefs, shape, pattern.factor if matrix is None else matrix[2])

@@ -18,7 +18,7 @@ from .join import merged_terms
 from .leaf import Leaf, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
-from .ragged import Ragged, sparsely_mapped
+from .ragged import Ragged, mapped_again, sparsely_mapped
 from .tape import Copy, TapeLeaf, record
 
 MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
@@ -180,8 +180,13 @@ class Tangent:
     def mapped_sparsely(self, op: Map) -> Tangent:
         """A linear map whose matrix is sparse: what is sparse stays so."""
         sparse = [(leaf, c) for leaf, c in self.watched() if not leaf.is_dense]
-        matrix = op.row.matrix(self.shape, *op.args, **op.options)                             # type: ignore[misc]
-        t = Tangent({sparsely_mapped(sparse, self.shape, matrix, op.out_shape): None}, op.out_shape)
+        known = self.level.geometry
+        if known is not None and all(leaf.kept and leaf.breadth == 1 for leaf, _ in sparse):
+            leaf = mapped_again(known, sparse, self.shape, op)
+        else:
+            matrix = op.row.matrix(self.shape, *op.args, **op.options)                         # type: ignore[misc]
+            leaf = sparsely_mapped(sparse, self.shape, matrix, op.out_shape)
+        t = Tangent({leaf: None}, op.out_shape)
         rest = Tangent({leaf: c for leaf, c in self.terms.items() if leaf.is_dense}, self.shape)
         return t.plus(rest.linear(op)) if rest.terms else t
 
