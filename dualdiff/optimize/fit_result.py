@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .result import STATUS, Array
-from .spectrum import ILL, Spectral, of_normal, of_rows
+from .spectrum import ILL, PIVOT, Spectral, of_normal, of_rows
 
 
 class FitResult:
@@ -87,10 +87,15 @@ class FitResult:
         if not isinstance(found, Spectral):
             D = point.norms()
             D[D == 0] = 1.0
+            quick = inverse(point.A, D)
+            if quick is not None:
+                return self._scaled(quick, np.zeros(D.size, bool))
             found = of_normal(point.A, point.g, D)
             if point.Jt is not None and not found.least > ILL * found.largest:
                 found = of_rows(point.Jt, point.r, D)
-        C, loose = found.covariance()
+        return self._scaled(*found.covariance())
+
+    def _scaled(self, C: Array, loose: Any) -> tuple[Array, Any]:
         if not self._absolute:
             C = C * (2 * self.cost / self.dof) if self.dof > 0 else np.full_like(C, np.inf)
         if self._free is not None:
@@ -137,6 +142,22 @@ class FitResult:
                 zip(self.names, self.flat, np.sqrt(np.diag(self.covariance)), strict=True)][:20]
         head = [f"FitResult: {self.message}", f"  cost = {self.cost:.10g}, nfev = {self.nfev}, nit = {self.nit}"]
         return "\n".join(head + rows)
+
+
+def inverse(A: Array, D: Array) -> Array | None:
+    """A⁻¹ where it is well conditioned, the case of most fits, by one call; else None. The diagonal of the scaled inverse
+    are the variance inflation factors, one over the pivots.
+    """
+    DD = D[:, None] * D
+    try:
+        C: Any = np.linalg.inv(A / DD)
+    except np.linalg.LinAlgError:
+        return None
+    inflation = C.diagonal().tolist()
+    if not (max(inflation) < 1 / PIVOT and min(inflation) > 0):
+        return None
+    C = (C + C.T) / (2 * DD)
+    return C                                                                         # type: ignore[no-any-return]
 
 
 # ---- Student's t -----------------------------------------------------------------------------------------------------
