@@ -164,6 +164,39 @@ def test_an_interrupt_returns_the_best_so_far():
     assert fit.cost == min(fit.history) < fit.history[0]
 
 
+def test_an_interrupt_in_a_later_run_is_still_an_interrupt():
+    t, y = np.array([1.0, 2, 3, 5, 7, 10]), np.array([100.0, 150, 145, 190, 210, 220])
+    runs, stop = [], [0]
+
+    def rise(b):                                           # the first run ends on a plain
+        runs.append(1)
+        if len(runs) == stop[0]:
+            raise KeyboardInterrupt
+        return b[0] * (1 - np.exp(-b[1] * t)) - y
+
+    whole = least_squares(rise, [1.0, 1.0])
+    assert "the best of 2 runs" in whole.message
+    for stop[0] in (whole.nfev - 2, whole.nfev - 10):
+        runs.clear()
+        fit = least_squares(rise, [1.0, 1.0])
+        assert (fit.reason, fit.success) == ("interrupted", False)
+
+
+def test_gauss_newton_that_overshoots_says_so():
+    fit = least_squares(np.arctan, [3.0], method="gauss-newton")
+    assert fit.reason == "stalled"
+    assert "method='lm' takes a shorter one" in fit.message
+    assert least_squares(np.arctan, [3.0]).success
+
+
+def test_a_column_of_a_data_frame_is_its_array():
+    class Column:
+        def to_numpy(self):
+            return T
+
+    np.testing.assert_array_equal(curve_fit(decay, Column(), Y)[0], curve_fit(decay, T, Y)[0])
+
+
 def test_a_callback_sees_each_step_and_may_stop():
     seen = []
 
@@ -315,6 +348,7 @@ def bad_cases():
         (lambda: least_squares(lambda p: p[:0], three), ShapeError, "returned no residuals"),
         (lambda: least_squares(lambda p: p * 1j, three), StructureError, "residuals are complex"),
         (lambda: least_squares(lambda p: np.log(p - 1), three), DataError, r"at the start \(1, 1, 0\) the function gives -inf"),
+        (lambda: least_squares(lambda p: np.sqrt(p) - 1, [1.0, 0.0]), DataError, r"derivative by parameter 1 \(of value 0\)"),
         (lambda: least_squares(residual, three, bounds=([0, 2, 0], 1)), ParameterError, r"bounds of x\[1\] are crossed"),
         (lambda: least_squares(residual, three, bounds=(2, 3)), ParameterError, r"infeasible: x\[0\] = 1 lies outside"),
         (lambda: least_squares(residual, three, bounds=[1, 2, 3]), StructureError, r"must be a pair \(lower, upper\)"),

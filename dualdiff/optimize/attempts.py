@@ -39,7 +39,12 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             if state is None:
                 progress.limit = problem.nfev + settings.each_nfev
             settings.max_nfev = progress.limit
-        end = run(problem, start, settings, state)
+        try:
+            end = run(problem, start, settings, state)
+        except KeyboardInterrupt:                          # before this run had a point; an earlier one has
+            if not ends:
+                raise
+            end = (*ends[-1][:2], INTERRUPTED, "interrupted: this is the best found so far")
         state = None
         ends.append(end)
         spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
@@ -55,6 +60,8 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             chosen = end
             break
     state, point, reason, message = chosen
+    if ends[-1][2] == INTERRUPTED:
+        reason, message = ends[-1][2:]
     state.nfev, state.njev = problem.nfev, problem.njev
     return state, point, reason, f"{message} (the best of {len(ends)} runs with ever shorter steps)"
 

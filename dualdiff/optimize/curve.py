@@ -179,6 +179,8 @@ def data_set(x: Any, y: Any, sigma: Any, nan_policy: str | None, check: bool = T
     y = y if y.ndim == 1 else y.ravel()
     if not y.size:
         raise DataError(f"ydata{what} is empty")
+    if hasattr(x, "to_numpy"):                             # a column of a data frame would take the arithmetic over
+        x = x.to_numpy()
     if isinstance(x, list | tuple | np.ndarray):
         x = numbers(x, f"xdata{what}")
         if not x.size:

@@ -8,11 +8,12 @@ are put on them and the others solved for again.
 from __future__ import annotations
 
 import time
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from ..errors import DataError
 from .result import Array
 from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
 from .stopping import (
@@ -46,13 +47,12 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
         with np.errstate(all="ignore"):                    # a trial step that overflows is refused below
             point = problem.sweep(x0 if state is None else state.x)
             if state is None:
+                require_derivatives(point)
                 D = point.norms()
                 D[D == 0] = 1.0
                 # D x has the units of r, which stands in for it where x0 is 0.
                 radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, history=[point.cost])
-            if not isfinite(float(D.sum()) if state.nit == 0 else 0.0):
-                raise Stop(STALLED, "the Jacobian is not finite at the start")
             while True:
                 point = iterate(problem, point, state, settings)
     except Stop as stop:
@@ -66,6 +66,14 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
     assert state is not None
     state.nfev, state.njev = problem.nfev, problem.njev
     return state, point, reason, message
+
+
+def require_derivatives(point: Any) -> None:
+    """Raise where the start is on the edge of the model's domain: the value is finite there, its derivative is not."""
+    bad = np.flatnonzero(~np.isfinite(point.A.diagonal()))
+    if bad.size:
+        raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
+                        "start it elsewhere")
 
 
 def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
@@ -98,6 +106,8 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
             return new
         if final:
             raise Stop(CONVERGED, within(settings))
+        if not settings.damped:
+            raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
         if step.length <= 4 * EPS * sqrt(float((D * point.x) @ (D * point.x))) or state.radius < 1e-300:
             exhausted(point, steps.decomposed())
 
