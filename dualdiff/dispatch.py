@@ -42,7 +42,7 @@ from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.join import Arrangement
 from .tangents.level import HAND, Level
-from .tangents.moves import Move, as_key
+from .tangents.moves import Map, Move, as_key
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed, traced
@@ -224,6 +224,8 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     value = row.function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
+    if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
+        link(result, x, Map(row, x.shape, shape, rest, options), None)
     return result if row.function is not np.sum or initial is None else result + initial
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from .errors import AssignmentError
 from .tangents.join import joined_terms
 from .tangents.level import Level
-from .tangents.moves import Item, Move, as_key
+from .tangents.moves import Item, Map, as_key
 from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
 
@@ -209,7 +209,16 @@ def along(view: Any, a: Any) -> Any:
     return a[index] if move is None else move.row.function(a, *move.args, **move.options)
 
 
-def view_move(view: View) -> Move:
+def is_part(x: Any) -> bool:
+    """Whether x is, or is a view of, the real or imaginary part of a complex array."""
+    while type(x.source) is tuple:
+        if type(x.source[1]) is Map:
+            return True
+        x = x.source[0]
+    return False
+
+
+def view_move(view: View) -> Any:
     base, move, index = view
     return Item(base.shape, base.value[index].shape, index, as_key(index)) if move is None else move
 
@@ -226,7 +235,7 @@ def settle(x: Any) -> None:
         return
     memory = root.source
     if memory.index is not None:
-        eps = memory.part(along(x, memory.index))
+        eps = None if is_part(x) else memory.part(along(x, memory.index))
         if eps is not None:
             x.value, x.eps = x.value.copy(), eps
             memory.copied.append(ref(x))
@@ -236,7 +245,9 @@ def settle(x: Any) -> None:
     base = x.source[0]
     if base is not root:
         settle(base)
-    x.eps, x.level, x.version = base.eps.gather(view_move(x.source)), root.level, root.version
+    move = view_move(x.source)
+    x.eps = base.eps.linear(move) if type(move) is Map else base.eps.gather(move)
+    x.level, x.version = root.level, root.version
 
 
 def relink(root: Any, views: list[Any]) -> None:
@@ -252,6 +263,9 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
     root = x if type(x.source) is Memory else root_of(x)
     memory = root.source
     if memory.index is None:
+        return None
+    if is_part(x):
+        close(root, memory)
         return None
     numbers = (memory.index if x is root else along(x, memory.index))[index]
     if type(numbers) is not np.ndarray:
@@ -321,6 +335,9 @@ def forget(memory: Memory) -> None:
 
 def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
     """``x[index]`` takes the value, of x's level, and the tangent, which has the value's shape."""
+    if is_part(x):
+        raise AssignmentError("the real or imaginary part of a dual array is read-only; write the whole number instead: "
+                              "z[i] = a + 1j * z[i].imag")
     root = root_of(x)
     memory = root.source
     if memory is None:

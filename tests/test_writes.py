@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dualdiff import DualArray, derivative, gradient, jacobian, jvp, linearize
+from dualdiff.errors import AssignmentError
 
 STEP = 1e-200
 SHAPES = [(5,), (3, 4), (2, 3, 2), (1,), (0,), (70,)]
@@ -218,3 +219,103 @@ def test_an_array_without_axes_is_written_to(order):
         return y[()] + np.sum(y)
     df = derivative(f, order)                              # 2 (x³ + x²)
     assert df(3.0) == [66.0, 40.0][order - 1]
+
+
+# ---- levels ------------------------------------------------------------------------------------------------------------
+def left_behind(x):
+    """A program whose inner sweep writes into an array of the outer one."""
+    buffer = np.zeros_like(x)
+
+    def g(y):
+        buffer[0] = y * x[0]
+        return np.sum(buffer)
+    return derivative(g)(2.0) + buffer[0]                  # x₀ + 2 x₀
+
+
+def mixed(x):
+    """An inner sweep writes into an array that depends on the outer argument."""
+    def g(y):
+        out = x * 2.0
+        view = out[1:]
+        out[0] = y * x[1]
+        return np.sum(out) + view[0] * y
+    return derivative(g)(2.0) * x[0]                       # (x₁ + 2 x₁) x₀
+
+
+@pytest.mark.parametrize(("f", "expected"), [(left_behind, [3, 0]), (mixed, [15, 9])])
+def test_an_inner_sweep_may_write_into_an_array_of_the_outer_one(f, expected):
+    x = np.array([3.0, 5.0])
+    assert np.array_equal(gradient(f, mode="reverse")(x), expected)
+    assert np.array_equal(gradient(f, mode="forward")(x), expected)
+    assert np.array_equal(jvp(f, (x,), (np.eye(2),))[1], expected)
+
+
+def test_a_tangent_given_by_hand_does_not_hide_the_sweep_s():
+    x = np.array([3.0, 5.0])
+    assert np.array_equal(jacobian(lambda x: DualArray(x * x, np.ones(2)))(x), np.diag(2 * x))
+    y = DualArray(x, np.ones(2))
+    with pytest.raises(AssignmentError, match="given by hand"):
+        derivative(lambda t: y.__setitem__(0, t) or y[0])(1.0)
+
+
+# ---- views that NumPy has ------------------------------------------------------------------------------------------------
+def test_a_view_shows_the_current_value_before_anything_else_is_read():
+    x = DualArray([3.0, 1.0, 2.0], [1.0, 2.0, 3.0])
+    view = x[1:]
+    x[2] = 5.0
+    assert np.array_equal(view.value, [1, 5])
+    x.sort()
+    assert np.array_equal(view.value, [3, 5])
+    assert np.array_equal(view.tangent, [1, 0])
+    view[0] = x[0] * 2
+    assert np.array_equal(x.value, [1, 2, 5])
+    assert np.array_equal(x.tangent, [2, 4, 0])
+
+
+@pytest.mark.parametrize("view", [
+    np.diagonal, np.diag, lambda a: np.broadcast_to(a, (2, 3, 3)), lambda a: np.lib.stride_tricks.sliding_window_view(a[0], 2)])
+def test_a_read_only_view_of_numpy_s_is_read_only_and_sees_its_base(view):
+    x = DualArray(np.arange(9.0).reshape(3, 3), np.ones((3, 3)))
+    seen = view(x)
+    with pytest.raises(AssignmentError, match="read-only"):
+        seen[...] = 1.0
+    x[0, 0] = 7.0
+    assert seen.value.ravel()[0] == 7
+    assert seen.tangent.ravel()[0] == 0
+
+
+def test_the_parts_of_a_complex_array_see_it_and_cannot_be_written_to():
+    z = DualArray(np.array([1 + 1j, 2.0, 3j]), np.array([1.0, 1j, 2 + 2j]))
+    real, imag = z.real, z.imag[1:]
+    z[1] = z[2] * 1j
+    assert np.array_equal(real.value, [1, -3, 0])
+    assert np.array_equal(real.tangent, [1, -2, 2])
+    assert np.array_equal(imag.value, [0, 3])
+    assert np.array_equal(imag.tangent, [2, 2])
+    for part in (real, imag, real[1:]):
+        with pytest.raises(AssignmentError, match="read-only"):
+            part[0] = 1.0
+    z[0] = 5.0
+    assert real[0].tangent == 0
+    assert np.array_equal(np.sum(real).value, 2.0)
+
+
+def test_a_snapshot_of_a_view_is_not_changed_by_later_writes():
+    def f(x):
+        out = np.zeros_like(x)
+        kept = []
+        for i in range(1, x.size):
+            out[i] = x[i] * x[i - 1]
+            kept.append(out[i - 1:i + 1] * x[i])           # coefficients hold the values of the view
+        return np.concatenate(kept)
+    x = np.linspace(0.5, 1.5, 80)
+    J = np.stack([f(x + STEP * 1j * e).imag / STEP for e in np.eye(80)], axis=1)
+    np.testing.assert_allclose(jacobian(f)(x), J, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(gradient(lambda x: np.sum(f(x)), mode="reverse")(x), J.sum(0), rtol=1e-13)
+
+
+def test_dead_views_are_forgotten():
+    x = DualArray(np.arange(5.0), np.ones(5))
+    for _ in range(1000):
+        x[1:] * 2.0
+    assert len(x.source.views) < 20

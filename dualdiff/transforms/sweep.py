@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..dual_array import DualScalar, array, inexact, scalar
+from ..elementwise import LEVELED
 from ..errors import BasisError, EscapeError, StructureError
 from ..forms import belongs
 from ..policies import WATCH
@@ -174,7 +175,14 @@ def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[t
 
 
 def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
-    """The value of one result and its ε-part at this level, which is empty for a constant."""
+    """The value of one result and its ε-part at this level, which is empty for a constant.
+
+    What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
+    """
+    while type(x) in LEVELED and x.level.number > level.number:
+        if x.source is not None:
+            x.refresh()
+        x = x.value
     if belongs(x, level):
         if x.source is not None:
             x.refresh()
