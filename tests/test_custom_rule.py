@@ -202,6 +202,9 @@ def test_an_infinite_partial_spoils_nothing_that_is_not_perturbed():
     root = custom_rule(np.sqrt, partials=lambda f, x: 0.5 / f)
     f = lambda x: np.stack([root(x[0]), x[1] ** 2])
     np.testing.assert_array_equal(jacobian(f)(np.array([0.0, 3.0])), [[np.inf, 0.0], [0.0, 6.0]])
+    x, v = np.array([0.0, 4.0]), np.array([0.0, 1.0])
+    np.testing.assert_array_equal(jvp(root, (x,), (v,))[1], [0.0, 0.25])
+    np.testing.assert_array_equal(vjp(root, x)[1](v)[0], [0.0, 0.25])
 
 
 # ---- refusals name the function and the argument ------------------------------------------------------------------------

@@ -132,6 +132,19 @@ def test_parameters_of_very_unlike_size_are_as_accurate_as_the_states():
     np.testing.assert_allclose(J.sum(axis=1), slope, rtol=1e-5)
 
 
+def test_a_direction_far_below_atol_is_integrated_in_units_of_its_parameter():
+    """A force that is off, so that the state rests while its derivative along p, of 1e-9 and below, swings."""
+    w, p = 10.0, np.array([1e8, 1.0])
+    force = lambda t, y, p: -y + np.cos(w * t) * (p[0] / 1e8 - p[1])
+    f = lambda p: solve_ivp(force, (0, 3), [0.0], t_eval=[1.0, 2.0, 3.0], args=(p,), rtol=1e-6, atol=1e-8).y[0]
+    t = np.array([1.0, 2.0, 3.0])
+    expected = (np.cos(w * t) + w * np.sin(w * t) - np.exp(-t)) / (1 + w * w)
+    for ours in (jacobian(f)(p)[:, 0] * 1e8,
+                 jvp(f, (p,), (np.array([1e-3, 0]),))[1] * 1e11,
+                 vjp(f, p)[1](np.eye(3))[0][:, 0] * 1e8):
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
+
+
 def test_atol_for_each_state_and_a_jacobian_of_ones_own():
     calls = []
 

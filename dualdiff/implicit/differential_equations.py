@@ -75,7 +75,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
         raise ConvergenceError(f"solve_ivp: SciPy stopped at t = {found.t[-1]:.6g}: {found.message}")
     if any(np.iscomplexobj(stripped(x)) for x in (*inputs, found.y)):
         raise StructureError("solve_ivp differentiates real states only; give the real and imaginary parts as two")
-    times = t_eval
+    times = t_eval if holds_dual(t_eval) else np.asarray(t_eval)
     if t_eval is None:                                     # the ends move with t_span, the steps in between stay
         times = np.concatenate([np.reshape(t0, (1,)), found.t[1:-1], np.reshape(t1, (1,))]) if len(found.t) > 1 else \
             np.reshape(t0, (1,))
