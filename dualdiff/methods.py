@@ -23,6 +23,7 @@ ABSENT = {
     "ctypes": f"{MEMORY}; x.value.ctypes is the value's", "data": f"{MEMORY}; x.value.data is the value's",
     "dump": KEEP, "dumps": KEEP,
     "flags": f"{MEMORY}; x.value.flags are the value's",
+    **{name: "NumPy has removed it" for name in ("itemset", "newbyteorder", "tostring") if name in dir(np.ndarray)},
     "getfield": "it reads bits, which has no derivative; use x.real, x.imag or x.astype(dtype)",
     "resize": "it changes the memory of an array in place; use numpy.resize(x, shape), which returns another",
     "setfield": "it writes bits, which has no derivative; use x[...] = y",

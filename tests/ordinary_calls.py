@@ -441,6 +441,17 @@ np.polynomial.laguerre.lagder(c)  np.polynomial.laguerre.lagvander(u,3)  np.poly
 """
 
 
+# What an older NumPy does not have, or does without asking its arguments.
+SINCE = {
+    "2.1.0": """np.cumulative_sum(x)  np.cumulative_sum(A,axis=1,include_initial=True)
+        np.cumulative_prod(x,include_initial=True)  np.unstack(A)  np.unstack(A,axis=1)""",
+    "2.2.0": """np.matvec(A,c)  np.vecmat(c,B)  np.pad(A,{-1:(1,2)})  np.polynomial.polynomial.polyval2d(x,y,A)
+        np.polynomial.polynomial.polygrid2d(x,y,A)""",
+    "2.3.0": """np.polynomial.Polynomial([1.0,2.0,3.0])(x)  np.polynomial.Chebyshev([1.0,0.5,0.25])(u)
+        np.polynomial.Legendre([1.0,0.5,0.25],domain=[0,2])(u)""",
+}
+
+
 def apart(text):
     """The calls of a text, which blanks outside brackets separate."""
     codes, depth = [""], 0
@@ -465,7 +476,8 @@ def calls():
     """Every call by name: (function, inputs)."""
     found = {code: made(code) for text in GROUPS.values() for code in apart(text)}
     found |= {f.__name__: f for f in PROGRAMS}
-    return {name: (f, [INPUTS[p] for p in signature(f).parameters]) for name, f in found.items()}
+    newer = {code for since, text in SINCE.items() if np.lib.NumpyVersion(np.__version__) < since for code in apart(text)}
+    return {name: (f, [INPUTS[p] for p in signature(f).parameters]) for name, f in found.items() if name not in newer}
 
 
 LIFTED = apart(LIFTED_TEXT)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .registry import constant, primitive, refused
+from .registry import constant, known, primitive, refused
 
 
 def half_way(f: Any, x: Any, decimals: int = 0) -> Any:
@@ -21,7 +21,8 @@ constant("the result is an index or a count",
          np.nanargmin, np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path)
 constant("the result is a truth value",
          np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isrealobj,
-         np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin)
+         np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin,
+         *known("in1d"))
 constant("a description of the type", np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
 constant("the derivative is zero wherever it exists", np.around, np.round, jump=half_way)
 constant("the derivative is zero wherever it exists", np.fix, jump=lambda f, x: (f == x) & (x != 0))

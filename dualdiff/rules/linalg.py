@@ -178,7 +178,7 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     if ord == -np.inf:
         return np.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
-        return np.count_nonzero(size, axis=axis, keepdims=keepdims).astype(size.dtype)
+        return np.asarray(np.count_nonzero(size, axis=axis, keepdims=keepdims)).astype(size.dtype)[()]
     if ord == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
     if not isinstance(ord, int | float | np.number):
