@@ -15,6 +15,7 @@ The map of the house; imports point upwards only.
     reading.py       what they show: the tangent as an array, the type, the text
     elementwise.py   what an elementwise operation does to value and ε-part
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
+    subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
     memory.py        views, and the log of what was written
     assignment.py    arrays that are written to

@@ -38,6 +38,7 @@ from .rules.registry import (
     Row,
     name_of,
 )
+from .subclasses import refusal, refused_by_masked_arrays
 from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.join import Arrangement
@@ -339,6 +340,7 @@ def install() -> None:
     """Give the classes NumPy's functions, as a protocol and as methods."""
     arrays: Any = DualArray
     numbers: Any = Dual
+    arrays._data = numbers._data = property(refused_by_masked_arrays)
     arrays.__array_function__ = numbers.__array_function__ = protocol
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
@@ -350,10 +352,18 @@ def install() -> None:
     numbers.astype = lambda self, dtype, **options: np.reshape(self, (1,)).astype(dtype, **options)[0]
 
 
+KNOWN = frozenset({Dual, DualArray, DualScalar, np.ndarray})
+
+
 def protocol(self: Any, function: Any, types: Any, args: Any, options: dict[str, Any]) -> Any:
     """``__array_function__``: NumPy calls this for every function with a dual among its arguments, or as its ``like=``."""
     if function in LIKE:
         return LIKE[function](self, *args, **options)
+    for kind in types:
+        if kind not in KNOWN:
+            error = refusal(kind)
+            if error is not None:
+                raise error
     return array_function(function, args, dict(options))
 
 

@@ -327,9 +327,7 @@ def above(parts: list[Any]) -> Level:
 
 def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, Any]:
     if not hasattr(tangent, "level"):
-        tangent = np.asarray(tangent)
-        if tangent.dtype.kind in "iub":
-            tangent = tangent.astype(float)
+        tangent = inexact(tangent, "a tangent")
     if tangent.shape in (shape, ()):
         return {one(level): tangent}
     if tangent.shape[1:] == shape:

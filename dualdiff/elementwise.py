@@ -15,6 +15,7 @@ from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scal
 from .errors import HolomorphicError, RuleError
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
+from .subclasses import base_array
 from .tangents.differential import Differential
 from .tangents.level import Level
 from .tangents.moves import kept
@@ -326,7 +327,7 @@ def operand(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         if x.dtype == object:
             return from_objects(x)
-        return x if type(x) is np.ndarray else NotImplemented
+        return x if type(x) is np.ndarray else base_array(x)
     if isinstance(x, np.generic):
         return x
     if isinstance(x, list | tuple):

@@ -9,6 +9,7 @@ import numpy as np
 from .dual import Dual
 from .dual_array import from_objects, lifted
 from .elementwise import LEVELED, constant
+from .subclasses import base_array
 from .tangents.joined import joined_or_later
 from .tangents.level import Level
 from .tangents.tangent import Tangent
@@ -25,8 +26,10 @@ def dual_form(x: Any) -> Any:
         return x
     if isinstance(x, list | tuple) and holds_dual(x):
         return np.stack([dual_form(part) if holds_dual(part) else np.asarray(part, float) for part in x])
-    if isinstance(x, np.ndarray) and x.dtype == object:
-        return from_objects(x)
+    if isinstance(x, np.ndarray):
+        if type(x) is not np.ndarray:
+            return base_array(x)
+        return from_objects(x) if x.dtype == object else x
     return x
 
 

@@ -17,7 +17,7 @@ from .forms import stripped
 # ---- absent, with the reason -----------------------------------------------------------------------------------------
 MEMORY = "value and derivative do not lie in one block of memory"
 KEEP = "a file keeps the value only; save x.value and x.tangent, or pickle x"
-ABSENT = {
+ABSENT: dict[str, str] = {
     "base": f"{MEMORY}; numpy.shares_memory(x.value, y.value) tells whether two share theirs",
     "byteswap": "it changes bits, which has no derivative; apply it to x.value",
     "ctypes": f"{MEMORY}; x.value.ctypes is the value's", "data": f"{MEMORY}; x.value.data is the value's",

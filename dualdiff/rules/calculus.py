@@ -135,7 +135,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     parts = num - 1 if endpoint else num
     delta = stop - start
-    places = np.arange(num, dtype=float).reshape((num,) + (1,) * np.ndim(delta))
+    places = np.arange(num).astype(np.result_type(plain(delta), 1.0)).reshape((num,) + (1,) * np.ndim(delta))
     step = delta / parts if parts > 0 else np.nan
     y = places * step + start if parts > 0 else places * delta + start
     if endpoint and num > 1:

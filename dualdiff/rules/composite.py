@@ -15,13 +15,19 @@ def count_along(x: Any, axis: Any) -> int:
     return x.size if axis is None else int(np.prod([x.shape[i] for i in axes_of(axis, x.ndim)], dtype=int))
 
 
+def of_type(count: Any, dtype: Any) -> Any:
+    """A count as a divisor that leaves the type of what it divides, as NumPy's mean does."""
+    return float(count) if np.ndim(count) == 0 else count.astype(dtype)
+
+
 @composite(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **where: Any) -> Any:
     if axis is None and dtype is None and not keepdims and not where:
         return np.sum(a) / a.size
     count = np.sum(np.broadcast_to(where["where"], a.shape), axis=axis, keepdims=keepdims) if where \
         else count_along(a, axis)
-    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where) / count
+    total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where)
+    return total / of_type(count, dtype if dtype is not None else a.dtype)
 
 
 @composite(np.trace)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .composite import count_along
+from .composite import count_along, of_type
 from .constant import plain
 from .gather import axes_of
 from .registry import composite, linear, primitive
@@ -27,10 +27,11 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
     a = a if dtype is None else np.astype(a, dtype)
     chosen = {} if where is True else {"where": plain(where)}
     if mean is None:
-        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / counted(a, axis, True, where)
+        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a.dtype)
     x = a - mean
     squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
-    return np.sum(squares, axis=axis, keepdims=keepdims, **chosen) / np.maximum(counted(a, axis, keepdims, where) - ddof, 0)
+    total = np.sum(squares, axis=axis, keepdims=keepdims, **chosen)
+    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares.dtype)
 
 
 @composite(np.std)
@@ -249,7 +250,8 @@ def present(a: Any, where: Any) -> Any:
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     there = present(a, where)
     a = a if dtype is None else np.astype(a, dtype)
-    return np.sum(np.where(there, a, 0), axis=axis, keepdims=keepdims) / np.sum(there, axis=axis, keepdims=keepdims)
+    count = of_type(np.sum(there, axis=axis, keepdims=keepdims), a.dtype)
+    return np.sum(np.where(there, a, 0), axis=axis, keepdims=keepdims) / count
 
 
 @composite(np.nanvar)
@@ -258,11 +260,12 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdim
     there, ddof = present(a, where), ddof if correction is None else correction
     a = a if dtype is None else np.astype(a, dtype)
     if mean is None:
-        mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / np.sum(there, axis=axis, keepdims=True)
+        count = of_type(np.sum(there, axis=axis, keepdims=True), a.dtype)
+        mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / count
     x = np.where(there, a - mean, 0)
     squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
-    result = np.sum(squares, axis=axis, keepdims=keepdims) / np.where(free > 0, free, 1)
+    result = np.sum(squares, axis=axis, keepdims=keepdims) / of_type(np.where(free > 0, free, 1), squares.dtype)
     return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
 
 

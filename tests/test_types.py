@@ -1,0 +1,163 @@
+"""Types, layouts and classes of arrays: kept or promoted as NumPy does, or refused by name."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from dualdiff import Dual, DualArray, gradient, jacobian, jvp, vjp
+from dualdiff.errors import StructureError
+
+A = np.array([[0.5, 1.25, 0.75], [1.5, 0.25, 2.0]])
+CALLS = [
+    np.sin, np.exp, np.sqrt, np.abs, np.square, np.cumsum, np.sum, np.mean, np.prod, np.transpose, np.ravel, np.sort, np.diff,
+    np.linalg.norm, np.fft.fft, np.real, np.conj, lambda x: 2 * x, lambda x: x / 3.0, lambda x: x ** 2, lambda x: x + 1,
+    lambda x: x @ x.T, lambda x: x[0], lambda x: x[:, ::-1], lambda x: np.stack([x, x]),
+    lambda x: np.concatenate([x, x], axis=1),
+    lambda x: np.where(np.real(x) > 1, x, 0), lambda x: x.reshape(3, 2), lambda x: x * np.float32(2),
+    lambda x: np.tensordot(x, x),
+    lambda x: np.einsum("ij,ij->i", x, x), lambda x: np.mean(x, axis=0), np.var, lambda x: np.sum(x, axis=1),
+    lambda x: x - x.mean(axis=1, keepdims=True), lambda x: np.pad(x, 1), lambda x: np.outer(x, x), lambda x: np.roll(x, 1),
+    lambda x: np.mean(x, where=[True, False, True]), lambda x: np.var(x, axis=0, where=[[True], [True]]),
+    lambda x: np.std(x, ddof=1),
+    lambda x: np.nanmean(x, axis=1), lambda x: np.nanvar(x, axis=0), lambda x: np.average(x, axis=0), np.trace,
+    lambda x: np.gradient(x, axis=1),
+    lambda x: np.trapezoid(x, dx=0.5), np.cumprod,
+    lambda x: np.convolve(x[0], x[1]), np.nan_to_num, np.tanh, lambda x: np.add.reduce(x, axis=0),
+    np.multiply.accumulate, lambda x: np.power(x, 2), lambda x: np.kron(x, x), lambda x: np.linspace(x[0], x[1], 4)]
+EPS = {np.float16: 2e-2, np.float32: 2e-5, np.longdouble: 1e-13, np.complex64: 2e-5, np.complex128: 1e-13}
+
+
+@pytest.mark.parametrize("dtype", EPS)
+@pytest.mark.parametrize("f", CALLS)
+def test_value_and_tangent_have_the_type_that_numpy_gives(f, dtype):
+    if dtype is np.float16 and f in (np.fft.fft, np.linalg.norm):
+        pytest.skip("NumPy computes these in another type than it takes")
+    x = A.astype(dtype) * (1 + 0.5j if issubclass(dtype, np.complexfloating) else 1)
+    x = x.astype(dtype)
+    result, expected = f(DualArray(x, np.ones_like(x))), f(x)
+    digits = 4 * np.finfo(dtype).eps                       # NumPy computes means of half precision in single
+    np.testing.assert_allclose(result.value, expected, rtol=digits, atol=digits)
+    assert np.asarray(result.value).dtype == np.asarray(expected).dtype
+    assert np.asarray(result.tangent).dtype == np.asarray(expected).dtype
+    wide = x.astype(complex if issubclass(dtype, np.complexfloating) else float)
+    np.testing.assert_allclose(np.asarray(result.tangent) * 1.0, jvp(f, (wide,), (np.ones_like(wide),))[1],
+                               rtol=EPS[dtype], atol=EPS[dtype])
+
+
+@pytest.mark.parametrize("kind", [int, bool, np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize("f", CALLS)
+def test_whole_numbers_become_floats(f, kind):
+    x = (A * 2).astype(kind)
+    value, along = jvp(f, (x,), (np.ones(x.shape),))
+    same, expected = jvp(f, (x.astype(float),), (np.ones(x.shape),))
+    np.testing.assert_array_equal(value, same)
+    np.testing.assert_array_equal(along, expected)
+
+
+LAYOUTS = {
+    "Fortran order": np.asfortranarray, "transposed": lambda x: x.T.copy().T,
+    "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "backwards": lambda x: x[::-1].copy()[::-1], "byte-swapped": lambda x: x.astype(">f8"),
+    "mapped": lambda x: x.view(np.memmap),
+    "unaligned": lambda x: np.frombuffer(b"0" + x.tobytes(), np.uint8)[1:].view(float).reshape(x.shape)}
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "read-only"])
+@pytest.mark.parametrize("f", CALLS)
+def test_the_layout_in_memory_does_not_matter(f, layout):
+    x = LAYOUTS.get(layout, read_only)(A)
+    np.testing.assert_array_equal(x, A)
+    if layout != "mapped":                                 # an input is a plain array; data may be mapped
+        J = jacobian(f)(x)
+        np.testing.assert_allclose(J, jacobian(f)(A), rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(jacobian(lambda y: f(y * x))(A), jacobian(lambda y: f(y * A))(A), rtol=1e-15, atol=1e-15)
+    value, pullback = vjp(lambda y: np.real(f(x + y)), A)
+    u = np.ones_like(value)
+    expected = vjp(lambda y: np.real(f(A + y)), A)[1](u)[0]
+    np.testing.assert_allclose(pullback(u)[0], expected, rtol=1e-14, atol=1e-15)
+    np.testing.assert_array_equal(x, A)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3), (1, 1)])
+@pytest.mark.parametrize("f", [np.sin, np.sum, np.ravel, np.cumsum, np.transpose, lambda x: x * x, lambda x: np.stack([x, x]),
+                               lambda x: np.where(x > 1, x, 0), lambda x: np.sort(x, axis=None), lambda x: x[..., None]])
+def test_arrays_without_axes_or_elements(f, shape):
+    x = np.full(shape, 1.5)
+    value = f(x)
+    J = jacobian(f)(x)
+    assert np.shape(J) == np.shape(value) + shape
+    np.testing.assert_array_equal(gradient(lambda y: np.sum(f(y)), mode="reverse")(x),
+        np.reshape(J, (np.size(value), *shape)).sum(axis=0))
+
+
+def test_complex_functions_are_differentiated_as_holomorphic_and_as_real_linear():
+    z = np.array([1.0 + 2.0j, 0.5 - 1.0j])
+    np.testing.assert_allclose(jacobian(lambda z: z ** 2)(z), np.diag(2 * z), rtol=1e-15)
+    np.testing.assert_array_equal(jvp(np.conj, (z,), (1j * np.ones(2),))[1], [-1j, -1j])
+    np.testing.assert_allclose(jvp(np.abs, (z,), (z,))[1], np.abs(z), rtol=1e-15)
+
+
+def test_object_arrays_of_numbers_are_arrays_of_numbers():
+    x = np.array([Dual(1.5, 1.0), Dual(2.0, 0.0), 3.0], dtype=object)
+    assert np.sum(x).tangent == 1.0
+    plain = DualArray([1.0, 1.0, 1.0], [0.0, 0.0, 1.0])
+    np.testing.assert_array_equal((plain * x).value, [1.5, 2, 3])
+    np.testing.assert_array_equal((plain * x).tangent, [1, 0, 3])
+    np.testing.assert_array_equal(np.sin(x[:2])[0].tangent, np.cos(1.5))
+    np.testing.assert_array_equal(np.concatenate([plain, x]).tangent, [0, 0, 1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("x", [
+    DualArray(A, A), DualArray(A, np.ones((4, 2, 3))), DualArray(A.astype(np.float32), A.astype(np.float32)), Dual(1.5, 2.0),
+    Dual(1.5, np.array([1.0, 2.0])), DualArray(A + 1j, A), DualArray(np.zeros((0, 2)), np.zeros((0, 2)))])
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_duals_are_copied_and_pickled(x, again):
+    y = again(x)
+    assert type(y) is type(x)
+    np.testing.assert_array_equal(y.value, x.value)
+    np.testing.assert_array_equal(y.tangent, x.tangent)
+    assert np.asarray(y.tangent).dtype == np.asarray(x.tangent).dtype
+    if isinstance(x, DualArray) and x.size:
+        y[0, 0] = 7.0
+        assert x.value[0, 0] == A[0, 0] + (1j if np.iscomplexobj(x.value) else 0)
+
+
+# ---- classes whose arrays mean something else --------------------------------------------------------------------------
+MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+MATRIX = np.array([[1.0, 2.0, 0.0], [3.0, 4.0, 1.0], [0.0, 1.0, 5.0]])
+MEETINGS = [
+    lambda x, m: x + m, lambda x, m: m + x, lambda x, m: m * x, lambda x, m: x * m, lambda x, m: x[0] * m,
+    lambda x, m: Dual(1.0, 1.0) * m, lambda x, m: np.add(m, x), np.maximum, lambda x, m: np.where(m > 1, x, 0.0),
+    lambda x, m: np.where([True, False, True], m, x), lambda x, m: np.vstack([m, x]), lambda x, m: np.dot(m, x),
+    lambda x, m: m @ x, lambda x, m: x @ m, lambda x, m: np.einsum("...i,i", m, x), lambda x, m: np.interp(x, [0, 1, 2], m),
+    lambda x, m: x.copy().__setitem__(..., m), lambda x, m: np.clip(x, m, 5), np.outer, lambda x, m: np.kron(m, x),
+    lambda x, m: np.add.at(x.copy(), [0, 1, 2], m), np.multiply.outer, lambda x, m: np.average(x, weights=m),
+    np.polyval, np.append, lambda x, m: np.hypot(x, m, out=np.zeros_like(x)),
+    lambda x, m: np.stack([x, m]), np.convolve, lambda x, m: np.linspace(x, m, 3)]
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize("meet", MEETINGS)
+@pytest.mark.parametrize("name", ["MaskedArray", "matrix"])
+def test_masked_arrays_and_matrices_are_refused_by_name(meet, name):
+    m = MASKED if name == "MaskedArray" else np.matrix(MATRIX)
+    with pytest.raises(StructureError, match=f"{name} cannot meet a dual number: .*(filled|asarray)"):
+        meet(DualArray([1.0, 2.0, 3.0], [1.0, 0.0, 0.0]), m)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize("make", [lambda m: DualArray(m, 1.0), lambda m: DualArray(np.ones(m.shape), m),
+    lambda m: jvp(np.sin, (m,), (m,)),
+                                  jacobian(np.sin), lambda m: jacobian(lambda x: m)(np.ones(3))])
+@pytest.mark.parametrize("name", ["MaskedArray", "matrix"])
+def test_nor_do_they_make_duals(make, name):
+    with pytest.raises(StructureError, match=name):
+        make(MASKED if name == "MaskedArray" else np.matrix(MATRIX))
