@@ -242,4 +242,4 @@ def rows(eps: Tangent, level: Level, n: int) -> Any:
         if total - total != 0 and not level.careful:       # not finite: the strong zero may decide otherwise
             raise CareNeeded(level)
         return Jt
-    return np.ascontiguousarray(eps.dense(trailing=True).reshape(-1, n).T)
+    return eps.dense(trailing=True).reshape(-1, n).T       # a view: BLAS reads it as it is

@@ -132,7 +132,7 @@ class Damped:
     singular, least = False, 0.0                           # not known here; it shows as a damping that stays
 
     def step(self, delta: float) -> Step:
-        damping = self.damping if self.damping > 1e-14 else 0.0
+        damping = self.damping if self.damping > 1e-14 and delta < np.inf else 0.0
         n = self.g.size
         q, length, low, high = np.zeros(n), 0.0, 0.0, np.inf
         for turn in range(10):
@@ -144,7 +144,7 @@ class Damped:
                 continue
             q = -solved(L, self.g)
             length = sqrt(q.dot(q))
-            if (length <= NEARLY * delta and (damping == 0 or length >= 0.75 * delta)) or turn == 9:
+            if (length <= NEARLY * delta and (damping == 0 or delta == np.inf or length >= 0.75 * delta)) or turn == 9:
                 break
             v = half_solved(L, q)
             if length > delta:
@@ -156,7 +156,8 @@ class Damped:
                 damping = 0.0
             elif not low <= damping < high:
                 damping = sqrt(max(low, 1e-4 * min(high, 1.0)) * min(high, 1e4 * max(low, 1e-8)))
-        self.damping = damping
+        if delta < np.inf:
+            self.damping = damping
         return Step(q / self.D, length, damping, -float(self.g.dot(q) + 0.5 * q.dot(self.A @ q)))
 
     def solve(self, rhs: Array, damping: float) -> Array:

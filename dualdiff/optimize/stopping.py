@@ -135,7 +135,8 @@ def standard_errors(tried: Any, point: Any) -> Array | None:
 
 def exhausted(point: Any, tried: Any) -> None:
     """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
-    if tried.step(np.inf).predicted <= 1e-6 * point.cost:
+    full, size = tried.step(np.inf), float(np.linalg.norm(tried.D * point.x)) if tried.D.size == point.x.size else 0.0
+    if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size:
         raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
     raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
                         "its derivative cut by a kink")
