@@ -22,7 +22,7 @@ import numpy as np
 from .errors import AssignmentError
 from .tangents.join import joined_terms
 from .tangents.level import Level
-from .tangents.moves import Item, Map, as_key
+from .tangents.moves import Item, Map, as_key, kept
 from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
 
@@ -63,7 +63,8 @@ class Memory:
     # ---- the log -----------------------------------------------------------------------------------------------------
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
         """Elements ``place[index]`` take the tangent; ``place`` is a view of the map, ``trail`` how it is one."""
-        self.trails = None if self.trails is None or len(self.trails) == FEW else [*self.trails, (trail, index)]
+        self.trails = None if self.trails is None or len(self.trails) == FEW else \
+            [*self.trails, (trail, kept(index))]
         size = prod(eps.shape)
         if size == 1 and eps.shape == ():
             place[index] = self.end

@@ -136,6 +136,9 @@ def at(ufunc: Any, a: Any, indices: Any, *operand: Any) -> None:
     places = np.arange(a.size).reshape(a.shape)[indices]
     b = [np.ravel(np.broadcast_to(as_array(dual_form(part)), np.shape(places))) for part in operand]
     places = np.ravel(places)
+    if ufunc in (np.add, np.subtract) and 4 * len(places) >= a.size:           # most elements: one sum, all over
+        target[...] = ufunc(a, np.reshape(binned(b[0] + 0.0, places, a.size), a.shape))
+        return
     if ufunc in (np.add, np.subtract) and len(places):
         used, inverse = np.unique(places, return_inverse=True)
         b, places = [binned(b[0] + 0.0, inverse, len(used))], used

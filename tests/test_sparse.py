@@ -378,3 +378,15 @@ def test_a_sparse_matrix_that_is_written_to_between_calls_is_seen():
     for a in (matrix.data, matrix.indices, matrix.data):
         a[:] = a[::-1].copy()
         np.testing.assert_allclose(J(X15).toarray(), (matrix.toarray() * (2 * X15)))
+
+
+def test_a_program_may_write_to_its_sparse_matrix_again_after_it_has_used_it():
+    def f(x):
+        mine = csr_array(B)
+        y = mine @ (x * x) + (mine @ x[:, None])[:, 0] + x @ mine
+        mine.data[:], mine.indices[:] = 7.0, 0
+        return y
+    expected = B.toarray() * (2 * X15) + B.toarray() + B.toarray().T
+    np.testing.assert_allclose(jacobian(f)(X15), expected, atol=1e-15)
+    np.testing.assert_allclose(jacobian(f, sparse=True)(X15).toarray(), expected, atol=1e-15)
+    np.testing.assert_allclose(vjp(f, X15)[1](np.eye(15))[0], expected, atol=1e-15)
