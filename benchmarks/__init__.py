@@ -13,6 +13,7 @@
     forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
     batches                   10⁵ small Jacobians, of samples that do not depend on each other
     threads                   directions on two threads
+    dispatch                  what NumPy's protocols add to a rule, and what lift adds to a function
     import_time               what `import dualdiff` adds to `import numpy`, and the size of the package
 
 Files that begin with an underscore are shared. Every contender's answer is compared with the others' before any clock
