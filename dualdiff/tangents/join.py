@@ -18,7 +18,7 @@ from .coefficients import product
 from .leaf import Leaf
 from .moves import Routing, Shape, scatter, take_or_fill
 from .ragged import Ragged, by_rows, distinct_entries, entries
-from .scalars import stacked
+from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
 from .thin import thin_join
 
@@ -222,6 +222,8 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     first = terms[0][0]
     level, k = first.level, first.k
     assert k is not None
+    if shape == () and (row := summed_rows(terms, k)) is not None:
+        return Leaf(level, k, shape, (k,), None, (row,)), None
     wide = sum(prod(leaf.width) for leaf, _ in terms)
     if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
