@@ -33,9 +33,9 @@ def linearize(f: Function, *primals: Any) -> JacobianOperator:
     solvers.
 
     A product costs about as much as f, for each direction. The record keeps ``J.nbytes`` bytes of arrays alive: for
-    every indexing, product or sum in f a coefficient of the size of its operand at most, and the constant operand;
-    chains of elementwise operations leave one coefficient. For complex arguments f must be holomorphic. Raises ShapeError
-    where v does not fit.
+    every indexing, product or sum in f a coefficient of the size of its operand at most, and the constant operand, a
+    copy unless it is read-only; chains of elementwise operations leave one coefficient. For complex arguments f must be
+    holomorphic. Raises ShapeError where v does not fit.
 
     >>> import numpy as np
     >>> J = linearize(lambda x: x[1:] * x[:-1], np.array([1.0, 2.0, 3.0]))
