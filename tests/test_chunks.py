@@ -178,15 +178,18 @@ def test_without_a_budget_the_same_sweep_takes_more():
 
 
 def test_the_budget_holds_for_hessians():
+    for W in (W1, W2):
+        W.flags.writeable = False  # what the program might write to again is copied for the record, beside the budget
+
     def f(x):
         return np.sum(np.tanh(W2 @ np.tanh(W1 @ x)) ** 2)
     counted = Counted(f)
     tracemalloc.start()
-    H = hessian(counted, max_bytes=2 * 10**6)(x)
+    H = hessian(counted, max_bytes=3 * 10**6)(x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert counted.runs > 2
-    assert peak <= 2 * 10**6 + H.nbytes
+    assert peak <= 3 * 10**6 + H.nbytes
     assert np.allclose(H, hessian(f)(x), rtol=1e-11, atol=1e-14)
 
 

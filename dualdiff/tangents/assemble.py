@@ -19,6 +19,7 @@ from .ragged import Ragged
 
 SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
 LARGE = 1 << 12                                            # entries of a block that is worth a call of einsum
+ROOM = 1 << 20                                             # bytes of the budget that are left free for them
 FEW = 64                                                   # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
 
@@ -243,11 +244,15 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
         place += product(leaf.level, operands)
     else:
         a, b = folded(operands, 2)
+        meter = leaf.level.meter
         if fresh:
-            put_product(place, a, b)
+            if meter is None or meter.room > ROOM:         # einsum has buffers of its own
+                put_product(place, a, b)
+            else:
+                np.multiply(a, b, out=place)
             return
-        if leaf.level.meter is not None:
-            leaf.level.meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
+        if meter is not None:
+            meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
         add_product(place, a, b)
 
 

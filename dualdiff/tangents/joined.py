@@ -67,10 +67,13 @@ class Joined(Tangent):
             return super().dense(trailing, dtype)
         (k,) = {leaf.k for t in pieces for leaf in t.terms}
         level = next(leaf.level for t in pieces for leaf in t.terms)
-        if level.meter is not None and (level.columns is not None or not trailing):
-            level.meter.charge(k * prod(self.shape))
+        meter = level.meter if level.columns is not None or not trailing else None
+        if meter is not None:
+            meter.charge(k * prod(self.shape))
         types = arrays if dtype is None else [*arrays, dtype]
         out = np.zeros((*self.shape, k) if trailing else (k, *self.shape), np.result_type(*types) if types else float)
+        if meter is not None:
+            meter.hold(out)
         flat = out.reshape(out.size)
         whole = out if trailing else np.moveaxis(out, 0, -1)
         if self.axes is not None:

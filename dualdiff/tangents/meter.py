@@ -15,6 +15,7 @@ import numpy as np
 SMALL = 4096                                               # bytes below which an array is not worth a weak reference
 NOTICED = 1_000_000                                        # multiply-adds, a tenth of a millisecond: recording f costs that
 FAR = 16                                                   # times the multiply-adds of f itself
+RESERVE = 1 << 18                                          # bytes kept free for NumPy's own buffers and for small objects
 OWN_ARRAYS = 6                                             # values and coefficients that f keeps, of its largest size
 
 
@@ -46,12 +47,17 @@ class Held(weakref.ref[Any]):
 class Meter:
     """Bytes alive in one sweep, and how many it may have; and, for one that may end early, its multiply-adds beside f's."""
 
-    __slots__ = ("budget", "fixed", "held", "live", "own", "patient", "work")
+    __slots__ = ("budget", "fixed", "held", "live", "own", "patient", "reserve", "work")
 
     def __init__(self, budget: int, patient: bool = True) -> None:
-        self.budget, self.live, self.fixed = budget, 0, 0
+        self.budget, self.live = budget, 0
+        self.reserve = self.fixed = min(RESERVE, budget // 6)
         self.patient, self.work, self.own = patient, 0, 0
         self.held: dict[int, Held] = {}
+
+    @property
+    def room(self) -> int:
+        return self.budget - self.live - self.fixed
 
     def charge(self, entries: int, itemsize: int = 8) -> None:
         """About to allocate: raises SplitNeeded where that would pass the budget."""
@@ -61,7 +67,7 @@ class Meter:
 
     def beside(self, shape: tuple[int, ...]) -> None:
         """f works on arrays of this shape: its values and coefficients, which no splitting makes smaller, count too."""
-        own = OWN_ARRAYS * 8 * prod(shape)
+        own = self.reserve + OWN_ARRAYS * 8 * prod(shape)
         if own > self.fixed:
             self.fixed = own
             self.charge(0)

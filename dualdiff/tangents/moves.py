@@ -222,7 +222,16 @@ class Contraction:
         if not self.borrowed or not self.constant:
             return operands
         mine = owner(self.constant[0][0])
-        return [(kept(a), labels) if owner(a) is mine else (a, labels) for a, labels in operands]
+        return [(self.metered_copy(a), labels) if owner(a) is mine else (a, labels) for a, labels in operands]
+
+    def metered_copy(self, a: Any) -> Any:
+        meter = self.level.meter
+        if meter is None:
+            return kept(a)
+        meter.charge(a.size)
+        a = kept(a)
+        meter.hold(a)
+        return a
 
     def apply(self, a: Any, lead: int = 0) -> Any:
         return self._run(a, self.labels, self.result, self.out_shape, lead)
