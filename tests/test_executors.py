@@ -241,6 +241,8 @@ def test_eight_threads_sweeping_at_once_get_eight_right_answers():
     points = [RNG.standard_normal(60) for _ in range(8)]
     calls = [jacobian(mixing), jacobian(mixing, chunk=13), jacobian(mixing, max_bytes=60_000), hessian(energy),
              gradient(energy), jacobian(gradient(energy, mode="reverse")), value_and_jacobian(mixing)]
+    for call in calls:
+        call(points[0])  # mode="auto" may choose another mode, with other roundings, after a first call
     expected = [[call(p) for call in calls] for p in points]
     wrong, barrier = [], threading.Barrier(8)
 
