@@ -7,7 +7,9 @@ or the explicit formula of the literature ("backprop"). ``gradients(X, y)`` give
     estimator.py         what all models share: parameters, fitted or not, gradients, score
     linear.py            LinearRegression
     logistic.py          LogisticRegression
-    network.py           MLP
+    glm.py               PoissonRegressor, GammaRegressor
+    nonlinear.py         NonlinearRegression: any formula
+    network.py           MLP, MLPClassifier, MLPRegressor
     activations.py       the functions of a neuron, and their slopes written out
     costs.py             what is minimised, and its slope written out
     backpropagation.py   the recurrences of back-propagation, written out
@@ -16,14 +18,21 @@ or the explicit formula of the literature ("backprop"). ``gradients(X, y)`` give
 from .activations import none, relu, sigmoid, step, tanh
 from .backpropagation import backpropagate, forward
 from .costs import cross_entropy, logistic_loss, softmax, squared_cost
+from .glm import GammaRegressor, PoissonRegressor
 from .linear import LinearRegression
 from .logistic import LogisticRegression
-from .network import MLP
+from .network import MLP, MLPClassifier, MLPRegressor
+from .nonlinear import NonlinearRegression
 
 __all__ = [
     "MLP",
+    "GammaRegressor",
     "LinearRegression",
     "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
+    "NonlinearRegression",
+    "PoissonRegressor",
     "backpropagate",
     "cross_entropy",
     "forward",

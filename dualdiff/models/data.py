@@ -2,55 +2,67 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, ShapeError
+from ..errors import DataError, ShapeError, StructureError
 
 Array = NDArray[np.float64]
 
 
 def numbers(a: Any, name: str) -> Array:
     """An array of finite floats; what is not finite is told by its place."""
+    if hasattr(a, "tocsr"):
+        raise StructureError(f"{name} is a sparse matrix, and sparse data is not supported here; pass {name}.toarray()")
     plain = np.asarray(a)
     if plain.dtype.kind == "c":
-        raise DataError(f"{name} is complex; models learn from real numbers. Pass real and imaginary parts as two columns")
+        raise DataError(f"Complex data not supported: {name} is complex. Pass real and imaginary parts as two columns")
     try:
         array = plain.astype(np.float64)
     except (TypeError, ValueError) as reason:
-        raise DataError(f"{name} cannot be read as numbers: {reason}. Turn text into numbers first, for instance into one "
-                        "column of 0 and 1 per category") from None
+        kind = StructureError if isinstance(reason, TypeError) else DataError
+        raise kind(f"{name} cannot be read as numbers: {reason}. Turn text into numbers first, for instance into one "
+                   "column of 0 and 1 per category") from None
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         first = bad[0]
         place = "".join(f", {word} {i}" for word, i in zip(("row", "column"), first, strict=False))
         more = f" ({len(bad)} such entries in all)" if len(bad) > 1 else ""
-        raise DataError(f"{name} holds {array[tuple(first)]}{place.replace(',', ' at', 1)}{more}; remove those rows or fill "
+        value = "NaN" if np.isnan(array[tuple(first)]) else array[tuple(first)]
+        raise DataError(f"{name} holds {value}{place.replace(',', ' at', 1)}{more}; remove those rows or fill "
                         "them in")
     return array
 
 
-def features(X: Any, expected: int | None = None) -> Array:
+def features(X: Any, expected: int | None = None, model: str = "") -> Array:
     """X of shape (n, d), with the number of columns that the model was fitted on."""
     array = numbers(X, "X")
     if array.ndim != 2:
-        hint = "; for one feature write X[:, None]" if array.ndim == 1 else ""
+        hint = ". Reshape your data: X[:, None] has one feature, X[None] is one row" if array.ndim == 1 else ""
         raise ShapeError(f"X has shape {array.shape}; it must have two axes, (rows, features){hint}")
     if 0 in array.shape:
-        raise ShapeError(f"X has shape {array.shape}; it needs at least one row and one feature")
+        raise ShapeError(f"X has {array.shape[0]} sample(s) and {array.shape[1]} feature(s) (shape={array.shape}) while a "
+                         "minimum of 1 is required.")
     if expected is not None and array.shape[1] != expected:
-        raise ShapeError(f"X has {array.shape[1]} features; the model was fitted on {expected}")
+        raise ShapeError(f"X has {array.shape[1]} features, but {model} is expecting {expected} features as input")
     return array
 
 
 def one_per_row(y: Any, n: int, *, columns: bool = False) -> Any:
     """y with one entry per row of X: shape (n,), or also (n, m) where a model has several outputs."""
+    if y is None:
+        raise DataError("fit requires y to be passed, but the target y is None")
     array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1 and not columns:
+        theirs = getattr(sys.modules.get("sklearn.exceptions"), "DataConversionWarning", UserWarning)
+        warnings.warn("A column-vector y was passed when a 1d array was expected; write y.ravel()", theirs, stacklevel=4)
+        array = array[:, 0]
     if array.ndim != 1 and not (columns and array.ndim == 2 and array.shape[1]):
-        hint = "; write y.ravel()" if array.ndim == 2 and array.shape[1] == 1 else ""
-        raise ShapeError(f"y has shape {array.shape}; it must be ({n},){f' or ({n}, outputs)' if columns else ''}{hint}")
+        raise ShapeError(f"y has shape {array.shape}; it must be ({n},){f' or ({n}, outputs)' if columns else ''}")
     if len(array) != n:
         raise ShapeError(f"y has {len(array)} entries; X has {n} rows")
     return array
@@ -64,8 +76,8 @@ def classes_of(y: Any, n: int) -> tuple[Any, NDArray[np.intp]]:
     if len(classes) < 2:
         raise DataError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
     if labels.dtype.kind == "f" and len(classes) > max(20, n // 2):
-        raise DataError(f"y holds {len(classes)} different numbers in {n} rows, which look like amounts, not classes; use a "
-                        "regression, or round y to the classes meant")
+        raise DataError(f"Unknown label type: continuous. y holds {len(classes)} different numbers in {n} rows, which look "
+                        "like amounts, not classes; use a regression, or round y to the classes meant")
     return classes, index
 
 

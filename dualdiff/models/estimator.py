@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
@@ -25,6 +26,8 @@ class Estimator(ABC):
     makes of y. ``parameters`` is a tree of arrays.
     """
 
+    kind = "regressor"
+    several_outputs = positive_targets = False
     mode: str
     n_features_in_: int
     n_iter_: int
@@ -63,7 +66,7 @@ class Estimator(ABC):
         return {name: getattr(self, name) for name in self.names()}
 
     def set_params(self, **params: Any) -> Self:
-        """Change settings by name; an unknown name or a value that cannot be raises ParameterError and changes nothing."""
+        """Change settings by name. An unknown name raises ParameterError and changes nothing; values are checked by ``fit``."""
         before = self.get_params()
         for name in params:
             if name not in before:
@@ -71,12 +74,17 @@ class Estimator(ABC):
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ParameterError(f"{type(self).__name__} has no setting {name!r}; {hint}It has {', '.join(before)}")
         vars(self).update(params)
-        try:
-            self.check_settings()
-        except ParameterError:
-            vars(self).update(before)
-            raise
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks its estimators; called by scikit-learn only."""
+        from sklearn import utils  # type: ignore[import-untyped]
+        classifier = self.kind == "classifier"
+        return utils.Tags(estimator_type=self.kind, transformer_tags=None, input_tags=utils.InputTags(),
+                          target_tags=utils.TargetTags(required=True, multi_output=self.several_outputs,
+                                                       positive_only=self.positive_targets),
+                          classifier_tags=utils.ClassifierTags() if classifier else None,
+                          regressor_tags=None if classifier else utils.RegressorTags())
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
@@ -96,8 +104,10 @@ class Estimator(ABC):
     def checked(self, X: Any) -> Array:
         """X for a fitted model."""
         if not hasattr(self, "n_features_in_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
-        return features(X, self.n_features_in_)
+            theirs = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", None)
+            kind = NotFittedError if theirs is None else type("NotFittedError", (NotFittedError, theirs), {})
+            raise kind(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
+        return features(X, self.n_features_in_, type(self).__name__)
 
     def gradients(self, X: Any, y: Any) -> dict[str, Array]:
         """The gradient of the loss at the fitted parameters by "forward", "reverse" and "backprop", each flat.

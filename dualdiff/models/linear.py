@@ -48,7 +48,6 @@ class LinearRegression(Estimator):
                  mode: str = "forward", learning_rate: float = 0.01, max_iter: int = 1000, tol: float = 1e-8) -> None:
         self.fit_intercept, self.alpha, self.solver, self.mode = fit_intercept, alpha, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
-        self.check_settings()
 
     def check_settings(self) -> None:
         require_one_of("solver", self.solver, ("gauss-newton", "gradient-descent"))

@@ -34,6 +34,7 @@ class LogisticRegression(Estimator):
     (array(['setosa'], dtype='<U10'), True)
     """
 
+    kind = "classifier"
     classes_: Any
     coef_: Array
     intercept_: Array
@@ -42,7 +43,6 @@ class LogisticRegression(Estimator):
                  learning_rate: float = 0.1, max_iter: int = 1000, tol: float = 1e-8) -> None:
         self.alpha, self.fit_intercept, self.solver, self.mode = alpha, fit_intercept, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
-        self.check_settings()
 
     def check_settings(self) -> None:
         require_one_of("solver", self.solver, ("newton", "gradient-descent"))

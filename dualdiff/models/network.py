@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
-from ..optimize import Callback, Result, adam, gradient_descent, sgd
+from ..optimize import Callback, Result, adam, gradient_descent, least_squares, minimize, sgd
 from ..optimize.result import require_count, require_positive, require_tolerance
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
@@ -17,7 +18,7 @@ from .costs import COSTS, softmax
 from .data import Array, check_labels, classes_of, features, index_of, indicators, numbers, one_per_row
 from .estimator import MODES, Estimator, accuracy, determination, require_one_of
 
-SOLVERS = ("adam", "sgd", "momentum", "gradient-descent")
+SOLVERS = ("adam", "sgd", "momentum", "gradient-descent", "lbfgs", "levenberg-marquardt")
 
 
 class MLP(Estimator):
@@ -29,8 +30,10 @@ class MLP(Estimator):
     "cross-entropy" of the softmax of the outputs; "auto" takes cross-entropy for classes. ``alpha`` adds α/2 Σ‖W‖².
 
     ``solver``: "adam", "sgd" or "momentum" (SGD with 0.9) on mini-batches of ``batch_size`` rows (None: all), which stop
-    where the loss has not fallen by more than ``tol`` in ten epochs; or "gradient-descent" on all rows, which stops where
-    the gradient's length is at most ``tol``. All stop after ``epochs``. ``mode``: the gradient by a "reverse" or a
+    where the loss has not fallen by more than ``tol`` in ten epochs; on all rows "gradient-descent" or "lbfgs" (SciPy's),
+    which stop where the gradient's length is at most ``tol``, or, for the squared loss and a few hundred parameters,
+    "levenberg-marquardt", which stops where a step lowers the loss by less than ``tol`` of it. All stop after ``epochs``
+    iterations. ``mode``: the gradient by a "reverse" or a
     "forward" sweep, or by "backprop", the recurrences written out. ``random_state``: a seed or a Generator, for the
     weights (uniform, X. Glorot, Y. Bengio, AISTATS 2010, eq. 16) and the batches. Standardise X first.
 
@@ -47,6 +50,7 @@ class MLP(Estimator):
     coefs_: list[Array]
     intercepts_: list[Array]
     n_outputs_: int
+    several_outputs = True
 
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", task: str = "classification",
                  loss: str = "auto", solver: str = "adam", learning_rate: float = 0.01, batch_size: int | None = 16,
@@ -55,7 +59,6 @@ class MLP(Estimator):
         self.hidden, self.activation, self.task, self.loss, self.solver = hidden, activation, task, loss, solver
         self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
         self.mode, self.random_state, self.tol = mode, random_state, tol
-        self.check_settings()
 
     def check_settings(self) -> None:
         if not isinstance(self.hidden, list | tuple):
@@ -69,6 +72,8 @@ class MLP(Estimator):
         if self.task == "regression" and self.loss == "cross-entropy":
             raise ParameterError("loss='cross-entropy' is for classes; a regression takes loss='squared'")
         require_one_of("solver", self.solver, SOLVERS)
+        if self.solver == "levenberg-marquardt" and self.cost_name() != "squared":
+            raise ParameterError("solver='levenberg-marquardt' is for squares; take loss='squared', or solver='lbfgs'")
         require_one_of("mode", self.mode, MODES)
         require_positive("learning_rate", self.learning_rate)
         if self.batch_size is not None:
@@ -90,8 +95,12 @@ class MLP(Estimator):
         return [activation_of(self.activation)] * len(self.hidden) + [activation_of("none")]
 
     # ---- fitting -------------------------------------------------------------------------------------------------------
-    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
-        """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``."""
+    def fit(self, X: Any, y: Any, callback: Callback | None = None, **run: Any) -> Self:
+        """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``.
+
+        ``run``: ``max_seconds``, and for "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` (a file, written
+        after every epoch) and ``resume``, which continues from it to the same bits.
+        """
         self.check_settings()
         X = features(X)
         if self.task == "classification":
@@ -102,7 +111,7 @@ class MLP(Estimator):
             self._flat = T.ndim == 1
             T = T.reshape(len(X), -1)
         rng = np.random.default_rng(self.random_state)
-        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), X, T, rng, callback)
+        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), X, T, rng, {"callback": callback, **run})
         self.coefs_, self.intercepts_ = [W for W, _ in result.x], [b for _, b in result.x]
         self.n_features_in_, self.n_outputs_ = X.shape[1], T.shape[1]
         self.keep(result)
@@ -113,8 +122,14 @@ class MLP(Estimator):
         sizes = [inputs, *self.hidden, outputs]
         return [(rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o)), np.zeros(o)) for i, o in pairwise(sizes)]
 
-    def train(self, layers: Any, X: Array, T: Array, rng: np.random.Generator, callback: Callback | None) -> Result:
-        shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, "callback": callback}
+    def train(self, layers: Any, X: Array, T: Array, rng: np.random.Generator, run: dict[str, Any]) -> Result:
+        if self.solver == "levenberg-marquardt":
+            fit = least_squares(lambda p: self.residuals(p, X, T), layers, method="lm", xtol=0.0, ftol=self.tol,
+                                max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
+            return Result(fit.x, fit.cost, None, fit.nit, fit.nfev, fit.success, fit.message, fit.history, fit.reason)
+        if self.solver == "lbfgs":
+            return minimize(lambda p: self.cost(p, X, T), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(X, T))
+        shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, **run}
         if self.solver == "gradient-descent":
             shared |= {"max_iter": self.epochs, **self.way(X, T)}
             return gradient_descent(lambda p: self.cost(p, X, T), layers, **shared)
@@ -130,6 +145,11 @@ class MLP(Estimator):
         value = COSTS[self.cost_name()].value(T, forward(parameters, X, self.activations()))
         return value + self.alpha / 2 * sum(np.sum(W * W) for W, _ in parameters) if self.alpha else value
 
+    def residuals(self, parameters: Any, X: Any, T: Any) -> list[Any]:
+        """Arrays whose squares, halved and added up, are the cost."""
+        errors = [(forward(parameters, X, self.activations()) - T) / sqrt(len(T))]
+        return errors + [sqrt(self.alpha) * W for W, _ in parameters] if self.alpha else errors
+
     def slope(self, parameters: Any, X: Any, T: Any) -> Any:
         """Back-propagation, eqs. (16)-(26), and α W for the ridge."""
         found = backpropagate(parameters, X, T, self.activations(), self.cost_name())
@@ -137,7 +157,7 @@ class MLP(Estimator):
 
     def cost_name(self) -> str:
         if self.loss == "auto":
-            return "squared" if self.task == "regression" else "cross-entropy"
+            return "squared" if self.task == "regression" or self.solver == "levenberg-marquardt" else "cross-entropy"
         return self.loss
 
     def targets(self, y: Any, n: int) -> Array:
@@ -179,3 +199,35 @@ class MLP(Estimator):
             return accuracy(y, predicted)
         T = self.targets(y, len(predicted))
         return determination(T, predicted.reshape(T.shape))
+
+
+class MLPClassifier(MLP):
+    """``MLP`` with task="classification"."""
+
+    kind, task = "classifier", "classification"
+    several_outputs = False
+
+    def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", loss: str = "auto", solver: str = "adam",
+                 learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
+                 mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
+        self.hidden, self.activation, self.loss, self.solver = hidden, activation, loss, solver
+        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
+        self.mode, self.random_state, self.tol = mode, random_state, tol
+
+
+class MLPRegressor(MLP):
+    """``MLP`` with task="regression"."""
+
+    kind, task = "regressor", "regression"
+    loss = "squared"
+
+    def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", solver: str = "adam",
+                 learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
+                 mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
+        self.hidden, self.activation, self.solver = hidden, activation, solver
+        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
+        self.mode, self.random_state, self.tol = mode, random_state, tol
+
+    @property
+    def predict_proba(self) -> Any:
+        raise AttributeError("MLPRegressor has no predict_proba: its outputs are numbers, not classes")

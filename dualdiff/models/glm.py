@@ -1,0 +1,145 @@
+"""Generalised linear models with a logarithmic link: counts (Poisson) and positive amounts (gamma)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import DataError
+from ..optimize import Callback, newton
+from ..optimize.result import require_count, require_positive, require_tolerance
+from .data import Array, features, numbers, one_per_row
+from .estimator import MODES, Estimator, require_one_of
+
+
+class LogLinear(Estimator):
+    """E y = exp(x · w + b): what the two models share."""
+
+    coef_: Array
+    intercept_: float
+    positive_targets = True
+
+    def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
+                 tol: float = 1e-8) -> None:
+        self.alpha, self.fit_intercept, self.mode, self.max_iter, self.tol = alpha, fit_intercept, mode, max_iter, tol
+
+    def check_settings(self) -> None:
+        require_one_of("mode", self.mode, MODES)
+        require_one_of("fit_intercept", self.fit_intercept, (True, False))
+        if self.alpha != 0:
+            require_positive("alpha", self.alpha)
+        require_count("max_iter", self.max_iter)
+        require_tolerance(self.tol)
+
+    @staticmethod
+    @abstractmethod
+    def deviance(y: Any, z: Any) -> Any:
+        """Half the unit deviance of y from exp(z), without its terms in y alone."""
+
+    @staticmethod
+    @abstractmethod
+    def saturated(y: Any) -> Any:
+        """The terms in y alone that make the deviance 0 at a perfect fit."""
+
+    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+        """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
+        self.check_settings()
+        X = features(X)
+        T = self.targets(y, len(X))
+        start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
+        if self.fit_intercept:
+            start["intercept"] = np.log(np.mean(T))
+        result = newton(lambda p: self.cost(p, X, T), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
+                        **self.way(X, T))
+        self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
+        self.n_features_in_ = X.shape[1]
+        self.keep(result)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The expected y for each row of X."""
+        X = self.checked(X)
+        return np.asarray(np.exp(X @ self.coef_ + self.intercept_))
+
+    def score(self, X: Any, y: Any) -> float:
+        """D², the share of the deviance explained: 1 for a perfect fit, 0 for always predicting the mean."""
+        z = np.log(self.predict(X))
+        y = self.targets(y, len(z))
+        rest, whole = (np.mean(self.deviance(y, mean)) + np.mean(self.saturated(y)) for mean in (z, np.log(np.mean(y))))
+        if whole <= 0:
+            raise DataError(f"D² is undefined: all {len(y)} values of y are the same. Score on rows that differ")
+        return float(1 - rest / whole)
+
+    # ---- the model in NumPy: what is differentiated ------------------------------------------------------------------
+    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
+        z = X @ parameters["coef"] + parameters.get("intercept", 0.0)
+        return np.mean(self.deviance(T, z)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
+
+    @staticmethod
+    @abstractmethod
+    def residual(y: Any, z: Any) -> Any:
+        """∂deviance/∂z."""
+
+    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+        error = self.residual(T, X @ parameters["coef"] + parameters.get("intercept", 0.0))
+        found = {"coef": X.T @ error / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error)}
+        return {name: found[name] for name in parameters}
+
+    def targets(self, y: Any, n: int) -> Array:
+        T = numbers(one_per_row(y, n), "y")
+        least = "at least 0, with a positive mean" if isinstance(self, PoissonRegressor) else "positive"
+        if (T < 0).any() or (T == 0).all() or (least == "positive" and (T == 0).any()):
+            raise DataError(f"y holds {T.min():g}; {type(self).__name__} takes values that are {least}")
+        return T
+
+    def fitted_parameters(self) -> dict[str, Any]:
+        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
+
+
+class PoissonRegressor(LogLinear):
+    """Counts y ~ Poisson(exp(x · w + b)): the least mean of eᶻ - y z plus α/2 ‖w‖², by Newton's method.
+
+    Settings and attributes as in ``LogisticRegression``; α is scikit-learn's. P. McCullagh, J. A. Nelder, *Generalized
+    Linear Models* (1989), section 2.3.
+
+    >>> model = PoissonRegressor(alpha=0).fit([[0.0], [1.0], [2.0]], [1, 2, 4])
+    >>> print(np.exp(model.coef_).round(6), model.converged_)
+    [2.] True
+    """
+
+    @staticmethod
+    def deviance(y: Any, z: Any) -> Any:
+        return np.exp(z) - y * z
+
+    @staticmethod
+    def residual(y: Any, z: Any) -> Any:
+        return np.exp(z) - y
+
+    @staticmethod
+    def saturated(y: Any) -> Any:
+        return y * np.log(np.where(y == 0, 1, y)) - y
+
+
+class GammaRegressor(LogLinear):
+    """Positive amounts y ~ Gamma with mean exp(x · w + b): the least mean of z + y e⁻ᶻ plus α/2 ‖w‖², by Newton's method.
+
+    As ``PoissonRegressor``; McCullagh and Nelder (1989), section 8.3.
+
+    >>> model = GammaRegressor(alpha=0).fit([[0.0], [1.0], [2.0]], [1.0, 2.0, 4.0])
+    >>> print(np.exp(model.coef_).round(6), model.converged_)
+    [2.] True
+    """
+
+    @staticmethod
+    def deviance(y: Any, z: Any) -> Any:
+        return z + y * np.exp(-z)
+
+    @staticmethod
+    def residual(y: Any, z: Any) -> Any:
+        return 1 - y * np.exp(-z)
+
+    @staticmethod
+    def saturated(y: Any) -> Any:
+        return -1 - np.log(y)

@@ -1,0 +1,81 @@
+"""A regression by any formula: Levenberg-Marquardt with exact derivatives, as an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..optimize import Callback, FitResult, least_squares
+from .data import Array, features, numbers, one_per_row
+from .estimator import Estimator, determination
+
+
+class NonlinearRegression(Estimator):
+    """ŷ = model(X, p) of least squared error: ``model`` in plain NumPy, X of shape (n, d), p in the form of ``start``.
+
+    ``start``: a number, an array, or a list, tuple or dict of arrays. ``bounds``, ``loss``, ``f_scale`` and ``method`` are
+    those of ``dualdiff.optimize.least_squares``, and so is the cost: one sweep per step. After ``fit``: ``params_`` in the
+    form of start, ``stderr_``, ``covariance_``, ``result_`` (a ``FitResult``), ``n_features_in_``, ``n_iter_``,
+    ``loss_history_``, ``converged_``, ``message_``.
+
+    >>> X = np.linspace(0, 4, 9)[:, None]
+    >>> model = NonlinearRegression(lambda X, p: p["a"] * np.exp(-p["b"] * X[:, 0]), {"a": 1.0, "b": 1.0})
+    >>> print(model.fit(X, 2.5 * np.exp(-1.3 * X[:, 0])).params_)
+    {'a': 2.5, 'b': 1.3}
+    """
+
+    params_: Any
+    result_: FitResult
+
+    def __init__(self, model: Callable[[Any, Any], Any], start: Any, *, bounds: Any = None, loss: str = "linear",
+                 f_scale: float = 1.0, method: str = "auto", max_iter: int | None = None) -> None:
+        self.model, self.start, self.bounds, self.loss = model, start, bounds, loss
+        self.f_scale, self.method, self.max_iter = f_scale, method, max_iter
+
+    def check_settings(self) -> None:
+        if not callable(self.model):
+            raise ParameterError(f"model must be a function model(X, parameters); got {self.model!r}")
+
+    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+        """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every step."""
+        self.check_settings()
+        X = features(X)
+        T = self.targets(y, len(X))
+        self.result_ = fit = least_squares(lambda p: self.model(X, p) - T, self.start, bounds=self.bounds, loss=self.loss,
+                                           f_scale=self.f_scale, method=self.method, max_iter=self.max_iter,
+                                           callback=callback)
+        self.params_, self.stderr_, self.covariance_ = fit.x, fit.stderr, fit.covariance
+        self.n_features_in_, self.n_iter_ = X.shape[1], fit.nit
+        self.loss_history_, self.converged_, self.message_ = fit.history, fit.success, fit.message
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """ŷ for each row of X."""
+        X = self.checked(X)
+        return np.asarray(self.model(X, self.params_), float)
+
+    def score(self, X: Any, y: Any) -> float:
+        """The coefficient of determination R²."""
+        predicted = self.predict(X)
+        return determination(one_per_row(y, len(predicted)), predicted)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but ``result_``, which holds functions of this process."""
+        return {name: value for name, value in vars(self).items() if name != "result_"}
+
+    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
+        return np.sum((self.model(X, parameters) - T) ** 2) / 2
+
+    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+        """By dual numbers: the formula is the user's."""
+        from .. import gradient
+        return gradient(self.cost)(parameters, X, T)
+
+    def targets(self, y: Any, n: int) -> Array:
+        return numbers(one_per_row(y, n), "y")
+
+    def fitted_parameters(self) -> Any:
+        return self.params_
