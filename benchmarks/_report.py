@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ import numpy as np
 
 import dualdiff
 
+from . import _peers
 from ._timing import Contender, Timings, check_agreement, interleaved
 
-PEERS = ("autograd",)
+PEERS = ("autograd",)     # installed by the extra bench; the rest only competes when --peers asks for it
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Report:
         """Check the answers, time the contenders, print the table and the bars."""
         check_agreement(case.contenders)
         timings = interleaved(case.contenders, case.seconds / 40 if self.quick else case.seconds, case.least_sample)
-        rows = [row_of(c.name, timings, case.contenders[0].name) for c in case.contenders]
+        rows = [row_of(c.name, timings, case.contenders[0].name) | {"peak_bytes": peak_bytes(c)} for c in case.contenders]
         self.say("", case.title, table(rows, case.contenders[0].name))
         self.cases.append({"title": case.title, "rows": rows, "bars": [self.judge(bar, bar.measure(timings))
                                                                       for bar in case.bars]})
@@ -80,6 +82,16 @@ class Report:
                 "at_least": bar.at_least, "holds": bar.holds(figure)}
 
 
+def peak_bytes(contender: Contender) -> int:
+    """The most that one more call holds at once, as tracemalloc sees it: NumPy's arrays included, compilers' buffers not."""
+    tracemalloc.start()
+    try:
+        contender.run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def row_of(name: str, timings: Timings, unit: str) -> dict[str, Any]:
     timing = timings[name]
     low, high = timing.quartiles
@@ -88,10 +100,11 @@ def row_of(name: str, timings: Timings, unit: str) -> dict[str, Any]:
 
 
 def table(rows: Sequence[dict[str, Any]], unit: str) -> str:
-    """Rows as aligned text; the last columns are the paired ratio to the first contender and the number of samples."""
-    head = ["", "first call", "quartile", "median", "quartile", f"× {unit}", "samples"]
+    """Rows as aligned text; the last columns: paired ratio to the first contender, peak memory, samples."""
+    head = ["", "first call", "quartile", "median", "quartile", f"× {unit}", "peak", "samples"]
     body = [[r["contender"], *(duration(r[k]) for k in ("first_ns", "quartile_1_ns", "median_ns", "quartile_3_ns")),
-             f"{r['ratio']:.2f}", str(r["samples"])] for r in rows]
+             f"{r['ratio']:.2f}", f"{r['peak_bytes'] / 1e6:.2f} MB" if "peak_bytes" in r else "", str(r["samples"])]
+            for r in rows]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in
                        enumerate(zip(line, widths, strict=True))).rstrip() for line in [head, *body]]
@@ -126,7 +139,7 @@ def machine() -> dict[str, Any]:
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "not set"),
         "dualdiff": dualdiff.__version__,
-        **{name: version for name in PEERS if (version := version_of(name))},
+        **{name: version for name in (_peers.NAMES if _peers.wanted else PEERS) if (version := version_of(name))},
     }
 
 
@@ -153,7 +166,9 @@ def main(name: str, run: Callable[[Report], None]) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes, few samples")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the machine to FILE")
+    parser.add_argument("--peers", action="store_true", help=f"beside whatever of {', '.join(_peers.NAMES)} is installed")
     options = parser.parse_args()
+    _peers.wanted = options.peers
     report = Report(name.rpartition(".")[2], options.quick, machine())
     report.say(f"{report.benchmark}: " + ", ".join(f"{k} {v}" for k, v in report.machine.items() if v is not None))
     run(report)

@@ -17,6 +17,7 @@ import numpy as np
 
 import dualdiff as dd
 
+from . import _peers
 from ._report import Bar, Case, all_cases, main
 from ._timing import Contender, Timings
 
@@ -75,6 +76,7 @@ def contenders(f: Any, by_hand: Any, x: Any) -> list[Contender]:
              Contender(OURS[1], partial(dd.gradient(f, mode="reverse"), x))]
     if autograd is not None:
         found.append(Contender("autograd.grad", partial(autograd.grad(partial(f, np=autograd.numpy)), x)))
+    found += _peers.gradients(f, x)
     if x.size <= 100:
         found.append(Contender("central differences", partial(central_differences, f, x), tolerance=1e-6))
     return found

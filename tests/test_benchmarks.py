@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import _expression_graph, _report, _textbook, _timing, forward_reverse, import_time, scalar_dual
+from benchmarks import _expression_graph, _page, _report, _textbook, _timing, forward_reverse, import_time, scalar_dual
+from benchmarks.__main__ import ran
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(p.stem for p in (ROOT / "benchmarks").glob("[!_]*.py"))
@@ -55,6 +56,48 @@ def test_a_quick_run_prints_every_bar_and_writes_json(name, tmp_path):
     for row in rows:
         assert 0 < row["quartile_1_ns"] <= row["median_ns"] <= row["quartile_3_ns"]
         assert row["samples"] >= _timing.LEAST_ROUNDS
+
+
+# ---- the front door ---------------------------------------------------------------------------------------------------
+def front_door(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *args],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )
+
+
+def test_the_front_door_gathers_figures_plots_and_missed_bars_on_one_page(tmp_path):
+    done = front_door("gradients", "batches", "--quick", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "gradients.json", "batches.json", "gradients.png", "batches.png", "figures.csv", "index.html"}
+    found = [json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")) for name in ("gradients", "batches")]
+    lines = (tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()
+    assert f"# numpy: {np.__version__}" in lines
+    rows = [row for f in found for case in f["cases"] for row in case["rows"]]
+    assert len([line for line in lines if not line.startswith("#")]) == 1 + len(rows)
+    assert all(row["peak_bytes"] > 0 for row in rows)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for name, bar in _page.bars(found):
+        assert (f"MISSED {name}: {_page.said(bar)}" in done.stdout) == (not bar["holds"])
+        assert bar["promise"] in page
+
+
+def test_an_unknown_benchmark_is_named_beside_those_there_are():
+    done = front_door("gradient", "--quick")
+    assert done.returncode == 2
+    assert "no benchmark is called 'gradient'; there are batches, " in done.stderr
+
+
+def test_a_benchmark_that_fails_fails_the_run_and_leaves_no_figures_of_an_earlier_one(tmp_path):
+    (tmp_path / "nothing.json").write_text("{}", encoding="utf-8")
+    assert not ran("nothing", ["--quick"], tmp_path)
+    assert not (tmp_path / "nothing.json").exists()
+
+
+def test_the_peak_of_a_contender_is_what_it_holds_at_once():
+    peak = _report.peak_bytes(_timing.Contender("two arrays", lambda: np.ones(10_000) + np.ones(10_000), None))
+    assert 160_000 <= peak <= 250_000                      # the sum reuses a temporary, or is a third array
 
 
 # ---- the check of answers --------------------------------------------------------------------------------------------
