@@ -98,7 +98,8 @@ def dots(f: Found, folder: Path) -> list[Path]:
         middle = [r["median_ns"] / 1e9 for _, r in points]
         spread = [[(r["median_ns"] - r["quartile_1_ns"]) / 1e9 for _, r in points],
                   [(r["quartile_3_ns"] - r["median_ns"]) / 1e9 for _, r in points]]
-        axes.errorbar(middle, [i for i, _ in points], xerr=spread, fmt="osD^v<>"[j // 10 % 7], ms=4, color=f"C{j % 10}", label=name)
+        axes.errorbar(middle, [i for i, _ in points], xerr=spread, fmt="osD^v<>"[j // 10 % 7], ms=4, color=f"C{j % 10}",
+                      label=name)
     axes.set(xscale="log", xlabel="seconds", title=f["benchmark"], yticks=range(len(cases)))
     axes.set_yticklabels([c["title"][:70] for c in cases], fontsize=7)
     axes.invert_yaxis()
