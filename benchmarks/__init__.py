@@ -13,8 +13,8 @@
     shards                    ten million residuals in shards on two workers, one of which is killed: time and memory
     scalar_dual               Dual against the leanest class that can hold a dual number
     element_loops             loops in plain Python that fill an array element by element, against the textbook's array
-    operators                 gradients of losses, Hessians times vectors, checkpoints, the choice of the mode: in runs of f
-    forward_reverse           forward against reverse for n inputs and m outputs; the lecture's expression graphs
+    operators                 gradients of losses, Hessians times vectors, checkpoints: in runs of f
+    forward_reverse           forward, reverse, auto and five others over n inputs × m outputs; the lecture's graphs
     batches                   10⁵ small Jacobians, of samples that do not depend on each other
     threads                   directions on two threads
     dispatch                  what NumPy's protocols add to a rule, and what lift adds to a function

@@ -41,6 +41,15 @@ class VectorDual:
         return {np.add: y.__radd__, np.subtract: y.__rsub__, np.multiply: y.__rmul__,
                 np.true_divide: y.__rtruediv__, np.matmul: y.__rmatmul__}[ufunc](x)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        """Of a vector: np.roll, np.resize and np.mean."""
+        x, *rest = args
+        if function is np.mean:
+            return VectorDual(np.mean(x.value), np.mean(x.tangent, axis=-1))
+        if function is np.roll:
+            return VectorDual(np.roll(x.value, *rest), np.roll(x.tangent, *rest, axis=-1))
+        return x[np.arange(*rest) % x.value.size] if function is np.resize else NotImplemented
+
     def along(self, value: Any) -> Any:
         """The tangents with their axes in line with those of a result that has more."""
         missing = np.ndim(value) - np.ndim(self.value)
@@ -92,7 +101,8 @@ class VectorDual:
 
     def __matmul__(self, other: Any) -> VectorDual:
         if isinstance(other, VectorDual):
-            return VectorDual(self.value @ other.value, self.tangent @ other.value + self.value @ other.tangent)
+            moved = self.value @ other.tangent if other.value.ndim > 1 else other.tangent @ self.value.T
+            return VectorDual(self.value @ other.value, self.tangent @ other.value + moved)
         return VectorDual(self.value @ other, self.tangent @ other)
 
     def __rmatmul__(self, other: Any) -> VectorDual:

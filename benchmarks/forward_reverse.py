@@ -1,7 +1,8 @@
 """Forward against reverse: what a Jacobian costs for n inputs and m outputs, in runs of f.
 
 A forward sweep with plain tangents costs about n runs of f, a reverse one about m; a sweep whose ε-part is a sum of
-coefficient × leaf costs what the leaves hold. The expression graphs of the lecture notes compete where they can: on
+coefficient × leaf costs what the leaves hold. Four families over the plane (n, m), beside what counting predicts and what
+``mode="auto"`` makes of it. The expression graphs of the lecture notes compete where they can: on
 plain numbers, with + and * only. Then a program that uses each intermediate result three times shows what walking a
 graph path by path costs: three times more with every step, where dual numbers pay for every step once.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,64 +19,102 @@ import numpy as np
 import dualdiff as dd
 
 from . import _expression_graph, _textbook
-from ._report import Case, Report, main
+from ._families import FAMILIES
+from ._report import Bar, Case, Report, main
 from ._timing import Contender
 
-HIDDEN = 50               # neurons between n inputs and m outputs
+# ---- the plane of n inputs and m outputs ----------------------------------------------------------------------------
+MOST_ENTRIES = 10_000_000                                  # of a Jacobian: 80 MB; the corner 10⁴ × 10⁴ would be 800
+OURS = ("forward", "reverse", "auto")
 
 
-# ---- n inputs × m outputs in NumPy ---------------------------------------------------------------------------------
-def layers(n: int, m: int) -> Case:
-    """A network, B tanh(A x): dense, so that forward and reverse sweeps really differ by n and m."""
-    rng = np.random.default_rng(0)
-    A, B, x = rng.standard_normal((HIDDEN, n)) / np.sqrt(n), rng.standard_normal((m, HIDDEN)), rng.standard_normal(n)
-
-    def f(x: Any) -> Any:
-        return B @ np.tanh(A @ x)
-
-    def by_hand() -> Any:
-        t = np.tanh(A @ x)
-        return (B * (1 - t * t)) @ A
-
-    return Case(f"B tanh(A x), {n} inputs, {m} outputs", [
-        Contender("f", lambda: f(x), None),
-        Contender("by hand", by_hand),
-        Contender("forward", lambda: dd.jacobian(f)(x)),
-        Contender("reverse", lambda: reverse_jacobian(f, x, m)),
-        Contender("textbook forward", lambda: _textbook.jacobian(f, x)),
-    ], seconds=1.5)
+def one_by_one(f: Callable[[Any], Any], x: Any, step: complex) -> Any:
+    """n runs of f: forward differences for a real step, exact complex steps (no subtraction) for an imaginary one."""
+    imaginary = isinstance(step, complex)
+    base = 0.0 if imaginary else f(x)
+    columns = []
+    for j in range(x.size):
+        moved = x + (0j if imaginary else 0.0)
+        moved[j] += step
+        columns.append((f(moved) - base).imag / step.imag if imaginary else (f(moved) - base) / step)
+    return np.stack(columns, axis=-1)
 
 
-def stencil(n: int) -> Case:
-    """Each output depends on three neighbours: the Jacobian is n × n, its cost need not be."""
-    x = np.random.default_rng(0).standard_normal(n)
-
-    def f(x: Any) -> Any:
-        return x[2:] - 2.0 * x[1:-1] + x[:-2] + x[1:-1] * x[1:-1]
-
-    def by_hand() -> Any:
-        J = np.zeros((n - 2, n))
-        i = np.arange(n - 2)
-        J[i, i] = J[i, i + 2] = 1.0
-        J[i, i + 1] = 2.0 * x[1:-1] - 2.0
-        return J
-
-    return Case(f"three-point stencil, {n} inputs, {n - 2} outputs", [
-        Contender("f", lambda: f(x), None),
-        Contender("by hand", by_hand),
-        Contender("forward", lambda: dd.jacobian(f)(x)),
-        Contender("reverse", lambda: reverse_jacobian(f, x, n - 2)),
-        Contender("textbook forward", lambda: _textbook.jacobian(f, x)),
-    ], seconds=2.0)
+def cell(family: str, n: int, m: int) -> Case:
+    """All contenders at one point of the plane; what takes a run of f per input ends at 1000 inputs, or 10⁶ entries."""
+    f, by_hand = FAMILIES[family][0](n, m)
+    x = np.random.default_rng(n * m).standard_normal(n)
+    auto = dd.jacobian(f)
+    auto(x), auto(x)                                       # it asks itself in the first two calls
+    found = [Contender("f", partial(f, x), None), Contender("by hand", partial(by_hand, x)),
+             Contender("auto", partial(auto, x))]
+    found += [Contender(mode, partial(dd.jacobian(f, mode=mode), x)) for mode in OURS[:2]]
+    if n <= 1000 and n * m <= 1_000_000:
+        found += [Contender("textbook forward", partial(_textbook.jacobian, f, x)),
+                  Contender("complex step", partial(one_by_one, f, x, 1e-30j)),
+                  Contender("finite differences", partial(one_by_one, f, x, 1e-7), tolerance=1e-4)]
+    return Case(f"{family}, {n} inputs, {m} outputs", found, seconds=0.2 * len(found))
 
 
+def plane(report: Report, sizes: Sequence[int]) -> None:
+    """Every cell of the grid: measured, and what counting element operations says of the same cell."""
+    lines, worst = [], (0.0, "")
+    for family, (make, least) in FAMILIES.items():
+        for n, m in ((n, m) for n in sizes for m in sizes if n * m <= MOST_ENTRIES):
+            if n < least:
+                continue
+            timings = report.run(cell(family, n, m))
+            why = dd.explain(make(n, m)[0], np.random.default_rng(n * m).standard_normal(n))
+            over = max(timings.ratio("auto", "forward"), timings.ratio("auto", "reverse"))
+            worst = max(worst, (over, f"{family}, {n} × {m}"))
+            cost = {name: timings.ratio(name, "f") for name in OURS}
+            report.cases[-1] |= {"family": family, "n": n, "m": m, "counted": [why.forward, why.reverse], "chosen": why.mode,
+                                 "over_f": cost, "forward_over_reverse": timings.ratio("forward", "reverse")}
+            lines.append(f"  {family:16}{n:7}{m:7}" + "".join(f"{cost[name]:10.1f}" for name in OURS)
+                         + f"{timings.ratio('forward', 'reverse'):17.2f}{why.forward / max(why.reverse, 1):10.2f}"
+                         f"   {why.mode:8}{over:6.2f}")
+    report.say("", "runs of f that a Jacobian costs, and forward over reverse as measured and as counted by dualdiff.explain",
+               f"  {'':16}{'n':>7}{'m':>7}{'forward':>10}{'reverse':>10}{'auto':>10}{'measured f/r':>17}{'counted':>10}"
+               "   chosen  auto/better", *lines)
+    bar = Bar(f"auto over the better mode, worst cell ({worst[1]})", lambda _: worst[0], 1.3)
+    report.cases.append({"title": "the choice of the mode", "bars": [report.judge(bar, worst[0])]})
+
+
+def draw(found: dict[str, Any], folder: Path) -> list[Path]:
+    """Forward over reverse in the plane (n, m), measured above and counted below; the line is where both cost the same."""
+    from matplotlib import pyplot as plt
+    cells = [c for c in found["cases"] if "family" in c]
+    names = list(dict.fromkeys(c["family"] for c in cells))
+    figure, axes = plt.subplots(2, len(names), figsize=(3.1 * len(names), 6), layout="constrained", sharex=True, sharey=True)
+    image = None
+    for j, name in enumerate(names):
+        mine = [c for c in cells if c["family"] == name]
+        ns, ms = sorted({c["n"] for c in mine}), sorted({c["m"] for c in mine})
+        for i, what in enumerate(("measured", "counted")):
+            grid = np.full((len(ms), len(ns)), np.nan)
+            for c in mine:
+                ratio = c["forward_over_reverse"] if i == 0 else max(c["counted"][0], 1) / max(c["counted"][1], 1)
+                grid[ms.index(c["m"]), ns.index(c["n"])] = np.log10(ratio)
+            ax = axes[i, j]
+            image = ax.pcolormesh(ns, ms, grid, cmap="RdBu", vmin=-2, vmax=2, shading="nearest")
+            if min(grid.shape) > 1 and np.nanmin(grid) < 0 < np.nanmax(grid):
+                ax.contour(ns, ms, np.ma.masked_invalid(grid), levels=[0.0], colors="k", linewidths=2)
+            ax.set(xscale="log", yscale="log", title=f"{name}, {what}", xlabel="n inputs" if i else "",
+                   ylabel="" if j else "m outputs")
+    figure.colorbar(image, ax=axes, label="log₁₀ of forward over reverse\nred: forward cheaper, blue: reverse")
+    file = folder / "forward_reverse.png"
+    figure.savefig(file, dpi=75)
+    plt.close(figure)
+    return [file]
+
+
+# ---- n inputs × m outputs on plain numbers --------------------------------------------------------------------------
 def reverse_jacobian(f: Callable[[Any], Any], x: Any, m: int) -> Any:
     """All rows by one recorded tape, pulled back along m cotangents at once."""
     return dd.vjp(f, x)[1](np.eye(m))[0]
 
 
-# ---- n inputs × m outputs on plain numbers --------------------------------------------------------------------------
-def products(n: int, m: int) -> Case:
+def plain(n: int, m: int) -> Case:
     """y[j] = Σ x[i] · x[i + j], + and * only: the lecture's classes on the same program as ours."""
     x = np.random.default_rng(0).standard_normal(n).tolist()
 
@@ -180,27 +220,28 @@ def growth(report: Report, depths: Sequence[int]) -> None:
 
 
 # ---- the suite -------------------------------------------------------------------------------------------------------
-def cases(quick: bool) -> Iterator[Case]:
-    sizes = (1, 5) if quick else (1, 10, 100, 1000)
-    for n in sizes:
-        for m in sizes:
-            yield layers(n, m)
-    for n in (20,) if quick else (100, 1000):
-        yield stencil(n)
+def sizes(quick: bool) -> tuple[int, ...]:
+    return (1, 11, 40) if quick else (1, 10, 100, 1000, 10_000)
+
+
+def numbers(quick: bool) -> Iterator[Case]:
     for n, m in ((1, 1), (3, 2)) if quick else ((1, 1), (1, 16), (16, 1), (16, 16), (64, 1), (64, 16)):
-        yield products(n, m)
+        yield plain(n, m)
     for depth in (2, 4) if quick else (2, 4, 6, 8, 10):
         yield repetition(depth)
 
 
+def cases(quick: bool) -> Iterator[Case]:
+    """Everything that is timed, for a check of the answers."""
+    for family, (_, least) in FAMILIES.items():
+        yield from (cell(family, n, m) for n in sizes(quick) for m in sizes(quick) if n >= least and n * m <= MOST_ENTRIES)
+    yield from numbers(quick)
+
+
 def run(report: Report) -> None:
-    summary = []
-    for case in cases(report.quick):
-        timings = report.run(case)
-        if "forward" in timings:
-            summary.append(f"  {case.title:45} forward {timings.ratio('forward', 'f'):8.1f}   reverse "
-                           f"{timings.ratio('reverse', 'f'):8.1f}")
-    report.say("", "runs of f that a Jacobian costs", *summary)
+    plane(report, sizes(report.quick))
+    for case in numbers(report.quick):
+        report.run(case)
     growth(report, (2, 4, 6) if report.quick else (2, 4, 6, 8, 10, 11))
 
 

@@ -1,7 +1,7 @@
-"""Products with Jacobians and Hessians, and the choice of the mode: what they cost in runs of f.
+"""Products with Jacobians and Hessians: what they cost in runs of f.
 
 Reverse gradients of a network's loss in several spellings, Hessian times vector, Gauss-Newton products without a matrix, a
-long loop with checkpoints (time and peak memory), and ``mode="auto"`` against the better mode.
+long loop with checkpoints (time and peak memory). The choice of the mode is in forward_reverse.
 """
 
 from __future__ import annotations
@@ -177,57 +177,8 @@ def peak(g: Callable[[Any], Any], x: Any, timings: Timings) -> float:
     return most / 1e6
 
 
-# ---- the choice of the mode ------------------------------------------------------------------------------------------
-def elementwise(n: int, m: int) -> Any:
-    index = np.arange(m) % n
-    return lambda x: np.sin(x[index]) * np.exp(x[index])
-
-
-def stencil(n: int, m: int) -> Any:
-    def f(x: Any) -> Any:
-        y = 0.5 * x + 0.25 * (np.roll(x, 1) + np.roll(x, -1)) ** 2
-        return np.resize(np.sin(y) + np.roll(y, 1) * y, m)
-    return f
-
-
-def products(n: int, m: int) -> Any:
-    A, B, C = (RNG.standard_normal(shape) / np.sqrt(shape[1]) for shape in ((50, n), (50, 50), (m, 50)))
-    return lambda x: C @ np.tanh(B @ np.tanh(A @ x))
-
-
-def network_loss(n: int, m: int) -> Any:
-    """m losses of a network with n parameters (a hidden layer of (n - 1) // 10 neurons on 8 features)."""
-    h, samples = max(1, (n - 1) // 10), max(64, m)
-    X, y = RNG.standard_normal((samples, 8)), RNG.standard_normal(samples)
-
-    def f(p: Any) -> Any:
-        W, b, w = p[:8 * h].reshape(8, h), p[8 * h:9 * h], p[9 * h:10 * h]
-        losses = (np.tanh(X @ W + b) @ w + p[-1] - y) ** 2
-        return np.mean(losses) if m == 1 else losses[:m]
-    return f
-
-
-def choices(quick: bool) -> Iterator[Case]:
-    sizes = (11, 40) if quick else (1, 10, 100, 1000, 10_000)
-    for family in (elementwise, stencil, products, network_loss):
-        for n in sizes:
-            for m in sizes:
-                if n * m <= 1_000_000 and (family is not network_loss or n > 10):
-                    f, x = family(n, m), RNG.standard_normal(n)
-                    auto = dd.jacobian(f)
-                    auto(x), auto(x)                       # it asks itself in the first two calls
-                    found = [Contender("auto", partial(auto, x))]
-                    found += [Contender(mode, partial(dd.jacobian(f, mode=mode), x)) for mode in ("forward", "reverse")]
-                    yield Case(f"{family.__name__}, {n} inputs, {m} results: {dd.explain(f, x).mode}", found,
-                               [Bar("auto over the better mode", over_the_better, 1.3)], seconds=0.6)
-
-
-def over_the_better(timings: Timings) -> float:
-    return max(timings.ratio("auto", "forward"), timings.ratio("auto", "reverse"))
-
-
 def cases(quick: bool) -> Iterator[Case]:
-    for part in (networks, second_order, gauss_newton, loops, choices):
+    for part in (networks, second_order, gauss_newton, loops):
         yield from part(quick)
 
 
