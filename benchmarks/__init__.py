@@ -15,6 +15,8 @@
     element_loops             loops in plain Python that fill an array element by element, against the textbook's array
     operators                 gradients of losses, Hessians times vectors, checkpoints: in runs of f
     forward_reverse           forward, reverse, auto and five others over n inputs × m outputs; the lecture's graphs
+    scaling                   cost over inputs, outputs, directions, depth and loops: fitted slopes
+    limits                    the machine's bandwidth, ufuncs and dgemm; bulk elementwise work as a share of them
     batches                   10⁵ small Jacobians, of samples that do not depend on each other
     threads                   directions on two threads
     dispatch                  what NumPy's protocols add to a rule, and what lift adds to a function

@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import _expression_graph, _page, _report, _textbook, _timing, forward_reverse, import_time, scalar_dual
+from benchmarks import (
+    _expression_graph,
+    _families,
+    _page,
+    _report,
+    _textbook,
+    _timing,
+    forward_reverse,
+    import_time,
+    scalar_dual,
+    scaling,
+)
 from benchmarks.__main__ import ran
 
 ROOT = Path(__file__).parent.parent
@@ -215,6 +226,25 @@ def test_a_bar_holds_up_to_its_limit_on_its_own_side():
     at_least = _report.Bar("gain", lambda t: 0.0, 15.0, at_least=True)
     assert [at_most.holds(x) for x in (2.4, 2.5, 2.6)] == [True, True, False]
     assert [at_least.holds(x) for x in (14.0, 15.0, 16.0)] == [False, True, True]
+
+
+def test_a_slope_is_that_of_the_upper_half():
+    sizes = [10, 100, 1000, 10_000]
+    assert scaling.slope(sizes, [1.0, 1.0, 50.0, 500.0 * 10**0.5]) == pytest.approx(1.5)
+    assert scaling.slope(sizes[:2], [3.0, 3.0]) == pytest.approx(0.0, abs=1e-14)
+
+
+@pytest.mark.parametrize("family", _families.FAMILIES)
+def test_the_families_jacobians_by_hand_hold_where_neighbours_coincide(family):
+    """Cyclic neighbours are the same input when there are one, two or three."""
+    make, least = _families.FAMILIES[family]
+    for n in range(least, least + 4):
+        for m in (1, 3):
+            f, by_hand = make(n, m)
+            x = np.linspace(-1, 1, n)
+            step = 1e-30
+            columns = [f(x + 1j * step * e).imag / step for e in np.eye(n)]
+            assert np.allclose(by_hand(x), np.stack(columns, axis=-1), rtol=1e-13, atol=1e-15)
 
 
 # ---- the contestants -------------------------------------------------------------------------------------------------
