@@ -24,7 +24,7 @@ The map of the house; imports point upwards only.
     ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     dispatch.py      NumPy's functions and methods
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
-    lift.py          lift: programs that allocate plain arrays, run as they are
+    lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
                      and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds
                      samples alike
@@ -39,36 +39,47 @@ The map of the house; imports point upwards only.
     cli/             what the command line does; __main__.py reads its arguments
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
 from . import methods as _methods  # noqa: F401 - what else NumPy's arrays have
 from . import operators as _operators  # noqa: F401 - and its operators
-from .custom import custom_rule
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
-from .implicit import fixed_point, root
-from .lift import lift
 from .policies import equality, kinks, trace_nonfinite
-from .symbolic import from_sympy
-from .transforms import (
-    checkpoint,
-    derivative,
-    explain,
-    gradient,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    linearize,
-    sparsity,
-    value_and_gradient,
-    value_and_jacobian,
-    vjp,
-)
+from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
+
+if TYPE_CHECKING:
+    from .custom import custom_rule
+    from .implicit import fixed_point, root
+    from .lifting import lift
+    from .symbolic import from_sympy
+    from .transforms.checkpoint import checkpoint
+    from .transforms.choice import explain
+    from .transforms.linear import linearize
+    from .transforms.sparsity import sparsity
 
 __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoint", "custom_rule", "derivative", "equality",
            "explain", "fixed_point", "from_sympy", "gradient", "hessian", "hvp", "jacobian", "jvp", "kinks", "lift",
            "linearize", "root", "sparsity", "stop_gradient", "trace_nonfinite", "value_and_gradient", "value_and_jacobian",
            "vjp"]
 __version__ = "0.1.0"
+
+# Found when they are first asked for, so that importing stays a matter of milliseconds.
+_LATER = {"checkpoint": "transforms.checkpoint", "custom_rule": "custom", "explain": "transforms.choice",
+          "fixed_point": "implicit", "from_sympy": "symbolic", "lift": "lifting", "linearize": "transforms.linear",
+          "root": "implicit", "sparsity": "transforms.sparsity"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'dualdiff' has no attribute {name!r}")
+    from importlib import import_module
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

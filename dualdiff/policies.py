@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-import threading
+from _thread import allocate_lock  # threading takes a millisecond to import
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -25,7 +25,7 @@ class Watch:
     __slots__ = ("count", "lock")
 
     def __init__(self) -> None:
-        self.count, self.lock = 0, threading.Lock()
+        self.count, self.lock = 0, allocate_lock()
 
     def change(self, step: int) -> None:
         with self.lock:

@@ -21,7 +21,7 @@ FLOORS = [
     {"rules"},
     {"tangents"},
     {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation", "operators",
-     "ufunc_forms", "dispatch", "methods", "lift", "subclasses"},
+     "ufunc_forms", "dispatch", "methods", "lifting", "subclasses"},
     {"custom"},
     {"transforms"},
     {"symbolic", "testing"},
@@ -36,7 +36,7 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
 MUTUAL = {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation",
-          "operators", "ufunc_forms", "dispatch", "methods", "lift", "subclasses"}
+          "operators", "ufunc_forms", "dispatch", "methods", "lifting", "subclasses"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}
 

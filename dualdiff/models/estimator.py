@@ -78,7 +78,7 @@ class Estimator(ABC):
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn asks its estimators; called by scikit-learn only."""
-        from sklearn import utils  # type: ignore[import-untyped]
+        utils: Any = sys.modules["sklearn.utils"]
         classifier = self.kind == "classifier"
         return utils.Tags(estimator_type=self.kind, transformer_tags=None, input_tags=utils.InputTags(),
                           target_tags=utils.TargetTags(required=True, multi_output=self.several_outputs,

@@ -1,6 +1,7 @@
 """The mathematics: one row per function, the only place where a derivative is written."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
 from . import (  # noqa: F401 - importing fills the table
@@ -11,7 +12,6 @@ from . import (  # noqa: F401 - importing fills the table
     elementwise,
     folds,
     formula,
-    fourier,
     gather,
     linalg,
     linear,
@@ -31,10 +31,17 @@ from .registry import ROWS, Row, name_of
 __all__ = ["ROWS", "Row", "name_of", "row_of"]
 
 
+# Rows of libraries that ``import numpy`` leaves alone, by library: importing dualdiff imports none of them either.
+LATER = {"numpy.fft": "fourier", "numpy.polynomial": "series", "scipy.special": "special"}
+
+
 def row_of(function: Any) -> Row | None:
-    """The row of a function. SciPy's are registered when the first of them is met: importing dualdiff needs no SciPy."""
+    """The row of a function, or None. A library's rows are registered when one of its functions may first be met."""
     row = ROWS.get(function)
-    if row is None and "scipy.special" in sys.modules and f"{__name__}.special" not in sys.modules:
-        from . import special  # noqa: F401
+    if row is None and LATER:
+        for library, file in list(LATER.items()):
+            if library in sys.modules:
+                import_module(f"{__name__}.{file}")        # first: another thread must not find neither row nor entry
+                LATER.pop(library, None)
         row = ROWS.get(function)
     return row

@@ -234,29 +234,3 @@ def frexp(x: Any) -> Any:
     """The exponent is constant, and the mantissa x times a power of two."""
     exponent = np.frexp(plain(x))[1]
     return np.ldexp(x, -exponent), exponent
-
-
-# ---- polynomials of two variables ------------------------------------------------------------------------------------
-def horner(x: Any, c: Any) -> Any:
-    """Σ cₖ xᵏ over the first axis of c, whose other axes broadcast with x; in the order in which NumPy adds."""
-    total = c[-1] + x * 0
-    for k in range(2, len(c) + 1):
-        total = c[-k] + total * x
-    return total
-
-
-def outer_horner(x: Any, c: Any) -> Any:
-    """At every x for every column of c: the axes of x stand behind those of c."""
-    return horner(x, np.reshape(c, np.shape(c) + (1,) * np.ndim(x)))
-
-
-@composite(np.polynomial.polynomial.polyval2d)
-def polyval2d(x: Any, y: Any, c: Any) -> Any:
-    if np.shape(x) != np.shape(y):
-        raise ValueError("x, y are incompatible")
-    return horner(y, outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c))
-
-
-@composite(np.polynomial.polynomial.polygrid2d)
-def polygrid2d(x: Any, y: Any, c: Any) -> Any:
-    return outer_horner(y, outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c))

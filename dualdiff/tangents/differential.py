@@ -14,9 +14,10 @@ import numpy as np
 
 from ..errors import HolomorphicError, RuleError
 from ..policies import KINKS
+from ..rules import row_of
 from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
-from ..rules.registry import ROWS, Bilinear, Composite, Gather, Linear, name_of
+from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
 from .level import Level
 from .moves import Contraction, Map, Move, Shape
@@ -136,7 +137,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         return self._like(self.tangent.chained(c, shape, 0.0) if self.level.careful else self.tangent.scaled(c, shape))
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        row = ROWS.get(function)
+        row = row_of(function)
         t = self.tangent
         if function is contraction:
             subscripts, *operands = args

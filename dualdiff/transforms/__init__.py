@@ -1,12 +1,10 @@
-"""Seeds in, derivatives out: functions that take a function and return its derivative."""
+"""Seeds in, derivatives out: functions that take a function and return its derivative.
 
-from .checkpoint import checkpoint
-from .choice import explain
+``linearize``, ``checkpoint``, ``explain`` and ``sparsity`` are in linear.py, checkpoint.py, choice.py and sparsity.py.
+"""
+
 from .forward import derivative, jacobian, jvp, value_and_jacobian
-from .linear import linearize
 from .reverse import gradient, value_and_gradient, vjp
 from .second import hessian, hvp
-from .sparsity import sparsity
 
-__all__ = ["checkpoint", "derivative", "explain", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "sparsity",
-           "value_and_gradient", "value_and_jacobian", "vjp"]
+__all__ = ["derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "value_and_gradient", "value_and_jacobian", "vjp"]

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StructureError
 from ..tangents.meter import TapeNeeded
-from .linear import JacobianOperator, recorded
 from .sweep import Function, Inputs
 from .trees import flatten
+
+if TYPE_CHECKING:
+    from .linear import JacobianOperator
 
 MODES = ("auto", "forward", "reverse")
 FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
@@ -79,6 +81,7 @@ def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options
     >>> why.mode, why.n, why.m
     ('forward', 1000, 1000)
     """
+    from .linear import recorded
     return Explanation(recorded(Inputs(f, argnums, args, options)))
 
 
@@ -108,6 +111,7 @@ class Choices:
                 m = count(out[0])
                 self.known[key] = ("forward" if m > n else "asked", m)
                 return out
+        from .linear import recorded  # only a program whose mode is in doubt needs it
         operator = recorded(inputs)
         if mode == "auto" and (choice != "reverse" or m != operator.shape[0]):
             choice = Explanation(operator).mode

@@ -11,7 +11,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,7 +228,8 @@ def machine_memory() -> int:
         limits = [windows_memory()]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            limits.append(int(Path("/sys/fs/cgroup", name).read_text(encoding="ascii")))
+            with open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
+                limits.append(int(file.read()))
         except (OSError, ValueError):                      # no such limit, or the word "max"
             continue
     return max(1, min(limits))
