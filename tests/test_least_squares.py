@@ -348,6 +348,7 @@ def bad_cases():
         (lambda: least_squares(lambda p: p[:0], three), ShapeError, "returned no residuals"),
         (lambda: least_squares(lambda p: p * 1j, three), StructureError, "residuals are complex"),
         (lambda: least_squares(lambda p: np.log(p - 1), three), DataError, r"at the start \(1, 1, 0\) the function gives -inf"),
+        (lambda: least_squares(lambda p: 1e200 * p + 1e200, three), DataError, "squares of the residuals exceed double"),
         (lambda: least_squares(lambda p: np.sqrt(p) - 1, [1.0, 0.0]), DataError, r"derivative by parameter 1 \(of value 0\)"),
         (lambda: least_squares(residual, three, bounds=([0, 2, 0], 1)), ParameterError, r"bounds of x\[1\] are crossed"),
         (lambda: least_squares(residual, three, bounds=(2, 3)), ParameterError, r"infeasible: x\[0\] = 1 lies outside"),

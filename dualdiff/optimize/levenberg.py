@@ -69,7 +69,9 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
 
 
 def require_derivatives(point: Any) -> None:
-    """Raise where the start is on the edge of the model's domain: the value is finite there, its derivative is not."""
+    """Raise where the start is on the edge of the model's domain: its value is finite, the derivative or the square is not."""
+    if not point.cost < np.inf:
+        raise DataError("at the start the squares of the residuals exceed double precision; scale the data, or start elsewhere")
     bad = np.flatnonzero(~np.isfinite(point.A.diagonal()))
     if bad.size:
         raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
