@@ -1,4 +1,4 @@
-"""The command line: ``python -m dualdiff fit | jacobian | check``. Arguments in, exit status out."""
+"""The command line: ``python -m dualdiff fit | predict | jacobian | check``. Arguments in, exit status out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m dualdiff", description="Exact derivatives of NumPy code by dual numbers.",
                                   allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"dualdiff {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="{fit,jacobian,check}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="{fit,predict,jacobian,check}")
 
     command = commands.add_parser(
         "fit", allow_abbrev=False, help="train models with derivatives from dual numbers, and write a report",
@@ -50,19 +50,32 @@ def parser() -> argparse.ArgumentParser:
                     "network on iris. With FILE: one model on your data.")
     command.add_argument("file", nargs="?", metavar="FILE.csv", help="a table of numbers with one column to predict")
     command.add_argument("--target", metavar="COLUMN", help="the column to predict: its name, or its index from 0")
-    command.add_argument("--model", choices=("linear", "logistic", "mlp"))
+    command.add_argument("--model", choices=("linear", "logistic", "mlp", "curve"))
     command.add_argument("--task", choices=("classification", "regression"),
                          help="what a network predicts; by default classes if the target is text, else numbers")
     command.add_argument("--hidden", type=sizes, metavar="16,16", help="sizes of a network's hidden layers (default 16)")
+    command.add_argument("--formula", metavar='"b1*exp(-b2*x)"', help="a curve: arithmetic of columns (x: the only one) and "
+                         "parameters, with exp, log, sqrt, sin, tanh, …")
+    command.add_argument("--start", metavar="b1=1,b2=0.5", help="a curve's parameters and where to start")
+    command.add_argument("--save", metavar="MODEL", help="write the model, as JSON, for predict")
     command.add_argument("--mode", choices=("forward", "reverse", "backprop"), default="forward",
                          help="where derivatives come from (default forward)")
     command.add_argument("--header", action=argparse.BooleanOptionalAction, default=None,
                          help="whether the first row holds names (default: seen from the file)")
-    command.add_argument("--test-fraction", type=fraction, default=0.25, metavar="SHARE",
+    command.add_argument("--test-fraction", type=fraction, metavar="SHARE",
                          help="share of the rows held out to test on (default 0.25)")
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="of the split and of a network (default 0)")
     command.add_argument("--out", default="dualdiff-report", metavar="DIR", help="the report's folder (default %(default)s)")
     command.set_defaults(run=run_fit)
+
+    command = commands.add_parser("predict", allow_abbrev=False, help="apply a model of fit --save to a table",
+                                  description="Apply a model of fit --save to a table. A curve gives standard errors too.")
+    command.add_argument("model", metavar="MODEL", help="the file that --save named")
+    command.add_argument("file", metavar="FILE.csv", help="a table with the columns that the model was fitted to")
+    command.add_argument("--out", metavar="FILE", help="write the predictions here, not to the terminal")
+    command.add_argument("--header", action=argparse.BooleanOptionalAction, default=None,
+                         help="whether the first row holds names (default: seen from the file)")
+    command.set_defaults(run=run_predict)
 
     for name, run, what in (("jacobian", run_jacobian, "print the Jacobian of your own function"),
                             ("check", run_check, "compare your function's derivatives with differences; exit 1 if wrong")):
@@ -77,10 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def joined(argv: Sequence[str]) -> list[str]:
-    """``--at -1,2`` as ``--at=-1,2``: argparse would take the point for an option."""
+    """``--at -1,2`` as ``--at=-1,2``: argparse would take the point, or a formula that begins so, for an option."""
     words: list[str] = []
     for word in argv:
-        if words and words[-1] == "--at" and re.match(r"-[\d.ij]", word):
+        if words and ((words[-1] == "--at" and re.match(r"-[\d.ij]", word)) or words[-1] == "--formula"):
             words[-1] += f"={word}"
         else:
             words.append(word)
@@ -118,6 +131,11 @@ def seed(text: str) -> int:
 def run_fit(options: Any) -> int:
     from .cli.fit import fit
     return fit(options)
+
+
+def run_predict(options: Any) -> int:
+    from .cli.saved import predict
+    return predict(options)
 
 
 def run_jacobian(options: Any) -> int:

@@ -1,1 +1,1 @@
-"""What the command line does: fit models and write a report, print a Jacobian, check derivatives."""
+"""What the command line does: fit models, write a report, predict, print a Jacobian, check derivatives."""

@@ -60,7 +60,7 @@ def canvas(width: float, height: float, **layout: Any) -> tuple[Any, Any]:
     return figure, figure.subplots(**layout)
 
 
-def finished(figure: Any, fitted: Fitted, kind: str, caption: str) -> Figure:
+def finished(figure: Any, fitted: Any, kind: str, caption: str) -> Figure:
     # A user's names may hold dollars, which are no mathematics; the numbers on a logarithmic axis are.
     numbers = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
                for minor in (False, True) for label in axis.get_ticklabels(minor=minor)}

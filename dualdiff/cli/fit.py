@@ -16,20 +16,26 @@ import numpy as np
 from .. import __version__
 from ..datasets import load_breast_cancer, load_iris, load_norris, read_csv
 from ..errors import CommandError
-from . import report
+from . import report, saved
 from .extras import optional
 from .figures import figures
 from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
 
+TEST = 0.25                                                # share of the rows held out
 HEADER = ("data", "model", "parameters", "mode", "iterations", "seconds", "loss", "score on rows held out",
           "largest difference")
 
 
 def fit(options: Any) -> int:
     """Carry out ``python -m dualdiff fit`` with the parsed options. Exit status 0."""
+    checked(options)
+    if options.model == "curve":
+        from .curve import fit_curve
+        return fit_curve(options)
     jobs = own_job(options) if options.file else main_jobs(options)
     out = Path(options.out)
     report.require_usable(out)
+    saved.require_usable(options.save, out, options.file)
     # Before any training: an import that fails afterwards would cost the user the whole run.
     optional("matplotlib.figure"), optional("tqdm")
     results = []
@@ -44,18 +50,39 @@ def fit(options: Any) -> int:
     report.write(out, {"version": __version__, "fits": [numbers(fitted) for fitted in results], "notes": remarks}, page,
                  [figure for _, drawn in sections for figure in drawn])
     print(f"report: {out / report.PAGE}")
+    if options.save:
+        saved.write(options.save, saved.of_model(results[0]))
+        print(f"model: {options.save}")
     return 0
 
 
 # ---- what is to be fitted ---------------------------------------------------------------------------------------------
 
 
+def checked(options: Any) -> None:
+    """Raise CommandError for options that do not go together."""
+    if not options.file:
+        given = [name for name in ("target", "model", "task", "hidden", "formula", "start", "save")
+                 if getattr(options, name) is not None]
+        if given:
+            raise CommandError(f"--{given[0]} is for a file of your own; name it: fit FILE.csv --target COLUMN --model MODEL")
+        return
+    for name, what in (("target", "the column to predict: --target COLUMN"),
+                       ("model", "--model linear, logistic or mlp, or curve with a --formula")):
+        if getattr(options, name) is None:
+            raise CommandError(f"fit {options.file} needs {what}")
+    only = {"hidden": "mlp", "task": "mlp", "formula": "curve", "start": "curve"}
+    for name, model in only.items():
+        if options.model != model and getattr(options, name) is not None:
+            raise CommandError(f"--{name} is for --model {model}, not for --model {options.model}")
+    # A curve is fitted to all rows by forward sweeps: there is nothing to draw, to hold out or to choose.
+    if options.model == "curve" and (options.test_fraction, options.mode, options.seed) != (None, "forward", 0):
+        raise CommandError("--test-fraction, --mode and --seed are not for --model curve, which is fitted to all rows")
+
+
 def main_jobs(options: Any) -> list[Job]:
     """Three models on three real data sets: the main job."""
-    given = [name for name in ("target", "model", "task", "hidden") if getattr(options, name) is not None]
-    if given:
-        raise CommandError(f"--{given[0]} is for a file of your own; name it: fit FILE.csv --target COLUMN --model MODEL")
-    common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction}
+    common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction or TEST}
     norris = replace(load_norris(), feature_names=("ozone read by NIST",))
     return [Job(norris, "ozone read by the monitor", "linear", **common),
             Job(load_breast_cancer(), "diagnosis", "logistic", **common),
@@ -64,17 +91,11 @@ def main_jobs(options: Any) -> list[Job]:
 
 def own_job(options: Any) -> list[Job]:
     """One model on the user's file."""
-    for name, what in (("target", "the column to predict: --target COLUMN"), ("model", "--model linear, logistic or mlp")):
-        if getattr(options, name) is None:
-            raise CommandError(f"fit {options.file} needs {what}")
-    for name in ("hidden", "task"):
-        if options.model != "mlp" and getattr(options, name) is not None:
-            raise CommandError(f"--{name} is for --model mlp, not for --model {options.model}")
     kinds: dict[str | None, Literal["auto", "numbers", "classes"]] = {"regression": "numbers", "classification": "classes"}
     task = {"linear": "regression", "logistic": "classification"}.get(options.model, options.task)
     data = read_csv(options.file, options.target, kind=kinds.get(task, "auto"), header=options.header)
     return [Job(data, options.target, options.model, options.mode, options.hidden or HIDDEN, options.seed,
-                options.test_fraction)]
+                options.test_fraction or TEST)]
 
 
 @contextmanager

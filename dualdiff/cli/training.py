@@ -39,7 +39,8 @@ class Job:
     @property
     def title(self) -> str:
         sizes = f" {'-'.join(map(str, (self.data.data.shape[1], *self.hidden, self.outputs)))}" * (self.model == "mlp")
-        return {"linear": "linear regression", "logistic": "logistic regression", "mlp": "MLP"}[self.model] + sizes
+        return {"linear": "linear regression", "logistic": "logistic regression", "mlp": "MLP",
+                "curve": "curve"}[self.model] + sizes
 
     @property
     def outputs(self) -> int:

@@ -56,8 +56,8 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: byte {byte} in row {line} is not UTF-8; save the file as UTF-8") from error
 
 
-def split_rows(text: str) -> list[Row]:
-    """Non-blank rows with their line numbers, all of one width of at least two. Raises DataError."""
+def split_rows(text: str, least: int = 2) -> list[Row]:
+    """Non-blank rows with their line numbers, all of one width of at least ``least``. Raises DataError."""
     rows: list[Row] = []
     line = 1
     try:
@@ -73,7 +73,7 @@ def split_rows(text: str) -> list[Row]:
         raise DataError("the file is empty; give one row per observation, one column per quantity")
     first, fields = rows[0]
     width = len(fields)
-    if width == 1:
+    if width < least:
         raise DataError(
             f"row {first} is one field, {fields[0]!r}; separate columns by comma, semicolon or tab"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -71,6 +72,33 @@ def read_csv(
     return parse_csv(read_text(path), target, name=path.stem, source=str(path), kind=kind, header=header)
 
 
+def read_columns(path: str | PathLike[str], wanted: Sequence[str], *, header: bool | None = None) -> NDArray[np.float64]:
+    """The columns named ``wanted`` of a CSV file, in that order, shape (n, d), as ``read_csv`` reads them; others are left
+    out. Without a header, a file of d columns has them in that order.
+    """
+    try:
+        rows = split_rows(read_text(Path(path)), least=1)
+        # A header is one whatever its names look like; "column 0" is what a column without a name is called.
+        known = next((name for name in wanted if name in rows[0][1]), wanted[0])
+        bare = len(rows[0][1]) == len(wanted)
+        names = _take_names(rows, known, header, least=1)
+        if bare and names == [f"column {j}" for j in range(len(wanted))]:
+            names = list(wanted)
+        faults: Faults = defaultdict(list)
+        columns = []
+        for name in wanted:
+            if name not in names:
+                raise DataError(f"there is no column {name!r}, which the model needs; the columns are "
+                                f"{listed([*map(repr, names)])}")
+            j = names.index(name)
+            columns.append(_numbers([(line, fields[j]) for line, fields in rows], name, faults))
+        if faults:
+            raise DataError("\n  ".join(fault.format(listed(cells)) for fault, cells in faults.items()))
+    except DataError as error:
+        raise DataError(f"{error}" if str(error).startswith(str(path)) else f"{path}: {error}") from error.__cause__
+    return np.column_stack(columns)
+
+
 def parse_csv(
     text: str,
     target: str | int,
@@ -110,7 +138,7 @@ def parse_csv(
 # ---- what the columns are called, and which one is the target ----------------------------------------------
 
 
-def _take_names(rows: list[Row], target: str | int, header: bool | None) -> list[str]:
+def _take_names(rows: list[Row], target: str | int, header: bool | None, least: int = 2) -> list[str]:
     """Names of the columns; a header is taken off ``rows``."""
     first = rows[0][1]
     if header is None:
@@ -125,9 +153,9 @@ def _take_names(rows: list[Row], target: str | int, header: bool | None) -> list
         twice = [f"{name!r} in columns {columns}" for name, columns in where.items() if len(columns) > 1]
         if twice:
             raise DataError(f"the header uses a name more than once: {listed(twice)}. Rename all but one.")
-    if len(rows) < 2:
+    if len(rows) < least:
         have = f"{'one row' if rows else 'no row'} of data{' below the header' * header}"
-        raise DataError(f"there is {have}; nothing can be learnt from fewer than two")
+        raise DataError(f"there is {have}" + ("; nothing can be learnt from fewer than two" if least > 1 else ""))
     return names
 
 

@@ -1,0 +1,98 @@
+"""The plots of a fitted curve: data and confidence band, residuals, their normality, convergence, correlation."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+
+from .curve import CurveFitted
+from .extras import optional
+from .figures import BLUE, GREY, INK, LABELLED, ORANGE, STYLE, Figure, canvas, finished
+
+DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
+
+
+def figures(fitted: CurveFitted) -> list[Figure]:
+    matplotlib = optional("matplotlib")
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+        drawn = [fit(fitted), residuals(fitted), normal(fitted), convergence(fitted)]
+        return [*drawn, correlation(fitted)] if len(fitted.curve.parameters) > 1 else drawn
+
+
+def fit(fitted: CurveFitted) -> Figure:
+    data, curve = fitted.job.data, fitted.curve
+    figure, axes = canvas(7.5, 4.8)
+    used = {j for name, j in curve.columns.items() if name in curve.formula.names}
+    if len(used) == 1:
+        j = used.pop()
+        x = data.data[:, j]
+        X = np.zeros((400, data.data.shape[1]))
+        X[:, j] = np.linspace(x.min(), x.max(), 400)
+        y, error = curve.predict(X)
+        axes.fill_between(X[:, j], y - fitted.quantile * error, y + fitted.quantile * error, color=BLUE, alpha=0.2, lw=0,
+                          label="95 % confidence band")
+        axes.plot(X[:, j], y, color=BLUE, label="fitted")
+        axes.plot(x, data.target, label="data", **DOTS)
+        axes.set(xlabel=data.feature_names[j], ylabel=fitted.job.target)
+        caption = f"{data.name}: the data, the fitted curve, and where the true one lies at each point with 95 %."
+    else:
+        y, error = curve.predict(data.data)
+        axes.errorbar(data.target, y, fitted.quantile * error, ecolor=BLUE, elinewidth=1, label="95 % confidence", **DOTS)
+        ends = [min(y.min(), data.target.min()), max(y.max(), data.target.max())]
+        axes.plot(ends, ends, color=GREY, linestyle="--", label="fitted = observed")
+        axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"fitted {fitted.job.target}")
+        caption = f"{data.name}: fitted against observed {fitted.job.target}."
+    axes.set_title(f"{data.name}: data and fit")
+    axes.legend()
+    return finished(figure, fitted, "fit", caption)
+
+
+def residuals(fitted: CurveFitted) -> Figure:
+    figure, axes = canvas(6.2, 4.2)
+    axes.plot(fitted.fitted, fitted.residuals, **DOTS)
+    axes.axhline(0, color=BLUE, zorder=1)
+    axes.set(xlabel=f"fitted {fitted.job.target}", ylabel="residual", title=f"{fitted.job.data.name}: residuals")
+    return finished(figure, fitted, "residuals", f"{fitted.job.data.name}: observed - fitted {fitted.job.target}; a pattern "
+                    "says what the formula lacks.")
+
+
+def normal(fitted: CurveFitted) -> Figure:
+    r = np.sort(fitted.residuals)
+    quantile = NormalDist().inv_cdf
+    # G. Blom's plotting positions (Statistical Estimates and Transformed Beta-Variables, 1958).
+    z = np.array([quantile((i + 0.625) / (len(r) + 0.25)) for i in range(len(r))])
+    figure, axes = canvas(6.2, 4.2)
+    axes.plot(z, r, **DOTS)
+    axes.plot(z[[0, -1]], r.mean() + r.std() * z[[0, -1]], color=GREY, linestyle="--")
+    axes.set(xlabel="normal quantile", ylabel="residual", title=f"{fitted.job.data.name}: normal plot")
+    return finished(figure, fitted, "normal", f"{fitted.job.data.name}: residuals in order against normal quantiles; normal "
+                    "ones lie on the line.")
+
+
+def convergence(fitted: CurveFitted) -> Figure:
+    history = np.asarray(fitted.result.history, float)
+    figure, axes = canvas(6.2, 4.2)
+    axes.plot(history, color=BLUE, marker="o")
+    if history.min() > 0 and history.max() > 20 * history.min():
+        axes.set_yscale("log")
+    axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
+    axes.set(xlabel="step", ylabel="½ sum of squares", title=f"{fitted.job.data.name}: convergence")
+    return finished(figure, fitted, "convergence", f"{fitted.job.data.name}: {fitted.result.message}.")
+
+
+def correlation(fitted: CurveFitted) -> Figure:
+    C, names = fitted.result.correlation, list(fitted.curve.parameters)
+    size = 3.6 + 0.4 * min(len(names), 12)
+    figure, axes = canvas(size + 0.8, size)
+    image = axes.imshow(C, cmap="RdBu", vmin=-1, vmax=1)
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    axes.grid(visible=False)
+    if len(names) <= LABELLED:
+        axes.set_xticks(range(len(names)), names, parse_math=False)
+        axes.set_yticks(range(len(names)), names, parse_math=False)
+        for i, j in np.ndindex(*C.shape):
+            axes.text(j, i, f"{C[i, j]:.3f}", ha="center", va="center", color="white" if abs(C[i, j]) > 0.6 else INK)
+    axes.set_title(f"{fitted.job.data.name}: correlation")
+    return finished(figure, fitted, "correlation", f"{fitted.job.data.name}: correlation of the estimates; near ±1 the data "
+                    "tell two parameters hardly apart.")

@@ -1,0 +1,192 @@
+"""Models as JSON files, written whole or not at all, and ``predict`` with them; nothing in such a file is ever executed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.table import read_columns
+from ..errors import CommandError, DualdiffError
+from ..models import MLP, LinearRegression, LogisticRegression
+from .training import Array, Fitted, Scaling
+
+MADE_BY, FORMAT = "dualdiff fit --save", 1
+CLASSES = {"linear": LinearRegression, "logistic": LogisticRegression, "mlp": MLP}
+
+
+# ---- writing -----------------------------------------------------------------------------------------------------------
+def require_usable(name: str | None, report: Path, data: str) -> None:
+    """Raise CommandError, before any work, where the model could not be saved or would replace what is no model."""
+    if name is None:
+        return
+    path = Path(name)
+    require_writable(path, "--save", [data])
+    if report.resolve() in [path.resolve(), *path.resolve().parents]:
+        raise CommandError(f"--save {name!r} is inside the report's folder, which is replaced as a whole; name another place")
+    if path.exists():
+        try:
+            load(name)
+        except CommandError as error:
+            raise CommandError(f"--save {name!r} exists and is no saved model; name another file, or move it away") from error
+
+
+def require_writable(path: Path, option: str, inputs: list[str]) -> None:
+    where = path.absolute().parent
+    if path.is_dir():
+        raise CommandError(f"{option} {str(path)!r} is a directory; name a file")
+    if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
+        raise CommandError(f"{option} {str(path)!r}: {str(where)!r} is no directory that can be written to; name another place")
+    for name in inputs:
+        if path.exists() and Path(name).exists() and path.samefile(name):
+            raise CommandError(f"{option} {str(path)!r} would replace what is read; name another file")
+
+
+def write_text(path: Path, text: str, option: str) -> None:
+    """A new file beside ``path``, then a rename: a reader finds the old text or the new one."""
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CommandError(f"{option} {str(path)!r} cannot be written ({error.strerror or error}); name another") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write(name: str, model: dict[str, Any]) -> None:
+    text = json.dumps({"made by": MADE_BY, "format": FORMAT, **model}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(Path(name), text + "\n", "--save")
+
+
+def of_curve(fitted: Any) -> dict[str, Any]:
+    curve, data = fitted.curve, fitted.job.data
+    return {"model": "curve", "target": target_name(fitted), "features": list(data.feature_names),
+            "formula": curve.formula.text, "parameters": curve.parameters, "covariance": curve.covariance.tolist(),
+            "dof": curve.dof}
+
+
+def of_model(fitted: Fitted) -> dict[str, Any]:
+    model, job = fitted.model, fitted.job
+    layers = model.fitted_parameters() if job.model == "mlp" else [(model.coef_, model.intercept_)]
+    names = [job.data.target_names[c] for c in model.classes_] if job.classifies else []
+    return {"model": job.model, "target": target_name(fitted), "features": list(job.data.feature_names), "classes": names,
+            "inputs": scaling(fitted.inputs), "outputs": fitted.outputs and scaling(fitted.outputs),
+            "layers": [[np.asarray(W).tolist(), np.asarray(b).tolist()] for W, b in layers]}
+
+
+def target_name(fitted: Any) -> str:
+    target, features = str(fitted.job.target), fitted.job.data.feature_names
+    return target if not target.lstrip("-").isdigit() or target in features else "prediction"
+
+
+def scaling(s: Scaling) -> list[Any]:
+    return [np.asarray(s.mean).tolist(), np.asarray(s.deviation).tolist()]
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------------
+def load(name: str) -> Any:
+    """``(target, features, predict)``: predict(X) gives a dict of columns. Raises CommandError for any other file."""
+    path = Path(name)
+    try:
+        model = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"{name}: the model cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{name}: this is no saved model, or it is damaged: it is no JSON; fit --save writes one") from error
+    if not isinstance(model, dict) or model.get("made by") != MADE_BY:
+        raise CommandError(f"{name}: this is not a model of fit --save; give the file that --save named")
+    if model.get("format") != FORMAT:
+        raise CommandError(f"{name}: the model is of format {model.get('format')!r}; this version reads {FORMAT}. Fit it again")
+    try:
+        features = model["features"]
+        if not features or not all(isinstance(f, str) for f in [*features, model["target"]]):
+            raise ValueError("its columns are not named")
+        predict = restored_curve(model) if model["model"] == "curve" else restored(model)
+        if model["model"] != "curve":                      # layers that do not fit together show; a curve may refuse 0
+            predict(np.zeros((1, len(features))))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
+        raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error
+    return model["target"], features, predict
+
+
+def finite(numbers: Any, *shape: int) -> Array:
+    a = np.asarray(numbers, float)
+    if not np.isfinite(a).all() or (shape and a.shape != shape):
+        raise ValueError(f"numbers of shape {a.shape}{f' where {shape} is needed' if shape else ''}, or not all finite")
+    return a
+
+
+def restored_curve(model: dict[str, Any]) -> Any:
+    from .curve import Curve
+    from .formula import Formula, require_known, variables
+    parameters = {str(k): float(finite(v)) for k, v in model["parameters"].items()}
+    curve = Curve(Formula(model["formula"]), variables(model["features"]), parameters,
+                  finite(model["covariance"], len(parameters), len(parameters)), int(model["dof"]))
+    require_known(curve.formula, parameters, curve.columns)
+    return lambda X: dict(zip((model["target"], "standard error"), curve.predict(X), strict=True))
+
+
+def restored(model: dict[str, Any]) -> Any:
+    kind, d, classes = model["model"], len(model["features"]), model["classes"]
+    layers = [(finite(W), finite(b)) for W, b in model["layers"]]
+    found: Any = CLASSES[kind]()
+    found.n_features_in_, found.classes_ = d, np.array([str(c) for c in classes])
+    if kind == "mlp":
+        found.hidden = tuple(len(b) for _, b in layers[:-1])
+        found.task, found._flat, found.n_outputs_ = "classification" if classes else "regression", True, len(layers[-1][1])
+        found.coefs_, found.intercepts_ = [W for W, _ in layers], [b for _, b in layers]
+        right = len(layers[-1][1]) == max(len(classes), 1)
+    else:
+        found.coef_, found.intercept_ = layers[0]
+        right = layers[0][0].shape == ((d,) if kind == "linear" else (1 if len(classes) == 2 else len(classes), d))
+    if not right or len(classes) == 1:
+        raise ValueError("its arrays do not fit its columns and classes")
+    inputs = Scaling(*(finite(a, d) for a in model["inputs"]))
+    outputs = Scaling(*(finite(a, *()) for a in model["outputs"])) if model["outputs"] else None
+
+    def predict(X: Array) -> dict[str, Any]:
+        y = found.predict(inputs(X))
+        if not classes:
+            return {model["target"]: np.asarray(outputs.undone(y) if outputs else y)}
+        return {model["target"]: y, "probability": np.max(found.predict_proba(inputs(X)), axis=1)}
+
+    return predict
+
+
+def predict(options: Any) -> int:
+    """Carry out ``python -m dualdiff predict``: one line per row of FILE.csv, on stdout or in --out. Exit status 0."""
+    _, features, model = load(options.model)
+    out = None if options.out is None else Path(options.out)
+    if out is not None:
+        require_writable(out, "--out", [options.model, options.file])
+    X = read_columns(options.file, features, header=options.header)
+    with np.errstate(all="ignore"):
+        columns = model(X)
+    for values in columns.values():
+        bad = np.flatnonzero(~np.isfinite(values)) if values.dtype.kind == "f" else np.zeros(0, int)
+        if bad.size:
+            raise CommandError(f"{options.file}: the model gives {values[bad[0]]} for data row {bad[0] + 1}"
+                               f"{f' and {len(bad) - 1} more' * (len(bad) > 1)}; these rows lie outside its domain")
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(columns)
+    lines.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
+    if out is None:
+        print(text.getvalue(), end="")
+    else:
+        write_text(out, text.getvalue(), "--out")
+        print(f"{len(X)} predictions: {out}")
+    return 0
