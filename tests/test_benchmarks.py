@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -173,6 +174,24 @@ def test_the_first_call_is_kept_apart_and_operations_are_counted():
     assert timed.difference("traced", "plain") == 2000
     hundred = _timing.interleaved([clock.contender("hundred", [5000], per_call=100)], 0.01, 1e-6, clock)
     assert hundred["hundred"].median == 50
+
+
+def test_the_first_call_is_the_one_in_which_answers_are_compared():
+    """A peer that compiles does so there: what the timer calls first would already be compiled."""
+    clock = Clock()
+    traced = clock.contender("traced", [9000, 3000])
+
+    def answering(c, name, per_call=1):
+        return _timing.Contender(name, lambda: (c.run(), 1.0)[1], 1e-10, per_call)
+    first = _timing.check_agreement(
+        [answering(traced, "traced"), answering(clock.contender("plain", [1000]), "plain", 10)], clock)
+    assert first == {"traced": 9000, "plain": 100}
+    slow_at_first = [5e7, 0.0]
+    compiling = _timing.Contender("compiling", lambda: (sleep(slow_at_first.pop(0) / 1e9 if slow_at_first else 0), 1.0)[1])
+    report = _report.Report("none", True, {})
+    timings = report.run(_report.Case("one", [compiling, contender("plain", 1.0)], seconds=0.1))
+    assert timings["compiling"].first >= 5e7
+    assert report.cases[0]["rows"][0]["first_ns"] >= 5e7
 
 
 def test_a_short_contender_runs_until_the_clock_can_tell():
