@@ -10,6 +10,7 @@
     scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
     nist                      NIST's certified regressions: digits reached from both starting points, beside SciPy and lmfit
     small_fits                curve_fit where overhead is all: time, model runs and digits, beside SciPy's
+    training                  small networks to the same loss, or for the same epochs, beside scikit-learn's
     shards                    ten million residuals in shards on two workers, one of which is killed: time and memory
     scalar_dual               Dual against the leanest class that can hold a dual number
     element_loops             loops in plain Python that fill an array element by element, against the textbook's array
