@@ -106,6 +106,6 @@ def dots(f: Found, folder: Path) -> list[Path]:
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     file = folder / f"{f['benchmark']}.png"
-    figure.savefig(file, dpi=110)
+    figure.savefig(file, dpi=80)
     plt.close(figure)
     return [file]

@@ -17,6 +17,7 @@ from benchmarks import (
     _expression_graph,
     _families,
     _page,
+    _readme,
     _report,
     _textbook,
     _timing,
@@ -110,6 +111,14 @@ def test_a_benchmark_that_fails_fails_the_run_and_leaves_no_figures_of_an_earlie
 def test_the_peak_of_a_contender_is_what_it_holds_at_once():
     peak = _report.peak_bytes(_timing.Contender("two arrays", lambda: np.ones(10_000) + np.ones(10_000), None))
     assert 160_000 <= peak <= 250_000                      # the sum reuses a temporary, or is a third array
+
+
+def test_the_readme_shows_plots_that_exist_and_are_small():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition(_readme.BEGIN)[2].partition(_readme.END)[0]
+    assert section.startswith("\nMeasured on 20")
+    images = [part.partition(")")[0] for part in section.split("](")[1:]]
+    assert [name for name in images if not (ROOT / name).is_file()] == []
+    assert all((ROOT / name).stat().st_size < 150_000 for name in images)
 
 
 # ---- the check of answers --------------------------------------------------------------------------------------------
