@@ -127,7 +127,7 @@ def test_every_package_that_the_tests_import_is_in_the_extra_test(setup):
 # ---- the README's commands -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "last"), [("fit", "-m dualdiff fit"), ("test", "-m pytest")])
+@pytest.mark.parametrize(("name", "last"), [("fit", "-m dualdiff fit"), ("test", "-m pytest -n auto")])
 def test_a_command_of_the_readme_does_all_its_own_set_up(setup, readme_command, name, last):
     create, install, run = readme_command(README, name).split(" && ")
     assert create == "python3 -m venv .venv"
