@@ -23,8 +23,8 @@ class NonlinearRegression(Estimator):
 
     >>> X = np.linspace(0, 4, 9)[:, None]
     >>> model = NonlinearRegression(lambda X, p: p["a"] * np.exp(-p["b"] * X[:, 0]), {"a": 1.0, "b": 1.0})
-    >>> print(model.fit(X, 2.5 * np.exp(-1.3 * X[:, 0])).params_)
-    {'a': 2.5, 'b': 1.3}
+    >>> print(*model.fit(X, 2.5 * np.exp(-1.3 * X[:, 0])).params_.values())
+    2.5 1.3
     """
 
     params_: Any
