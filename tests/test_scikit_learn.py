@@ -117,3 +117,5 @@ def test_what_cannot_be_counted_or_is_not_positive_is_refused():
         GammaRegressor().fit([[1.0], [2.0]], [3.0, 0.0])
     with pytest.raises(ValueError, match="model must be a function"):
         NonlinearRegression("a*x", {"a": 1.0}).fit([[1.0], [2.0]], [3.0, 4.0])
+    with pytest.raises(ValueError, match=r"model returned shape \(2, 1\) for 2 rows; it must return \(2,\)"):
+        NonlinearRegression(lambda X, p: X * p, 1.0).fit([[1.0], [2.0]], [3.0, 4.0])

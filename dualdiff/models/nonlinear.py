@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, FitResult, least_squares
 from .data import Array, features, numbers, one_per_row
 from .estimator import Estimator, determination
@@ -44,7 +44,7 @@ class NonlinearRegression(Estimator):
         self.check_settings()
         X = features(X)
         T = self.targets(y, len(X))
-        self.result_ = fit = least_squares(lambda p: self.model(X, p) - T, self.start, bounds=self.bounds, loss=self.loss,
+        self.result_ = fit = least_squares(lambda p: self.residuals(p, X, T), self.start, bounds=self.bounds, loss=self.loss,
                                            f_scale=self.f_scale, method=self.method, max_iter=self.max_iter,
                                            callback=callback)
         self.params_, self.stderr_, self.covariance_ = fit.x, fit.stderr, fit.covariance
@@ -66,8 +66,15 @@ class NonlinearRegression(Estimator):
         """What is pickled: all but ``result_``, which holds functions of this process."""
         return {name: value for name, value in vars(self).items() if name != "result_"}
 
+    def residuals(self, parameters: Any, X: Any, T: Any) -> Any:
+        """model - y, of one shape: a column minus a row would be a matrix."""
+        predicted = self.model(X, parameters)
+        if np.shape(predicted) != T.shape:
+            raise ShapeError(f"model returned shape {np.shape(predicted)} for {len(T)} rows; it must return {T.shape}")
+        return predicted - T
+
     def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        return np.sum((self.model(X, parameters) - T) ** 2) / 2
+        return np.sum(self.residuals(parameters, X, T) ** 2) / 2
 
     def slope(self, parameters: Any, X: Any, T: Any) -> Any:
         """By dual numbers: the formula is the user's."""
