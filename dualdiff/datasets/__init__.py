@@ -6,7 +6,7 @@ called. The sources and licences in full are in ``SOURCES.md`` beside this file.
 
 from __future__ import annotations
 
-import gzip
+import bz2
 from dataclasses import replace
 from importlib.resources import files
 
@@ -136,6 +136,6 @@ def load_line(seed: int = 0, n: int = 11) -> Dataset:
 
 def _shipped(name: str, *, target: str, source: str, licence: str) -> Dataset:
     """A table from this folder; the long ones are compressed, or they would be a tenth of the package."""
-    raw = files(__package__).joinpath(f"{name}.csv.gz" if name in COMPRESSED else f"{name}.csv").read_bytes()
-    text = (gzip.decompress(raw) if name in COMPRESSED else raw).decode("utf-8")
+    raw = files(__package__).joinpath(f"{name}.csv.bz2" if name in COMPRESSED else f"{name}.csv").read_bytes()
+    text = (bz2.decompress(raw) if name in COMPRESSED else raw).decode("utf-8")
     return parse_csv(text, target, name=name, source=source, licence=licence)
