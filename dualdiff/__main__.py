@@ -100,7 +100,7 @@ def joined(argv: Sequence[str]) -> list[str]:
     return words
 
 
-# ---- types of options ----------------------------------------------------------------------------------------------
+# ---- types of options
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -125,7 +125,7 @@ def seed(text: str) -> int:
     return int(text)
 
 
-# ---- commands: imported when they run, so that --help and a mistyped option answer at once -----------------------------
+# ---- commands: imported when they run, so that --help and a mistyped option answer at once
 
 
 def run_fit(options: Any) -> int:

@@ -38,7 +38,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     elif kind is DualScalar or kind is DualArray:
         if kind is DualArray and value.source is not None:
             if is_same_view(value, x, index):
-                return                                     # y[i] += v ends with y[i] = the view that was written to
+                return  # y[i] += v ends with y[i] = the view that was written to
             value.refresh()
         refuse_complex(x, value)
         value, eps = at_level(x, value)
@@ -96,7 +96,7 @@ def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
         value, eps = value.value, value.eps
     else:
         eps = CONSTANT if value.shape == () else Tangent({}, value.shape)
-    if hasattr(value, "level") and type(root.value) is np.ndarray:     # its values are to be duals of a lower level
+    if hasattr(value, "level") and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
         root.refresh()
         replace_value(root, array(root.value, Tangent({}, root.shape), value.level))
     return value, eps
@@ -128,7 +128,7 @@ def store(out: Any, result: Any, broadcast: bool = False) -> Any:
     if out.shape != np.shape(result):
         if not broadcast:
             raise AssignmentError(f"non-broadcastable output operand: out has shape {out.shape}, the result {np.shape(result)}")
-        result = np.broadcast_to(result, out.shape)        # a ufunc's out takes part in broadcasting
+        result = np.broadcast_to(result, out.shape)  # a ufunc's out takes part in broadcasting
     if type(out) is DualArray:
         assign(out, ..., result)
     else:

@@ -21,7 +21,7 @@ def unperturbed(value: Any, like: Any) -> Any:
     return array(value, Tangent({}, value.shape), like.level) if value.dtype.kind in "fc" else value
 
 
-# ---- like an array, in shape and type --------------------------------------------------------------------------------
+# ---- like an array, in shape and type
 def buffer_like(make: Any) -> Any:
     def like(x: Any, *args: Any, **options: Any) -> Any:
         x = dual_form(x)
@@ -46,7 +46,7 @@ BUFFERS: dict[Any, Any] = {
 }
 
 
-# ---- like=: in kind only -----------------------------------------------------------------------------------------------
+# ---- like=: in kind only
 def plain(make: Any) -> Any:
     """A function whose arguments are constants."""
     return lambda like, *args, **options: unperturbed(make(*args, **options), like)
@@ -88,7 +88,7 @@ def fromfunction(like: Any, function: Any, shape: Any, *, dtype: Any = float, **
 
 CONSTANTS: Any = (np.zeros, np.ones, np.eye, np.identity, np.tri, np.arange, np.frombuffer, np.fromfile, np.fromstring,
                   np.loadtxt, np.genfromtxt)
-EMPTY: Any = np.empty                                      # filled with zeros, so that nothing depends on old memory
+EMPTY: Any = np.empty  # filled with zeros, so that nothing depends on old memory
 LIKE: dict[Any, Any] = {make: plain(make) for make in CONSTANTS} | {EMPTY: plain(np.zeros)} | {
     np.full: full, np.fromiter: fromiter, np.fromfunction: fromfunction,
     np.array: lambda like, x, dtype=None, *, copy=True, order="K", subok=False, ndmin=0:

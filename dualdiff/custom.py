@@ -137,7 +137,7 @@ def one_array(call: Function, f: Any) -> tuple[int, ...]:
     return np.shape(f) if not hasattr(f, "shape") else f.shape
 
 
-# ---- each way to say a derivative, as the differential of a formula -----------------------------------------------------
+# ---- each way to say a derivative, as the differential of a formula
 def partial_rule(call: Function, i: int, rule: Any) -> Function:
     """df = p ⊙ dx."""
     def differential(f: Any, *rest: Any, **options: Any) -> Any:

@@ -68,7 +68,7 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
             f"{name_of(function)} has no derivative rule in dualdiff yet, so it is refused rather than computed without "
             "its derivative. Write it with functions that have one, or wrap its argument in dualdiff.stop_gradient() "
             "if it is meant as a constant")
-    if options and len(args) < 2:                          # no row takes more than two arrays, but the three of where
+    if options and len(args) < 2:  # no row takes more than two arrays, but the three of where
         args = by_place(row, args, options)
     result = watched(row, args, options) if WATCH.count else HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
@@ -87,7 +87,7 @@ def watched(row: Row, args: Any, options: dict[str, Any]) -> Any:
     if trace is None:
         return result
     if type(row) is Composite:
-        for record in trace.found[before:]:                # our own functions under the name that the user wrote
+        for record in trace.found[before:]:  # our own functions under the name that the user wrote
             if record.function.startswith("dualdiff."):
                 record.function = name_of(row.function)
     if type(row) in (Formula, Linear, Bilinear):
@@ -117,7 +117,7 @@ def constants(args: Any, options: dict[str, Any], function: Any) -> None:
                             "dualdiff.stop_gradient() if it is meant as a constant")
 
 
-# ---- what each kind of row does --------------------------------------------------------------------------------------
+# ---- what each kind of row does
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
     if row.raw:
         return row.definition(*args, **options)
@@ -144,7 +144,7 @@ def stepped(row: Constant, f: Any, args: Any, options: dict[str, Any]) -> Any:
     rest = (*args[len(inputs):],)
 
     def holds(f: Any, *x: Any) -> Any:
-        return row.jump(f, *x, *rest, **options)                                           # type: ignore[misc]
+        return row.jump(f, *x, *rest, **options)  # type: ignore[misc]
     level = top_level(inputs)
     tangents = tuple(x.eps if belongs(x, level) else None for x in inputs)
     eps = observed(row, f, tuple(map(stripped, inputs)), tangents, None, (("jump", holds),) * len(inputs))
@@ -159,7 +159,7 @@ def run_elementwise(row: Elementwise, args: Any, options: dict[str, Any]) -> Any
     return row.function(*args, **options)
 
 
-EACH = (np.atleast_1d, np.atleast_2d, np.atleast_3d)       # which take several arrays and answer for each
+EACH = (np.atleast_1d, np.atleast_2d, np.atleast_3d)  # which take several arrays and answer for each
 
 
 def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
@@ -287,7 +287,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     n = len(row.differentials)
     if row.function is np.where and len(args) == 1:
         return np.nonzero(stripped(args[0]))
-    weak = row.function is np.where                        # whose plain numbers take the type of the other array
+    weak = row.function is np.where  # whose plain numbers take the type of the other array
     inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
     constants(args[n:], options, row.function)
     options = {name: x for name, x in options.items() if x is not np._NoValue}
@@ -296,7 +296,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
-    parts: list[Any] = []                                  # what each perturbed input contributes
+    parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         for d, x in zip(row.differentials, inputs, strict=True):
             if d is not None and belongs(x, level):
@@ -335,7 +335,7 @@ def maybe_scalar(result: Any, args: Any) -> Any:
     return result
 
 
-# ---- methods ---------------------------------------------------------------------------------------------------------
+# ---- methods
 def install() -> None:
     """Give the classes NumPy's functions, as a protocol and as methods."""
     arrays: Any = DualArray

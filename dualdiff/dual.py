@@ -38,7 +38,7 @@ class Dual:
     tangent: Any
     level: Any = HAND
     source: Any = None
-    _op_priority = 1000                                    # SymPy's symbols then leave arithmetic with a Dual to it
+    _op_priority = 1000  # SymPy's symbols then leave arithmetic with a Dual to it
     shape: tuple[int, ...] = ()
     ndim = 0
     size = 1
@@ -54,7 +54,7 @@ class Dual:
         self.tangent = tangent if not isinstance(tangent, list | tuple) else np.asarray(tangent)
         return self
 
-    # ---- arithmetic, written out: this is what loops over plain numbers pay --------------------------------------------
+    # ---- arithmetic, written out: this is what loops over plain numbers pay
     def __add__(self, other: Any) -> Any:
         if type(other) is Dual:
             r = new(Dual)
@@ -162,7 +162,7 @@ class Dual:
             r.value = x ** other
             try:
                 r.tangent = self.tangent * (other * x ** (other - 1)) if other != 0 else self.tangent * 0
-            except ZeroDivisionError:                      # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
+            except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 r.tangent = strong(self.tangent, inf)
             return r
         return NotImplemented
@@ -174,7 +174,7 @@ class Dual:
 
     def __mod__(self, other: Any) -> Any:
         if WATCH.count and (type(other) is Dual or is_plain(other)):
-            return np.remainder(self, other)               # type: ignore[call-overload]
+            return np.remainder(self, other)  # type: ignore[call-overload]
         if type(other) is Dual:
             return Dual(self.value % other.value, self.tangent - other.tangent * (self.value // other.value))
         return Dual(self.value % other, self.tangent) if is_plain(other) else NotImplemented
@@ -185,7 +185,7 @@ class Dual:
     def __floordiv__(self, other: Any) -> Any:
         y = value_of(other)
         if WATCH.count and is_plain(y):
-            return np.floor_divide(self, other)            # type: ignore[call-overload]
+            return np.floor_divide(self, other)  # type: ignore[call-overload]
         return Dual(self.value // y, self.tangent * 0) if is_plain(y) else NotImplemented
 
     def __rfloordiv__(self, other: Any) -> Any:
@@ -208,13 +208,13 @@ class Dual:
 
     def __abs__(self) -> Any:
         if isinstance(self.value, complex | np.complexfloating):
-            return np.absolute(self)                       # type: ignore[call-overload]
+            return np.absolute(self)  # type: ignore[call-overload]
         x = self.value
-        if x == 0 and WATCH.count:                         # a kink: the row asks the policy
-            return np.absolute(self)                       # type: ignore[call-overload]
+        if x == 0 and WATCH.count:    # a kink: the row asks the policy
+            return np.absolute(self)  # type: ignore[call-overload]
         return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
 
-    # ---- comparisons see values only: the program takes the branch that the plain program takes ------------------------
+    # ---- comparisons see values only: the program takes the branch that the plain program takes
     def __eq__(self, other: Any) -> Any:
         equal = self.value == value_of(other)
         if equal is not False and other is not self:
@@ -244,11 +244,11 @@ class Dual:
 
     def __bool__(self) -> bool:
         truth = bool(self.value)
-        if not truth:                                      # self == 0
+        if not truth:  # self == 0
             told_of_equality(True, self, 0)
         return truth
 
-    # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
+    # ---- conversions: keep the derivative or raise
     def __float__(self) -> float:
         raise escape("float()", FLOAT)
 

@@ -16,7 +16,7 @@ from .tangents.watch import moving, nonzero
 
 MESSAGE = ("== is true of a number that is being differentiated: a branch on it may lose the derivative, as in "
            "`0 if x == 0 else sin(x)`. Compare stop_gradient(x) if the branch is right for the neighbours too")
-SILENT = ("dualdiff.rules", "dualdiff.tangents")           # rules compare on purpose
+SILENT = ("dualdiff.rules", "dualdiff.tangents")  # rules compare on purpose
 
 
 def warn_of_equality(equal: Any, x: Any, y: Any = None) -> None:
@@ -39,7 +39,7 @@ def may_move(x: Any, y: Any, equal: Any, policy: str) -> bool:
     """Whether x is perturbed where the equality holds, and y not in the very same way, as in the test x != x for a NaN."""
     if not hasattr(x, "level") or x is y:
         return False
-    if x.level is HAND and not hasattr(x, "eps"):          # a Dual made by hand
+    if x.level is HAND and not hasattr(x, "eps"):  # a Dual made by hand
         other = getattr(y, "tangent", 0)
         return bool(np.any(nonzero(np.asarray(x.tangent)) & np.asarray(x.tangent != other)))
     eps = x.eps
@@ -47,7 +47,7 @@ def may_move(x: Any, y: Any, equal: Any, policy: str) -> bool:
         return False
     if not any(c is None or np.any(np.logical_and(plain(c) != 0, equal)) for c in eps.terms.values()):
         return False
-    if policy == "warn":                                   # an idle warning costs less than looking into leaves
+    if policy == "warn":  # an idle warning costs less than looking into leaves
         return True
     shape = np.broadcast_shapes(np.shape(equal), eps.shape)
     return bool(moving(eps.broadcast(shape) if shape != eps.shape else eps, np.broadcast_to(equal, shape)).any())

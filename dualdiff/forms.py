@@ -15,7 +15,7 @@ from .tangents.level import Level
 from .tangents.tangent import Tangent
 
 
-# ---- arguments -------------------------------------------------------------------------------------------------------
+# ---- arguments
 def dual_form(x: Any) -> Any:
     """A Dual by hand, or a list that holds duals, as a leveled dual; anything else as it is."""
     if type(x) is Dual:
@@ -55,7 +55,7 @@ def value_at(x: Any, level: Level) -> Any:
 def stripped(x: Any) -> Any:
     """The value under every level, inside lists too."""
     while hasattr(x, "level"):
-        if x.source is not None:                           # a view of an array that may have been written to since
+        if x.source is not None:  # a view of an array that may have been written to since
             x.refresh()
         x = x.value
     if isinstance(x, list | tuple) and holds_dual(x):

@@ -48,7 +48,7 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     np.float64(10.0)
     """
     call = vars(type(f)).get("__call__")
-    target = MethodType(call, f) if type(call) is FunctionType else f          # an object that can be called
+    target = MethodType(call, f) if type(call) is FunctionType else f  # an object that can be called
 
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
@@ -70,14 +70,14 @@ def released(result: Any) -> Any:
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 
-# ---- functions made anew ---------------------------------------------------------------------------------------------
+# ---- functions made anew
 class Space(dict[str, Any]):
     """The globals of lifted functions: those of their module, each seen through the run when it is first asked for."""
 
     __slots__ = ("origin", "run", "seen")
 
     def __init__(self, origin: dict[str, Any], run: Run) -> None:
-        super().__init__({name: x for name, x in origin.items() if name[:2] == "__"})      # which Python itself reads
+        super().__init__({name: x for name, x in origin.items() if name[:2] == "__"})  # which Python itself reads
         self["__builtins__"] = run.builtins
         self.origin, self.run, self.seen = origin, run, dict(self)
 
@@ -93,7 +93,7 @@ class Run:
     __slots__ = ("builtins", "made", "spaces")
 
     def __init__(self) -> None:
-        self.made: dict[int, tuple[Any, Any]] = {}         # by id: the function, which keeps the id, and the one made from it
+        self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
         self.spaces: dict[int, Space] = {}
         self.builtins = {**vars(builtins), "__import__": self.imported}
 
@@ -139,7 +139,7 @@ class Run:
         g.__dict__.update(f.__dict__)
         g.__qualname__, g.__doc__ = f.__qualname__, f.__doc__
         if not alien:
-            for key in names_of_classes(f.__code__):       # which Python looks up without asking __missing__
+            for key in names_of_classes(f.__code__):  # which Python looks up without asking __missing__
                 if key not in space and key in space.origin:
                     space[key]
         return g
@@ -148,7 +148,7 @@ class Run:
         """Whether what the closure holds is seen otherwise; if not, the cell is shared, and ``nonlocal`` works."""
         try:
             x = cell.cell_contents
-        except ValueError:                                 # not yet assigned
+        except ValueError:  # not yet assigned
             return False
         return type(x) is FunctionType or self.of(x) is not x
 
@@ -197,7 +197,7 @@ class Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         origin, run = self._seen
         new = run.of(getattr(origin, name))
-        if run is NUMPY:                                   # whose names stay what they are
+        if run is NUMPY:  # whose names stay what they are
             object.__setattr__(self, name, new)
         return new
 
@@ -208,11 +208,11 @@ class Module(ModuleType):
         return dir(self._seen[0])
 
 
-# ---- what stands in for NumPy ----------------------------------------------------------------------------------------
-ANY = Dual()                                               # arrays that took no dual yet have the level of duals made by hand
+# ---- what stands in for NumPy
+ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
-STANDINS: dict[int, Any] = {}                              # by id of what NumPy holds for ever
-NUMPY = Run()                                              # in which NumPy's own functions are made
+STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
+NUMPY = Run()                  # in which NumPy's own functions are made
 
 
 def standin(x: Any, new: Any) -> Any:

@@ -14,7 +14,7 @@ from .dual_array import DualArray
 from .errors import AbsentError, EscapeError
 from .forms import stripped
 
-# ---- absent, with the reason -----------------------------------------------------------------------------------------
+# ---- absent, with the reason
 MEMORY = "value and derivative do not lie in one block of memory"
 KEEP = "a file keeps the value only; save x.value and x.tangent, or pickle x"
 ABSENT: dict[str, str] = {
@@ -40,7 +40,7 @@ def absent(name: str, reason: str) -> property:
     return property(read, doc=f"Absent: {reason}.")
 
 
-# ---- methods ---------------------------------------------------------------------------------------------------------
+# ---- methods
 def argpartition(self: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
     """numpy.argpartition of this array."""
     return np.argpartition(stripped(self), kth, axis=axis, kind=kind)

@@ -20,8 +20,8 @@ from .subclasses import base_array
 from .tangents.differential import Differential
 from .tangents.level import HAND
 
-# ---- ufuncs ----------------------------------------------------------------------------------------------------------
-TABLES: dict[Any, Any] = {}                                # by ufunc: the operation, or the pair (forward, reflected)
+# ---- ufuncs
+TABLES: dict[Any, Any] = {}  # by ufunc: the operation, or the pair (forward, reflected)
 
 
 def tabulate(ufunc: Any, row: Elementwise) -> None:
@@ -33,7 +33,7 @@ def tabulate(ufunc: Any, row: Elementwise) -> None:
 def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     """A ufunc with an elementwise row, called on inputs of which one at least is dual."""
     if ufunc not in TABLES:
-        tabulate(ufunc, ROWS[ufunc])                                                       # type: ignore[arg-type]
+        tabulate(ufunc, ROWS[ufunc])  # type: ignore[arg-type]
     made = TABLES[ufunc]
     inputs = tuple(lifted(x) if type(x) is Dual else x for x in inputs)
     if type(made) is not tuple:
@@ -58,7 +58,7 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
     from .dispatch import array_function
     from .ufunc_forms import along_axes, method_call, with_options
 
-    if any(type(x) is Differential for x in inputs):       # a formula's tangent takes the lower duals as constants
+    if any(type(x) is Differential for x in inputs):  # a formula's tangent takes the lower duals as constants
         return NotImplemented
     if any(isinstance(x, np.ndarray) and type(x) is not np.ndarray for x in inputs):
         inputs = tuple(base_array(x) if isinstance(x, np.ndarray) and type(x) is not np.ndarray else x for x in inputs)
@@ -92,7 +92,7 @@ def maybe_lowered(result: Any, inputs: tuple[Any, ...]) -> Any:
     return result
 
 
-# ---- Python's operators ----------------------------------------------------------------------------------------------
+# ---- Python's operators
 def in_place(forward: Any, symbol: str) -> Any:
     """``x += y`` changes the array that every name of it sees, as NumPy does; a number is simply rebound."""
     def operate(self: Any, other: Any) -> Any:
@@ -153,14 +153,14 @@ def install() -> None:
         cls.__rfloordiv__ = swapped(np.floor_divide, True)
         cls.__divmod__ = lambda self, other: (self // other, self % other)
         cls.__rdivmod__ = lambda self, other: (other // self, other % self)
-    DualScalar.__hash__ = Dual.__hash__                                                    # type: ignore[method-assign]
+    DualScalar.__hash__ = Dual.__hash__  # type: ignore[method-assign]
     product, reflected = swapped(np.matmul, False), swapped(np.matmul, True)
     arrays.__matmul__ = lambda self, other: product(self, other) if not hasattr(other, "tocsr") else \
         np.transpose(matmul_sparse(other.T, np.transpose(self)))
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
     arrays.__array_ufunc__ = numbers.__array_ufunc__ = array_ufunc
-    for ufunc, row in rows.items():                        # x.sin(), x.exp(): what NumPy calls on object arrays
+    for ufunc, row in rows.items():  # x.sin(), x.exp(): what NumPy calls on object arrays
         if type(row) is Elementwise and getattr(ufunc, "nin", 0) == 1 and not hasattr(Dual, ufunc.__name__):
             setattr(numbers, ufunc.__name__, method_for(ufunc))
     numbers.conjugate = method_for(np.conjugate)

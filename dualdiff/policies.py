@@ -16,7 +16,7 @@ from typing import Any
 from .errors import ParameterError
 
 OWN = __name__.partition(".")[0]
-LIBRARIES = frozenset({OWN, "numpy", "scipy"})             # whose frames are not the user's
+LIBRARIES = frozenset({OWN, "numpy", "scipy"})  # whose frames are not the user's
 
 
 class Watch:
@@ -40,7 +40,7 @@ EQUALITY: ContextVar[str] = ContextVar("equality", default="warn")
 class Block:
     """A ``with`` block in which a variable has a value; blocks nest, and one object may be entered again."""
 
-    watching = True                                        # whether sweeps inside have to be careful ones
+    watching = True  # whether sweeps inside have to be careful ones
 
     def __init__(self, variable: ContextVar[Any], value: Any) -> None:
         self.variable, self.value = variable, value
@@ -121,7 +121,7 @@ class equality(Block):  # noqa: N801 - with dualdiff.equality("ignore")
         super().__init__(EQUALITY, choice(policy, ("warn", "raise", "ignore"), "equality"))
 
 
-# ---- where derivatives stop being finite -------------------------------------------------------------------------------
+# ---- where derivatives stop being finite
 class NonFinite:
     """An operation whose derivative became NaN or infinite while those of its inputs were finite."""
 
@@ -158,7 +158,7 @@ class trace_nonfinite(Block):  # noqa: N801 - with dualdiff.trace_nonfinite() as
     def __init__(self) -> None:
         super().__init__(TRACE, self)
         self.found: list[NonFinite] = []
-        self.made: dict[int, tuple[str, str]] = {}         # by serial of a tape leaf: function and line, for reverse
+        self.made: dict[int, tuple[str, str]] = {}  # by serial of a tape leaf: function and line, for reverse
 
     @property
     def first(self) -> NonFinite | None:
@@ -183,7 +183,7 @@ class trace_nonfinite(Block):  # noqa: N801 - with dualdiff.trace_nonfinite() as
 TRACE: ContextVar[trace_nonfinite | None] = ContextVar("trace", default=None)
 
 
-# ---- the user's line ---------------------------------------------------------------------------------------------------
+# ---- the user's line
 def package_of(frame: Any) -> str:
     package: str = frame.f_globals.get("__name__", "").partition(".")[0]
     return package

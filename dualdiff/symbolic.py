@@ -26,7 +26,7 @@ def sympy() -> Any:
     return sympy
 
 
-# ---- formulas to NumPy code ------------------------------------------------------------------------------------------
+# ---- formulas to NumPy code
 def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     """A SymPy expression as a NumPy function of ``symbols``, which dualdiff differentiates like any other.
 
@@ -93,7 +93,7 @@ def translatable() -> frozenset[Any]:
         sp.Min, sp.Mod, sp.Heaviside, sp.Piecewise, sp.re, sp.im, sp.conjugate))
 
 
-# ---- NumPy code to formulas ------------------------------------------------------------------------------------------
+# ---- NumPy code to formulas
 class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
     """A SymPy expression that goes through NumPy's elementwise functions: ``np.sin(Symbolic(x)).expression == sin(x)``.
 
@@ -121,7 +121,7 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.where and len(args) == 3:
             condition, x, y = map(expression_of, args)
             return Symbolic(sympy().Piecewise((x, condition), (y, True)))
-        if function is np.any:                             # whether it holds for some values of the symbols
+        if function is np.any:  # whether it holds for some values of the symbols
             return args[0].expression != sympy().false
         if function is np.broadcast_to and args[1:] == ((),):
             return self

@@ -37,7 +37,7 @@ def method_call(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[
     return METHODS[method](ufunc, x, *rest, **options)
 
 
-# ---- reduce ----------------------------------------------------------------------------------------------------------
+# ---- reduce
 def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = np._NoValue,
            where: Any = True) -> Any:
     """By NumPy's function of that meaning, by the fold's own partials, or one element after the other."""
@@ -80,7 +80,7 @@ def chosen(ufunc: Any, f: Any, x: Any, mask: Any) -> Any:
     return np.where(mask, ufunc(f, np.where(mask, x, f)), f)
 
 
-# ---- accumulate ------------------------------------------------------------------------------------------------------
+# ---- accumulate
 def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
     """Running sums and products by their rows, running extremes as a selection, others one element after the other."""
     if ufunc in SCANS:
@@ -96,7 +96,7 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
     f, found, count = rows[:1], [rows[:1]], np.ones(rows.shape[1:])
     for i in range(1, rows.shape[0]):
         row = rows[i:i + 1]
-        if ufunc in RUNNING:                               # every element that attains the extreme has an equal share
+        if ufunc in RUNNING:  # every element that attains the extreme has an equal share
             tie = stripped(row) == stripped(f)
             count = np.where(tie, count + 1, np.where(stripped(ufunc(f, row)) == stripped(f), count, 1))
             f = np.where(tie, f + (row - f) / count, ufunc(f, np.where(tie, f, row)))
@@ -115,7 +115,7 @@ def attained(x: Any, f: Any, axis: int) -> Any:
     return place if np.array_equal(np.count_nonzero(new, axis=axis), steps) else None
 
 
-# ---- reduceat --------------------------------------------------------------------------------------------------------
+# ---- reduceat
 def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None) -> Any:
     """Each stretch from one index to the next reduced; where the next is not larger, the element alone."""
     ufunc.reduceat(stripped(x), indices, axis=axis)
@@ -126,7 +126,7 @@ def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None)
     return np.moveaxis(np.stack(pieces), 0, axis)
 
 
-# ---- at --------------------------------------------------------------------------------------------------------------
+# ---- at
 def at(ufunc: Any, a: Any, indices: Any, *operand: Any) -> None:
     """``a[indices] = ufunc(a[indices], b)`` without buffering: an index that occurs again acts again."""
     if type(a) is not DualArray:
@@ -136,7 +136,7 @@ def at(ufunc: Any, a: Any, indices: Any, *operand: Any) -> None:
     places = np.arange(a.size).reshape(a.shape)[indices]
     b = [np.ravel(np.broadcast_to(as_array(dual_form(part)), np.shape(places))) for part in operand]
     places = np.ravel(places)
-    if ufunc in (np.add, np.subtract) and 4 * len(places) >= a.size:           # most elements: one sum, all over
+    if ufunc in (np.add, np.subtract) and 4 * len(places) >= a.size:  # most elements: one sum, all over
         target[...] = ufunc(a, np.reshape(binned(b[0] + 0.0, places, a.size), a.shape))
         return
     if ufunc in (np.add, np.subtract) and len(places):
@@ -145,14 +145,14 @@ def at(ufunc: Any, a: Any, indices: Any, *operand: Any) -> None:
     order = np.argsort(places, kind="stable")
     run = np.arange(len(places)) - np.searchsorted(places[order], places[order])
     turn = np.empty(len(places), int)
-    turn[order] = run                                      # how often the place occurred before
+    turn[order] = run  # how often the place occurred before
     for k in range(int(turn.max(initial=-1)) + 1):
         now = turn == k
         where = np.unravel_index(places[now], a.shape)
         target[where] = ufunc(a[where], *(part[now] for part in b))
 
 
-# ---- keywords of the call --------------------------------------------------------------------------------------------
+# ---- keywords of the call
 def with_options(ufunc: Any, inputs: tuple[Any, ...], dtype: Any = None, casting: Any = "same_kind", where: Any = True,
                  order: Any = "K", subok: bool = True, out: Any = None, **options: Any) -> Any:
     """An elementwise call. ``order`` and ``subok`` say how memory is laid out, which a dual array does not show."""
@@ -162,7 +162,7 @@ def with_options(ufunc: Any, inputs: tuple[Any, ...], dtype: Any = None, casting
     inputs = tuple(dual_form(x) for x in inputs)
     if dtype is not None:
         empty = [np.empty(0, x.dtype) if hasattr(stripped(x), "dtype") else x for x in map(stripped, inputs)]
-        ufunc(*empty, dtype=dtype, casting=casting)        # NumPy says whether that conversion is allowed
+        ufunc(*empty, dtype=dtype, casting=casting)  # NumPy says whether that conversion is allowed
         inputs = tuple(as_array(x).astype(dtype) for x in inputs)
     if where is True:
         return ufunc(*inputs)

@@ -36,7 +36,7 @@ class Curve:
 
     def at(self, X: Array, parameters: Any) -> Any:
         values = {name: X[:, j] for name, j in self.columns.items()}
-        with np.errstate(all="ignore"):                    # what is not finite is reported in words
+        with np.errstate(all="ignore"):  # what is not finite is reported in words
             return self.formula({"pi": np.pi, **values, **parameters}) + np.zeros(len(X))
 
     def predict(self, X: Array) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ from .extras import optional
 from .figures import figures
 from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
 
-TEST = 0.25                                                # share of the rows held out
+TEST = 0.25  # share of the rows held out
 HEADER = ("data", "model", "parameters", "mode", "iterations", "seconds", "loss", "score on rows held out",
           "largest difference")
 
@@ -56,7 +56,7 @@ def fit(options: Any) -> int:
     return 0
 
 
-# ---- what is to be fitted ---------------------------------------------------------------------------------------------
+# ---- what is to be fitted
 
 
 def checked(options: Any) -> None:
@@ -113,7 +113,7 @@ def progress_bar(job: Job) -> Iterator[Progress]:
         yield progress
 
 
-# ---- what came out ------------------------------------------------------------------------------------------------------
+# ---- what came out
 
 
 def row(fitted: Fitted) -> tuple[str, ...]:

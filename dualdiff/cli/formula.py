@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CommandError
 
-LONGEST = 2000                                             # characters; Python's parser nests no deeper than this allows
+LONGEST = 2000  # characters; Python's parser nests no deeper than this allows
 OPERATORS = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide, ast.Pow: np.power,
              ast.USub: np.negative, ast.UAdd: np.positive}
 FUNCTIONS: dict[str, Any] = {name: getattr(np, name) for name in (
@@ -42,7 +42,7 @@ class Formula:
             self.refuse("it is nested too deeply")
         except CommandError:
             raise
-        except ValueError as error:                        # a null character, or a number of thousands of digits
+        except ValueError as error:  # a null character, or a number of thousands of digits
             self.refuse(f"it cannot be read ({error})")
 
     def refuse(self, why: str) -> None:

@@ -21,7 +21,7 @@ MADE_BY, FORMAT = "dualdiff fit --save", 1
 CLASSES = {"linear": LinearRegression, "logistic": LogisticRegression, "mlp": MLP}
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------------
+# ---- writing
 def require_usable(name: str | None, report: Path, data: str) -> None:
     """Raise CommandError, before any work, where the model could not be saved or would replace what is no model."""
     if name is None:
@@ -96,7 +96,7 @@ def scaling(s: Scaling) -> list[Any]:
     return [np.asarray(s.mean).tolist(), np.asarray(s.deviation).tolist()]
 
 
-# ---- reading -----------------------------------------------------------------------------------------------------------
+# ---- reading
 def load(name: str) -> Any:
     """``(target, features, predict)``: predict(X) gives a dict of columns. Raises CommandError for any other file."""
     path = Path(name)
@@ -115,7 +115,7 @@ def load(name: str) -> Any:
         if not features or not all(isinstance(f, str) for f in [*features, model["target"]]):
             raise ValueError("its columns are not named")
         predict = restored_curve(model) if model["model"] == "curve" else restored(model)
-        if model["model"] != "curve":                      # layers that do not fit together show; a curve may refuse 0
+        if model["model"] != "curve":  # layers that do not fit together show; a curve may refuse 0
             predict(np.zeros((1, len(features))))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
         raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error

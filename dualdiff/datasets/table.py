@@ -135,7 +135,7 @@ def parse_csv(
     )
 
 
-# ---- what the columns are called, and which one is the target ----------------------------------------------
+# ---- what the columns are called, and which one is the target
 
 
 def _take_names(rows: list[Row], target: str | int, header: bool | None, least: int = 2) -> list[str]:
@@ -178,7 +178,7 @@ def _target_index(names: list[str], target: str | int) -> int:
     return index
 
 
-# ---- from fields to numbers and classes --------------------------------------------------------------------
+# ---- from fields to numbers and classes
 
 
 def _number(field: str) -> float | None:

@@ -76,7 +76,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     if any(np.iscomplexobj(stripped(x)) for x in (*inputs, found.y)):
         raise StructureError("solve_ivp differentiates real states only; give the real and imaginary parts as two")
     times = t_eval if holds_dual(t_eval) else np.asarray(t_eval)
-    if t_eval is None:                                     # the ends move with t_span, the steps in between stay
+    if t_eval is None:  # the ends move with t_span, the steps in between stay
         times = np.concatenate([np.reshape(t0, (1,)), found.t[1:-1], np.reshape(t1, (1,))]) if len(found.t) > 1 else \
             np.reshape(t0, (1,))
 
@@ -87,7 +87,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     y0 = y0 if holds_dual(y0) else np.asarray(y0)
     y = trajectory(base, t0, times, y0 + 0.0, params, run)
     found.t = times
-    found.y = y + (found.y - stripped(y))                  # the value of the plain run; within the tolerances the same
+    found.y = y + (found.y - stripped(y))  # the value of the plain run; within the tolerances the same
     return found
 
 
@@ -96,7 +96,7 @@ def bound(options: dict[str, Any], bare: tuple[Any, ...]) -> dict[str, Any]:
     def with_bare(f: Any) -> Any:
         def g(t: Any, y: Any) -> Any:
             return f(t, y, *bare)
-        vars(g).update(vars(f))                            # terminal and direction of an event
+        vars(g).update(vars(f))  # terminal and direction of an event
         return g
     made = dict(options)
     if callable(made.get("jac")):
@@ -137,7 +137,7 @@ def closed(out: Any) -> Any:
     return out
 
 
-# ---- the variational equations -------------------------------------------------------------------------------------------
+# ---- the variational equations
 def trajectory(f: Function, t0: Any, times: Any, y0: Any, params: list[Any], run: Run) -> Any:
     """The states (n, T) at the times, with f(t, y, params), by recursion over the levels of what is perturbed."""
     duals = [x for x in (t0, times, y0, *params) if holds_dual(x)]
@@ -156,7 +156,7 @@ def trajectory(f: Function, t0: Any, times: Any, y0: Any, params: list[Any], run
         space = Directions(level, moving)
         k = space.k
         S = space.of(y0, state.shape)
-        if belongs(t0, level):                             # y(t; t0) = y(t; t0 + dt0) where the state has moved on by f dt0
+        if belongs(t0, level):  # y(t; t0) = y(t; t0 + dt0) where the state has moved on by f dt0
             S = S - np.reshape(space.of(t0, ()), (k, 1)) * f(start, state, known)
         V = [space.of(params[i], params[i].shape) for i in mine]
 
@@ -192,7 +192,7 @@ class Directions:
         self.sizes = [prod(x.shape) for x in moving]
         tangent = moving[0].eps
         leaf = next(iter(tangent.terms))
-        self.single = leaf.k is None                       # one direction without an axis; a tape has no directions
+        self.single = leaf.k is None  # one direction without an axis; a tape has no directions
         count = 1 if self.single else leaf.k
         self.each = tangent.on_tape or sum(self.sizes) <= count
         self.k = sum(self.sizes) if self.each else count

@@ -57,7 +57,7 @@ def minimize(f: Function, x0: Any, args: Any = (), *, method: str = "newton", to
 
 
 WITH_HESSIAN = ("Newton-CG", "trust-ncg", "trust-krylov", "trust-exact", "dogleg", "trust-constr")
-CLOSE = 1e-3                                               # a gradient that shrank by as much was being minimised
+CLOSE = 1e-3  # a gradient that shrank by as much was being minimised
 WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
 
 

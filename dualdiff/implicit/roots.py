@@ -11,10 +11,10 @@ import numpy as np
 from ..errors import ConvergenceError, ParameterError
 from .theorem import Equations, Function, Unknowns, missing_scipy, with_args
 
-SHORTEST = 2.0**-30                                        # a Newton step shortened so far has no use
-ENOUGH = 1e-4                                              # Armijo's constant: the part of the promised decrease asked for
-SLOW = 0.3                                                 # three last steps that shrink by no more: no quadratic convergence
-WITH_JACOBIAN = ("hybr", "lm")                             # of scipy.optimize.root's methods, those that take one
+SHORTEST = 2.0**-30             # a Newton step shortened so far has no use
+ENOUGH = 1e-4                   # Armijo's constant: the part of the promised decrease asked for
+SLOW = 0.3                      # three last steps that shrink by no more: no quadratic convergence
+WITH_JACOBIAN = ("hybr", "lm")  # of scipy.optimize.root's methods, those that take one
 
 
 def root(f: Function, x0: Any, args: Any = (), *, method: str = "newton", sparse: bool = False, tol: float | None = None,
@@ -78,11 +78,11 @@ def newton(equations: Equations, x: Any, tol: float | None, max_iter: int) -> An
     tol = 4 * eps if tol is None else tol
     require(tol, max_iter)
     steps: list[float] = []
-    with np.errstate(all="ignore"):                        # where a step leads out of f's domain it is shortened
+    with np.errstate(all="ignore"):  # where a step leads out of f's domain it is shortened
         r = equations.plain(x)
         if not np.isfinite(r).all():
             raise ConvergenceError(f"{what}: f is not finite at x0")
-        x = x.astype(np.result_type(x, r), copy=False)     # real guesses at the roots of a complex function
+        x = x.astype(np.result_type(x, r), copy=False)  # real guesses at the roots of a complex function
         seen = largest(x)
         for _ in range(max_iter):
             if not r.any():
@@ -165,7 +165,7 @@ def iterated(residual: Callable[[Any], Any], x: Any, tol: float | None, max_iter
     tol = 4 * eps if tol is None else tol
     require(tol, max_iter)
     last = best = float("inf")
-    before, seen = 1.0, largest(x)                         # the rate of the step before: the slower of two is believed
+    before, seen = 1.0, largest(x)  # the rate of the step before: the slower of two is believed
     for _ in range(max_iter):
         r = residual(x)
         size = largest(r)

@@ -45,7 +45,7 @@ def spsolve(A: Any, b: Any) -> Any:
         raise ShapeError(f"{WHAT}: A has shape {matrix.shape} and b {b.shape}; A must be {(n, n)}")
     matrix = matrix.astype(np.result_type(matrix.dtype, np.float32 if matrix.dtype == np.float32 else float))
     system = sparse_factored(matrix, WHAT)
-    right = b if b.ndim == 1 else np.transpose(b)          # the unknowns of a system lie along the last axis
+    right = b if b.ndim == 1 else np.transpose(b)  # the unknowns of a system lie along the last axis
     if not holds_dual(data):
         x = system.solve(right)
         return x if b.ndim == 1 else np.transpose(x)

@@ -35,7 +35,7 @@ def differentiated(residual: Function, x: Any, factored: Callable[[], Factored])
     system = factored()
     for level in range(levels):
         r = residual(x) if level else r
-        x = x - system.solve(r - stripped(r))              # a step of length zero, but for the derivative
+        x = x - system.solve(r - stripped(r))  # a step of length zero, but for the derivative
     return x
 
 
@@ -77,7 +77,7 @@ def factored(A: Any, what: str) -> Factored:
     rows = np.max(np.abs(A), axis=1, initial=0.0)
     scaled = A / np.where(rows == 0, 1, rows)[:, None]
     columns = np.max(np.abs(scaled), axis=0, initial=0.0)
-    scaled = scaled / np.where(columns == 0, 1, columns)   # units of equations and unknowns do not make it singular
+    scaled = scaled / np.where(columns == 0, 1, columns)  # units of equations and unknowns do not make it singular
     condition = 0.0 if not n else np.linalg.cond(scaled, 1) if np.isfinite(scaled).all() else np.inf
     if not condition * np.finfo(A.dtype).eps < 1:
         raise singular(what, f"its condition number is {condition:.3g}")
@@ -115,7 +115,7 @@ def missing_scipy(what: str, error: ImportError) -> MissingExtraError:
                              "clone of dualdiff, pip install \".[sparse]\"")
 
 
-# ---- unknowns: a tree of arrays as one vector ----------------------------------------------------------------------------
+# ---- unknowns: a tree of arrays as one vector
 class Unknowns:
     """The form of x0, a number, an array or a tree of them, and the way between it and one vector."""
 
@@ -164,7 +164,7 @@ class Equations:
     def __init__(self, what: str, residual: Function, quiet: Function, sparse: bool = False) -> None:
         """``quiet`` is the residual with its arguments stripped; what its closure still perturbs is stripped here."""
         self.what, self.residual, self.quiet, self.sparse = what, residual, quiet, sparse
-        self.multiple = False                              # whether the solver found the root to be a multiple one
+        self.multiple = False  # whether the solver found the root to be a multiple one
         self._jacobian = jacobian(quiet, sparse=True) if sparse else jacobian(quiet)
 
     def plain(self, x: Any) -> Any:

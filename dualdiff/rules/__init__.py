@@ -41,7 +41,7 @@ def row_of(function: Any) -> Row | None:
     if row is None and LATER:
         for library, file in list(LATER.items()):
             if library in sys.modules:
-                import_module(f"{__name__}.{file}")        # first: another thread must not find neither row nor entry
+                import_module(f"{__name__}.{file}")  # first: another thread must not find neither row nor entry
                 LATER.pop(library, None)
         row = ROWS.get(function)
     return row

@@ -14,7 +14,7 @@ from .gather import axes_of
 from .registry import composite, formula
 
 
-# ---- differences and integrals ---------------------------------------------------------------------------------------
+# ---- differences and integrals
 @composite(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     flat = np.ravel(ary)
@@ -86,7 +86,7 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
     return inside, (first, last)
 
 
-# ---- interpolation ---------------------------------------------------------------------------------------------------
+# ---- interpolation
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     x, xp, fp = (np.asarray(a) if isinstance(a, list | tuple) else a for a in (x, xp, fp))
@@ -117,7 +117,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 def interp_slope(slopes: Any, j: Any, knot: Any) -> Any:
     """The slope of segment j; at a knot, where two meet, the element of least norm between them."""
     last = slopes.shape[0] - 1
-    beyond = np.concatenate([np.zeros(1), slopes, np.zeros(1)])                 # constant outside
+    beyond = np.concatenate([np.zeros(1), slopes, np.zeros(1)])  # constant outside
     after, before = beyond[np.minimum(j, last + 1) + 1], beyond[j]
     if not np.any(knot) or np.iscomplexobj(slopes):
         return slopes[np.minimum(j, last)]
@@ -126,7 +126,7 @@ def interp_slope(slopes: Any, j: Any, knot: Any) -> Any:
     return np.where(knot, least, after)
 
 
-# ---- grids -----------------------------------------------------------------------------------------------------------
+# ---- grids
 @composite(np.linspace)
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
              axis: int = 0, *, device: Any = None) -> Any:
@@ -169,7 +169,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     return y if dtype is None else np.astype(y, dtype)
 
 
-# ---- functions that NumPy writes in Python ---------------------------------------------------------------------------
+# ---- functions that NumPy writes in Python
 SINC = [(-1) ** k * 2 * k * np.pi ** (2 * k) / float(np.prod(np.arange(1.0, 2 * k + 2))) for k in range(1, 14)]
 
 
@@ -216,11 +216,11 @@ def bessel_i1(x: Any) -> Any:
 formula(np.i0, lambda f, x, dx: dx * bessel_i1(x))
 
 
-# ---- angles and parts of numbers -------------------------------------------------------------------------------------
+# ---- angles and parts of numbers
 @composite(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     if not np.iscomplexobj(z):
-        return np.angle(plain(z), deg)                     # 0 or π: constant
+        return np.angle(plain(z), deg)  # 0 or π: constant
     turn = np.arctan2(np.imag(z), np.real(z))
     return turn * (180 / np.pi) if deg else turn
 

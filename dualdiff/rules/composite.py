@@ -141,5 +141,5 @@ def contraction(subscripts: str, *operands: Any) -> Any:
     duals = [o for o in operands if not isinstance(o, np.ndarray | np.generic | float | int | complex)]
     if not duals:
         return np.einsum(subscripts, *operands)
-    dual = min(duals, key=lambda o: hasattr(o, "value"))   # a formula's tangent, if there is one, before a dual
+    dual = min(duals, key=lambda o: hasattr(o, "value"))  # a formula's tangent, if there is one, before a dual
     return dual.__array_function__(contraction, (), (subscripts, *operands), {})

@@ -145,7 +145,7 @@ JUMP_AT_ZERO = ("jump", lambda f, x, *y: x == 0)
 TIE = ("kink", lambda f, x, y: (x == y) & (f == x))
 WHOLE = ("jump", lambda f, x, y: (f == 0) & (x != 0))      # a whole number of y fits into x
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------------------------------------
+# ---- one input ------------------ ∂f/∂x
 elementwise(np.positive,    1)
 elementwise(np.negative,    -1)
 elementwise(np.square,      lambda f, x: x + x)
@@ -177,7 +177,7 @@ elementwise(np.rad2deg,     1 / DEGREE)
 elementwise(np.degrees,     1 / DEGREE)
 elementwise(np.fabs,        lambda f, x: np.sign(x),                                kinks=(AT_ZERO,))
 
-# ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y --------------------------------------
+# ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y
 elementwise(np.add,         1,                                          1)
 elementwise(np.subtract,    1,                                          -1)
 elementwise(np.multiply,    lambda f, x, y: y,                          lambda f, x, y: x)
@@ -203,7 +203,7 @@ elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE
 elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 
-# ---- real-linear on complex input: the differential in dz and its conjugate ------------------------------------------
+# ---- real-linear on complex input: the differential in dz and its conjugate
 elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz),
             kinks=(AT_ZERO,))
 elementwise(np.sign,        0,                       real_linear=sign_real_linear, kinks=(JUMP_AT_ZERO,))

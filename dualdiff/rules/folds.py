@@ -9,9 +9,9 @@ import numpy as np
 from .elementwise import ratio
 from .registry import formula, primitive
 
-FOLDS: dict[Any, Any] = {                                  # ∂f/∂xᵢ in terms of f and xᵢ
-    np.hypot:       lambda f, x: ratio(x, f),                          # f = √Σ xᵢ²
-    np.logaddexp:   lambda f, x: np.exp(share(x, f)),                  # f = log Σ exp xᵢ
+FOLDS: dict[Any, Any] = {  # ∂f/∂xᵢ in terms of f and xᵢ
+    np.hypot:       lambda f, x: ratio(x, f),          # f = √Σ xᵢ²
+    np.logaddexp:   lambda f, x: np.exp(share(x, f)),  # f = log Σ exp xᵢ
     np.logaddexp2:  lambda f, x: np.exp2(share(x, f)),
 }
 

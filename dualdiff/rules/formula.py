@@ -18,7 +18,7 @@ from .elementwise import indicator, ratio
 from .linear import linear_solve
 from .registry import formula, primitive
 
-# ---- selection -------------------------------------------------------------------------------------------------------
+# ---- selection
 formula(np.where, None,
         lambda f, c, x, y, dx: dx.where(c, f),
         lambda f, c, x, y, dy: dy.where(np.logical_not(c), f))
@@ -46,7 +46,7 @@ formula(np.max, partial(extreme_share, "numpy.max"))
 formula(np.min, partial(extreme_share, "numpy.min"))
 
 
-# ---- kinks -----------------------------------------------------------------------------------------------------------
+# ---- kinks
 @primitive
 def marked(x: Any, where: Any, name: str) -> Any:
     """x as it is; these elements of it are at a kink of the function ``name``, for the policy that asks."""
@@ -74,7 +74,7 @@ def mark_ties(x: Any, axis: int, name: str) -> Any:
     return marked(x, where, name)
 
 
-# ---- linear algebra --------------------------------------------------------------------------------------------------
+# ---- linear algebra
 def solve_for_matrix(X: Any, A: Any, B: Any, dA: Any) -> Any:
     """A dX = -dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
     if B.ndim == 1:
@@ -90,8 +90,8 @@ def solve_for_side(X: Any, A: Any, B: Any, dB: Any) -> Any:
 
 
 formula(np.linalg.inv,
-        lambda Y, A, dA: -(Y @ dA @ Y))                                         # d(A⁻¹) = -A⁻¹ dA A⁻¹
-formula(np.linalg.solve, solve_for_matrix, solve_for_side)                     # A dX = dB - dA X
+        lambda Y, A, dA: -(Y @ dA @ Y))  # d(A⁻¹) = -A⁻¹ dA A⁻¹
+formula(np.linalg.solve, solve_for_matrix, solve_for_side)  # A dX = dB - dA X
 
 
 def adjugate_transposed(f: Any, A: Any) -> Any:

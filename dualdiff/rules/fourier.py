@@ -79,7 +79,7 @@ linear(np.fft.rfft,  rfft_forward,  rfft_transpose)
 linear(np.fft.irfft, irfft_forward, irfft_transpose)
 
 
-# ---- Hermitian input or output ---------------------------------------------------------------------------------------
+# ---- Hermitian input or output
 @composite(np.fft.hfft)
 def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     return np.fft.irfft(np.conj(a), n, axis, SWAPPED[norm])
@@ -90,7 +90,7 @@ def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     return np.conj(np.fft.rfft(a, n, axis, SWAPPED[norm]))
 
 
-# ---- several axes, in NumPy's order ----------------------------------------------------------------------------------
+# ---- several axes, in NumPy's order
 def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list[tuple[int, int]]:
     """One (size, axis) for each axis to transform."""
     if axes is None:
@@ -141,7 +141,7 @@ composite(np.fft.rfft2)(lambda a, s=None, axes=(-2, -1), norm=None: rfftn(a, s, 
 composite(np.fft.irfft2)(lambda a, s=None, axes=(-2, -1), norm=None: irfftn(a, s, axes, norm))
 
 
-# ---- order of the frequencies ----------------------------------------------------------------------------------------
+# ---- order of the frequencies
 def rolled_by_half(x: Any, axes: Any, sign: int) -> Any:
     axes = axes_of(range(x.ndim) if axes is None else axes, x.ndim)
     return np.roll(x, tuple(x.shape[i] // 2 if sign > 0 else -(x.shape[i] // 2) for i in axes), axes)

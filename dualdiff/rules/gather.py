@@ -26,7 +26,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim)
 
 
-# ---- indexing --------------------------------------------------------------------------------------------------------
+# ---- indexing
 VIEWS = frozenset({slice, int, type(None), type(Ellipsis)})
 
 
@@ -63,7 +63,7 @@ def batched_placed(a: Any, lead: int, shape: tuple[int, ...], index: tuple[Any, 
 gather(placed, batched_placed, lambda u, lead, shape, new, index: batched_getitem(u, lead, index), fills=True)
 
 
-# ---- shape -----------------------------------------------------------------------------------------------------------
+# ---- shape
 def reshaped(a: Any, lead: int, shape: tuple[int, ...], order: str) -> Any:
     """a with another shape behind its ``lead`` axes; order="F" lets the first of them vary fastest."""
     if order not in ("C", "F"):
@@ -116,7 +116,7 @@ gather(np.expand_dims, batched_expand,  restore_shape, view=True)
 gather(np.squeeze,     batched_squeeze, restore_shape, view=True)
 
 
-# ---- order of the axes -----------------------------------------------------------------------------------------------
+# ---- order of the axes
 def permute(a: Any, lead: int, axes: Any) -> Any:
     return a.transpose(tuple(range(lead)) + tuple(lead + i for i in axes))
 
@@ -173,7 +173,7 @@ gather(np.roll, batched_roll,
        lambda u, lead, shape, shift, axis=None: batched_roll(u, lead, np.negative(shift), axis))
 
 
-# ---- copies of elements ----------------------------------------------------------------------------------------------
+# ---- copies of elements
 def batched_broadcast(a: Any, lead: int, shape: Any, subok: bool = False) -> Any:
     shape = shape_of(shape)
     pad = (1,) * (len(shape) - (a.ndim - lead))
@@ -212,7 +212,7 @@ def sections(function: Any, args: Any, options: dict[str, Any], shapes: list[tup
         return [(*before, i) for i in range(len(shapes))]
     found, start = [], 0
     for shape in shapes:
-        if len(shape) < ndim:                              # a column of column_stack
+        if len(shape) < ndim:  # a column of column_stack
             found.append((*before, start))
             start += 1
         else:

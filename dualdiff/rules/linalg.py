@@ -20,7 +20,7 @@ from .singular import svd_differential
 from .spectra import adjoint, from_triangle, plain
 
 
-# ---- factorisations --------------------------------------------------------------------------------------------------
+# ---- factorisations
 def inverse_of(A: Any, function: str, why: str) -> Any:
     try:
         return np.linalg.inv(A)
@@ -75,7 +75,7 @@ def qr_differential(f: Any, A: Any, dA: Any, mode: str = "reduced") -> Any:
     if np.iscomplexobj(A):
         omega = omega + np.imag(X * np.eye(k, dtype=plain(R).real.dtype)) * 1j
     dR = adjoint(Q, A) @ dA - omega @ R
-    dR = dR * np.tri(n, k, dtype=plain(R).real.dtype).T       # zero below the diagonal without rounding
+    dR = dR * np.tri(n, k, dtype=plain(R).real.dtype).T  # zero below the diagonal without rounding
     if mode == "r":
         return dR
     dQ = Q @ omega
@@ -85,7 +85,7 @@ def qr_differential(f: Any, A: Any, dA: Any, mode: str = "reduced") -> Any:
 formula(np.linalg.qr, qr_differential)
 
 
-# ---- pseudo-inverse and least squares --------------------------------------------------------------------------------
+# ---- pseudo-inverse and least squares
 def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
     """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
     dA = from_triangle(dA, A) if hermitian else dA
@@ -139,7 +139,7 @@ formula(np.linalg.pinv,  pinv_differential)
 formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
 
 
-# ---- norms and conditions --------------------------------------------------------------------------------------------
+# ---- norms and conditions
 @composite(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The spectral and nuclear norms through singular values; the others are elementary."""
@@ -211,7 +211,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(inverse, p, axis=(-2, -1))
 
 
-# ---- products, and equations for tensors -----------------------------------------------------------------------------
+# ---- products, and equations for tensors
 @composite(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """By squaring, as NumPy does; three factors in NumPy's order."""
@@ -275,7 +275,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     return np.reshape(np.linalg.inv(np.reshape(a, (size, -1))), a.shape[ind:] + a.shape[:ind])
 
 
-# ---- NumPy's second names --------------------------------------------------------------------------------------------
+# ---- NumPy's second names
 composite(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
 composite(np.linalg.outer)(lambda x1, x2, /: np.outer(x1, x2))
 composite(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes))

@@ -10,7 +10,7 @@ from .gather import axes_of
 from .registry import composite, formula, gather, known, primitive
 
 
-# ---- prod ------------------------------------------------------------------------------------------------------------
+# ---- prod
 @primitive
 def product(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
     return np.prod(x, axis=axis, keepdims=keepdims)
@@ -59,7 +59,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, in
     return result if initial is None else result * initial
 
 
-# ---- cumprod ---------------------------------------------------------------------------------------------------------
+# ---- cumprod
 @primitive
 def running_product(x: Any) -> Any:
     return np.cumprod(x, axis=-1)
@@ -125,11 +125,11 @@ composite(*known("cumulative_sum"))(cumulative(np.cumsum, 0))
 composite(*known("cumulative_prod"))(cumulative(np.cumprod, 1))
 
 
-# ---- convolution -----------------------------------------------------------------------------------------------------
+# ---- convolution
 def overlap(da: Any, v: Any) -> Any:
     """The full convolution of da, of length n, with v, of length m: Σⱼ da[i - j] v[j] for i in 0 … n + m - 2."""
     n, m = da.shape[0], v.shape[0]
-    wide = shifted(widened(da, m - 1), m - 1)              # m - 1 zeros on either side
+    wide = shifted(widened(da, m - 1), m - 1)  # m - 1 zeros on either side
     windows = np.arange(n + m - 1)[:, None] + np.arange(m - 1, -1, -1)
     return wide[windows] @ v
 
@@ -163,7 +163,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]
 
 
-# ---- products of vectors and matrices --------------------------------------------------------------------------------
+# ---- products of vectors and matrices
 @composite(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:

@@ -30,7 +30,7 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
     ranks = np.empty(order.shape)
     np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)
     absent = np.isnan(a).reshape(-1, n)
-    absent[absent.all(axis=-1)] = False                    # NumPy would warn of an empty slice a second time
+    absent[absent.all(axis=-1)] = False  # NumPy would warn of an empty slice a second time
     if function in (np.nanmedian, np.nanpercentile, np.nanquantile):
         ranks[absent] = np.nan
     place = np.asarray(function(ranks.reshape(a.shape), *args, axis=-1, **options))
@@ -102,7 +102,7 @@ def quantile_of(function: Any) -> Any:
             return weighted(a, at, axis, keepdims, function, method, weights)
         f = reduced(a, axis, keepdims, function, at, method=method)
         if not hasattr(q, "level") or method not in STEEPNESS:
-            return f                                       # the other methods are constant between jumps
+            return f  # the other methods are constant between jumps
         return f + np.reshape(q - at, np.shape(at) + (1,) * (np.ndim(f) - np.ndim(at))) * \
             steepness(a, at, axis, keepdims, function, method)
     return definition
@@ -128,7 +128,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
     none = np.zeros((*rows.shape[:-1], 1))
     steps = np.concatenate([none, np.diff(rows, axis=-1), none], axis=-1)
     whole = place == low
-    if method == "linear":                                 # at the ends of its domain the quantile is one-sided
+    if method == "linear":  # at the ends of its domain the quantile is one-sided
         low, whole = np.where(low == n - 1, n - 2, low), whole & (low > 0) & (low < n - 1)
     above, below = np.take(steps, low + 1, axis=-1), np.take(steps, low, axis=-1)
     step = np.where(whole & (plain(below) < plain(above)), below, above)

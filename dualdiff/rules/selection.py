@@ -14,7 +14,7 @@ from .registry import composite
 from .shapes import by_position
 
 
-# ---- order -----------------------------------------------------------------------------------------------------------
+# ---- order
 @composite(np.sort)
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """Ties keep their order, so that the derivative of a tie is that of its position."""
@@ -37,7 +37,7 @@ def sort_complex(a: Any) -> Any:
     return np.sort(a) + 0j
 
 
-# ---- choice ----------------------------------------------------------------------------------------------------------
+# ---- choice
 @composite(np.select, raw=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist):
@@ -59,7 +59,7 @@ def chosen(*choices: Any, a: Any, mode: Any) -> Any:
 
 @composite(np.piecewise, raw=True)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) -> Any:
-    if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):    # as NumPy asks
+    if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):  # as NumPy asks
         condlist = [condlist]
     conditions = [np.broadcast_to(plain(c), np.shape(x)).astype(bool) for c in condlist]
     if len(funclist) == len(conditions) + 1:
@@ -70,7 +70,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) 
     flat, pieces, places = np.ravel(x), [], []
     later = np.zeros(np.shape(x), bool)
     for condition, function in zip(conditions[::-1], funclist[::-1], strict=True):
-        place = np.flatnonzero(condition & ~later)         # of several that hold, the last counts
+        place = np.flatnonzero(condition & ~later)  # of several that hold, the last counts
         later |= condition
         inside = flat[place]
         value = function(inside, *args, **options) if callable(function) else function
@@ -86,7 +86,7 @@ def extract(condition: Any, arr: Any) -> Any:
     return np.take(np.ravel(arr), np.flatnonzero(plain(condition)))
 
 
-# ---- sets ------------------------------------------------------------------------------------------------------------
+# ---- sets
 @composite(np.unique)
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None,
            *, equal_nan: bool = True, sorted: bool = True) -> Any:
@@ -138,7 +138,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return np.sort(np.concatenate([first[~np.isin(first, second)], second[~np.isin(second, first)]]))
 
 
-# ---- replacement -----------------------------------------------------------------------------------------------------
+# ---- replacement
 @composite(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if np.iscomplexobj(x):

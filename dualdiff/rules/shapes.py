@@ -35,7 +35,7 @@ def arranged(arrays: Any, place: Any) -> Any:
 gather(arranged, sequence=True)
 
 
-# ---- split -----------------------------------------------------------------------------------------------------------
+# ---- split
 @composite(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     n, (axis,) = ary.shape[axis], axes_of(axis, ary.ndim)
@@ -70,7 +70,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(np.moveaxis(x, axis, 0))
 
 
-# ---- assemble --------------------------------------------------------------------------------------------------------
+# ---- assemble
 @composite(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
     if axis is None:
@@ -144,7 +144,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     return x.astype(dtype, copy=copy)
 
 
-# ---- triangles, diagonals, ends --------------------------------------------------------------------------------------
+# ---- triangles, diagonals, ends
 @composite(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
@@ -171,7 +171,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     return filt[tuple(box)]
 
 
-# ---- functions along axes --------------------------------------------------------------------------------------------
+# ---- functions along axes
 @composite(np.apply_along_axis, raw=True)
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: Any) -> Any:
     (axis,) = axes_of(axis, arr.ndim)
@@ -196,7 +196,7 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     return a
 
 
-# ---- writing into an array -------------------------------------------------------------------------------------------
+# ---- writing into an array
 def buffer(x: Any, function: Any) -> Any:
     if isinstance(x, np.ndarray):
         raise RuleError(f"numpy.{function.__name__} would copy into a plain array and drop the derivative; build the result "

@@ -77,7 +77,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
     if one is not None:
         U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k, run)
         U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
-    beyond = max(U.shape[-1], Vh.shape[-2]) - k            # the columns that full_matrices adds are any basis, too
+    beyond = max(U.shape[-1], Vh.shape[-2]) - k  # the columns that full_matrices adds are any basis, too
     loose = compute_uv and isinstance(s, np.ndarray) and in_sweep(level) and beyond > 1
     if loose and run is None:
         level.doubt = (f"numpy.linalg.svd: the {beyond} vectors that full_matrices adds are any basis of their space, so what "
@@ -131,7 +131,7 @@ def svd_vectors(U: Any, s: Any, Vh: Any, A: Any, dA: Any, P: Any, same: Any, zer
     inverse = np.where(zero, 0, 1 / np.where(zero, 1, s))
     dU, dVh = U1 @ (X + Y), -((X - Y) @ V1h)
     (m, p), (q, n) = U.shape[-2:], Vh.shape[-2:]
-    first = np.eye(k, max(p, q), dtype=plain(s).dtype)     # puts the first k columns in their place among all
+    first = np.eye(k, max(p, q), dtype=plain(s).dtype)  # puts the first k columns in their place among all
     if p > k:
         D = adjoint(U[..., k:], A) @ dA @ adjoint(V1h, A) * inverse[..., None, :]
         dU = (dU + U[..., k:] @ D) @ first - U1 @ adjoint(D, A) @ np.eye(p - k, p, k, dtype=first.dtype)

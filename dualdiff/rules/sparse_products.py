@@ -33,7 +33,7 @@ def matmul_sparse(A: Any, x: Any) -> Any:
     if x.ndim not in (1, 2) or A.ndim != 2 or x.shape[0] != A.shape[1]:
         raise ValueError(f"matmul: a sparse matrix of shape {A.shape} and an array of shape {x.shape} do not fit together")
     if x.ndim == 1:
-        return sparse_product(x, A.tocsr(copy=True))       # the program may write to its matrix again
+        return sparse_product(x, A.tocsr(copy=True))  # the program may write to its matrix again
     from scipy.sparse import eye_array, kron
     p = x.shape[1]
     wide = A.tocsr(copy=True) if p == 1 else kron(A, eye_array(p), format="csr")

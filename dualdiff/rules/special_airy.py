@@ -42,7 +42,7 @@ def airye_bip(f: Any, x: Any) -> Any:
     return scaled(f[3], x, x * f[2] - root(x) * f[3], 1.0, 2 / 3, -1)
 
 
-# ---- w″ = x w (DLMF 9.2.1) --------------------------------------------------------------------------------------------
+# ---- w″ = x w (DLMF 9.2.1)
 elementwise_outputs(sp.airy,
                     (lambda f, x: f[1],),
                     (lambda f, x: x * f[0],),
@@ -59,7 +59,7 @@ elementwise_outputs(sp.itairy,
                     (lambda f, x: sp.airy(-x)[0],),
                     (lambda f, x: sp.airy(-x)[2],))
 
-# ---- w″ = (x²/4 + a) w with a = -v - ½ for D_v and V_v (DLMF 12.2.2), w″ = (a - x²/4) w for W (12.14.2) -----------------
+# ---- w″ = (x²/4 + a) w with a = -v - ½ for D_v and V_v (DLMF 12.2.2), w″ = (a - x²/4) w for W (12.14.2)
 elementwise_outputs(sp.pbdv,
                     (None, lambda f, v, x: f[1]),
                     (None, lambda f, v, x: (0.25 * x * x - v - 0.5) * f[0]))

@@ -93,7 +93,7 @@ def quotient(a: Any, x: Any, limit: complex) -> Any:
     return a / x if not np.any(x == 0) else np.where(x == 0, limit, a / x)
 
 
-# ---- any order ----------- ∂f/∂v -------------- ∂f/∂x ---------------------------------------------------- DLMF -------
+# ---- any order ----------- ∂f/∂v -------------- ∂f/∂x ---------------------------------------------------- DLMF
 elementwise(sp.jv,          jv_order,           lambda f, v, x: 0.5 * (sp.jv(v - 1, x) - sp.jv(v + 1, x)))      # 10.6.1
 elementwise(sp.yv,          yv_order,           lambda f, v, x: 0.5 * (sp.yv(v - 1, x) - sp.yv(v + 1, x)))      # 10.6.1
 elementwise(sp.iv,          iv_order(False),    lambda f, v, x: 0.5 * (sp.iv(v - 1, x) + sp.iv(v + 1, x)))      # 10.29.1
@@ -113,7 +113,7 @@ elementwise(sp.hankel2e,    hankel_order(-1, True),
 elementwise(sp.struve,      None,               struve_argument)
 elementwise(sp.modstruve,   None,               modstruve_argument)
 
-# ---- whole orders: nothing between them ------------------------------------------------------------------------------
+# ---- whole orders: nothing between them
 elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))      # 10.6.1
 elementwise(sp.kn,          None,               lambda f, n, x: -0.5 * (sp.kn(np.abs(n - 1), x) + sp.kn(n + 1, x)))
 elementwise(sp.j0,          lambda f, x: -sp.j1(x))                                                             # 10.6.3
@@ -129,7 +129,7 @@ elementwise(sp.i1e,         lambda f, x: ive_slope(f, 1, x, 0.5 * (sp.i0e(x) + s
 elementwise(sp.k0e,         lambda f, x: kve_slope(0, x, f - sp.k1e(x)))
 elementwise(sp.k1e,         lambda f, x: kve_slope(1, x, f - 0.5 * (sp.k0e(x) + sp.kve(2, x))))
 
-# ---- Kelvin functions: w = ber + i bei solves x² w″ + x w′ = i x² w (DLMF 10.61.3) --------------------------------------
+# ---- Kelvin functions: w = ber + i bei solves x² w″ + x w′ = i x² w (DLMF 10.61.3)
 elementwise(sp.ber,         lambda f, x: sp.berp(x))
 elementwise(sp.bei,         lambda f, x: sp.beip(x))
 elementwise(sp.ker,         lambda f, x: sp.kerp(x))

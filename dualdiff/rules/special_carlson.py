@@ -77,7 +77,7 @@ def rj_p(x: Any, y: Any, z: Any, p: Any) -> Any:
     return -1.5 * integral((x, 0.5), (y, 0.5), (z, 0.5), (np.where(is_cut(p), np.nan, p), 2.0))
 
 
-# ---- one partial per line --------------------------------------------------------------------------------------------
+# ---- one partial per line
 elementwise(sp.elliprc,
             rc_x,
             rc_y)

@@ -49,16 +49,16 @@ def dn_parameter(f: Any, u: Any, m: Any) -> Any:
     return -sn * (0.5 * sn + m * cn * amplitude(f, u, m)) / dn
 
 
-# ---- one input ------------------ ∂f/∂m ------------------------------------------------------------------------------
+# ---- one input ------------------ ∂f/∂m
 elementwise(sp.ellipk,      lambda f, m: quarter("K", m))
 elementwise(sp.ellipe,      lambda f, m: quarter("E", m))
 elementwise(sp.ellipkm1,    lambda f, p: -sp.elliprd(0.0, 1.0, p) / 6)
 
-# ---- two inputs ----------------- ∂f/∂φ --------------------------------- ∂f/∂m --------------------------------------
+# ---- two inputs ----------------- ∂f/∂φ --------------------------------- ∂f/∂m
 elementwise(sp.ellipkinc,   lambda f, phi, m: 1 / width(f, phi, m),     lambda f, phi, m: incomplete("F", phi, m))
 elementwise(sp.ellipeinc,   width,                                      lambda f, phi, m: incomplete("E", phi, m))
 
-# ---- sn, cn, dn, am: ∂/∂u (DLMF 22.13.1-3, 22.16.1), ∂/∂m by the chain rule through am -----------------------------------
+# ---- sn, cn, dn, am: ∂/∂u (DLMF 22.13.1-3, 22.16.1), ∂/∂m by the chain rule through am
 elementwise_outputs(sp.ellipj,
                     (lambda f, u, m: f[1] * f[2],           lambda f, u, m: f[1] * amplitude(f, u, m)),
                     (lambda f, u, m: -f[0] * f[2],          lambda f, u, m: -f[0] * amplitude(f, u, m)),

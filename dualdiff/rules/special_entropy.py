@@ -70,7 +70,7 @@ def pseudo_huber_width(f: Any, d: Any, r: Any) -> Any:
     return over(r, h + d) ** 2 * over(r, h) * r
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------------------------------------
+# ---- one input ------------------ ∂f/∂x
 elementwise(sp.expit,       lambda f, x: f * sp.expit(-x))
 elementwise(sp.logit,       lambda f, x: 1 / (x * (1 - x)))
 elementwise(sp.log_expit,   lambda f, x: sp.expit(-x))
@@ -88,7 +88,7 @@ elementwise(sp.tandg,       lambda f, x: DEGREE * (1 + f * f))
 elementwise(sp.cotdg,       lambda f, x: -DEGREE * (1 + f * f))
 constant("piecewise constant: the derivative is zero wherever it exists", sp.round)
 
-# ---- several inputs ------------- ∂f/∂x ----------------------------------- ∂f/∂y --------------------------------------
+# ---- several inputs ------------- ∂f/∂x ----------------------------------- ∂f/∂y
 elementwise(sp.radian,      DEGREE,                                     DEGREE / 60,                    DEGREE / 3600)
 elementwise(sp.xlogy,       lambda f, x, y: np.log(y),                  lambda f, x, y: over(x, y))
 elementwise(sp.xlog1py,     lambda f, x, y: np.log1p(y),                lambda f, x, y: over(x, 1 + y))

@@ -77,7 +77,7 @@ def real_only(x: Any, name: str) -> None:
                                "is not differentiable; use the unscaled function")
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF --------------------
+# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
 elementwise(sp.erf,         lambda f, x: 2 / ROOT_PI * np.exp(-x * x))                  # 7.2.1
 elementwise(sp.erfc,        lambda f, x: -2 / ROOT_PI * np.exp(-x * x))                 # 7.2.2
 elementwise(sp.erfi,        lambda f, x: 2 / ROOT_PI * np.exp(x * x))                   # 7.2.1 at ix
@@ -91,7 +91,7 @@ elementwise(sp.log_ndtr,    log_ndtr_slope)
 elementwise(sp.ndtri,       lambda f, y: inverse_density(f))                            # inverse of the above
 elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2))      # Φ/φ at f, as e^y = Φ(f)
 
-# ---- several inputs: one partial per line ----------------------------------------------------------------------------
+# ---- several inputs: one partial per line
 elementwise(sp.voigt_profile,
             lambda f, x, sigma, gamma: np.real(voigt(x, sigma, gamma)[1]),
             voigt_sigma,

@@ -141,7 +141,7 @@ def zeta_slope(f: Any, s: Any) -> Any:
     return np.where(left, reflected, right)
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF --------------------
+# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
 elementwise(sp.gamma,       lambda f, x: f * sp.psi(x))                                 # 5.2.2
 elementwise(sp.gammaln,     lambda f, x: sp.psi(x))                                     # 5.2.2
 elementwise(sp.loggamma,    lambda f, x: sp.psi(x))                                     # 5.2.2
@@ -150,7 +150,7 @@ elementwise(sp.psi,         psi_slope)
 elementwise(sp.zetac,       zeta_slope)
 constant("a sign: the derivative is zero wherever it exists", sp.gammasgn)
 
-# ---- two inputs ----------------- ∂f/∂x ------------------------------------------------- ∂f/∂y -----------------------
+# ---- two inputs ----------------- ∂f/∂x ------------------------------------------------- ∂f/∂y
 elementwise(sp.poch,        poch_base,                                                  # 5.2.5
                             poch_step)
 elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),                  # 5.12.1
@@ -160,7 +160,7 @@ elementwise(sp.betaln,      lambda f, a, b: -psi_difference(a, b),
 elementwise(sp.binom,       binom_n,                                                    # 1.2.6
                             binom_k)
 
-# ---- what scipy.special.zeta calls ------------------------------------------------------------------------------------
+# ---- what scipy.special.zeta calls
 if hasattr(_ufuncs, "_zeta"):
     elementwise(_ufuncs._zeta, lambda f, s, q: hurwitz_order(s, q),                     # 25.11.17 for q
                                lambda f, s, q: -s * sp.zeta(s + 1, q))

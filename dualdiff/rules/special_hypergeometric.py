@@ -80,7 +80,7 @@ def gauss(f: Any, a: Any, b: Any, c: Any, z: Any, which: int) -> Any:
     return np.where(left, slope, right)
 
 
-# ---- one partial per line; in the argument the parameters go up by one (DLMF 16.3.1, 13.3.22) -----------------------------
+# ---- one partial per line; in the argument the parameters go up by one (DLMF 16.3.1, 13.3.22)
 elementwise(sp.hyp0f1,
             lambda f, b, z: parameter_slope("hyp0f1", f, (), (b,), z, 0),
             lambda f, b, z: sp.hyp0f1(b + 1, z) / b)

@@ -37,7 +37,7 @@ def integral(g: Any, end: Any, nodes: list[tuple[float, float]]) -> Any:
     return end * sum(weight * g(end * node) for node, weight in nodes)
 
 
-# ---- gamma -----------------------------------------------------------------------------------------------------------
+# ---- gamma
 def gamma_weight(a: Any, x: Any) -> Any:
     """x^a e^-x / Γ(a); SciPy's own, if it still has it, does not cancel where a and x are large."""
     own = getattr(_ufuncs, "_igam_fac", None)
@@ -75,7 +75,7 @@ def gamma_shape(a: Any, x: Any) -> Any:
     return np.where((x == 0) | np.isinf(x), 0, np.where(left, below, -above))
 
 
-# ---- beta ------------------------------------------------------------------------------------------------------------
+# ---- beta
 def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
     """x^(a-1) y^(b-1) / B(a, b) with y = 1 - x, the slope of I_x(a, b) in x (DLMF 8.17.1)."""
     own = getattr(_ufuncs, "_beta_pdf", None)
@@ -116,7 +116,7 @@ def beta_slopes(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return beta_shape(a, b, x, y), -beta_shape(b, a, y, x), beta_density(a, b, x, y)
 
 
-# ---- the private densities, for second derivatives: one partial per line -----------------------------------------------
+# ---- the private densities, for second derivatives: one partial per line
 if hasattr(_ufuncs, "_igam_fac"):
     elementwise(_ufuncs._igam_fac,
                 lambda f, a, x: f * (np.log(x) - sp.psi(a)),

@@ -64,7 +64,7 @@ def besselpoly_a(f: Any, a: Any, lam: Any, nu: Any) -> Any:
     return np.where(nu == 0, -2 * above, below - above)
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF --------------------
+# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
 elementwise(sp.exp1,        lambda f, x: -np.exp(-x) / x)                               # 6.2.1
 elementwise(sp.expi,        lambda f, x: np.exp(x) / x)                                 # 6.2.5
 elementwise(sp.spence,      lambda f, z: log_over(z))                                   # 25.12.2
@@ -72,11 +72,11 @@ elementwise(sp.itstruve0,   lambda f, x: sp.struve(0, x))                       
 elementwise(sp.it2struve0,  lambda f, x: -sp.struve(0, x) / x)                          # ∫ from x to ∞
 elementwise(sp.itmodstruve0, lambda f, x: sp.modstruve(0, x))
 
-# ---- several inputs --------------------------------------------------------------------------------------------------
+# ---- several inputs
 elementwise(sp.expn,        None,                   exponential_order)
 elementwise(sp.besselpoly,  besselpoly_a,           None,                   None)
 
-# ---- several results: one per line -----------------------------------------------------------------------------------
+# ---- several results: one per line
 elementwise_outputs(sp.sici,                                                            # 6.2.9, 6.2.11
                     (lambda f, x: sine_over(x, -1),),
                     (lambda f, x: np.cos(x) / x,))

@@ -55,7 +55,7 @@ for _even, _odd in ((sp.mathieu_modcem1, sp.mathieu_modsem1), (sp.mathieu_modcem
     modified_mathieu(_odd, sp.mathieu_b)
 
 
-# ---- spheroidal: ((1 - x²) w′)′ + (λ - γ x² - m²/(1 - x²)) w = 0 with γ = c², or -c² oblate (DLMF 30.2.1) ------------------
+# ---- spheroidal: ((1 - x²) w′)′ + (λ - γ x² - m²/(1 - x²)) w = 0 with γ = c², or -c² oblate (DLMF 30.2.1)
 def spheroidal(f: Any, m: Any, cv: Any, gamma: Any, x: Any, x2: Any) -> Any:
     """w″; x2 is x², or -x² where the argument is imaginary."""
     gap = 1 - x2

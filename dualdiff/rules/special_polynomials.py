@@ -60,7 +60,7 @@ def associated(f: Any, m: Any, v: Any, x: Any) -> Any:
     return p if not np.any(m == 0) else np.where(m == 0, legendre_slope(v, x), p)
 
 
-# ---- the degree, the argument ----------------------------------------------------------------------------- DLMF -------
+# ---- the degree, the argument ----------------------------------------------------------------------------- DLMF
 elementwise(sp.eval_chebyt,     None, lambda f, n, x: n * sp.eval_chebyu(n - 1, x))                         # 18.9.21
 elementwise(sp.eval_chebyu,     None, lambda f, n, x: below(n, 2, lambda k: sp.eval_gegenbauer(k, 2, x)))   # 18.9.19
 elementwise(sp.eval_chebyc,     None, lambda f, n, x: n * sp.eval_chebys(n - 1, x))                         # 18.1.3
@@ -73,7 +73,7 @@ elementwise(sp.eval_laguerre,   None, lambda f, n, x: below(n, -1, lambda k: sp.
 elementwise(sp.eval_hermite,    None, lambda f, n, x: 2 * n * sp.eval_hermite(np.maximum(n - 1, 0), x))     # 18.9.25
 elementwise(sp.eval_hermitenorm, None, lambda f, n, x: n * sp.eval_hermitenorm(np.maximum(n - 1, 0), x))    # 18.9.27
 
-# ---- the degree, the parameters, the argument: one partial per line -----------------------------------------------------
+# ---- the degree, the parameters, the argument: one partial per line
 elementwise(sp.eval_genlaguerre,
             None,
             laguerre_parameter,

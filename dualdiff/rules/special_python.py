@@ -15,7 +15,7 @@ from .constant import plain
 from .registry import composite, elementwise, formula, primitive
 
 
-# ---- sums of exponentials --------------------------------------------------------------------------------------------
+# ---- sums of exponentials
 @primitive
 def log_sum(a: Any, axis: Any, keepdims: bool) -> Any:
     return sp.logsumexp(a, axis=axis, keepdims=keepdims)
@@ -66,7 +66,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return x - log_sum(x, axis, True)
 
 
-# ---- gamma functions of several kinds --------------------------------------------------------------------------------
+# ---- gamma functions of several kinds
 @composite(sp.polygamma)
 def polygamma(n: Any, x: Any) -> Any:
     """(-1)^(n+1) n! ζ(n+1, x), DLMF 25.11.12."""
@@ -88,7 +88,7 @@ def multigammaln(a: Any, d: Any) -> Any:
     return total
 
 
-# ---- spherical Bessel functions --------------------------------------------------------------------------------------
+# ---- spherical Bessel functions
 def spherical(kind: str, before: float, behind: float) -> None:
     """f'ₙ = (before n fₙ₋₁ + behind (n+1) fₙ₊₁) / (2n + 1), DLMF 10.51.2 and 10.51.5; so for its derivative too."""
     slope: Any = getattr(private, f"_spherical_{kind}n_d")

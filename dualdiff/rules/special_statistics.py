@@ -65,7 +65,7 @@ def inverse(function: Any, arguments: str, family: Family, count: bool = False) 
     elementwise(function, *map(partial, names))
 
 
-# ---- F: its arguments, and one partial per line ------------------------------------------------------------------------
+# ---- F: its arguments, and one partial per line
 GAMMA_FUNCTION = Family("a x", (gamma_shape, gamma_density))
 BETA_FUNCTION = Family("a b x", (
     lambda a, b, x: beta_shape(a, b, x, 1 - x),
@@ -102,7 +102,7 @@ def binomial_density(k: Any, n: Any, p: Any) -> Any:
     return np.where(partly, -beta_density(np.where(partly, k + 1, 1), np.where(partly, n - k, 1), p, 1 - p), 0)
 
 
-# ---- Fisher's F, through the beta function ---------------------------------------------------------------
+# ---- Fisher's F, through the beta function
 def fisher(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     """The arguments a, b, w, 1 - w of the incomplete beta function (DLMF 8.17.1)."""
     total = dfd + dfn * x
@@ -119,7 +119,7 @@ FISHER = Family("n d x", (
     fisher_density))
 STUDENT = Family("v t", (student_freedom, student_density))
 
-# ---- noncentral distributions: no formula in the degrees of freedom -------------------------------------------------------
+# ---- noncentral distributions: no formula in the degrees of freedom
 ncx2: Any = getattr(_ufuncs, "_ncx2_pdf", None)
 nct: Any = getattr(_ufuncs, "_nct_pdf", None)
 ncf: Any = getattr(_ufuncs, "_ncf_pdf", None)
@@ -139,7 +139,7 @@ NONCENTRAL_F = Family("n d c x", (
     lambda n, d, c, x: ncf(x, n, d, c)))
 
 
-# ---- Kolmogorov, Smirnov, Tukey --------------------------------------------------------------------------------------
+# ---- Kolmogorov, Smirnov, Tukey
 def kolmogorov_slope(y: Any) -> Any:
     """Of 2 Σ (-1)^(k-1) exp(-2k²y²), and for small y of its theta transform 1 - √(2π)/y Σ exp(-(2k-1)²π²/8y²)."""
     near = y < 0.82
@@ -164,7 +164,7 @@ def tukey_shape(f: Any, x: Any, lam: Any) -> Any:
     return np.where((lam > 0) & (lam * np.abs(x) >= 1), 0, -slope * tukey_density(f, x, lam))
 
 
-# ---- the rows --------------------------------------------------------------------------------------------------------
+# ---- the rows
 direct(sp.gammainc,   GAMMA_FUNCTION)
 direct(sp.gammaincc,  GAMMA_FUNCTION, -1)
 inverse(sp.gammaincinv,  "a p",  GAMMA_FUNCTION)

@@ -19,7 +19,7 @@ def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)
 
 
-# ---- variance --------------------------------------------------------------------------------------------------------
+# ---- variance
 @composite(np.var)
 def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
         mean: Any = None, correction: Any = None) -> Any:
@@ -76,7 +76,7 @@ composite(np.amax)(lambda a, *args, **options: np.max(a, *args, **options))
 composite(np.amin)(lambda a, *args, **options: np.min(a, *args, **options))
 
 
-# ---- covariance ------------------------------------------------------------------------------------------------------
+# ---- covariance
 def in_rows(m: Any, rowvar: bool) -> Any:
     if m.ndim > 2:
         raise ValueError("m has more than 2 dimensions")
@@ -117,7 +117,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     return np.clip(c, -1, 1)
 
 
-# ---- counts with weights ---------------------------------------------------------------------------------------------
+# ---- counts with weights
 @primitive
 def binned(weights: Any, index: Any, size: int) -> Any:
     """The weights added up in their bins, along the last axis."""
@@ -219,7 +219,7 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any 
     return counts, edges[0], edges[1]
 
 
-# ---- without NaN -----------------------------------------------------------------------------------------------------
+# ---- without NaN
 def filled(a: Any, value: Any) -> Any:
     return np.where(np.isnan(a), value, a)
 

@@ -17,11 +17,11 @@ from .leaf import Leaf
 from .moves import Shape, scatter
 from .ragged import Ragged
 
-SLAB = 1 << 18                                             # bytes of a product that is added up piece by piece
-LARGE = 1 << 12                                            # entries of a block that is worth a call of einsum
-ROOM = 1 << 20                                             # bytes of the budget that are left free for them
-FEW = 64                                                   # columns, that many in all, are written one by one
-LOOPED_WIDTH = 8                                           # wider leaves add all their columns in one indexed sum
+SLAB = 1 << 18    # bytes of a product that is added up piece by piece
+LARGE = 1 << 12   # entries of a block that is worth a call of einsum
+ROOM = 1 << 20    # bytes of the budget that are left free for them
+FEW = 64          # columns, that many in all, are written one by one
+LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
 
 def strides_of(shape: Shape, unit: int = 1) -> list[int]:
@@ -47,7 +47,7 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     size = prod(shape)
     leaf = next(iter(terms))
     meter, windowed = leaf.level.meter, leaf.level.columns is not None
-    if meter is not None and (windowed or not trailing):   # a whole Jacobian is the answer itself, beside the budget
+    if meter is not None and (windowed or not trailing):  # a whole Jacobian is the answer itself, beside the budget
         meter.charge(size * k)
     if len(terms) == 1 and not trailing:
         coef = terms[leaf]
@@ -100,7 +100,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
             if type(weights) is not np.ndarray or weights.dtype is not dtype:
                 return None
             if coef is not None:
-                if coef == 0:                              # which must win over an infinite weight
+                if coef == 0:  # which must win over an infinite weight
                     return None
                 weights = weights * coef
         place = leaf.stretch
@@ -140,14 +140,14 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     w = prod(leaf.width)
     size = prod(shape)
     if leaf.level.meter is not None:
-        leaf.level.meter.charge(6 * w * size)              # places, columns and values, one by one
+        leaf.level.meter.charge(6 * w * size)  # places, columns and values, one by one
     columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
     values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, size) if operands else np.ones((w, 1))
     places = offsets(shape, steps) + columns * step
     if columns.min() < 0:
         keep = columns >= 0
         put = np.broadcast_to(values, places.shape)[keep]
-        if w == 1:                                         # one direction for each element: no place is met twice
+        if w == 1:  # one direction for each element: no place is met twice
             out[places[keep]] += put
         else:
             np.add.at(out, places[keep], put)
@@ -184,7 +184,7 @@ def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
         form = tuple(shape[axis] for axis in free)
         strides = [steps[axis] * out.itemsize for axis in free]
         operands = operands_of(leaf, coef)
-        known = not leaf.level.careful and all(map(finite, leaf.factors))    # whoever reads the tangent watches coefficients
+        known = not leaf.level.careful and all(map(finite, leaf.factors))  # whoever reads the tangent watches coefficients
         for entry in np.ndindex(*cols.shape):
             direction = cols.item(entry)
             if direction < 0:
@@ -246,13 +246,13 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
         a, b = folded(operands, 2)
         meter = leaf.level.meter
         if fresh:
-            if meter is None or meter.room > ROOM:         # einsum has buffers of its own
+            if meter is None or meter.room > ROOM:  # einsum has buffers of its own
                 put_product(place, a, b)
             else:
                 np.multiply(a, b, out=place)
             return
         if meter is not None:
-            meter.charge(2 * min(place.size, SLAB // 8))   # the slab, and NumPy's buffer where it is strided
+            meter.charge(2 * min(place.size, SLAB // 8))  # the slab, and NumPy's buffer where it is strided
         add_product(place, a, b)
 
 

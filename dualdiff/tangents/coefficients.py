@@ -14,7 +14,7 @@ import numpy as np
 from .level import CareNeeded, Level
 
 add_reduce = np.add.reduce
-NOTICED = 1 << 14                                          # entries of a product from which it is worth asking its size
+NOTICED = 1 << 14  # entries of a product from which it is worth asking its size
 DOUBLE = np.dtype(np.float64)
 
 

@@ -42,7 +42,7 @@ def aligned(operand: Operand, target: Sequence[Label]) -> Any:
     return array.reshape(tuple(sizes.get(label, 1) for label in target))
 
 
-@lru_cache(maxsize=1024)                                   # a pure function of labels: no array is kept
+@lru_cache(maxsize=1024)  # a pure function of labels: no array is kept
 def as_matrices(lx: tuple[Label, ...], ly: tuple[Label, ...], result: tuple[Label, ...]) -> tuple[bool, bool, bool] | None:
     """Whether y comes first, and the left and the right operand are transposed, where one plain product of vectors or
     matrices does it; else None.
@@ -68,7 +68,7 @@ def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
     inner = [label for label in lx if label in ly and label not in result]
     if not inner:
         return aligned((x, lx), result) * aligned((y, ly), result), result
-    if result and result[-1] in lx and result[-1] not in ly:                    # the columns of the product come last
+    if result and result[-1] in lx and result[-1] not in ly:  # the columns of the product come last
         (x, lx), (y, ly) = (y, ly), (x, lx)
     batch = [label for label in lx if label in ly and label in result]
     rows = [label for label in lx if label not in ly]
@@ -113,7 +113,7 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
         return operands
     if not level.careful:
         if len(operands) == 2 and as_matrices(operands[0][1], operands[1][1], tuple(order)) is not None:
-            r = metered_pair(operands[0], operands[1], tuple(order), sizes, level)          # by far the most frequent case
+            r = metered_pair(operands[0], operands[1], tuple(order), sizes, level)  # by far the most frequent case
             if finite(r[0]):
                 return [r]
         sums = eliminated(operands, gone, sizes, level, order)

@@ -20,7 +20,7 @@ from .moves import Shape
 from .ragged import Ragged
 from .recipes import Strided, Taken, Terms, by_columns, taken_by_places, taken_by_rows
 
-NARROW = 64                                                # columns of a table that are worth a loop in Python
+NARROW = 64  # columns of a table that are worth a loop in Python
 
 
 class Structure:
@@ -29,7 +29,7 @@ class Structure:
     __slots__ = ("indices", "indptr", "matrix", "recipe", "shape", "signature")
 
     def __init__(self, terms: Terms, shape: Shape, span: tuple[int, int]) -> None:
-        self.matrix: Any = None                            # SciPy's, without numbers, made when first asked for
+        self.matrix: Any = None  # SciPy's, without numbers, made when first asked for
         self.signature = [(shape, span), *(geometry(leaf) for leaf, _ in terms)]
         m = prod(shape)
         self.shape = m, span[1] - span[0]
@@ -37,7 +37,7 @@ class Structure:
         self.recipe = recipe_for(terms, shape, span, kind)
         counts, self.indices = self.recipe.counts, self.recipe.indices
         if self.indices.size >= 2**31:
-            kind = np.int64                                # SciPy wants one type for both
+            kind = np.int64  # SciPy wants one type for both
             self.indices = self.indices.astype(kind)
         self.indptr = np.zeros(m + 1, kind)
         np.cumsum(counts, out=self.indptr[1:])

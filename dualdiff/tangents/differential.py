@@ -25,7 +25,7 @@ from .tangent import Tangent
 from .watch import spoiled
 
 
-# ---- rows on tangents ------------------------------------------------------------------------------------------------
+# ---- rows on tangents
 def gathered(row: Gather, t: Tangent, out_shape: Shape, args: tuple[Any, ...], options: dict[str, Any]) -> Tangent:
     return t.gather(Move(row, t.shape, out_shape, args, options))
 
@@ -77,7 +77,7 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tu
     return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result))
 
 
-# ---- the tangent inside a formula ------------------------------------------------------------------------------------
+# ---- the tangent inside a formula
 class Differential(np.lib.mixins.NDArrayOperatorsMixin):
     """A tangent that takes part in NumPy's linear operations; made for one formula, thrown away after."""
 

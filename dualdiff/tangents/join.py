@@ -37,8 +37,8 @@ class Arrangement:
     def __init__(self, place: Callable[[list[Any]], Any], shapes: list[Shape], key: Any = None, dtype: Any = float) -> None:
         self.place, self.shapes, self.key, self.dtype = place, shapes, key, dtype
         self._index: Any = None
-        self.sections: Callable[[], Any] | None = None     # the part of the result that each piece fills, where it is known
-        self.along_axes = True                             # place is one of NumPy's joins, which take pieces of any length
+        self.sections: Callable[[], Any] | None = None  # the part of the result that each piece fills, where it is known
+        self.along_axes = True                          # place is one of NumPy's joins, which take pieces of any length
 
     @property
     def index(self) -> Any:
@@ -126,7 +126,7 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
     return how.place([np.broadcast_to(a, t.shape) for a, t in zip(arrays, pieces, strict=True)])
 
 
-RAGGED_FROM = 1 << 14                                      # filling up fewer numbers costs less than listing entries
+RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
 
@@ -151,7 +151,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
     coefs: Any = terms[0][1]
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
         coefs = arranged([0 if term is None else term[1] for term in slot], pieces, how)
-    known = terms[0][0].level.geometry                     # what an earlier sweep over the same seeds has joined
+    known = terms[0][0].level.geometry  # what an earlier sweep over the same seeds has joined
     shapes = [t.shape for t in pieces]
     if known is None or how.key is None or not all(leaf.kept for leaf, _ in terms):
         thin = thin_join([None if term is None else term[0] for term in slot], shapes, how, shape)
@@ -164,7 +164,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
         leaf = sparse_leaf(slot, shapes, how.index, shape)
         old = slot[0][0] if slot[0] is not None else leaf
         if old.cols.size == leaf.cols.size and np.array_equal(np.ravel(old.cols), np.ravel(leaf.cols)) and old.shape == shape:
-            leaf = old                                     # parts of one leaf that were written back to their places
+            leaf = old  # parts of one leaf that were written back to their places
         known[name] = leaf
         leaf.kept = True
     return {known[name]: coefs}
@@ -231,7 +231,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     if wide >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
     if level.meter is not None:
-        level.meter.charge(8 * wide * prod(shape))         # sorting by direction takes this many integers and floats
+        level.meter.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
     cols, weights = [], []
     for leaf, coef in terms:
         full = leaf.width + shape

@@ -20,7 +20,7 @@ from .ragged import Ragged
 from .tangent import Tangent
 from .tape import TapeLeaf
 
-MOST_PIECES = 16                                           # more, or smaller ones, are joined in one pass at less cost
+MOST_PIECES = 16  # more, or smaller ones, are joined in one pass at less cost
 LEAST_PIECE = 64
 TRANSPOSE: Any = ROWS[np.transpose]
 
@@ -32,11 +32,11 @@ class Joined(Tangent):
 
     def __init__(self, pieces: list[Tangent], sections: Sequence[Any], how: Arrangement, shape: Shape) -> None:
         self.pieces, self.sections, self.how, self.shape = pieces, sections, how, shape
-        self.axes: Any = None                              # the order of the join's axes in this array, once transposed
+        self.axes: Any = None  # the order of the join's axes in this array, once transposed
         self.kept: Any = None
 
     @property
-    def terms(self) -> dict[Any, Any]:                     # type: ignore[override]
+    def terms(self) -> dict[Any, Any]:  # type: ignore[override]
         if self.kept is None:
             shape = self.shape if self.axes is None else tuple(self.shape[i] for i in np.argsort(self.axes))
             joined = Tangent(joined_terms(self.pieces, self.how, shape), shape)

@@ -25,7 +25,7 @@ from .level import HAND, Level
 from .meter import owner
 from .moves import Contraction, Item, Map, Move, Shape
 
-MAX_FACTORS = 3                                            # more are multiplied together where that costs no larger array
+MAX_FACTORS = 3  # more are multiplied together where that costs no larger array
 
 
 class Leaf:
@@ -36,8 +36,8 @@ class Leaf:
     def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
                  affine: bool = False) -> None:
         self.level, self.k, self.shape, self.width, self.cols, self.factors = level, k, shape, width, cols, factors
-        self.affine = affine                               # cols is a strided view of arange: geometry, not numbers
-        self.kept = False                                  # whether later sweeps meet this leaf again, see transforms/sparse
+        self.affine = affine  # cols is a strided view of arange: geometry, not numbers
+        self.kept = False     # whether later sweeps meet this leaf again, see transforms/sparse
         self.memo: dict[Any, Leaf] = {}
 
     @property
@@ -82,14 +82,14 @@ class Leaf:
         moved = self.memo.get(move.key)
         if moved is None and move.basic is not None and not self.factors and self.cols is not None \
                 and self.cols.shape == self.shape:
-            index = move.basic if Ellipsis in move.basic else (*move.basic, ...)   # which keeps a number a view, too
+            index = move.basic if Ellipsis in move.basic else (*move.basic, ...)  # which keeps a number a view, too
             cols = self.cols[index]
             moved = Leaf(self.level, self.k, move.out_shape, (), cols, (), self._still_affine(cols))
             moved.kept = self.kept
             self.memo[move.key] = moved
         elif moved is None:
             meter = self.level.meter
-            if meter is not None and move.basic is None:   # elements picked by index are copied for every direction
+            if meter is not None and move.basic is None:  # elements picked by index are copied for every direction
                 meter.charge(self.breadth * (prod(self.shape) + 2 * prod(move.out_shape)))
             cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
             factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
@@ -140,7 +140,7 @@ class Leaf:
         if self.factors == () and not op.constant and not op.result and self.cols is not None \
                 and (level.columns is None or self.affine) and self.cols.shape == self.shape \
                 and (coef is None or np.shape(coef) == self.shape):
-            factors = () if coef is None else (coef,)      # a plain sum of an indexed seed: all axes become width
+            factors = () if coef is None else (coef,)  # a plain sum of an indexed seed: all axes become width
             return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
         wide = tuple(range(self.lead))
         names = wide + op.labels
@@ -183,7 +183,7 @@ class Leaf:
 
     def _still_affine(self, cols: Any) -> bool:
         columns = self.level.columns
-        if columns is not None:                            # a part of the seeds that lies inside the window is affine
+        if columns is not None:  # a part of the seeds that lies inside the window is affine
             return cols is not None and cols.base is columns and bool(cols.size) and cols.min() >= 0
         return self.affine and cols.base is self.cols.base
 
@@ -279,7 +279,7 @@ def identity_seeds(level: Level, shapes: list[Shape]) -> list[Leaf]:
     seeds, start = [], 0
     for shape in shapes:
         end = start + prod(shape)
-        cols = columns[start:end]                          # always a view: its base tells that it is affine
+        cols = columns[start:end]  # always a view: its base tells that it is affine
         seeds.append(Leaf(level, k, shape, (), cols if len(shape) == 1 else cols.reshape(shape), (), True))
         start = end
     return seeds

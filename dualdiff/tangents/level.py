@@ -36,14 +36,14 @@ class Level:
 
     def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
-        self.one: Any = None                               # the one-direction leaf, made by tangents.leaf when asked for
+        self.one: Any = None  # the one-direction leaf, made by tangents.leaf when asked for
         self.half_step: Level | None = None
-        self.bases: Any = None                             # which bases of degenerate spaces a run takes, see rules/bases.py
-        self.doubt: str | None = None                      # why the values may depend on such a basis
-        self.generic = False                               # partials are replaced by numbers near one: what is perturbed?
-        self.geometry: dict[Any, Any] | None = None        # joined leaves by name, where the next sweep will want them
-        self.columns: Any = None                           # of a sweep of some directions: their numbers, -1 for others
-        self.meter: Meter | None = None                    # of a sweep with a memory budget
+        self.bases: Any = None                       # which bases of degenerate spaces a run takes, see rules/bases.py
+        self.doubt: str | None = None                # why the values may depend on such a basis
+        self.generic = False                         # partials are replaced by numbers near one: what is perturbed?
+        self.geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
+        self.columns: Any = None                     # of a sweep of some directions: their numbers, -1 for others
+        self.meter: Meter | None = None              # of a sweep with a memory budget
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""

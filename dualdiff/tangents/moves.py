@@ -76,7 +76,7 @@ class Move:
             options = {name: kept(part) for name, part in options.items()}
         self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or NONE
         self.key: Any = (row.function, as_key(args), as_key(self.options) if options else None)
-        self.basic: Any = None                             # the index, where the move is a view by basic indexing
+        self.basic: Any = None  # the index, where the move is a view by basic indexing
         self._index: Any = None
 
     @property
@@ -198,7 +198,7 @@ class Contraction:
 
     def __init__(self, labels: Sequence[Label], shape: Shape, result: Sequence[Label], constant: Any,
                  constant_labels: Sequence[Label], level: Level, borrowed: bool = True) -> None:
-        self.borrowed = borrowed                           # the constant is the program's own, which it may write to again
+        self.borrowed = borrowed  # the constant is the program's own, which it may write to again
         if borrowed and constant is not None and type(constant) is not np.ndarray:
             constant = kept(constant)
         self.labels, self.shape, self.result, self.level = tuple(labels), shape, tuple(result), level
@@ -257,10 +257,10 @@ class Map:
         self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, kept(args), options
 
     def apply(self, a: Any, lead: int = 0) -> Any:
-        return self.row.forward(a, lead, *self.args, **self.options)            # type: ignore[misc]
+        return self.row.forward(a, lead, *self.args, **self.options)  # type: ignore[misc]
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
-        return self.row.transpose(u, lead, self.shape, *self.args, **self.options)   # type: ignore[misc]
+        return self.row.transpose(u, lead, self.shape, *self.args, **self.options)  # type: ignore[misc]
 
 
 def flat_behind(a: Any, lead: int) -> Any:
@@ -288,7 +288,7 @@ def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
             if index.size and index.min() < 0:
                 index, flat = index[index >= 0], flat[index >= 0]
             return np.bincount(index, flat, size).reshape(shape)
-        back = np.zeros((*front, size + 1), u.dtype)                            # the last place takes the fills
+        back = np.zeros((*front, size + 1), u.dtype)  # the last place takes the fills
         np.add.at(back, (slice(None),) * lead + (index,), flat)
         return back[..., :size].reshape(front + shape)
     if lead == 0:

@@ -57,7 +57,7 @@ class Ragged(Leaf):
         """The element that each entry belongs to."""
         return np.repeat(np.arange(prod(self.shape)), self.counts)
 
-    # ---- as an ordinary leaf -----------------------------------------------------------------------------------------
+    # ---- as an ordinary leaf
     def _places(self) -> Any:
         rank = np.arange(self.entry_cols.size) - np.repeat(self.starts[:-1], self.counts)
         return rank * prod(self.shape) + self.elements
@@ -71,14 +71,14 @@ class Ragged(Leaf):
         return self._cols
 
     @property
-    def factors(self) -> tuple[Any, ...]:                                                      # type: ignore[override]
+    def factors(self) -> tuple[Any, ...]:  # type: ignore[override]
         if self._factors is None:
             self._factors = () if self.entry_weights is None else \
                 (scatter(self.entry_weights, self._places(), self.width + self.shape),)
         factors: tuple[Any, ...] = self._factors
         return factors
 
-    # ---- what is done to leaves ----------------------------------------------------------------------------------------
+    # ---- what is done to leaves
     def gather(self, move: Move) -> Leaf:
         moved = self.memo.get(move.key)
         if moved is None:
@@ -191,7 +191,7 @@ def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[A
 
 def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, rows: Any, taken: Any, numbers: Any) -> tuple[Any, Any, Any]:
     """Element, direction and number (None: ones) of what the entries (row, taken, number) of a matrix make of one term."""
-    if leaf.breadth == 1 and type(leaf) is not Ragged:     # the first step of most programs: a seed, scaled
+    if leaf.breadth == 1 and type(leaf) is not Ragged:  # the first step of most programs: a seed, scaled
         full = leaf.width + shape
         cols = np.broadcast_to(leaf.cols, full).ravel()[taken]
         operands = [*leaf.factors] if coef is None else [*leaf.factors, coef]
@@ -250,12 +250,12 @@ def mapped_again(known: dict[Any, Any], terms: list[tuple[Leaf, Any]], shape: Sh
     matrix: Any = None
     if all(type(a) is np.ndarray or type(a) is int for a in op.args):
         what = as_key(op.args)
-    else:                                                  # a matrix of SciPy's, which may be written to between sweeps
-        matrix = op.row.matrix(shape, *op.args, **op.options)                                  # type: ignore[misc]
+    else:  # a matrix of SciPy's, which may be written to between sweeps
+        matrix = op.row.matrix(shape, *op.args, **op.options)  # type: ignore[misc]
         what = as_key(matrix[:2])
     name = ("map", op.row.function, what, op.out_shape, *leaves)
     if name not in known:
-        matrix = matrix or op.row.matrix(shape, *op.args, **op.options)                        # type: ignore[misc]
+        matrix = matrix or op.row.matrix(shape, *op.args, **op.options)  # type: ignore[misc]
         known[name] = Mapped(leaves, shape, matrix, op.out_shape)
     pattern: Mapped = known[name]
     return pattern.filled(coefs, shape, pattern.factor if matrix is None else matrix[2])

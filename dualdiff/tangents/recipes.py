@@ -21,12 +21,12 @@ from .moves import Shape
 from .ragged import Ragged
 
 Terms = list[tuple[Leaf, Any]]
-FEW = 8                                                    # rows are mended one by one if at most one in so many needs it
-SAMPLES = np.arange(1, 10) * 0.618 % 1                    # where rows are looked at, spread evenly: the golden section
-RUN = 32                                                   # shorter runs of kept numbers are taken one by one
+FEW = 8  # rows are mended one by one if at most one in so many needs it
+SAMPLES = np.arange(1, 10) * 0.618 % 1  # where rows are looked at, spread evenly: the golden section
+RUN = 32  # shorter runs of kept numbers are taken one by one
 
 
-# ---- the numbers -------------------------------------------------------------------------------------------------------
+# ---- the numbers
 def put(place: Any, leaf: Leaf, coef: Any) -> None:
     """The numbers coef ⊙ leaf into a place of the shape (*W, *S), or of as many entries as a ragged leaf has."""
     if type(leaf) is Ragged:
@@ -89,7 +89,7 @@ class Taken:
         return self.picked(laid_out([(leaf, coef, shape) for leaf, coef in terms], dtype, 0))
 
     def picked(self, raw: Any) -> Any:
-        data = np.take(raw, self.take, mode="clip")        # no index is outside, so that NumPy need not look
+        data = np.take(raw, self.take, mode="clip")  # no index is outside, so that NumPy need not look
         add_again(data, self.again[1], raw[self.again[0]])
         return data
 
@@ -111,7 +111,7 @@ def add_again(data: Any, to: Any, more: Any) -> None:
         np.add.at(data, to, more)
 
 
-# ---- the structure -----------------------------------------------------------------------------------------------------
+# ---- the structure
 def by_columns(columns: list[Any]) -> Strided | Taken:
     """The recipe for a few columns of directions: sorting row by row is dear, but rows have few orders."""
     m, w = columns[0].size, len(columns)
@@ -152,7 +152,7 @@ def mended(rows: Any, numbers: Any, m: int) -> tuple[Any, Any, Any, tuple[Any, A
     nothing or only a repetition stands there; and of the repetitions, the places and those of what they repeat.
     """
     w = rows.shape[1]
-    late = (rows < 0) & (2 * numbers >= m)[:, None]        # what is dropped at the ends leaves one run between them
+    late = (rows < 0) & (2 * numbers >= m)[:, None]  # what is dropped at the ends leaves one run between them
     order = np.argsort(np.where(late, np.iinfo(rows.dtype).max, rows), axis=1, kind="stable")
     rows = np.take_along_axis(rows, order, axis=1)
     again = repeats(rows)
@@ -172,7 +172,7 @@ def taken_by_rows(table: Any) -> Taken:
     """Any table of directions (elements × widths, -1 for none): each row sorted by itself."""
     m, w = table.shape
     order, rows, dropped, again = mended(table, np.arange(m), m)
-    source = (order * m + np.arange(m)[:, None]).ravel()   # numbers are laid out width by width
+    source = (order * m + np.arange(m)[:, None]).ravel()  # numbers are laid out width by width
     runs = kept_runs(dropped, m * w)
     again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
     return Taken(kept(source, runs), again, kept(rows.ravel(), runs), counts_of(m, w, dropped))
@@ -184,7 +184,7 @@ def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken
     inside = np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
     every = inside.size == rows.size
     key = np.multiply(rows, n, dtype=np.int64) + cols if every else np.multiply(rows[inside], n, dtype=np.int64) + cols[inside]
-    order = np.argsort(key, kind="stable")                 # merges the runs that the leaves' blocks are made of
+    order = np.argsort(key, kind="stable")  # merges the runs that the leaves' blocks are made of
     key = key[order]
     new = np.ones(key.size, bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])

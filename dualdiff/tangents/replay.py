@@ -34,7 +34,7 @@ class Record:
         kept = {leaf for part in terms for leaf in part} | set(roots)
         self.steps: list[Step] = []
         seen: set[TapeLeaf] = set()
-        for leaf in reachable({leaf: None for part in terms for leaf in part}):            # latest first
+        for leaf in reachable({leaf: None for part in terms for leaf in part}):  # latest first
             parents = list(dict.fromkeys(parent for _, parent, _ in leaf.edges))
             done = [parent for parent in parents if parent not in seen and parent not in kept]
             seen.update(parents)
@@ -56,7 +56,7 @@ class Record:
                       *getattr(op, "values", ())]
         while coefs:
             a = coefs.pop()
-            if hasattr(a, "eps"):                          # a dual of an outer level: its value and its coefficients
+            if hasattr(a, "eps"):  # a dual of an outer level: its value and its coefficients
                 coefs += [a.value, *a.eps.terms.values()]
             elif isinstance(a, np.ndarray):
                 while isinstance(a.base, np.ndarray):
@@ -64,7 +64,7 @@ class Record:
                 owners[id(a)] = a.nbytes
         return sum(owners.values())
 
-    # ---- on arrays ---------------------------------------------------------------------------------------------------
+    # ---- on arrays
     def push(self, tangents: list[Any], lead: int) -> list[Any]:
         """The recorded map on one array per root, (``lead`` axes, *S); None for a result that depends on none of them."""
         at = dict(zip(self.roots, tangents, strict=True))
@@ -76,7 +76,7 @@ class Record:
                 del at[parent]
         return [weighted_sum(at, list(t.terms.items()), lead) if t.terms else None for t in self.results]
 
-    # ---- on tangents -------------------------------------------------------------------------------------------------
+    # ---- on tangents
     def replay(self, tangents: list[Tangent]) -> list[Tangent]:
         """The recorded map on one tangent per root: what a forward sweep would have made of them."""
         at = dict(zip(self.roots, tangents, strict=True))
@@ -140,7 +140,7 @@ def mapped(op: Any, t: Tangent) -> Tangent:
         return t.linear(op)
     if isinstance(op, Copy):
         return t.broadcast(op.out_shape)
-    result: Tangent = op.replayed(t)                       # a checkpoint runs its function again
+    result: Tangent = op.replayed(t)  # a checkpoint runs its function again
     return result
 
 

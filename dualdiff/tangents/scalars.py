@@ -51,7 +51,7 @@ def plain_array(coefs: list[Any]) -> Any:
         coefs = [1.0 if c is None else c for c in coefs]
     if any(hasattr(kind, "level") for kind in kinds):
         return np.stack(coefs)
-    types = [kind for kind in kinds if issubclass(kind, np.generic)]                        # Python's own numbers adapt
+    types = [kind for kind in kinds if issubclass(kind, np.generic)]  # Python's own numbers adapt
     return np.array(coefs, np.result_type(*types) if types and complex not in kinds else None)
 
 

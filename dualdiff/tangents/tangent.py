@@ -21,7 +21,7 @@ from .moves import Contraction, Item, Map, Move, Shape, Total
 from .ragged import Ragged, mapped_again, sparsely_mapped
 from .tape import Copy, TapeLeaf, record
 
-MAX_TERMS = 8                                              # more leaves are merged: each costs one pass per operation
+MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
 
 
 class Tangent:
@@ -42,7 +42,7 @@ class Tangent:
     def is_constant(self) -> bool:
         return not self.terms
 
-    # ---- elementwise: coefficients only ------------------------------------------------------------------------------
+    # ---- elementwise: coefficients only
     def broadcast(self, shape: Shape) -> Tangent:
         return Tangent({leaf.broadcast(shape): coef for leaf, coef in self.terms.items()}, shape)
 
@@ -55,7 +55,7 @@ class Tangent:
         last: Any = self
         r: Any = None
         for leaf, c in t.terms.items():
-            if c is not last:                              # terms often share one coefficient: multiply it once
+            if c is not last:  # terms often share one coefficient: multiply it once
                 last, r = c, p if c is None else c * p
             terms[leaf] = r
         return Tangent(terms, shape)
@@ -64,7 +64,7 @@ class Tangent:
         """``scaled`` under the strong zero; f is the value of the result."""
         t = self if self.shape == shape else self.broadcast(shape)
         if t.terms and t.level.generic:
-            p = generic(p, type(f) is float)               # a formula's coefficient: its zeros say what does not take part
+            p = generic(p, type(f) is float)  # a formula's coefficient: its zeros say what does not take part
         return Tangent({leaf: p if c is None else chained(c, p, f) for leaf, c in t.terms.items()}, shape)
 
     def plus(self, other: Tangent) -> Tangent:
@@ -86,7 +86,7 @@ class Tangent:
         keep = keep if keep.shape == shape else np.broadcast_to(keep, shape)
         return Tangent({leaf: np.where(keep, unit if c is None else c, 0) for leaf, c in t.terms.items()}, shape)
 
-    # ---- structure: coefficient and leaf alike -----------------------------------------------------------------------
+    # ---- structure: coefficient and leaf alike
     def gather(self, move: Move) -> Tangent:
         terms = {}
         for leaf, c in self.terms.items():
@@ -118,7 +118,7 @@ class Tangent:
             terms[moved] = c
         return Tangent(terms, out_shape)
 
-    # ---- contractions and general linear maps ------------------------------------------------------------------------
+    # ---- contractions and general linear maps
     def contract(self, op: Contraction) -> Tangent:
         if not self.terms:
             return Tangent({}, op.out_shape)
@@ -152,7 +152,7 @@ class Tangent:
                     (c is not None and getattr(c, "shape", None) != shape):
                 labels = tuple(range(1, len(shape) + 1))
                 return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
-            factors = () if c is None else (c,)            # watched as a factor, by whatever reads the leaf
+            factors = () if c is None else (c,)  # watched as a factor, by whatever reads the leaf
             terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
         return Tangent(terms, ())
 
@@ -170,7 +170,7 @@ class Tangent:
             return self.mapped_sparsely(op)
         data = self.dense()
         if leaf.level.meter is not None:
-            leaf.level.meter.beside(self.shape)            # in, out, and what the map makes between them, perhaps complex
+            leaf.level.meter.beside(self.shape)  # in, out, and what the map makes between them, perhaps complex
             leaf.level.meter.charge(4 * (leaf.k or 1) * max(prod(self.shape), prod(op.out_shape)))
             leaf.level.meter.spend((leaf.k or 1) * prod(self.shape), prod(self.shape))
         data = op.apply(data, 0 if leaf.k is None else 1)
@@ -184,13 +184,13 @@ class Tangent:
         if known is not None and all(leaf.kept and leaf.breadth == 1 for leaf, _ in sparse):
             leaf = mapped_again(known, sparse, self.shape, op)
         else:
-            matrix = op.row.matrix(self.shape, *op.args, **op.options)                         # type: ignore[misc]
+            matrix = op.row.matrix(self.shape, *op.args, **op.options)  # type: ignore[misc]
             leaf = sparsely_mapped(sparse, self.shape, matrix, op.out_shape)
         t = Tangent({leaf: None}, op.out_shape)
         rest = Tangent({leaf: c for leaf, c in self.terms.items() if leaf.is_dense}, self.shape)
         return t.plus(rest.linear(op)) if rest.terms else t
 
-    # ---- terms -------------------------------------------------------------------------------------------------------
+    # ---- terms
     @property
     def on_tape(self) -> bool:
         return type(next(iter(self.terms), None)) is TapeLeaf

@@ -115,7 +115,7 @@ class Cotangents:
             have = self.arrays[leaf] = have.copy()
             self.own.add(leaf)
         part = have[index]
-        if type(part) is np.ndarray:                       # have[index] += u would write the view onto itself, too
+        if type(part) is np.ndarray:  # have[index] += u would write the view onto itself, too
             part += u
         else:
             have[index] = part + u
@@ -137,7 +137,7 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
     for leaf, coef in terms.items():
         cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
     for leaf in reachable(terms):
-        leaf.memo.clear()                                  # f has run: without this cycle, arrays die with the tape at once
+        leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges:
             continue
         u = cotangents.arrays.pop(leaf)
@@ -147,10 +147,10 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
             if coef is None and type(op) is Item and op.basic is not None:
                 cotangents.add_item(parent, op, u)
                 continue
-            if op is not last:                             # terms of one sum share its map, and often a coefficient
+            if op is not last:  # terms of one sum share its map, and often a coefficient
                 last, last_coef, came = op, None, op.transpose(u, lead)
                 v = came
-            if coef is not last_coef:                      # in a quick sweep it was watched when it was recorded
+            if coef is not last_coef:  # in a quick sweep it was watched when it was recorded
                 last_coef = coef
                 v = came if coef is None else times(parent.level, came, coef) if parent.level.careful else came * coef
             if WATCH.count and finite(u) and not finite(v):

@@ -16,7 +16,7 @@ from .ragged import Ragged
 if TYPE_CHECKING:
     from .join import Arrangement
 
-LONG = 16                                                  # shorter axes are not worth the search
+LONG = 16  # shorter axes are not worth the search
 
 
 def thin_join(leaves: Sequence[Leaf | None], shapes: list[Shape], how: Arrangement,
@@ -35,7 +35,7 @@ def thin_join(leaves: Sequence[Leaf | None], shapes: list[Shape], how: Arrangeme
     thin = [tuple(1 if n == length else n for n in own) for own in shapes]
     try:
         index = how.index_of(thin)
-    except (ValueError, IndexError):                       # the function minds the length of that axis
+    except (ValueError, IndexError):  # the function minds the length of that axis
         return None
     result = tuple(1 if n == length else n for n in shape)
     return (thin, index, result) if index.shape == result else None

@@ -16,7 +16,7 @@ from .replay import Record
 from .tangent import Tangent
 from .tape import TapeLeaf, reachable
 
-BLOCK = 64                                                 # elements whose directions are written out at once
+BLOCK = 64  # elements whose directions are written out at once
 
 
 def observed(row: Any, f: Any, values: tuple[Any, ...], tangents: tuple[Any, ...], eps: Any, kinks: Any = None) -> Any:
@@ -30,7 +30,7 @@ def observed(row: Any, f: Any, values: tuple[Any, ...], tangents: tuple[Any, ...
     return eps
 
 
-# ---- kinks -----------------------------------------------------------------------------------------------------------
+# ---- kinks
 def at_kinks(row: Any, kinks: tuple[Any, ...], f: Any, values: tuple[Any, ...], tangents: tuple[Any, ...], eps: Any) -> Any:
     """``kinks`` has for each input a word and where it holds: ``("kink", lambda f, x: x == 0)``, or None."""
     f, values = plain(f), tuple(map(plain, values))
@@ -70,7 +70,7 @@ def moving(t: Tangent, where: Any) -> Any:
         return result
     if len(t.terms) == 1:
         (leaf, c), = t.terms.items()
-        if is_seed(leaf):                                  # the coefficient alone tells, at any number of kinks
+        if is_seed(leaf):  # the coefficient alone tells, at any number of kinks
             return np.broadcast_to(where & (True if c is None else nonzero(c)), t.shape)
     places = np.argwhere(where)
     flat = t if t.shape else t.broadcast((1,))
@@ -106,7 +106,7 @@ def nonzero(a: Any) -> Any:
     return found | moving(a.eps, np.ones(a.shape, bool))
 
 
-# ---- derivatives that are not finite -----------------------------------------------------------------------------------
+# ---- derivatives that are not finite
 def traced(trace: Any, function: Any, f: Any, tangents: Any, eps: Any) -> None:
     """Tell the trace of an operation whose ε-part is the first to hold a NaN or an infinity."""
     if not isinstance(eps, Tangent) or not eps.terms:

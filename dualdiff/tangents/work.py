@@ -18,9 +18,9 @@ from .moves import Contraction, Map, Move, Routing, Shape
 from .replay import Record
 from .tape import Copy
 
-CALL = 10_000                                              # what Python spends on a recorded map, in the same unit
-MULTIPLY_ADD = 0.125                                       # of a matrix product, in passes over an element: BLAS against memory
-MOST = 8                                                   # leaves of a tangent; more are merged, as in `tangent.py`
+CALL = 10_000         # what Python spends on a recorded map, in the same unit
+MULTIPLY_ADD = 0.125  # of a matrix product, in passes over an element: BLAS against memory
+MOST = 8              # leaves of a tangent; more are merged, as in `tangent.py`
 
 Flags = tuple[bool, ...]
 
@@ -87,7 +87,7 @@ class Forward:
         if isinstance(op, Map):
             self.work += self.n * (prod(op.shape) + prod(op.out_shape))
             return dense(op.out_shape, self.n)
-        labels = [str(i) for i in range(len(op.shape))]    # a Total, or a checkpoint: taken as one sum over everything
+        labels = [str(i) for i in range(len(op.shape))]  # a Total, or a checkpoint: taken as one sum over everything
         out = [("new", i) for i in range(len(op.out_shape))]
         return self.contracted(Contraction(labels, op.shape, out, np.empty(op.out_shape), out, None), shadow, coef)  # type: ignore[arg-type]
 
@@ -160,7 +160,7 @@ def forward_work(record: Record) -> float:
 
 def reverse_work(record: Record) -> float:
     """Element operations of pulling one cotangent for each element of the results back to the arguments."""
-    each, fixed = 0.0, 2.0 * CALL                          # the tape itself, and cotangents added up
+    each, fixed = 0.0, 2.0 * CALL  # the tape itself, and cotangents added up
     for leaf, groups, _ in record.steps:
         for op, parents in groups:
             fixed += CALL

@@ -32,8 +32,8 @@ def written(arrays: list[Any], writes: list[Write], index: Any) -> Any:
     """The first array after the writes of the others; by the map where they are duals of a lower level."""
     if any(hasattr(a, "level") for a in arrays):
         return np.concatenate([np.ravel(a) for a in arrays])[index]
-    out = np.empty_like(index, np.result_type(*(a.dtype for a in arrays)))     # it lies in memory as the values do: it has
-    out[...] = arrays[0]                                                       # the same views
+    out = np.empty_like(index, np.result_type(*(a.dtype for a in arrays)))  # it lies in memory as the values do: it has
+    out[...] = arrays[0]                                                    # the same views
     for a, (steps, last) in zip(arrays[1:], writes, strict=True):
         place = out
         for move, at in steps:

@@ -223,7 +223,7 @@ def worst(mode: str, against: str, J: Array, reference: Array, tolerance: Array,
     return float(ratio[i, j]), float(error[where].max()), Entry(mode, against, results[i], arguments[j], *numbers)
 
 
-# ---- from trees of arrays to one matrix ------------------------------------------------------------------------------
+# ---- from trees of arrays to one matrix
 
 
 def plain_function(f: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[list[Any]], Array]:

@@ -32,7 +32,7 @@ class Law:
 
     @property
     def holds(self) -> bool:
-        return self.error <= self.tolerance                                               # NaN does not
+        return self.error <= self.tolerance  # NaN does not
 
     def __str__(self) -> str:
         return (f"{self.name} {'holds' if self.holds else 'FAILS'}, worst at {self.place}: {self.left:.10g} and "
@@ -137,7 +137,7 @@ def laws_of(f: Callable[..., Any], args: tuple[Any, ...], modes: Sequence[str], 
                           max(np.abs(left).sum(), np.abs(right).sum()))
 
 
-# ---- random trees, and sums of them ------------------------------------------------------------------------------------
+# ---- random trees, and sums of them
 def each(function: Callable[..., Any], *trees: Any) -> Any:
     """The tree of ``function(leaf of each)``."""
     taken = [flatten(tree, "an argument") for tree in trees]

@@ -22,7 +22,7 @@ from .reverse import value_and_gradient
 from .sweep import Function, Inputs
 from .trees import flatten
 
-EXTRA_DIGITS = 1e4                                         # rounding errors of a long program, in units of the last place
+EXTRA_DIGITS = 1e4  # rounding errors of a long program, in units of the last place
 TRANSPOSE: Any = ROWS[np.transpose]
 
 

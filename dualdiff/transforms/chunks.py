@@ -27,10 +27,10 @@ Read = Callable[[Any, Level], Any]
 Found = tuple[Any, list[Any]]
 Join = Callable[[Any, list[Any]], Any]
 
-SHARE = 4                                                  # of the machine's memory, a sweep takes at most one part in so many
-EXECUTOR_PARTS = 16                                        # enough for eight workers to end together, and f's own work
-LEAST_PART = 8                                             # is shared by no fewer directions than these
-ELSEWHERE = 2 << 30                                        # bytes of a machine that does not say what it has
+SHARE = 4            # of the machine's memory, a sweep takes at most one part in so many
+EXECUTOR_PARTS = 16  # enough for eight workers to end together, and f's own work
+LEAST_PART = 8       # is shared by no fewer directions than these
+ELSEWHERE = 2 << 30  # bytes of a machine that does not say what it has
 
 
 class Parts:
@@ -86,10 +86,10 @@ class Parts:
         try:
             return swept(inputs, within(meter, seed), read, inputs.is_complex)
         except SplitNeeded as need:
-            if need.meter is not meter:                    # an outer sweep's budget: that sweep starts again
+            if need.meter is not meter:  # an outer sweep's budget: that sweep starts again
                 raise
             size = fewer(need, n)
-        return join(*directions(inputs, 0, n, budget, size))   # here the arrays of the first attempt are gone
+        return join(*directions(inputs, 0, n, budget, size))  # here the arrays of the first attempt are gone
 
 
 def within(meter: Meter, seed: Seed) -> Seed:
@@ -108,7 +108,7 @@ def directions(inputs: Inputs, first: int, stop: int, budget: int, size: int | N
     while at < stop:
         end = stop if at + size >= stop else boundary(inputs, at, at + size)
         meter = Meter(budget)
-        try:                                               # no name holds a part while the next one is made
+        try:  # no name holds a part while the next one is made
             together.put(window(inputs, at, end, meter), at - first, end - first)
             at = end
         except SplitNeeded as need:
@@ -167,7 +167,7 @@ class Columns:
     def __init__(self, n: int) -> None:
         self.n = n
         self.matrix: Any = None
-        self.parts: list[Any] = []                         # of an outer level: such arrays cannot be written into
+        self.parts: list[Any] = []  # of an outer level: such arrays cannot be written into
 
     def put(self, part: Any, first: int, stop: int) -> None:
         have = self.matrix
@@ -230,7 +230,7 @@ def machine_memory() -> int:
         try:
             with open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
                 limits.append(int(file.read()))
-        except (OSError, ValueError):                      # no such limit, or the word "max"
+        except (OSError, ValueError):  # no such limit, or the word "max"
             continue
     return max(1, min(limits))
 
@@ -238,6 +238,6 @@ def machine_memory() -> int:
 def windows_memory() -> int:
     """What GlobalMemoryStatusEx gives as ullTotalPhys: the third field of a MEMORYSTATUSEX of 64 bytes."""
     import ctypes
-    status = (ctypes.c_uint64 * 8)(64)                     # dwLength, dwMemoryLoad; ullTotalPhys; …
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(status)    # type: ignore[attr-defined]
+    status = (ctypes.c_uint64 * 8)(64)                   # dwLength, dwMemoryLoad; ullTotalPhys; …
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(status)  # type: ignore[attr-defined]
     return int(status[1])

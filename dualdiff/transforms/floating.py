@@ -15,7 +15,7 @@ _current: Any = getattr(umath, "_extobj_contextvar", None)
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
-CHAINING = ("propagated", "combined", "shifted")           # where elementwise operations multiply coefficients by partials
+CHAINING = ("propagated", "combined", "shifted")  # where elementwise operations multiply coefficients by partials
 NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
 
@@ -49,7 +49,7 @@ def watching() -> Any:
     return np.errstate(all="call", call=Watcher(settings, np.geterrcall() if "call" in settings.values() else None))
 
 
-MADE: dict[Any, Any] = {}                                  # a sweep's settings by the user's
+MADE: dict[Any, Any] = {}  # a sweep's settings by the user's
 
 
 class DerivativeWarningsIgnored:

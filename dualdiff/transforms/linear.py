@@ -43,7 +43,7 @@ def linearize(f: Function, *primals: Any) -> JacobianOperator:
     ((2, 3), array([2., 6.]), array([2., 0.]), array([2., 4., 2.]))
     """
     inputs = Inputs(f, tuple(range(len(primals))), primals, {})
-    inputs.single = len(primals) == 1                      # then a direction is shaped like the one argument
+    inputs.single = len(primals) == 1  # then a direction is shaped like the one argument
     return recorded(inputs)
 
 
@@ -63,7 +63,7 @@ def recorded(inputs: Inputs) -> JacobianOperator:
     return JacobianOperator(inputs, values, tangents, rebuild, roots, level)
 
 
-BLOCK = 1 << 20                                            # numbers of the largest cotangent that are pulled at once
+BLOCK = 1 << 20  # numbers of the largest cotangent that are pulled at once
 
 
 class Side:
@@ -113,7 +113,7 @@ class Side:
 class JacobianOperator:
     """The Jacobian of f at one point, as recorded by ``linearize``: see there."""
 
-    __array_ufunc__ = None                                 # u @ J is ours, not a matrix product of objects
+    __array_ufunc__ = None  # u @ J is ours, not a matrix product of objects
     ndim = 2
 
     def __init__(self, inputs: Inputs, values: list[Any], tangents: list[Tangent], rebuild: Rebuild,
@@ -178,7 +178,7 @@ class JacobianOperator:
             return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
         return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)
 
-    # ---- matrices ----------------------------------------------------------------------------------------------------
+    # ---- matrices
     def _replayed(self, read: Callable[[Tangent, int, int], Any]) -> list[Any]:
         """``read(tangent, size, start)`` of each result of a forward sweep over all n directions, from the record."""
         level = Level(next_number(), careful=self._level.careful, holomorphic=self._level.holomorphic)

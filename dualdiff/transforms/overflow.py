@@ -31,7 +31,7 @@ def overflowed(x: Any, level: Level) -> bool:
 def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:
     """The result of f, with NaN for a derivative that is zero though perturbed, at elements whose value is not finite."""
     if isinstance(out, DualArray | DualScalar) and not overflowed(out, level):
-        return out                                         # what most sweeps end with, not taken apart
+        return out  # what most sweeps end with, not taken apart
     leaves, rebuild = flatten(out, "the result of f")
     if not any(overflowed(x, level) for x in leaves):
         return out
@@ -47,7 +47,7 @@ def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:
 def mended(x: Any, other: Tangent, level: Level) -> Any:
     """NaN where x's ε-part is zero and the other's is not, at elements of x that are not finite."""
     eps, lost = x.eps, ~np.isfinite(np.asarray(plain(x.value)))
-    if list(eps.terms) == list(other.terms):               # the same leaves: coefficients tell
+    if list(eps.terms) == list(other.terms):  # the same leaves: coefficients tell
         terms = {leaf: doubted(c, other.terms[leaf], lost) for leaf, c in eps.terms.items()}
         return wrapped(x.value, Tangent(terms, eps.shape), level)
     flat = np.flatnonzero(lost)

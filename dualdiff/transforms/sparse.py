@@ -21,7 +21,7 @@ from ..tangents.tangent import Tangent
 from .sweep import Function, Inputs, swept, value_and_eps
 from .trees import flatten
 
-GROWTH = 64                                                # leaves that a call may add to the memory before it is dropped
+GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
 
 def scipy_sparse() -> Any:
@@ -62,18 +62,18 @@ class Memory:
         self.geometry: dict[Any, Leaf] = {}
         self.structures: dict[Any, Any] = {}
         self.leaves: list[Leaf] = []
-        self.first = 0                                     # how many leaves the first call left
+        self.first = 0  # how many leaves the first call left
 
     def seed(self, level: Level, shapes: list[Shape]) -> list[tuple[Any, Any]]:
         """The seeds at a new level. Their memos hold geometry only, so what was taken of them belongs to any sweep."""
         if self.shapes != shapes:
-            self.__init__()                                                                    # type: ignore[misc]
+            self.__init__()  # type: ignore[misc]
             self.seeds, self.shapes = identity_seeds(level, shapes), shapes
             for leaf in self.seeds:
                 leaf.kept = True
         level.k = self.seeds[0].k if self.seeds else 0
         level.geometry = self.geometry
-        for leaf in self.leaves or self.kept():            # a careful sweep follows a quick one that was not settled
+        for leaf in self.leaves or self.kept():  # a careful sweep follows a quick one that was not settled
             leaf.level = level
         self.leaves = []
         return [(leaf, None) for leaf in self.seeds]
@@ -81,7 +81,7 @@ class Memory:
     def kept(self) -> list[Leaf]:
         """Every leaf in the memory."""
         leaves = [*self.seeds, *self.geometry.values()]
-        for leaf in leaves:                                # which grows by what was taken of each
+        for leaf in leaves:  # which grows by what was taken of each
             if leaf.memo:
                 leaves += leaf.memo.values()
         return leaves
@@ -93,7 +93,7 @@ class Memory:
             leaf.level.geometry = None
         self.first = self.first or len(self.leaves)
         if len(self.leaves) > self.first + GROWTH:
-            self.__init__()                                                                    # type: ignore[misc]
+            self.__init__()  # type: ignore[misc]
 
 
 class Memories:
@@ -117,7 +117,7 @@ class Memories:
 
 def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, verify: bool = False) -> Callable[..., Any]:
     """``value_and_jacobian(f, argnums, sparse=True)``, which describes it."""
-    scipy_sparse()                                         # a missing SciPy is noticed now, not in the first call
+    scipy_sparse()  # a missing SciPy is noticed now, not in the first call
     memories = Memories()
 
     def both(*args: Any, **options: Any) -> Any:

@@ -24,7 +24,7 @@ from ..tangents.recipes import laid_out, taken_by_places
 from .sparse import Memories, filled, refuse_duals, scipy_sparse
 from .sweep import Function, Inputs, scalar_result, swept, value_and_eps
 
-Block = tuple[Any, Shape, Leaf, Any]                       # the inner leaf's columns and widths; the outer term
+Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term
 
 
 class SymmetricStructure:
@@ -39,7 +39,7 @@ class SymmetricStructure:
         parts = [places(np.arange(n) if rows is None else rows, wide, leaf) for rows, wide, leaf, _ in blocks]
         rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
         cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
-        if not self.settled(rows, cols):                   # an entry without a mirror image: that is a zero
+        if not self.settled(rows, cols):  # an entry without a mirror image: that is a zero
             self.zeros = rows.size
             self.settled(np.concatenate([rows, cols]), np.concatenate([cols, rows]))
 
@@ -52,7 +52,7 @@ class SymmetricStructure:
         self.indptr = np.zeros(n + 1, kind)
         np.cumsum(self.taken.counts, out=self.indptr[1:])
         counted = scipy_sparse().csr_array((np.arange(rows.size, dtype=kind), self.indices, self.indptr), shape=self.shape)
-        transposed = counted.tocsc()                       # sorts by column in linear time
+        transposed = counted.tocsc()  # sorts by column in linear time
         self.mirror = transposed.data
         return bool(np.array_equal(transposed.indices, self.indices) and np.array_equal(transposed.indptr, self.indptr))
 

@@ -16,7 +16,7 @@ from ..policies import EQUALITY, KINKS, TRACE, equality, kinks
 from .chunks import Found, Together, directions, inputs_of
 
 Unit = tuple[int, int]
-LOST = ("KilledWorker",)                                   # Dask's name for a task whose workers died again and again
+LOST = ("KilledWorker",)  # Dask's name for a task whose workers died again and again
 
 
 def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: Together) -> None:
@@ -30,7 +30,7 @@ def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: To
     warned = False
     try:
         for i, unit in enumerate(units):
-            future, futures[i] = futures[i], None          # its result is let go as soon as it is put in place
+            future, futures[i] = futures[i], None  # its result is let go as soon as it is put in place
             error = lost(future, task)
             if error is None and future is not None:
                 together.put(future.result(), *unit)
@@ -56,7 +56,7 @@ def lost(future: Future[Found] | None, task: tuple[Any, ...]) -> BaseException |
         return cancelled
     if error is None or isinstance(error, BrokenExecutor) or type(error).__name__ in LOST:
         return error
-    if "pickle" in str(error):                             # whatever its class, which every release of Python changes
+    if "pickle" in str(error):  # whatever its class, which every release of Python changes
         refuse_unpicklable(task, error)
     raise error
 
@@ -72,7 +72,7 @@ class Settings:
 
     def in_force(self) -> ExitStack:
         blocks = ExitStack()
-        blocks.enter_context(np.errstate(**self.errors))                                    # type: ignore[arg-type]
+        blocks.enter_context(np.errstate(**self.errors))  # type: ignore[arg-type]
         if KINKS.get() != self.kinks:
             blocks.enter_context(kinks(self.kinks))
         if EQUALITY.get() != self.equality:
