@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,16 +21,17 @@ def write(path: Any, arrays: Mapping[str, Any]) -> None:
         raise DataError(f"the checkpoint {path} cannot be written: there is no directory {path.parent}")
     if path.is_dir():
         raise DataError(f"the checkpoint {path} cannot be written: it is a directory")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = path.with_name(f".{path.name}.part")            # one name: what a killed run left of it, the next one writes over
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("wb") as file:
             np.savez(file, **{name: np.asarray(a) for name, a in arrays.items()})          # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())                        # the bytes must be there before the name is
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        part.replace(path)
+    except OSError as error:
+        raise DataError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read(path: Any) -> dict[str, Array]:
