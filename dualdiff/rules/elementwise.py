@@ -16,7 +16,7 @@ from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
 ANY = (REAL, REAL)
-MODEST = (-700.0, 700.0)                                   # where exp neither overflows nor vanishes
+MODEST = (-700.0, 700.0)  # where exp neither overflows nor vanishes
 
 
 def indicator(condition: Any, f: Any) -> Any:
@@ -143,7 +143,7 @@ SHARED = (lambda f, x, y: shared(f, x, y), lambda f, x, y: shared(f, y, x))
 AT_ZERO = ("kink", lambda f, x, *y: x == 0)
 JUMP_AT_ZERO = ("jump", lambda f, x, *y: x == 0)
 TIE = ("kink", lambda f, x, y: (x == y) & (f == x))
-WHOLE = ("jump", lambda f, x, y: (f == 0) & (x != 0))      # a whole number of y fits into x
+WHOLE = ("jump", lambda f, x, y: (f == 0) & (x != 0))  # a whole number of y fits into x
 
 # ---- one input ------------------ ∂f/∂x
 elementwise(np.positive,    1)

@@ -249,6 +249,11 @@ def primitive(function: Function) -> Function:
     return call
 
 
+def either(where: Any, there: Function, elsewhere: Any) -> Any:
+    """``np.where(where, there(), elsewhere)``; where the condition holds nowhere, ``there`` is not asked."""
+    return np.where(where, there(), elsewhere) if np.any(where) else elsewhere
+
+
 def constant(reason: str, *functions: Function, jump: Function | None = None) -> None:
     for function in functions:
         TABLE.add(Constant(function, reason, jump))

@@ -11,7 +11,7 @@ from .registry import elementwise_outputs
 from .special_bessel import inverse_powers
 from .special_error import real_only
 
-FAR = 12.0                                                 # ζ = 2/3 x^(3/2) > 27: the asymptotic series has sixteen digits
+FAR = 12.0  # ζ = 2/3 x^(3/2) > 27: the asymptotic series has sixteen digits
 
 
 def root(x: Any) -> Any:
@@ -32,16 +32,6 @@ def scaled(f: Any, x: Any, near: Any, exponent: float, order: float, sign: int) 
     return np.where(far, exponent * f / x - series, near)
 
 
-def airye_bi(f: Any, x: Any) -> Any:
-    real_only(x, "airye")
-    return scaled(f[2], x, f[3] - root(x) * f[2], 0.5, 1 / 3, -1)
-
-
-def airye_bip(f: Any, x: Any) -> Any:
-    real_only(x, "airye")
-    return scaled(f[3], x, x * f[2] - root(x) * f[3], 1.0, 2 / 3, -1)
-
-
 # ---- w″ = x w (DLMF 9.2.1)
 elementwise_outputs(sp.airy,
                     (lambda f, x: f[1],),
@@ -51,8 +41,8 @@ elementwise_outputs(sp.airy,
 elementwise_outputs(sp.airye,
                     (lambda f, x: scaled(f[0], x, f[1] + root(x) * f[0], 0.5, 1 / 3, 1),),
                     (lambda f, x: scaled(f[1], x, x * f[0] + root(x) * f[1], 1.0, 2 / 3, 1),),
-                    (airye_bi,),
-                    (airye_bip,))
+                    (lambda f, x: scaled(f[2], real_only(x, "airye"), f[3] - root(x) * f[2], 0.5, 1 / 3, -1),),
+                    (lambda f, x: scaled(f[3], real_only(x, "airye"), x * f[2] - root(x) * f[3], 1.0, 2 / 3, -1),))
 elementwise_outputs(sp.itairy,
                     (lambda f, x: sp.airy(x)[0],),
                     (lambda f, x: sp.airy(x)[2],),
@@ -60,12 +50,10 @@ elementwise_outputs(sp.itairy,
                     (lambda f, x: sp.airy(-x)[2],))
 
 # ---- w″ = (x²/4 + a) w with a = -v - ½ for D_v and V_v (DLMF 12.2.2), w″ = (a - x²/4) w for W (12.14.2)
-elementwise_outputs(sp.pbdv,
-                    (None, lambda f, v, x: f[1]),
-                    (None, lambda f, v, x: (0.25 * x * x - v - 0.5) * f[0]))
-elementwise_outputs(sp.pbvv,
-                    (None, lambda f, v, x: f[1]),
-                    (None, lambda f, v, x: (0.25 * x * x - v - 0.5) * f[0]))
+for _pair in (sp.pbdv, sp.pbvv):
+    elementwise_outputs(_pair,
+                        (None, lambda f, v, x: f[1]),
+                        (None, lambda f, v, x: (0.25 * x * x - v - 0.5) * f[0]))
 elementwise_outputs(sp.pbwa,
                     (None, lambda f, a, x: f[1]),
                     (None, lambda f, a, x: (a - 0.25 * x * x) * f[0]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .registry import elementwise, elementwise_outputs
+from .registry import Partial, either, elementwise, elementwise_outputs
 from .special_error import real_only
 from .special_order import hankel_order, iv_order, jv_order, kv_order, yv_order
 
@@ -35,62 +35,36 @@ def is_far(v: Any, x: Any) -> Any:
 def ive_slope(f: Any, v: Any, x: Any, near: Any) -> Any:
     size = np.abs(x)
     far = is_far(v, size)
-    if not np.any(far):
-        return near
-    return np.where(far, -np.sign(f) * inverse_powers(v, np.where(far, size, 1), -1) / np.sqrt(2 * np.pi) * np.sign(x), near)
+    return either(far, lambda: -np.sign(f) * inverse_powers(v, np.where(far, size, 1), -1) / np.sqrt(2 * np.pi) * np.sign(x),
+                  near)
 
 
 def kve_slope(v: Any, x: Any, near: Any) -> Any:
     far = is_far(v, x)
-    return near if not np.any(far) else \
-        np.where(far, -np.sqrt(0.5 * np.pi) * inverse_powers(v, np.where(far, x, 1), 1), near)
+    return either(far, lambda: -np.sqrt(0.5 * np.pi) * inverse_powers(v, np.where(far, x, 1), 1), near)
 
 
 def hankel_slope(v: Any, x: Any, i: complex, near: Any) -> Any:
     """Of e^(-iz) H1 with i, of e^(iz) H2 with -i: √(2/π) e^(-i(v/2 + 1/4)π) Σ iᵏ aₖ / z^(k+½)."""
     far = is_far(v, x)
-    return near if not np.any(far) else np.where(
-        far, -np.sqrt(2 / np.pi) * np.exp(-i * np.pi * (0.5 * v + 0.25)) * inverse_powers(v, np.where(far, x, 1), i), near)
+    return either(far, lambda: -np.sqrt(2 / np.pi) * np.exp(-i * np.pi * (0.5 * v + 0.25)) *
+                  inverse_powers(v, np.where(far, x, 1), i), near)
 
 
-def ive_argument(f: Any, v: Any, x: Any) -> Any:
-    real_only(x, "ive")
-    return ive_slope(f, v, x, 0.5 * (sp.ive(v - 1, x) + sp.ive(v + 1, x)) - np.sign(x) * f)
-
-
-def jve_argument(f: Any, v: Any, x: Any) -> Any:
-    real_only(x, "jve")
-    return 0.5 * (sp.jve(v - 1, x) - sp.jve(v + 1, x))
-
-
-def yve_argument(f: Any, v: Any, x: Any) -> Any:
-    real_only(x, "yve")
-    return 0.5 * (sp.yve(v - 1, x) - sp.yve(v + 1, x))
-
-
-def kve_argument(f: Any, v: Any, x: Any) -> Any:
-    return kve_slope(v, x, f - 0.5 * (sp.kve(v - 1, x) + sp.kve(v + 1, x)))
-
-
-def struve_argument(f: Any, v: Any, x: Any) -> Any:
-    """H_{v-1} - (v/x) H_v (DLMF 11.4.27); at 0, where that is 0/0, half of H_{v-1} - H_{v+1} + (x/2)^v/(√π Γ(v+3/2))."""
-    p = sp.struve(v - 1, x) - v / x * f
-    return p if not np.any(x == 0) else np.where(x == 0, at_zero(sp.struve(v - 1, x) - sp.struve(v + 1, x), v, x), p)
-
-
-def modstruve_argument(f: Any, v: Any, x: Any) -> Any:
-    """L_{v-1} - (v/x) L_v (DLMF 11.4.29), and 11.4.26 at 0."""
-    p = sp.modstruve(v - 1, x) - v / x * f
-    return p if not np.any(x == 0) else np.where(x == 0, at_zero(sp.modstruve(v - 1, x) + sp.modstruve(v + 1, x), v, x), p)
-
-
-def at_zero(neighbours: Any, v: Any, x: Any) -> Any:
-    return 0.5 * (neighbours + np.power(0.5 * x, v) / ROOT_PI * sp.rgamma(v + 1.5))
+def struve_argument(function: Any, sign: int) -> Partial:
+    """H_{v-1} - (v/x) H_v with sign -1, L_{v-1} - (v/x) L_v with 1 (DLMF 11.4.27, 11.4.29); at 0, where that is 0/0, half
+    of f_{v-1} ± f_{v+1} + (x/2)^v/(√π Γ(v+3/2)) (11.4.23-28).
+    """
+    def slope(f: Any, v: Any, x: Any) -> Any:
+        below = function(v - 1, x)
+        return either(x == 0, lambda: 0.5 * (below + sign * function(v + 1, x) +
+                                             np.power(0.5 * x, v) / ROOT_PI * sp.rgamma(v + 1.5)), below - v / x * f)
+    return slope
 
 
 def quotient(a: Any, x: Any, limit: complex) -> Any:
     """a / x, and its limit at x = 0."""
-    return a / x if not np.any(x == 0) else np.where(x == 0, limit, a / x)
+    return either(x == 0, lambda: limit, a / x)
 
 
 # ---- any order ----------- ∂f/∂v -------------- ∂f/∂x ---------------------------------------------------- DLMF
@@ -98,10 +72,12 @@ elementwise(sp.jv,          jv_order,           lambda f, v, x: 0.5 * (sp.jv(v -
 elementwise(sp.yv,          yv_order,           lambda f, v, x: 0.5 * (sp.yv(v - 1, x) - sp.yv(v + 1, x)))      # 10.6.1
 elementwise(sp.iv,          iv_order(False),    lambda f, v, x: 0.5 * (sp.iv(v - 1, x) + sp.iv(v + 1, x)))      # 10.29.1
 elementwise(sp.kv,          kv_order(False),    lambda f, v, x: -0.5 * (sp.kv(v - 1, x) + sp.kv(v + 1, x)))     # 10.29.1
-elementwise(sp.jve,         jv_order,           jve_argument)                                                   # as above,
-elementwise(sp.yve,         yv_order,           yve_argument)                                                   # scaled
-elementwise(sp.ive,         iv_order(True),     ive_argument)
-elementwise(sp.kve,         kv_order(True),     kve_argument)
+elementwise(sp.jve,         jv_order,           lambda f, v, x: 0.5 * (sp.jve(v - 1, real_only(x, "jve")) - sp.jve(v + 1, x)))
+elementwise(sp.yve,         yv_order,           lambda f, v, x: 0.5 * (sp.yve(v - 1, real_only(x, "yve")) - sp.yve(v + 1, x)))
+elementwise(sp.ive,         iv_order(True),
+            lambda f, v, x: ive_slope(f, v, real_only(x, "ive"), 0.5 * (sp.ive(v - 1, x) + sp.ive(v + 1, x)) - np.sign(x) * f))
+elementwise(sp.kve,         kv_order(True),
+            lambda f, v, x: kve_slope(v, x, f - 0.5 * (sp.kve(v - 1, x) + sp.kve(v + 1, x))))
 elementwise(sp.hankel1,     hankel_order(1, False),
             lambda f, v, x: 0.5 * (sp.hankel1(v - 1, x) - sp.hankel1(v + 1, x)))                                # 10.6.1
 elementwise(sp.hankel2,     hankel_order(-1, False),
@@ -110,8 +86,8 @@ elementwise(sp.hankel1e,    hankel_order(1, True),
             lambda f, v, x: hankel_slope(v, x, 1j, 0.5 * (sp.hankel1e(v - 1, x) - sp.hankel1e(v + 1, x)) - 1j * f))
 elementwise(sp.hankel2e,    hankel_order(-1, True),
             lambda f, v, x: hankel_slope(v, x, -1j, 0.5 * (sp.hankel2e(v - 1, x) - sp.hankel2e(v + 1, x)) + 1j * f))
-elementwise(sp.struve,      None,               struve_argument)
-elementwise(sp.modstruve,   None,               modstruve_argument)
+elementwise(sp.struve,      None,               struve_argument(sp.struve, -1))
+elementwise(sp.modstruve,   None,               struve_argument(sp.modstruve, 1))
 
 # ---- whole orders: nothing between them
 elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))      # 10.6.1

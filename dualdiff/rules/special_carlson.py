@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .registry import elementwise
+from .registry import Partial, either, elementwise
 
-STEP = 0.25                                                # the integrand is analytic for |Im s| < π: e^(-2π·π/STEP) is left
-BELOW, ABOVE = 80.0, 40.0                                  # in s = log t, beyond the smallest and the largest argument
+STEP = 0.25  # the integrand is analytic for |Im s| < π: e^(-2π·π/STEP) is left
+BELOW, ABOVE = 80.0, 40.0  # in s = log t, beyond the smallest and the largest argument
 
 
 def integral(*factors: tuple[Any, float]) -> Any:
@@ -36,25 +36,23 @@ def integral(*factors: tuple[Any, float]) -> Any:
 
 def rc_x(f: Any, x: Any, y: Any) -> Any:
     """-R_D(y, y, x)/6; for y < 0, a principal value, (R_C - x^-½) / (2(y - x)), from R_C = arctan √(y/x - 1) / √(y - x)."""
-    right = -sp.elliprd(y, y, x) / 6
-    cut = is_cut(y)
-    return right if not np.any(cut) else np.where(cut, 0.5 * (f - 1 / np.sqrt(x)) / (y - x), right)
+    return either(is_cut(y), lambda: 0.5 * (f - 1 / np.sqrt(x)) / (y - x), -sp.elliprd(y, y, x) / 6)
 
 
 def rc_y(f: Any, x: Any, y: Any) -> Any:
     """-R_D(x, y, y)/3; for y < 0 (√x/y - R_C) / (2(y - x))."""
-    right = -sp.elliprd(x, y, y) / 3
-    cut = is_cut(y)
-    return right if not np.any(cut) else np.where(cut, 0.5 * (np.sqrt(x) / y - f) / (y - x), right)
+    return either(is_cut(y), lambda: 0.5 * (np.sqrt(x) / y - f) / (y - x), -sp.elliprd(x, y, y) / 3)
 
 
 def is_cut(y: Any) -> Any:
     return (np.imag(y) == 0) & (np.real(y) < 0)
 
 
-def rf_slope(x: Any, y: Any, z: Any) -> Any:
-    """∂R_F/∂x = -R_D(y, z, x)/6 (DLMF 19.18.1)."""
-    return -sp.elliprd(y, z, x) / 6
+def symmetric(slope: Any) -> tuple[Partial, Partial, Partial]:
+    """The partials in three arguments that may change places, from the one in the first."""
+    return (lambda f, x, y, z, *p: slope(x, y, z, *p),
+            lambda f, x, y, z, *p: slope(y, z, x, *p),
+            lambda f, x, y, z, *p: slope(z, x, y, *p))
 
 
 def rg_slope(x: Any, y: Any, z: Any) -> Any:
@@ -73,28 +71,16 @@ def rj_x(x: Any, y: Any, z: Any, p: Any) -> Any:
     return -0.75 * integral((x, 1.5), (y, 0.5), (z, 0.5), (np.where(is_cut(p), np.nan, p), 1.0))
 
 
-def rj_p(x: Any, y: Any, z: Any, p: Any) -> Any:
-    return -1.5 * integral((x, 0.5), (y, 0.5), (z, 0.5), (np.where(is_cut(p), np.nan, p), 2.0))
-
-
 # ---- one partial per line
 elementwise(sp.elliprc,
             rc_x,
             rc_y)
-elementwise(sp.elliprf,
-            lambda f, x, y, z: rf_slope(x, y, z),
-            lambda f, x, y, z: rf_slope(y, z, x),
-            lambda f, x, y, z: rf_slope(z, x, y))
-elementwise(sp.elliprg,
-            lambda f, x, y, z: rg_slope(x, y, z),
-            lambda f, x, y, z: rg_slope(y, z, x),
-            lambda f, x, y, z: rg_slope(z, x, y))
+elementwise(sp.elliprf, *symmetric(lambda x, y, z: -sp.elliprd(y, z, x) / 6))  # 19.18.1
+elementwise(sp.elliprg, *symmetric(rg_slope))
 elementwise(sp.elliprd,
             lambda f, x, y, z: rd_x(x, y, z),
             lambda f, x, y, z: rd_x(y, x, z),
             lambda f, x, y, z: -2.25 * integral((x, 0.5), (y, 0.5), (z, 2.5)))
 elementwise(sp.elliprj,
-            lambda f, x, y, z, p: rj_x(x, y, z, p),
-            lambda f, x, y, z, p: rj_x(y, z, x, p),
-            lambda f, x, y, z, p: rj_x(z, x, y, p),
-            lambda f, x, y, z, p: rj_p(x, y, z, p))
+            *symmetric(rj_x),
+            lambda f, x, y, z, p: -1.5 * integral((x, 0.5), (y, 0.5), (z, 0.5), (np.where(is_cut(p), np.nan, p), 2.0)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .registry import constant, elementwise
+from .registry import constant, either, elementwise
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
@@ -23,7 +23,7 @@ def log_ratio(x: Any, y: Any) -> Any:
     r = x / y
     close = (r > 0.5) & (r < 2)
     log = np.where(np.isfinite(r) & (r > 0), np.log(r), np.log(x) - np.log(y))
-    return log if not np.any(close) else np.where(close, np.log1p((x - y) / y), log)
+    return either(close, lambda: np.log1p((x - y) / y), log)
 
 
 def inside(f: Any, p: Any) -> Any:
@@ -34,29 +34,20 @@ def inside(f: Any, p: Any) -> Any:
 def exprel_slope(t: Any) -> Any:
     """(e^t (t-1) + 1)/t² = M(2, 3, t)/2 (DLMF 13.2.2), the derivative of (e^t - 1)/t."""
     near = np.abs(t) < 1
-    far = np.exp(t) / t - sp.expm1(t) / t / t
-    return far if not np.any(near) else np.where(near, 0.5 * sp.hyp1f1(2, 3, np.where(near, t, 0)), far)
+    return either(near, lambda: 0.5 * sp.hyp1f1(2, 3, np.where(near, t, 0)), np.exp(t) / t - sp.expm1(t) / t / t)
 
 
-def boxcox_power(f: Any, x: Any, lam: Any) -> Any:
+def boxcox_power(log: Any, lam: Any) -> Any:
     """∂/∂λ (x^λ - 1)/λ = (log x)² g(λ log x), g the slope of exprel; at x = 0 what the limit 1/λ² says."""
-    log = np.log(x)
-    p = log * log * exprel_slope(lam * log)
-    return p if not np.any(x == 0) else np.where(x == 0, np.where(lam > 0, 1 / (lam * lam), -np.inf), p)
-
-
-def boxcox1p_power(f: Any, x: Any, lam: Any) -> Any:
-    log = np.log1p(x)
-    p = log * log * exprel_slope(lam * log)
-    return p if not np.any(x == -1) else np.where(x == -1, np.where(lam > 0, 1 / (lam * lam), -np.inf), p)
+    return either(log == -np.inf, lambda: np.where(lam > 0, 1 / (lam * lam), -np.inf), log * log * exprel_slope(lam * log))
 
 
 def inverse_power(y: Any, lam: Any) -> Any:
     """∂/∂λ log(1+λy)/λ = y² h(λy) with h(t) = (t/(1+t) - log(1+t))/t² = -F(2, 2; 3; -t)/2 (DLMF 15.2.1)."""
     t = lam * y
     near = np.abs(t) < 0.5
-    far = y * y * ((t / (1 + t) - np.log1p(t)) / t / t)
-    return far if not np.any(near) else np.where(near, -0.5 * y * y * sp.hyp2f1(2, 2, 3, np.where(near, -t, 0)), far)
+    return either(near, lambda: -0.5 * y * y * sp.hyp2f1(2, 2, 3, np.where(near, -t, 0)),
+                  y * y * ((t / (1 + t) - np.log1p(t)) / t / t))
 
 
 def agm_slope(f: Any, a: Any, b: Any) -> Any:
@@ -102,8 +93,8 @@ elementwise(sp.huber,       lambda f, d, r: inside(f, np.where(np.abs(r) > d, np
                             lambda f, d, r: inside(f, np.where(np.abs(r) > d, d * np.sign(r), r)))
 elementwise(sp.pseudo_huber, lambda f, d, r: inside(f, pseudo_huber_width(f, d, r)),
                              lambda f, d, r: inside(f, d * over(r, np.hypot(d, r))))
-elementwise(sp.boxcox,      lambda f, x, lam: np.power(x, lam - 1),     boxcox_power)
-elementwise(sp.boxcox1p,    lambda f, x, lam: np.power(1 + x, lam - 1), boxcox1p_power)
+elementwise(sp.boxcox,      lambda f, x, lam: np.power(x, lam - 1),     lambda f, x, lam: boxcox_power(np.log(x), lam))
+elementwise(sp.boxcox1p,    lambda f, x, lam: np.power(1 + x, lam - 1), lambda f, x, lam: boxcox_power(np.log1p(x), lam))
 elementwise(sp.inv_boxcox,  lambda f, y, lam: f / (1 + lam * y),        lambda f, y, lam: f * inverse_power(y, lam))
 elementwise(sp.inv_boxcox1p, lambda f, y, lam: (1 + f) / (1 + lam * y), lambda f, y, lam: (1 + f) * inverse_power(y, lam))
 elementwise(sp.agm,         agm_slope,                                  lambda f, a, b: agm_slope(f, b, a))

@@ -8,12 +8,12 @@ import numpy as np
 from scipy import special as sp
 
 from ..errors import HolomorphicError
-from .registry import elementwise
+from .registry import either, elementwise
 
 ROOT_PI = float(np.sqrt(np.pi))
 ROOT_2 = float(np.sqrt(2))
 ROOT_2PI = float(np.sqrt(2 * np.pi))
-FAR = 8.0                                                  # from here on the asymptotic series has sixteen digits
+FAR = 8.0  # from here on the asymptotic series has sixteen digits
 
 
 def double_factorials(u: Any) -> Any:
@@ -24,27 +24,22 @@ def double_factorials(u: Any) -> Any:
     return total
 
 
-def far_or_near(far: Any, near: Any, slope: Any) -> Any:
-    """The series where its argument is large, the exact formula, which cancels there, elsewhere."""
-    return near if not np.any(far) else np.where(far, slope, near)
-
-
 def erfcx_slope(f: Any, x: Any) -> Any:
-    """2x f - 2/√π (DLMF 7.10.1 with 7.2.2)."""
+    """2x f - 2/√π (DLMF 7.10.1 with 7.2.2); this and the next two by series where that cancels."""
     far = (np.real(x) > FAR) & (np.abs(np.imag(x)) < np.real(x))
-    return far_or_near(far, 2 * x * f - 2 / ROOT_PI, -double_factorials(-0.5 / x / x) / ROOT_PI / x / x)
+    return either(far, lambda: -double_factorials(-0.5 / x / x) / ROOT_PI / x / x, 2 * x * f - 2 / ROOT_PI)
 
 
 def dawsn_slope(f: Any, x: Any) -> Any:
     """1 - 2x f (DLMF 7.10.3)."""
     far = (np.abs(np.real(x)) > FAR) & (np.imag(x) == 0)
-    return far_or_near(far, 1 - 2 * x * f, -0.5 * double_factorials(0.5 / x / x) / x / x)
+    return either(far, lambda: -0.5 * double_factorials(0.5 / x / x) / x / x, 1 - 2 * x * f)
 
 
 def wofz_slope(f: Any, z: Any) -> Any:
     """-2z f + 2i/√π (DLMF 7.10.2)."""
     far = (np.abs(z) > FAR) & (np.imag(z) >= 0)
-    return far_or_near(far, 2j / ROOT_PI - 2 * z * f, -1j * double_factorials(0.5 / z / z) / ROOT_PI / z / z)
+    return either(far, lambda: -1j * double_factorials(0.5 / z / z) / ROOT_PI / z / z, 2j / ROOT_PI - 2 * z * f)
 
 
 def voigt(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
@@ -58,11 +53,6 @@ def voigt_sigma(f: Any, x: Any, sigma: Any, gamma: Any) -> Any:
     return -f / sigma - ROOT_2 * np.real(slope * z)
 
 
-def log_ndtr_slope(f: Any, x: Any) -> Any:
-    """φ/Φ = √(2/π)/erfcx(-x/√2), which neither tail over- or underflows."""
-    return ROOT_2 / ROOT_PI / sp.erfcx(-x / ROOT_2)
-
-
 def normal_density(x: Any) -> Any:
     return np.exp(-0.5 * x * x) / ROOT_2PI
 
@@ -71,10 +61,11 @@ def inverse_density(x: Any) -> Any:
     return ROOT_2PI * np.exp(0.5 * x * x)
 
 
-def real_only(x: Any, name: str) -> None:
+def real_only(x: Any, name: str) -> Any:
     if np.iscomplexobj(x):
         raise HolomorphicError(f"scipy.special.{name} of complex numbers is scaled by their absolute value or real part and "
                                "is not differentiable; use the unscaled function")
+    return x
 
 
 # ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
@@ -87,7 +78,7 @@ elementwise(sp.wofz,        wofz_slope)
 elementwise(sp.erfinv,      lambda f, x: 0.5 * ROOT_PI * np.exp(f * f))                 # 7.17.1
 elementwise(sp.erfcinv,     lambda f, x: -0.5 * ROOT_PI * np.exp(f * f))                # 7.17.1
 elementwise(sp.ndtr,        lambda f, x: normal_density(x))                             # 7.2.1
-elementwise(sp.log_ndtr,    log_ndtr_slope)
+elementwise(sp.log_ndtr,    lambda f, x: ROOT_2 / ROOT_PI / sp.erfcx(-x / ROOT_2))      # φ/Φ; no tail over- or underflows
 elementwise(sp.ndtri,       lambda f, y: inverse_density(f))                            # inverse of the above
 elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2))      # Φ/φ at f, as e^y = Φ(f)
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special as sp
 from scipy.special import _ufuncs
 
-from .registry import constant, elementwise
+from .registry import constant, either, elementwise
 
 LOG_2PI = float(np.log(2 * np.pi))
 # B₂ⱼ/(2j)! of Euler and Maclaurin's formula (DLMF 2.10.1)
@@ -34,20 +34,14 @@ def sin_pi(x: Any) -> Any:
 def rgamma_slope(f: Any, x: Any) -> Any:
     """-ψ(x)/Γ(x) (DLMF 5.2.2); to the left, where 1/Γ has zeros, from 1/Γ(x) = Γ(1-x) sin(πx)/π (5.5.3)."""
     left = np.real(x) < 0.5
-    right = -sp.psi(x) * f
-    return right if not np.any(left) else np.where(left, sp.gamma(1 - x) * cos_pi(x) - sp.psi(1 - x) * f, right)
+    return either(left, lambda: sp.gamma(1 - x) * cos_pi(x) - sp.psi(1 - x) * f, -sp.psi(x) * f)
 
 
 def psi_slope(f: Any, x: Any) -> Any:
     """ψ'(x) = ζ(2, x) (DLMF 25.11.12); to the left ψ'(x) + ψ'(1-x) = π²/sin²(πx) (5.15.6)."""
     if np.iscomplexobj(x):
         return complex_trigamma(x)
-    left = x < 0
-    right = sp.zeta(2, x)
-    if not np.any(left):
-        return right
-    sine = np.sin(np.pi * (x - np.rint(x)))
-    return np.where(left, (np.pi / sine) ** 2 - sp.zeta(2, 1 - x), right)
+    return either(x < 0, lambda: (np.pi / np.sin(np.pi * (x - np.rint(x)))) ** 2 - sp.zeta(2, 1 - x), sp.zeta(2, x))
 
 
 def complex_trigamma(z: Any) -> Any:
@@ -72,22 +66,17 @@ def psi_difference(a: Any, m: Any) -> Any:
     if np.any(near):
         middle, s = np.where(near, a + 0.5 * m, 1.0), 0.25 * m * m
         p = np.where(near, m * (sp.zeta(2, middle) + s * sp.zeta(4, middle) + s * s * sp.zeta(6, middle)), p)
-    left = is_pole(a) & is_pole(a + m)
-    return p if not np.any(left) else np.where(left, sp.psi(1 - a - m) - sp.psi(1 - a), p)
+    return either(is_pole(a) & is_pole(a + m), lambda: sp.psi(1 - a - m) - sp.psi(1 - a), p)
 
 
 def poch_base(f: Any, a: Any, m: Any) -> Any:
     """f (ψ(a+m) - ψ(a)) from f = Γ(a+m)/Γ(a); where 1/Γ(a) = 0, Γ(a+m) times its slope."""
-    crossing = is_pole(a) & ~is_pole(a + m)
-    plain = f * psi_difference(a, m)
-    return plain if not np.any(crossing) else np.where(crossing, sp.gamma(a + m) * rgamma_slope(0, a), plain)
+    return either(is_pole(a) & ~is_pole(a + m), lambda: sp.gamma(a + m) * rgamma_slope(0, a), f * psi_difference(a, m))
 
 
 def poch_step(f: Any, a: Any, m: Any) -> Any:
     """f ψ(a+m); at a pole of both gammas f leaps as m varies."""
-    leap = is_pole(a) & is_pole(a + m)
-    plain = f * sp.psi(a + m)
-    return plain if not np.any(leap) else np.where(leap, np.nan, plain)
+    return either(is_pole(a) & is_pole(a + m), lambda: np.nan, f * sp.psi(a + m))
 
 
 def binom_partials(n: Any, k: Any) -> tuple[Any, Any]:
@@ -98,16 +87,9 @@ def binom_partials(n: Any, k: Any) -> tuple[Any, Any]:
     return g * r * (sp.psi(n + 1) * s + ds), g * (dr * s - r * ds)
 
 
-def binom_n(f: Any, n: Any, k: Any) -> Any:
+def binom_slope(f: Any, n: Any, k: Any, i: int) -> Any:
     at_zero = is_pole(k + 1) | is_pole(n - k + 1)
-    plain = f * (sp.psi(n + 1) - sp.psi(n - k + 1))
-    return plain if not np.any(at_zero) else np.where(at_zero, binom_partials(n, k)[0], plain)
-
-
-def binom_k(f: Any, n: Any, k: Any) -> Any:
-    at_zero = is_pole(k + 1) | is_pole(n - k + 1)
-    plain = f * (sp.psi(n - k + 1) - sp.psi(k + 1))
-    return plain if not np.any(at_zero) else np.where(at_zero, binom_partials(n, k)[1], plain)
+    return either(at_zero, lambda: binom_partials(n, k)[i], f * (sp.psi((n, n - k)[i] + 1) - sp.psi((n - k, k)[i] + 1)))
 
 
 def hurwitz_order(s: Any, q: Any) -> Any:
@@ -157,8 +139,8 @@ elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),          
                             lambda f, a, b: -f * psi_difference(b, a))
 elementwise(sp.betaln,      lambda f, a, b: -psi_difference(a, b),
                             lambda f, a, b: -psi_difference(b, a))
-elementwise(sp.binom,       binom_n,                                                    # 1.2.6
-                            binom_k)
+elementwise(sp.binom,       lambda f, n, k: binom_slope(f, n, k, 0),                    # 1.2.6
+                            lambda f, n, k: binom_slope(f, n, k, 1))
 
 # ---- what scipy.special.zeta calls
 if hasattr(_ufuncs, "_zeta"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..errors import RuleError
 from .registry import elementwise
 
 TERMS = 8000
-KEPT = 1e-5                                                # of sixteen digits, five may cancel
+KEPT = 1e-5  # of sixteen digits, five may cancel
 
 
 def parameter_slope(name: str, f: Any, above: tuple[Any, ...], below: tuple[Any, ...], z: Any, which: int) -> Any:
@@ -28,21 +29,14 @@ def parameter_slope(name: str, f: Any, above: tuple[Any, ...], below: tuple[Any,
         if k == TERMS or not np.all(np.isfinite(size)):
             raise beyond(name)
         factors = [a + k for a in above] + [1 / (b + k) for b in below] + [z / (k + 1)]
-        ratio = product(factors)
+        ratio = prod(factors)
         # the derivative of the ratio: without its factor above, or with 1/(b + k) once more and a minus below
-        change = product(factors[:which] + factors[which + 1:]) if which < len(above) else -ratio * factors[which]
+        change = prod(factors[:which] + factors[which + 1:]) if which < len(above) else -ratio * factors[which]
         slope, term = slope * ratio + term * change, term * ratio
         total, size, k = total + slope, size + np.abs(slope), k + 1
     if np.any(np.abs(total) + np.abs(f) < KEPT * size):
         raise beyond(name)
     return total
-
-
-def product(factors: list[Any]) -> Any:
-    result: Any = 1.0
-    for factor in factors:
-        result = result * factor
-    return result
 
 
 def beyond(name: str) -> RuleError:
@@ -99,5 +93,5 @@ elementwise(sp.wrightomega, lambda f, z: f / (1 + f))                           
 if hasattr(sp, "log_wright_bessel"):
     elementwise(sp.log_wright_bessel, None, None,
                 lambda f, a, b, x: np.exp(sp.log_wright_bessel(a, a + b, x) - f))
-if hasattr(_ufuncs, "_lambertw"):                          # what scipy.special.lambertw calls; w e^w = z (4.13.1)
+if hasattr(_ufuncs, "_lambertw"):  # what scipy.special.lambertw calls; w e^w = z (4.13.1)
     elementwise(_ufuncs._lambertw, lambda f, z, k, tol: np.exp(-f) / (1 + f), None, None)

@@ -14,10 +14,10 @@ import numpy as np
 from scipy import special as sp
 from scipy.special import _ufuncs
 
-from .registry import elementwise
+from .registry import either, elementwise
 from .special_gamma import psi_difference
 
-TAIL = 50.0                                                # e^-50 of the first value is less than rounding
+TAIL = 50.0  # e^-50 of the first value is less than rounding
 
 
 def tanh_sinh(steps: int) -> list[tuple[float, float]]:
@@ -29,7 +29,7 @@ def tanh_sinh(steps: int) -> list[tuple[float, float]]:
 
 
 GAMMA_NODES = tanh_sinh(16)
-BETA_NODES = tanh_sinh(32)                                 # R has a zero just left of 0 when both shapes are small
+BETA_NODES = tanh_sinh(32)  # R has a zero just left of 0 when both shapes are small
 
 
 def integral(g: Any, end: Any, nodes: list[tuple[float, float]]) -> Any:
@@ -47,7 +47,7 @@ def gamma_weight(a: Any, x: Any) -> Any:
 def gamma_density(a: Any, x: Any) -> Any:
     """x^(a-1) e^-x / Γ(a), the slope of P(a, x) in x (DLMF 8.8.13)."""
     p = gamma_weight(a, x) / x
-    return p if not np.any(x == 0) else np.where(x == 0, np.power(x, a - 1.0) * sp.rgamma(a), p)
+    return either(x == 0, lambda: np.power(x, a - 1.0) * sp.rgamma(a), p)
 
 
 def gamma_shape(a: Any, x: Any) -> Any:
@@ -62,16 +62,16 @@ def gamma_shape(a: Any, x: Any) -> Any:
     end = (TAIL + z) / c
     for _ in range(6):
         end = (TAIL - z * np.expm1(-end)) / c
-    below = bend * sp.gammainc(a, x) - gamma_weight(a, x) * integral(lambda u: u * np.exp(-c * u - z * np.expm1(-u)), end,
-                                                                         GAMMA_NODES)
+    rest = integral(lambda u: u * np.exp(-c * u - z * np.expm1(-u)), end, GAMMA_NODES)
+    below = bend * sp.gammainc(a, x) - gamma_weight(a, x) * rest
     if np.all(left):
         return np.where(x == 0, 0, below)
     c, z = np.where(left, 1.0, a), np.where(left, 2.0, x)
     end = np.sqrt(110 / z) + 2 / z
     for _ in range(6):
         end = np.log1p((TAIL + c * end) / z)
-    above = bend * sp.gammaincc(a, x) + gamma_weight(a, x) * integral(lambda u: u * np.exp(c * u - z * np.expm1(u)), end,
-                                                                          GAMMA_NODES)
+    rest = integral(lambda u: u * np.exp(c * u - z * np.expm1(u)), end, GAMMA_NODES)
+    above = bend * sp.gammaincc(a, x) + gamma_weight(a, x) * rest
     return np.where((x == 0) | np.isinf(x), 0, np.where(left, below, -above))
 
 
@@ -109,11 +109,6 @@ def beta_shape(a: Any, b: Any, x: Any, y: Any) -> Any:
         above = bend * sp.betainc(b, a, y) + beta_part(b, a, inner_y, inner_x, lambda u, log: log)
         below = np.where(left, below, -above)
     return np.where((x == 0) | (y == 0), 0, below)
-
-
-def beta_slopes(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-    """The three partials of I_x(a, b): in a, in b, in x."""
-    return beta_shape(a, b, x, y), -beta_shape(b, a, y, x), beta_density(a, b, x, y)
 
 
 # ---- the private densities, for second derivatives: one partial per line

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .registry import elementwise, elementwise_outputs
+from .registry import either, elementwise, elementwise_outputs
 from .special_error import wofz_slope
 from .special_gamma import cos_pi, sin_pi
 
@@ -16,22 +16,20 @@ EIGHTH = complex(np.exp(0.25j * np.pi))
 
 def exponential_order(f: Any, n: Any, x: Any) -> Any:
     """-E_{n-1} (DLMF 8.19.13); E₀ = e^-x/x has its own slope, for SciPy has no E₋₁."""
-    below = -sp.expn(np.maximum(n - 1, 0), x)
-    return below if not np.any(n == 0) else np.where(n == 0, -f * (1 + 1 / x), below)
+    return either(n == 0, lambda: -f * (1 + 1 / x), -sp.expn(np.maximum(n - 1, 0), x))
 
 
 def log_over(z: Any) -> Any:
     """Log z / (1 - z) = -F(1, 1; 2; 1 - z) (DLMF 15.4.1), as which it is computed where it would cancel."""
     near = np.abs(z - 1) < 0.5
-    far = np.log(z) / (1 - z)
-    return far if not np.any(near) else np.where(near, -sp.hyp2f1(1, 1, 2, np.where(near, 1 - z, 0)), far)
+    return either(near, lambda: -sp.hyp2f1(1, 1, 2, np.where(near, 1 - z, 0)), np.log(z) / (1 - z))
 
 
 def sine_over(x: Any, sign: int) -> Any:
     """Sin x / x with sign -1, sinh x / x with 1: near 0 as ₀F₁(; 3/2; ±x²/4) (DLMF 10.39.9), smooth there in every order."""
     near = np.abs(x) < 1
-    far = (np.sin(x) if sign < 0 else np.sinh(x)) / x
-    return far if not np.any(near) else np.where(near, sp.hyp0f1(1.5, 0.25 * sign * np.where(near, x * x, 0)), far)
+    return either(near, lambda: sp.hyp0f1(1.5, 0.25 * sign * np.where(near, x * x, 0)),
+                  (np.sin(x) if sign < 0 else np.sinh(x)) / x)
 
 
 def fresnel_k(x: Any, z: complex) -> Any:
@@ -39,22 +37,12 @@ def fresnel_k(x: Any, z: complex) -> Any:
     return 0.5 * z * wofz_slope(sp.wofz(z * x), z * x)
 
 
-def i0_less_one(x: Any) -> Any:
-    """(I₀(x) - 1)/x, by its series where it cancels (DLMF 10.25.2)."""
-    near = np.abs(x) < 2
+def less_one(bessel: Any, x: Any, sign: int) -> Any:
+    """(I₀(x) - 1)/x with sign 1, (1 - J₀(x))/x with -1: by their series where they cancel (DLMF 10.25.2, 10.2.2)."""
     s: Any = 1.0
     for k in range(14, 1, -1):
-        s = 1 + 0.25 * x * x / (k * k) * s
-    return np.where(near, 0.25 * x * s, (sp.i0(x) - 1) / x)
-
-
-def one_less_j0(x: Any) -> Any:
-    """(1 - J₀(x))/x (DLMF 10.2.2)."""
-    near = np.abs(x) < 2
-    s: Any = 1.0
-    for k in range(14, 1, -1):
-        s = 1 - 0.25 * x * x / (k * k) * s
-    return np.where(near, 0.25 * x * s, (1 - sp.j0(x)) / x)
+        s = 1 + sign * 0.25 * x * x / (k * k) * s
+    return np.where(np.abs(x) < 2, 0.25 * x * s, sign * (bessel(x) - 1) / x)
 
 
 def besselpoly_a(f: Any, a: Any, lam: Any, nu: Any) -> Any:
@@ -99,8 +87,8 @@ elementwise_outputs(sp.iti0k0,
                     (lambda f, x: sp.i0(x),),
                     (lambda f, x: sp.k0(x),))
 elementwise_outputs(sp.it2j0y0,                                                         # the second from x to ∞
-                    (lambda f, x: one_less_j0(x),),
+                    (lambda f, x: less_one(sp.j0, x, -1),),
                     (lambda f, x: -sp.y0(x) / x,))
 elementwise_outputs(sp.it2i0k0,
-                    (lambda f, x: i0_less_one(x),),
+                    (lambda f, x: less_one(sp.i0, x, 1),),
                     (lambda f, x: -sp.k0(x) / x,))

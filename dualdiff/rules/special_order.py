@@ -18,7 +18,7 @@ from .registry import Partial
 
 # Nodes of Gauss's rule on (0, π), and the largest z + |v| that they resolve: two nodes a wave, and 30 to spare.
 RESOLVED = ((64, 40.0), (256, 300.0), (1024, 1300.0))
-TAIL = 50.0                                                # e^-50 of the largest value is less than rounding
+TAIL = 50.0  # e^-50 of the largest value is less than rounding
 NODES = 128
 
 

@@ -6,17 +6,16 @@ slope over the squared solution (Hellmann & Feynman), because the operator is se
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import special as sp
 
 from .registry import Partial, elementwise, elementwise_outputs
+from .special_order import gauss
 
 DEGREE = float(np.pi / 180)
-CIRCLE = 128                                               # points of the trapezoidal rule, spectrally accurate on a period
-GAUSS = 64
+CIRCLE = 128  # points of the trapezoidal rule, spectrally accurate on a period
 
 
 def mathieu_value(solution: Any) -> Partial:
@@ -62,42 +61,28 @@ def spheroidal(f: Any, m: Any, cv: Any, gamma: Any, x: Any, x2: Any) -> Any:
     return (2 * x * f[1] - (cv - gamma * x2 - m * m / gap) * f[0]) / gap
 
 
-def with_value(function: Any, sign: int, imaginary: bool) -> None:
-    """(m, n, c, cv, x) with the characteristic value given; radial oblate functions are at ix, which turns the signs."""
+def spheroidal_pair(own: Any, given: Any, value: Any, sign: int, imaginary: bool) -> None:
+    """Of (m, n, c, x), and of (m, n, c, cv, x) with the characteristic value given. Radial oblate functions are at ix, which
+    turns the signs.
+    """
     i2 = -1 if imaginary else 1
 
-    def curvature(f: Any, m: Any, n: Any, c: Any, cv: Any, x: Any) -> Any:
+    def curvature(f: Any, m: Any, c: Any, cv: Any, x: Any) -> Any:
         return i2 * spheroidal(f, m, cv, sign * c * c, x, i2 * x * x)
 
-    elementwise_outputs(function,
-                        (None, None, None, None, lambda f, m, n, c, cv, x: f[1]),
-                        (None, None, None, None, curvature))
-
-
-def with_own_value(function: Any, value: Any, sign: int, imaginary: bool) -> None:
-    """(m, n, c, x)."""
-    i2 = -1 if imaginary else 1
-
-    def curvature(f: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
-        return i2 * spheroidal(f, m, value(m, n, c), sign * c * c, x, i2 * x * x)
-
-    elementwise_outputs(function,
+    elementwise_outputs(own,
                         (None, None, None, lambda f, m, n, c, x: f[1]),
-                        (None, None, None, curvature))
-
-
-@cache
-def gauss() -> list[tuple[float, float]]:
-    """Half of Gauss's rule on (-1, 1): the squared solution is even."""
-    nodes, weights = np.polynomial.legendre.leggauss(GAUSS)
-    return list(zip(nodes[GAUSS // 2:].tolist(), weights[GAUSS // 2:].tolist(), strict=True))
+                        (None, None, None, lambda f, m, n, c, x: curvature(f, m, c, value(m, n, c), x)))
+    elementwise_outputs(given,
+                        (None, None, None, None, lambda f, m, n, c, cv, x: f[1]),
+                        (None, None, None, None, lambda f, m, n, c, cv, x: curvature(f, m, c, cv, x)))
 
 
 def spheroidal_value(solution: Any, sign: int) -> Partial:
-    """dλ/dc = ±2c ∫ x² S² / ∫ S²."""
+    """dλ/dc = ±2c ∫ x² S² / ∫ S² over (0, 1): the squared solution is even."""
     def slope(f: Any, m: Any, n: Any, c: Any) -> Any:
         total, weight = 0.0, 0.0
-        for x, w in gauss():
+        for x, w in zip(*gauss(32), strict=True):
             s, _ = solution(m, n, c, x)
             total, weight = total + w * x * x * s * s, weight + w * s * s
         return sign * 2 * c * total / weight
@@ -106,9 +91,7 @@ def spheroidal_value(solution: Any, sign: int) -> Partial:
 
 elementwise(sp.pro_cv,      None, None,             spheroidal_value(sp.pro_ang1, 1))
 elementwise(sp.obl_cv,      None, None,             spheroidal_value(sp.obl_ang1, -1))
-for _own, _given, _value, _sign, _imaginary in (
-        (sp.pro_ang1, sp.pro_ang1_cv, sp.pro_cv, 1, False), (sp.obl_ang1, sp.obl_ang1_cv, sp.obl_cv, -1, False),
-        (sp.pro_rad1, sp.pro_rad1_cv, sp.pro_cv, 1, False), (sp.obl_rad1, sp.obl_rad1_cv, sp.obl_cv, -1, True),
-        (sp.pro_rad2, sp.pro_rad2_cv, sp.pro_cv, 1, False), (sp.obl_rad2, sp.obl_rad2_cv, sp.obl_cv, -1, True)):
-    with_own_value(_own, _value, _sign, _imaginary)
-    with_value(_given, _sign, _imaginary)
+for _row in ((sp.pro_ang1, sp.pro_ang1_cv, sp.pro_cv, 1, False), (sp.obl_ang1, sp.obl_ang1_cv, sp.obl_cv, -1, False),
+             (sp.pro_rad1, sp.pro_rad1_cv, sp.pro_cv, 1, False), (sp.obl_rad1, sp.obl_rad1_cv, sp.obl_cv, -1, True),
+             (sp.pro_rad2, sp.pro_rad2_cv, sp.pro_cv, 1, False), (sp.obl_rad2, sp.obl_rad2_cv, sp.obl_cv, -1, True)):
+    spheroidal_pair(*_row)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special as sp
 
 from ..errors import RuleError
-from .registry import elementwise
+from .registry import either, elementwise
 
 
 def below(n: Any, factor: Any, polynomial: Any) -> Any:
@@ -57,7 +57,7 @@ def jacobi_parameter(f: Any, n: Any, a: Any, b: Any, x: Any, side: int) -> Any:
 def associated(f: Any, m: Any, v: Any, x: Any) -> Any:
     """((v+m) P_{v-1}^m - v x P_v^m) / (1 - x²) (DLMF 14.10.5); without the quotient for m = 0, where it is Legendre's."""
     p = ((v + m) * sp.lpmv(m, v - 1, x) - v * x * f) / ((1 - x) * (1 + x))
-    return p if not np.any(m == 0) else np.where(m == 0, legendre_slope(v, x), p)
+    return either(m == 0, lambda: legendre_slope(v, x), p)
 
 
 # ---- the degree, the argument ----------------------------------------------------------------------------- DLMF

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special as sp
 from scipy.special import _ufuncs
 
-from .registry import elementwise, refused
+from .registry import either, elementwise, refused
 from .special_entropy import boxcox_power
 from .special_incomplete import beta_density, beta_shape, gamma_density, gamma_shape
 from .special_student import nct_shift, student_density, student_freedom
@@ -59,7 +59,7 @@ def inverse(function: Any, arguments: str, family: Family, count: bool = False) 
             known = dict(zip(names, args, strict=True)) | {unknown: f}
             point = [known[n] for n in family.names.split()]
             p = -above(*point) / below(*point)
-            return np.where(f == 0, 0, p) if count and np.any(f == 0) else p
+            return either(f == 0, lambda: 0, p) if count else p
         return quotient
 
     elementwise(function, *map(partial, names))
@@ -160,7 +160,7 @@ def tukey_density(f: Any, x: Any, lam: Any) -> Any:
 
 
 def tukey_shape(f: Any, x: Any, lam: Any) -> Any:
-    slope = boxcox_power(f, f, lam) - boxcox_power(f, sp.tklmbda(-x, lam), lam)
+    slope = boxcox_power(np.log(f), lam) - boxcox_power(np.log(sp.tklmbda(-x, lam)), lam)
     return np.where((lam > 0) & (lam * np.abs(x) >= 1), 0, -slope * tukey_density(f, x, lam))
 
 
