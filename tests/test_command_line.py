@@ -508,13 +508,17 @@ def test_a_terminal_gets_a_progress_bar_with_the_loss(run, monkeypatch):
     assert "loss " in terminal.getvalue()
 
 
-def test_an_interrupt_during_training_is_told_and_nothing_is_written(run, folder, monkeypatch):
-    def interrupted(job, progress):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("words", [FIT, ("fit", "kinds.csv", "--target", "kind", "--model", "logistic"),
+                                   ("fit", "kinds.csv", "--target", "kind", "--model", "mlp")])
+def test_an_interrupt_during_training_is_told_and_nothing_is_written(run, folder, monkeypatch, words):
+    def interrupting(job, progress):
+        def interrupted(iteration, loss):
+            raise KeyboardInterrupt
+        return train(job, interrupted)
 
     before = contents(folder)
-    monkeypatch.setattr(fit_module, "train", interrupted)
-    status, out, err = run(*FIT)
+    monkeypatch.setattr(fit_module, "train", interrupting)
+    status, out, err = run(*words, "--save", "m.json")
     assert (status, out) == (130, "")
     assert err.strip() == "dualdiff: interrupted; nothing was written"
     assert contents(folder) == before

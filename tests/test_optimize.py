@@ -1,10 +1,14 @@
 """Optimisers: the step of the lecture, trees of parameters, and stops that say what happened."""
 
+from contextlib import suppress
+from functools import partial
+
 import numpy as np
 import pytest
 
+from dualdiff import gradient
 from dualdiff.errors import DivergenceError, DualdiffError, ParameterError, ShapeError, StructureError
-from dualdiff.optimize import adam, gradient_descent, newton, sgd
+from dualdiff.optimize import adam, gradient_descent, minimize, newton, sgd
 
 MODES = ["auto", "forward", "reverse"]
 
@@ -319,7 +323,81 @@ def test_newton_that_steps_where_the_gradient_is_not_a_number_says_so():
 def test_newton_that_cannot_lower_f_further_says_so():
     result = newton(lambda x: np.sum(np.abs(x - 1)), np.array([3.0, 5.0]), tol=1e-3, max_iter=200)
     assert not result.success
-    assert "stopped: no step lowers f" in result.message or "out of iterations" in result.message
+    assert "stalled: no step lowers f" in result.message or "out of iterations" in result.message
+
+
+# ---- how descents end ------------------------------------------------------------------------------------------------
+DESCENTS = {"gradient_descent": partial(gradient_descent, learning_rate=1e-3), "newton": newton,
+            **{name: partial(minimize, method=name) for name in ("l-bfgs", "bfgs", "newton-cg", "trust-ncg")}}
+FAR = np.array([-1.2, 1.0, -0.7, 2.0])
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_ctrl_c_returns_the_best_so_far_marked_as_interrupted(name):
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        if len(runs) == 17:
+            raise KeyboardInterrupt
+        return rosenbrock(x)
+
+    result = DESCENTS[name](f, FAR, jac=gradient(rosenbrock))
+    assert (result.reason, result.status, result.success) == ("interrupted", -3, False)
+    assert result.message.startswith("interrupted after iteration")
+    assert result.fun == rosenbrock(result.x) <= min(result.history) < rosenbrock(FAR)
+    np.testing.assert_allclose(result.jac, gradient(rosenbrock)(result.x))
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_ctrl_c_before_anything_was_found_is_the_callers(name):
+    def f(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        DESCENTS[name](f, FAR)
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_a_callback_may_end_a_descent(name):
+    heard = []
+
+    def stop(nit, loss):
+        heard.append(loss)
+        if nit == 3:
+            raise StopIteration
+
+    result = DESCENTS[name](rosenbrock, FAR, callback=stop)
+    assert (result.nit, result.reason) == (3, "interrupted")
+    assert result.message.startswith("stopped by the callback after iteration 3; the gradient's length is")
+    assert heard == result.history[1:]
+    assert result.fun == rosenbrock(result.x)
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_seconds_and_iterations_are_a_budget(name):
+    late, short = DESCENTS[name](rosenbrock, FAR, max_seconds=1e-9), DESCENTS[name](rosenbrock, FAR, max_iter=2)
+    assert (late.reason, late.status, late.nit) == ("out of budget", 0, 0)
+    assert "max_seconds is used up" in late.message
+    assert (short.reason, short.nit) == ("out of budget", 2)
+    with pytest.raises(ParameterError, match="max_seconds must be a positive number; got 0"):
+        DESCENTS[name](rosenbrock, FAR, max_seconds=0)
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_without_a_minimum_a_descent_diverges_or_spends_its_budget(name):
+    ends = []
+    with suppress(DivergenceError):
+        ends.append(DESCENTS[name](lambda x: -np.sum(x**2 * np.abs(x)), np.array([0.5, 1.0])))
+    for result in ends:
+        assert result.reason in {"diverged", "out of budget"}
+        assert (result.reason == "diverged") == ("may have no minimum" in result.message)
+
+
+def test_scipy_that_can_lower_f_no_further_has_stalled():
+    result = minimize(lambda x: np.sum(np.abs(x - 0.3)), np.array([0.5, 1.0]), method="bfgs")
+    assert (result.reason, result.status) == ("stalled", -1)
+    assert "SciPy says 'Desired error not necessarily achieved due to precision loss.'" in result.message
 
 
 # ---- settings that cannot be ----------------------------------------------------------------------------------------

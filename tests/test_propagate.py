@@ -101,22 +101,6 @@ def test_minimize_keeps_the_form_of_x0_and_counts_the_budget():
     assert (short.nit, short.success) == (3, False)
     assert "above tol" in short.message
     assert minimize(rosenbrock, np.zeros(7), max_iter=0).nit == 0
-    assert "max_seconds" in minimize(rosenbrock, np.full(7, -1.2), max_seconds=1e-9).message
-
-
-def test_minimize_returns_the_best_when_interrupted():
-    runs = []
-
-    def interrupted(x):
-        runs.append(1)
-        if len(runs) == 9:
-            raise KeyboardInterrupt
-        return rosenbrock(x)
-
-    result = minimize(interrupted, np.full(7, -1.2))
-    assert not result.success
-    assert "interrupted" in result.message
-    assert result.fun < rosenbrock(np.full(7, -1.2))
 
 
 def test_what_minimize_cannot_do_is_refused():

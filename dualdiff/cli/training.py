@@ -132,6 +132,8 @@ def train(job: Job, progress: Progress) -> Fitted:
     start = time.perf_counter()
     model.fit(inputs(X[kept]), targets[kept], callback=progress)
     seconds = time.perf_counter() - start
+    if model.message_.startswith("interrupted"):           # the optimisers return the best so far; a report is of a whole run
+        raise KeyboardInterrupt
     held_out = inputs(X[out]), targets[out]
     gradients = model.gradients(*held_out)
     if job.model == "linear":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,27 +9,12 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..transforms import hvp, value_and_gradient
-from .result import (
-    Array,
-    Callback,
-    Result,
-    converged,
-    leaves_of,
-    norm,
-    require_count,
-    require_finite,
-    require_positive,
-    require_tolerance,
-    start,
-)
+from .result import Array, Callback, Result, leaves_of, require_finite, vector
 from .scipy_engines import scipy_optimize
-from .stopping import BUDGET, CONVERGED, INTERRUPTED, STALLED
+from .stopping import BUDGET, STALLED, Stop
+from .trail import Trail
 
 METHODS = {"l-bfgs": "L-BFGS-B", "bfgs": "BFGS", "newton-cg": "Newton-CG", "trust-ncg": "trust-ncg"}
-
-
-class Enough(Exception):                                   # noqa: N818 - an end, not an error
-    """The caller's budget is spent."""
 
 
 def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_iter: int = 1000, tol: float = 1e-8,
@@ -48,81 +32,34 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     """
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    require_count("max_iter", max_iter, least=0)
-    require_tolerance(tol)
-    if max_seconds is not None:
-        require_positive("max_seconds", max_seconds)
-    optimize = scipy_optimize(f"method={method!r}")
-    problem = Objective(f, x0, mode, jac, tol, callback, None if max_seconds is None else time.monotonic() + max_seconds)
-    options: dict[str, Any] = {"maxiter": max_iter}
-    if method == "l-bfgs":
-        options |= {"ftol": 0.0, "maxfun": 20 * max_iter + 20}
-    if method == "newton-cg":
-        options["xtol"] = 1e-15
-    else:                                                  # their length is the largest entry
-        options["gtol"] = tol / max(1.0, float(np.sqrt(problem.start.size)))
-    second = {"hessp": hvp(lambda v: f(problem.tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
-    said, reason = "out of budget: max_seconds is used up", BUDGET
-    with np.errstate(all="ignore"):                        # a step of a line search may overflow: it is shortened
-        try:
-            if max_iter:
-                out = optimize.minimize(problem.evaluate, problem.start, jac=True, method=METHODS[method],
-                                        callback=problem.after, options=options, **second)
-                said, reason = f"stopped: {out.message}", BUDGET if out.nit >= max_iter else STALLED
-            else:
-                problem.evaluate(problem.start)
-                said = "out of iterations: max_iter=0"
-        except Enough:
-            pass
-        except KeyboardInterrupt:
-            if problem.best is None:
-                raise
-            said, reason = "interrupted: this is the best found so far", INTERRUPTED
-    assert problem.best is not None
-    loss, v, slope = problem.best
-    length = norm([slope])
-    success = length <= tol
-    message = converged(length, tol) if success else \
-        f"{said}; the gradient's length is {length:.3g}, above tol={tol:g}"
-    return Result(problem.tree(v), loss, problem.tree(slope), len(problem.history) - 1, problem.nfev, success, message,
-                  problem.history, CONVERGED if success else reason)
+    trail = Trail(max_iter, tol, max_seconds, callback)
+    leaves, x0, tree = vector(x0)
+    both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
 
-
-class Objective:
-    """f and its gradient on vectors, as SciPy calls them, with the best point met."""
-
-    def __init__(self, f: Any, x0: Any, mode: str, jac: Any, tol: float, callback: Callback | None,
-                 deadline: float | None) -> None:
-        self.leaves, self.rebuild = start(x0)
-        self.start = np.concatenate([np.ravel(a) for a in self.leaves]).astype(np.float64)
-        self.both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
-        self.runs, self.tol, self.callback, self.deadline = 1 if jac is None else 2, tol, callback, deadline
-        self.nfev = 0
-        self.history: list[float] = []
-        self.best: tuple[float, Array, Array] | None = None
-
-    def tree(self, v: Any) -> Any:
-        parts, first = [], 0
-        for a in self.leaves:
-            parts.append(v[first:first + a.size].reshape(a.shape))
-            first += a.size
-        return self.rebuild(parts)
-
-    def evaluate(self, v: Any) -> tuple[float, Array]:
-        self.nfev += self.runs
-        value, g = self.both(self.tree(v))
-        loss, slope = float(value), np.concatenate([np.ravel(a) for a in leaves_of(g, self.leaves)]).astype(np.float64)
-        if not self.history:
-            require_finite("minimize", 0, loss, [slope], None)
-            self.history.append(loss)
-        if self.best is None or loss < self.best[0]:
-            self.best = loss, v.copy(), slope
+    def evaluate(v: Any) -> tuple[float, Array]:
+        value, g = both(tree(v))
+        trail.nfev += 1 if jac is None else 2
+        loss, slope = float(value), np.concatenate([np.ravel(a) for a in leaves_of(g, leaves)]).astype(np.float64)
+        if not trail.history or loss == -np.inf:           # elsewhere a step may overflow: it is shortened
+            require_finite("minimize", len(trail.history), loss, [slope], None)
+        point = loss, [v.copy()], [slope]
+        trail.meet(*point) if trail.history else trail.reach(*point)
         return loss, slope
 
-    def after(self, intermediate_result: Any) -> None:
-        self.history.append(float(intermediate_result.fun))
-        if self.callback is not None:
-            self.callback(len(self.history) - 1, self.history[-1])
-        late = self.deadline is not None and time.monotonic() > self.deadline
-        if late or (self.best is not None and norm([self.best[2]]) <= self.tol):
-            raise Enough
+    def steps() -> None:
+        options: dict[str, Any] = {"maxiter": max_iter}
+        if method == "l-bfgs":
+            options |= {"ftol": 0.0, "maxfun": 20 * max_iter + 20}
+        if method == "newton-cg":
+            options["xtol"] = 1e-15
+        else:                                              # their length is the largest entry
+            options["gtol"] = tol / max(1.0, float(np.sqrt(x0.size)))
+        second = {"hessp": hvp(lambda v: f(tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
+        out = optimize.minimize(evaluate, x0, jac=True, method=METHODS[method], options=options, **second,
+                                callback=lambda intermediate_result: trail.reach(*trail.best))
+        trail.last = trail.best
+        reason = BUDGET if out.status == 1 else STALLED
+        raise Stop(reason, f"{reason}: {trail.judged()}; SciPy says {str(out.message).strip()!r}")
+
+    optimize = scipy_optimize(f"method={method!r}")
+    return trail.follow(steps, lambda v: tree(*v))

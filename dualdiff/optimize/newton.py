@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, prod
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..transforms import gradient, jacobian
 from ..transforms.trees import flatten
-from .result import (
-    Array,
-    Callback,
-    Result,
-    converged,
-    leaves_of,
-    norm,
-    out_of_iterations,
-    require_count,
-    require_finite,
-    require_tolerance,
-    start,
-)
+from .result import Array, Callback, Result, leaves_of, require_finite, vector
+from .stopping import STALLED, Stop
+from .trail import Trail
 
 EPS = float(np.finfo(float).eps)
 ENOUGH = 1e-4                                              # Armijo's constant, as in Nocedal & Wright, section 3.1
 SHORTEST = 2.0**-40                                        # a step this short changes f by its rounding error only
 
 
-def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float = 1e-8, mode: str = "reverse",
-           jac: Callable[[Any], Any] | None = None, hess: Callable[[Array], Array] | None = None,
-           callback: Callback | None = None) -> Result:
+def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float = 1e-8, max_seconds: float | None = None,
+           mode: str = "reverse", jac: Callable[[Any], Any] | None = None,
+           hess: Callable[[Array], Array] | None = None, callback: Callback | None = None) -> Result:
     """Minimise a smooth f by Newton's steps with backtracking.
 
     ``f``, ``x0``, ``mode``, ``jac`` and ``callback`` are as in ``gradient_descent``; ``jac`` must be written in NumPy,
@@ -39,7 +29,8 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     vector. For n parameters an iteration takes one sweep in n directions
     and an eigendecomposition, of cost n³: for n up to a few hundred. Where the curvature is negative the step goes
     downhill; where it vanishes it is bounded. Stops where the gradient's length is at most ``tol`` (success), where no
-    step lowers f beyond rounding, or after ``max_iter`` iterations. Raises DivergenceError if f is not finite at x0.
+    step lowers f beyond rounding, or after ``max_iter`` iterations or ``max_seconds``; Ctrl-C returns the best so far. Raises
+    DivergenceError if f is not finite at x0.
 
     J. Nocedal, S. Wright, *Numerical Optimization* (2006), sections 3.1 and 3.4.
 
@@ -48,58 +39,40 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     >>> newton(rosenbrock, np.array([-1.2, 1.0])).x
     array([1., 1.])
     """
-    require_count("max_iter", max_iter, least=0)
-    require_tolerance(tol)
-    leaves, rebuild = start(x0)
-    shapes = [a.shape for a in leaves]
-    ends = np.cumsum([prod(shape) for shape in shapes])
-
-    def tree(v: Any) -> Any:
-        return rebuild([v[end - prod(shape):end].reshape(shape) for shape, end in zip(shapes, ends, strict=True)])
-
+    trail = Trail(max_iter, tol, max_seconds, callback)
+    leaves, x0, tree = vector(x0)
     df = gradient(f, mode=mode) if jac is None else jac
 
     def slope(v: Any) -> Any:
         return np.concatenate([np.ravel(g) for g in flatten(df(tree(v)), "the gradient")[0]])
 
     hessian = jacobian(slope) if hess is None else hess
-    x = np.concatenate([a.ravel() for a in leaves]).astype(np.float64)
-    with np.errstate(all="ignore"):                        # a start that is not finite is met below, with the next step
+
+    def steps() -> None:
+        x = x0
         leaves_of(df(tree(x)), leaves)
         loss = float(f(tree(x)))
-    history, nit, nfev = [loss], 0, 2
-    while True:
-        with np.errstate(all="ignore"):
+        trail.nfev += 2
+        while True:
             g = slope(x)
-        nfev += 1
-        require_finite("newton", nit, loss, [g], None)
-        length = norm([g])
-        if length <= tol:
-            message = converged(length, tol)
-            break
-        if nit == max_iter:
-            message = out_of_iterations(nit, length, tol)
-            break
-        p = downhill(hessian(x), g)
-        t, new = 1.0, float("inf")
-        while t > SHORTEST:
-            with np.errstate(all="ignore"):                # a step too long may overflow: it is halved
+            trail.nfev += 1
+            require_finite("newton", len(trail.history), loss, [g], None)
+            far = trail.reach(loss, [x], [g])
+            p = downhill(hessian(x), g)
+            t, new = 1.0, float("inf")
+            while t > SHORTEST:                            # a step too long may overflow: it is halved
                 new = float(f(tree(x + t * p)))
-            nfev += 1
-            # Near the minimum f changes by less than its own rounding error, which must not refuse a good step.
-            if isfinite(new) and new <= loss + ENOUGH * t * float(p @ g) + 4 * EPS * abs(loss):
-                break
-            t /= 2
-        else:
-            message = (f"stopped: no step lowers f beyond rounding; the gradient's length is {length:.3g}, above "
-                       f"tol={tol:g}")
-            break
-        x, loss, nit = x + t * p, new, nit + 1
-        nfev += 1                                          # the sweep for the Hessian
-        history.append(loss)
-        if callback is not None:
-            callback(nit, loss)
-    return Result(tree(x), loss, tree(g), nit, nfev, length <= tol, message, history)
+                trail.nfev += 1
+                # Near the minimum f changes by less than its own rounding error, which must not refuse a good step.
+                if isfinite(new) and new <= loss + ENOUGH * t * float(p @ g) + 4 * EPS * abs(loss):
+                    break
+                t /= 2
+            else:
+                raise Stop(STALLED, f"stalled: no step lowers f beyond rounding; {far}")
+            x, loss = x + t * p, new
+            trail.nfev += 1                                # the sweep for the Hessian
+
+    return trail.follow(steps, lambda v: tree(*v))
 
 
 def downhill(H: Array, g: Array) -> Array:

@@ -41,11 +41,7 @@ class Result:
     success: bool
     message: str
     history: list[float] = field(repr=False)
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        self.reason = self.reason or ("converged" if self.success else
-                                      "out of budget" if self.message.startswith("out of") else "stalled")
+    reason: str = "converged"
 
     @property
     def status(self) -> int:
@@ -63,6 +59,20 @@ def start(x0: Any) -> tuple[list[Array], Rebuild]:
     kept = [np.asarray(leaf).dtype if np.asarray(leaf).dtype.kind == "f" else np.float64 for leaf in leaves]
     arrays = [np.array(leaf, dtype=dtype) for leaf, dtype in zip(leaves, kept, strict=True)]
     return arrays, lambda new: rebuild([a[()] if isinstance(a, np.ndarray) and not a.ndim else a for a in new])
+
+
+def vector(x0: Any) -> tuple[list[Array], Array, Callable[[Any], Any]]:
+    """The arrays of x0, all their numbers as one vector, and the way from such a vector to the form of x0."""
+    leaves, rebuild = start(x0)
+
+    def tree(v: Any) -> Any:
+        parts, first = [], 0
+        for a in leaves:
+            parts.append(v[first:first + a.size].reshape(a.shape))
+            first += a.size
+        return rebuild(parts)
+
+    return leaves, np.concatenate([a.ravel() for a in leaves]).astype(np.float64), tree
 
 
 def leaves_of(tree: Any, like: list[Array]) -> list[Array]:
@@ -97,14 +107,6 @@ def require_count(name: str, value: Any, least: int = 1) -> None:
 def require_tolerance(value: Any) -> None:
     real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     require(real and 0 <= value < float("inf"), "tol", value, "a number of at least 0")
-
-
-def converged(length: float, tol: float) -> str:
-    return f"converged: the gradient's length {length:.3g} is at most tol={tol:g}"
-
-
-def out_of_iterations(nit: int, length: float, tol: float) -> str:
-    return f"out of iterations: after {nit} the gradient's length is {length:.3g}, above tol={tol:g}"
 
 
 def require_finite(method: str, iteration: int, loss: float, arrays: list[Array], learning_rate: float | None,
