@@ -7,6 +7,7 @@
     jacobian_mlp              the Jacobian of a network's residuals, against the one an expert writes by hand
     elementwise_directions    300 directions through ten elementwise operations
     gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
+    optimisers                logistic regression, Adam, Levenberg-Marquardt and uncertainties, derivatives of different origin
     scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
     nist                      NIST's certified regressions: digits reached from both starting points, beside SciPy and lmfit
     small_fits                curve_fit where overhead is all: time, model runs and digits, beside SciPy's

@@ -10,10 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from . import _promises
 from ._report import duration
 
 Found = dict[str, Any]    # what a benchmark wrote to JSON
-COLUMNS = ("contender", "first_ns", "quartile_1_ns", "median_ns", "quartile_3_ns", "ratio", "peak_bytes", "samples")
+COLUMNS = ("contender", "first_ns", "quartile_1_ns", "median_ns", "quartile_3_ns", "unit", "ratio", "over_hand",
+           "best_peer", "over_peer", "share_of_limit", "peak_bytes", "samples")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse;
 margin:.5em 0 1.5em}td,th{padding:.15em .7em;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child{
 text-align:left}.missed{color:#b00}img{max-width:100%}h3{margin-bottom:.2em}small{color:#555}"""
@@ -29,16 +31,20 @@ def verdicts(found: Sequence[Found]) -> list[str]:
     missed = [(name, bar) for name, bar in every if not bar["holds"]]
     lines = [f"{len(every) - len(missed)} of {len(every)} bars hold"
              + (" (quick: too few samples to judge)" if any(f["quick"] for f in found) else "")]
-    return lines + [f"  MISSED {name}: {said(bar)}" for name, bar in missed]
+    return (lines + [f"  MISSED {name}: {said(bar)}" for name, bar in missed]
+            + [f"  FAILED {f['benchmark']}, {case['title']}, {name}: {message}"
+               for f in found for case in f["cases"] for name, message in case.get("failed", {}).items()])
 
 
 def said(bar: dict[str, Any]) -> str:
     sign = "≥" if bar["at_least"] else "≤"
-    return f"{bar['promise']}: {bar['figure']:.2f} {bar['unit']}, promised {sign} {bar['limit']:g} {bar['unit']}"
+    figure = "not measured" if bar["figure"] is None else f"{bar['figure']:.2f} {bar['unit']}"
+    return f"{bar['promise']}: {figure}, promised {sign} {bar['limit']:g} {bar['unit']}"
 
 
 def written(found: Sequence[Found], folder: Path) -> Path:
-    """Write figures.csv, the plots (with matplotlib) and index.html to the folder; give the page."""
+    """Write figures.csv, bars.csv, the plots (with matplotlib) and index.html to the folder; give the page."""
+    _promises.write(found, folder / "bars.csv")
     with (folder / "figures.csv").open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"# {key}: {value}\n" for key, value in found[0]["machine"].items())
         out = csv.writer(file)
@@ -47,6 +53,7 @@ def written(found: Sequence[Found], folder: Path) -> Path:
             for case in f["cases"]:
                 out.writerows((f["benchmark"], case["title"], *(row.get(c, "") for c in COLUMNS))
                               for row in case.get("rows", []))
+                out.writerows((f["benchmark"], case["title"], *what) for what in case.get("failed", {}).items())
     sections = [section(f, drawn(f, folder)) for f in found]
     machine = ", ".join(f"{k} {v}" for k, v in found[0]["machine"].items() if v is not None)
     judged = "".join(f"<tr{'' if bar['holds'] else ' class=missed'}><td>{escape(name)}</td><td>{escape(said(bar))}</td><td>"
@@ -55,6 +62,7 @@ def written(found: Sequence[Found], folder: Path) -> Path:
     page.write_text(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>dualdiff: benchmarks</title><style>{STYLE}</style>"
         f"<h1>What derivatives cost</h1><p><small>{escape(machine)}</small></p><p>{escape(verdicts(found)[0])}.</p>"
+        f"<details open><summary>what was promised</summary>{_promises.html(found)}</details>"
         f"<details><summary>all bars</summary><table>{judged}</table></details>{''.join(sections)}</html>\n", encoding="utf-8")
     return page
 
@@ -65,13 +73,23 @@ def section(f: Found, images: Sequence[Path]) -> str:
     parts += [f'<p><img src="{image.name}" alt="{escape(f["benchmark"])}"></p>' for image in images]
     for case in f["cases"]:
         if rows := case.get("rows"):
-            body = "".join(f"<tr><td>{escape(r['contender'])}</td><td>{duration(r['first_ns'])}</td><td>"
-                           f"{duration(r['median_ns'])}</td><td>{r['ratio']:.2f}</td><td>"
-                           f"{r['peak_bytes'] / 1e6 if 'peak_bytes' in r else 0:.2f}</td></tr>" for r in rows)
-            parts.append(f"<h3>{escape(case['title'])}</h3><table><tr><th></th><th>first call</th><th>median</th><th>× "
-                         f"{escape(rows[0]['contender'])}</th><th>peak MB</th></tr>{body}</table>")
+            body = "".join(f"<tr><td>{escape(r['contender'])}</td>" + "".join(f"<td>{cell}</td>" for cell in (
+                duration(r["first_ns"]), duration(r["median_ns"]), f"{r['ratio']:.2f}", times(r, "over_hand"),
+                times(r, "over_peer"), f"{r['share_of_limit']:.1%}" if "share_of_limit" in r else "",
+                f"{r['peak_bytes'] / 1e6:.2f}" if "peak_bytes" in r else "")) + "</tr>" for r in rows)
+            best = rows[0].get("best_peer")
+            head = ("", "first call", "median", f"× {rows[0]['contender']}", "× by hand", f"× {best or 'best peer'}",
+                    "of the copy limit", "peak MB")
+            parts.append(f"<h3>{escape(case['title'])}</h3><table><tr>" + "".join(f"<th>{escape(h)}</th>" for h in head)
+                         + f"</tr>{body}</table>")
+        parts += [f"<p class=missed>FAILED {escape(name)}: {escape(message)}</p>"
+                  for name, message in case.get("failed", {}).items()]
         parts += [f"<p{'' if bar['holds'] else ' class=missed'}>{escape(said(bar))}</p>" for bar in case.get("bars", [])]
     return "".join(parts)
+
+
+def times(row: dict[str, Any], key: str) -> str:
+    return f"{row[key]:.2f}" if key in row else ""
 
 
 def drawn(f: Found, folder: Path) -> list[Path]:
@@ -82,7 +100,11 @@ def drawn(f: Found, folder: Path) -> list[Path]:
     import matplotlib as mpl
     mpl.use("Agg")
     draw = getattr(import_module(f"benchmarks.{f['benchmark']}"), "draw", dots)
-    return list(draw(f, folder))
+    try:
+        return list(draw(f, folder))
+    except (ValueError, KeyError) as error:                # of a run that was cut short
+        print(f"no plot of {f['benchmark']}: {error!r}")
+        return []
 
 
 def dots(f: Found, folder: Path) -> list[Path]:

@@ -9,10 +9,12 @@ import platform
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,7 @@ import numpy as np
 import dualdiff
 
 from . import _peers
-from ._timing import Contender, Timings, check_agreement, interleaved
-
-PEERS = ("autograd",)     # installed by the extra bench; the rest only competes when --peers asks for it
+from ._timing import PATIENCE, Checked, Contender, Timings, checked, interleaved
 
 
 @dataclass(frozen=True)
@@ -41,50 +41,97 @@ class Bar:
 
 @dataclass(frozen=True)
 class Case:
-    """Contenders for one answer; the first is the unit of the last column. ``seconds``: for all of them together."""
+    """Contenders for one answer; the first is the unit of their ratios. ``seconds``: for all of them together.
+
+    ``reads``: bytes that any way to the answer must read. The machine's limit is then the time of a copy that moves as many
+    bytes as these and the answer's, timed in turns with the rest, and a row says what share of its own time that is.
+    """
 
     title: str
     contenders: Sequence[Contender]
     bars: Sequence[Bar] = ()
     seconds: float = 4.0
     least_sample: float = 1e-3
+    reads: int | None = None
+
+
+COPY = "a copy of as many bytes"
 
 
 @dataclass
 class Report:
-    """What one run found out, as it is written to JSON."""
+    """What one run found out, as it is written to JSON: after every case, so that a run cut short keeps what it has."""
 
     benchmark: str
     quick: bool
     machine: dict[str, Any]
     cases: list[dict[str, Any]] = field(default_factory=list)
+    file: Path | None = None
+    start: float = field(default_factory=perf_counter)
 
     def say(self, *lines: str) -> None:
         print(*lines, sep="\n", flush=True)
 
-    def run(self, case: Case) -> Timings:
-        """Check the answers, time the contenders, print the table and the bars."""
-        return self.measure(case, check_agreement(case.contenders))
+    def save(self) -> None:
+        if self.file:
+            kept = {name: getattr(self, name) for name in ("benchmark", "quick", "machine", "cases")}
+            text = json.dumps(kept | {"seconds": perf_counter() - self.start}, indent=1, ensure_ascii=False)
+            scratch = self.file.with_suffix(".part")
+            scratch.write_text(text + "\n", encoding="utf-8")
+            scratch.replace(self.file)
 
-    def measure(self, case: Case, first_calls: dict[str, float] | None = None) -> Timings:
+    @property
+    def failures(self) -> int:
+        return sum(len(case.get("failed", ())) for case in self.cases)
+
+    def run(self, case: Case) -> Timings:
+        """Check the answers, time the contenders that gave it, print the table and the bars."""
+        return self.measure(case, checked(case.contenders))
+
+    def measure(self, case: Case, found: Checked | None = None) -> Timings:
         """The same without a check: the contenders do different work, such as what a machine's limits are measured by."""
-        timings = interleaved(case.contenders, case.seconds / 40 if self.quick else case.seconds, case.least_sample)
-        for name, first in (first_calls or {}).items():
-            timings.by_name[name] = replace(timings[name], first=first)
-        rows = [row_of(c.name, timings, case.contenders[0].name) | {"peak_bytes": peak_bytes(c)} for c in case.contenders]
-        self.say("", case.title, table(rows, case.contenders[0].name))
-        self.cases.append({"title": case.title, "rows": rows, "bars": [self.judge(bar, bar.measure(timings))
-                                                                      for bar in case.bars]})
+        found = found or Checked()
+        failed = {name: f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
+                  for name, error in found.failures.items()}
+        contenders = [c for c in case.contenders if c.name not in failed]
+        timed = list(contenders)
+        if case.reads is not None and found.nbytes:
+            source = np.ones((case.reads + found.nbytes) // 16 + 1)
+            timed.append(Contender(COPY, partial(np.copyto, np.empty_like(source), source), None))
+        timings = Timings(())
+        if timed:
+            timings = interleaved(timed, case.seconds / 40 if self.quick else case.seconds, case.least_sample,
+                                  first_calls=found.first_calls)
+        rows = [row_of(c, timings, contenders) for c in contenders]
+        self.say("", f"{case.title}   [{perf_counter() - self.start:.0f} s]", table(rows),
+                 *(f"  FAILED {name}: {message}" for name, message in failed.items()))
+        kept: dict[str, Any] = {"title": case.title, "rows": rows}
+        if COPY in timings:
+            kept["copy_ns"] = timings[COPY].median
+        if failed:
+            kept["failed"] = failed
+        kept["bars"] = [self.judge(bar, figure_of(bar, timings)) for bar in case.bars]
+        self.cases.append(kept)
+        self.save()
         return timings
 
-    def judge(self, bar: Bar, figure: float) -> dict[str, Any]:
+    def judge(self, bar: Bar, figure: float | None) -> dict[str, Any]:
         """Say whether a bar holds. It never fails a run: a clock in a shared machine proves nothing by itself."""
-        verdict = "holds" if bar.holds(figure) else "MISSED"
+        holds = figure is not None and bool(bar.holds(figure))
         sign = "≥" if bar.at_least else "≤"
-        self.say(f"  bar {verdict}: {bar.promise}: {figure:.2f} {bar.unit}, promised {sign} {bar.limit:g} {bar.unit}"
+        measured = "not measured" if figure is None else f"{figure:.2f} {bar.unit}"
+        self.say(f"  bar {'holds' if holds else 'MISSED'}: {bar.promise}: {measured}, promised {sign} {bar.limit:g} {bar.unit}"
                  + (" (quick: too few samples to judge)" if self.quick else ""))
         return {"promise": bar.promise, "figure": figure, "limit": bar.limit, "unit": bar.unit,
-                "at_least": bar.at_least, "holds": bar.holds(figure)}
+                "at_least": bar.at_least, "holds": holds}
+
+
+def figure_of(bar: Bar, timings: Timings) -> float | None:
+    """None where a contender that the bar speaks of has failed."""
+    try:
+        return float(bar.measure(timings))
+    except KeyError:
+        return None
 
 
 def peak_bytes(contender: Contender) -> int:
@@ -97,23 +144,49 @@ def peak_bytes(contender: Contender) -> int:
         tracemalloc.stop()
 
 
-def row_of(name: str, timings: Timings, unit: str) -> dict[str, Any]:
+def row_of(contender: Contender, timings: Timings, contenders: Sequence[Contender]) -> dict[str, Any]:
+    """What is known of a contender: times, and its ratios to the first, to code by hand, to the best peer and to a copy."""
+    name = contender.name
     timing = timings[name]
     low, high = timing.quartiles
-    return {"contender": name, "first_ns": timing.first, "quartile_1_ns": low, "median_ns": timing.median,
-            "quartile_3_ns": high, "ratio": timings.ratio(name, unit), "samples": len(timing.samples)}
+    row: dict[str, Any] = {
+        "contender": name, "first_ns": timing.first, "quartile_1_ns": low, "median_ns": timing.median, "quartile_3_ns": high,
+        "ratio": timings.ratio(name, contenders[0].name), "unit": contenders[0].name, "samples": len(timing.samples)}
+    if "by hand" in timings:
+        row["over_hand"] = timings.ratio(name, "by hand")
+    peers = [c.name for c in contenders if c.peer]
+    if peers:
+        best = min(peers, key=lambda peer: timings[peer].median)
+        row |= {"best_peer": best, "over_peer": timings.ratio(name, best)}
+    if COPY in timings and contender.tolerance is not None:
+        row["share_of_limit"] = timings.ratio(COPY, name)
+    if timing.median * contender.per_call < PATIENCE * 1e9:
+        row["peak_bytes"] = peak_bytes(contender)
+    return row
 
 
-def table(rows: Sequence[dict[str, Any]], unit: str) -> str:
-    """Rows as aligned text; the last columns: paired ratio to the first contender, peak memory, samples."""
-    head = ["", "first call", "quartile", "median", "quartile", f"× {unit}", "peak", "samples"]
-    body = [[r["contender"], *(duration(r[k]) for k in ("first_ns", "quartile_1_ns", "median_ns", "quartile_3_ns")),
-             f"{r['ratio']:.2f}", f"{r['peak_bytes'] / 1e6:.2f} MB" if "peak_bytes" in r else "", str(r["samples"])]
-            for r in rows]
-    widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-    lines = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in
-                       enumerate(zip(line, widths, strict=True))).rstrip() for line in [head, *body]]
-    return "\n".join("  " + line for line in lines)
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as aligned text; ratios are medians of ratios of neighbours in time."""
+    if not rows:
+        return "  nothing to time"
+    columns: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
+        (title, lambda r, k=key: duration(r[k])) for title, key in                                     # type: ignore[misc]
+        (("first call", "first_ns"), ("quartile", "quartile_1_ns"), ("median", "median_ns"), ("quartile", "quartile_3_ns"))]
+    if "over_hand" not in rows[0] or rows[0]["unit"] != "by hand":
+        columns.append((f"× {rows[0]['unit']}", lambda r: f"{r['ratio']:.2f}"))
+    if "over_hand" in rows[0]:
+        columns.append(("× by hand", lambda r: f"{r['over_hand']:.2f}"))
+    if "over_peer" in rows[0]:
+        columns.append(("× best peer", lambda r: f"{r['over_peer']:.2f}"))
+    if any("share_of_limit" in r for r in rows):
+        columns.append(("of copying", lambda r: f"{r['share_of_limit']:.1%}" if "share_of_limit" in r else ""))
+    columns += [("peak", lambda r: f"{r['peak_bytes'] / 1e6:.2f} MB" if "peak_bytes" in r else ""),
+                ("samples", lambda r: str(r["samples"]))]
+    lines = [["", *(title for title, _ in columns)],
+             *([r["contender"], *(say(r) for _, say in columns)] for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  " + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in
+                                      enumerate(zip(line, widths, strict=True))).rstrip() for line in lines)
 
 
 def duration(ns: float) -> str:
@@ -137,6 +210,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor(),
         "cores": os.cpu_count(),
+        "memory": memory(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -144,8 +218,14 @@ def machine() -> dict[str, Any]:
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "not set"),
         "dualdiff": dualdiff.__version__,
-        **{name: version for name in (_peers.NAMES if _peers.wanted else PEERS) if (version := version_of(name))},
+        **{name: version for name in (_peers.NAMES if _peers.wanted else _peers.LIGHT) if (version := version_of(name))},
     }
+
+
+def memory() -> str | None:
+    if not hasattr(os, "sysconf"):
+        return None
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
 
 
 def processor() -> str:
@@ -174,11 +254,12 @@ def main(name: str, run: Callable[[Report], None]) -> None:
     parser.add_argument("--peers", action="store_true", help=f"beside whatever of {', '.join(_peers.NAMES)} is installed")
     options = parser.parse_args()
     _peers.wanted = options.peers
-    report = Report(name.rpartition(".")[2], options.quick, machine())
+    report = Report(name.rpartition(".")[2], options.quick, machine(), file=options.json)
     report.say(f"{report.benchmark}: " + ", ".join(f"{k} {v}" for k, v in report.machine.items() if v is not None))
     run(report)
-    if options.json:
-        options.json.write_text(json.dumps(vars(report), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    report.save()
+    if report.failures:
+        sys.exit(f"{report.benchmark}: contenders that failed: {report.failures}")
 
 
 def all_cases(cases: Callable[[bool], Iterator[Case]]) -> Callable[[Report], None]:

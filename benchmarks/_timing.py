@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 LEAST_ROUNDS = 3          # of a contender so slow that the budget allows no more
+PATIENCE = 6.0            # seconds that these may take: slower ones run once, and one whose first call took longer not again
 MOST_ROUNDS = 301         # quartiles of a median do not get better than the machine's own wandering
 
 
@@ -27,45 +28,68 @@ class Contender:
     """One way to the answer. ``per_call``: how many operations one call of ``run`` makes; its time is divided by them.
 
     ``tolerance``: the largest difference from the first compared contender, relative to that one's largest entry. None:
-    the answer is of another kind (f itself, whose cost is the unit) and is not compared.
+    the answer is of another kind (f itself, whose cost is the unit) and is not compared. ``peer``: of another library,
+    which may trace and compile in its first call.
     """
 
     name: str
     run: Callable[[], Any]
     tolerance: float | None = 1e-10
     per_call: int = 1
+    peer: bool = False
 
 
 class DisagreementError(AssertionError):
     """A contender gives another answer than the first one: its time would mean nothing."""
 
 
-def check_agreement(contenders: Sequence[Contender], clock: Callable[[], int] = perf_counter_ns) -> dict[str, float]:
-    """Raise DisagreementError, naming the contender and its worst entry, unless all answers agree.
+@dataclass
+class Checked:
+    """What the first call of every contender gave: nanoseconds per operation, bytes of the answer, or what went wrong."""
 
-    Gives the nanoseconds per operation of each call: the very first, in which a peer traces and compiles.
-    """
-    compared, first_calls = [], {}
+    first_calls: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    nbytes: int = 0
+
+
+def checked(contenders: Sequence[Contender], clock: Callable[[], int] = perf_counter_ns) -> Checked:
+    """Call every contender once and compare the answers; one that raises or disagrees is a failure, and need not end a run."""
+    found, expected, first = Checked(), None, ""
     for c in contenders:
-        if c.tolerance is not None:
+        try:
             start = clock()
             answer = c.run()
-            first_calls[c.name] = (clock() - start) / c.per_call
-            compared.append((c, np.asarray(answer, dtype=float)))
-    if len(compared) < 2:
+            found.first_calls[c.name] = (clock() - start) / c.per_call
+            if c.tolerance is None:
+                continue
+            answer = np.asarray(answer, dtype=float)
+            if expected is None:
+                expected, first, found.nbytes = answer, c.name, answer.nbytes
+            else:
+                compare(c, answer, first, expected)
+        except Exception as error:                         # whatever a peer raises is its row
+            found.failures[c.name] = error
+    if sum(c.tolerance is not None and c.name not in found.failures for c in contenders) < 2 and not found.failures:
         raise DisagreementError(f"of {[c.name for c in contenders]} fewer than two are compared: nothing checks them")
-    (first, expected), *others = compared
+    return found
+
+
+def check_agreement(contenders: Sequence[Contender]) -> None:
+    """Raise what the first failing contender raised, or DisagreementError with its name and worst entry."""
+    for error in checked(contenders).failures.values():
+        raise error
+
+
+def compare(contender: Contender, answer: Any, first: str, expected: Any) -> None:
     scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0
-    for contender, answer in others:
-        if answer.shape != expected.shape:
-            raise DisagreementError(f"{contender.name!r} gives shape {answer.shape}, {first.name!r} {expected.shape}")
-        error = np.abs(answer - expected) / scale
-        worst = np.unravel_index(int(np.argmax(error)), error.shape) if error.ndim else ()
-        if error.size and not error[worst] <= (contender.tolerance or 0.0):                # NaN is a disagreement too
-            where = [int(i) for i in worst]
-            raise DisagreementError(f"{contender.name!r} gives {float(answer[worst])!r} at {where}, {first.name!r} "
-                               f"{float(expected[worst])!r}; tolerance {contender.tolerance} of {scale:.3g}")
-    return first_calls
+    if answer.shape != expected.shape:
+        raise DisagreementError(f"{contender.name!r} gives shape {answer.shape}, {first!r} {expected.shape}")
+    error = np.abs(answer - expected)
+    worst = np.unravel_index(int(np.argmax(error)), error.shape) if error.ndim else ()
+    if error.size and not error[worst] <= (contender.tolerance or 0.0) * scale:            # NaN is a disagreement too
+        where = [int(i) for i in worst]
+        raise DisagreementError(f"{contender.name!r} gives {float(answer[worst])!r} at {where}, {first!r} "
+                                f"{float(expected[worst])!r}; tolerance {contender.tolerance} of {scale:.3g}")
 
 
 @dataclass(frozen=True)
@@ -82,6 +106,8 @@ class Timing:
 
     @property
     def quartiles(self) -> tuple[float, float]:
+        if len(self.samples) == 1:
+            return self.median, self.median
         low, _, high = quantiles(self.samples.values(), n=4, method="inclusive")
         return low, high
 
@@ -113,21 +139,26 @@ class Timings:
 
 
 def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: float = 1e-3,
-                clock: Callable[[], int] = perf_counter_ns) -> Timings:
+                clock: Callable[[], int] = perf_counter_ns, first_calls: Mapping[str, float] | None = None) -> Timings:
     """Time the contenders for about ``seconds`` in all; a sample lasts at least ``least_sample`` seconds.
 
     Every contender has the same share of the time. One that is too slow for it still runs LEAST_ROUNDS times, spread
-    evenly over the rounds of the others.
+    evenly over the rounds of the others, if that takes no longer than PATIENCE; else once. ``first_calls``: nanoseconds per
+    operation of those already made, which are not made again.
     """
     settle_allocator()
-    first = [sample(c, 1, clock) for c in contenders]
-    estimate = [min(sample(c, 1, clock) for _ in range(2)) * c.per_call for c in contenders]
+    known = first_calls or {}
+    first = [known.get(c.name) or sample(c, 1, clock) for c in contenders]
+    once = [not c.peer and c.name in known and t * c.per_call > PATIENCE * 1e9 for c, t in zip(contenders, first, strict=True)]
+    estimate = [c.per_call * (t if alone else min(sample(c, 1, clock) for _ in range(2 if t * c.per_call < 1e9 else 1)))
+                for c, t, alone in zip(contenders, first, once, strict=True)]
     inner = [max(1, math.ceil(least_sample * 1e9 / max(t, 1.0))) for t in estimate]
     share = seconds * 1e9 / len(contenders)
-    turns = [min(MOST_ROUNDS, max(LEAST_ROUNDS, int(share / (t * n)))) for t, n in zip(estimate, inner, strict=True)]
+    turns = [min(MOST_ROUNDS, max(1, min(LEAST_ROUNDS, int(PATIENCE * 1e9 / (t * n))), int(share / (t * n))))
+             for t, n in zip(estimate, inner, strict=True)]
     rounds = max(turns)
-    samples: list[dict[int, float]] = [{} for _ in contenders]
-    order = list(range(len(contenders)))
+    samples: list[dict[int, float]] = [{0: t} if alone else {} for t, alone in zip(first, once, strict=True)]
+    order = [j for j, alone in enumerate(once) if not alone]
     shuffle = random.Random(0).shuffle                     # the same order every time the script is run
     gc.collect()
     for i in range(rounds):

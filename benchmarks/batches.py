@@ -14,6 +14,7 @@ import numpy as np
 
 import dualdiff as dd
 
+from . import _peers
 from ._report import Bar, Case, all_cases, main
 from ._timing import Contender
 
@@ -45,6 +46,18 @@ def unpacked(u: Array) -> Array:
     return np.stack([S * (y - x), x * (R - z) - y, x * y - B * z]).T
 
 
+def written(u: Array) -> Array:
+    out = np.zeros_like(u)
+    out[:, 0] = S * (u[:, 1] - u[:, 0])
+    out[:, 1] = u[:, 0] * (R - u[:, 2]) - u[:, 1]
+    out[:, 2] = u[:, 0] * u[:, 1] - B * u[:, 2]
+    return out
+
+
+def one_sample(u: Array, np: Any) -> Array:
+    return np.stack([S * (u[1] - u[0]), u[0] * (R - u[2]) - u[1], u[0] * u[1] - B * u[2]])
+
+
 def rows(u: Array) -> Array:
     x, y, z = u
     return np.stack([S * (y - x), x * (R - z) - y, x * y - B * z])
@@ -62,11 +75,12 @@ def cases(quick: bool) -> Iterator[Case]:
         Contender("by hand", partial(by_hand, u)),
         ours("u[:, i], stack", columns, 0, u), ours("u[..., i], stack", last_axis, 0, u),
         ours("u.T, stack, .T", unpacked, 0, u), ours("(3, N), stack", rows, 1, across),
-        Contender("f itself", partial(columns, u), None),
+        ours("zeros_like, columns written", written, 0, u), Contender("f itself", partial(columns, u), None),
+        *_peers.per_sample("jacfwd", one_sample, (0,), u), *_peers.per_sample("jacrev", one_sample, (0,), u),
     ]
     yield Case(f"{samples} Jacobians 3 × 3 of a Lorenz right-hand side", contenders,
                [Bar(f"dualdiff, {c.name}, over by hand", lambda t, name=c.name: t.ratio(name, "by hand"), 4.0)
-                for c in contenders[1:-1]], seconds=8.0)
+                for c in contenders[1:6]], seconds=10.0, reads=u.nbytes)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 
 import dualdiff as dd
 
-from ._report import Bar, Case, all_cases, main
+from ._report import Bar, Case, Report, main
 from ._textbook import VectorDual
 from ._timing import Contender
 
@@ -72,8 +72,22 @@ def cases(quick: bool) -> Iterator[Case]:
                 f"{f.__name__}: {n} elements, {K} directions",
                 [Contender("textbook", lambda f=f, x=x, V=V: textbook(f, x, V), per_call=n),           # type: ignore[misc]
                  Contender("dualdiff.jvp", lambda f=f, x=x, V=V: dd.jvp(f, (x,), (V,))[1], per_call=n)],   # type: ignore[misc]
-                [Bar("dualdiff.jvp over textbook", lambda t: t.ratio("dualdiff.jvp", "textbook"), 3.0)])
+                [Bar(f"dualdiff.jvp over textbook, {f.__name__}, {n}", lambda t: t.ratio("dualdiff.jvp", "textbook"), 3.0)],
+                seconds=2.0)
+
+
+def run(report: Report) -> None:
+    """The cases, and how the cost of each loop grows."""
+    costs: dict[str, list[tuple[int, float]]] = {}
+    for case in cases(report.quick):
+        loop, _, rest = case.title.partition(": ")
+        n = int(rest.split()[0])
+        costs.setdefault(loop, []).append((n, n * report.run(case)["dualdiff.jvp"].median))
+    for loop, points in costs.items():
+        sizes, times = zip(*points, strict=True)
+        slope = float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+        report.cases[-1]["bars"].append(report.judge(Bar(f"slope in elements, {loop}", lambda _: 0.0, 1.1, ""), slope))
 
 
 if __name__ == "__main__":
-    main("benchmarks.element_loops", all_cases(cases))
+    main("benchmarks.element_loops", run)

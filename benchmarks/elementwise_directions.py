@@ -13,12 +13,13 @@ import numpy as np
 
 import dualdiff as dd
 
+from . import _peers
 from ._report import Bar, Case, all_cases, main
 from ._textbook import VectorDual
 from ._timing import Contender
 
 
-def ten_operations(x: Any) -> Any:
+def ten_operations(x: Any, np: Any = np) -> Any:
     """The ten that formulas are made of, each once; where two operands meet, both depend on x."""
     y = np.sin(x) * x
     y = np.exp(y) + x
@@ -49,10 +50,11 @@ def cases(quick: bool) -> Iterator[Case]:
         f"{k} directions through ten elementwise operations on {n} elements",
         [Contender("by hand", lambda: by_hand(x, V)),
          Contender("dualdiff.jvp", lambda: dd.jvp(ten_operations, (x,), (V,))[1]),
-         Contender(f"tangents as arrays ({k}, {n})", lambda: ten_operations(VectorDual(x, V)).tangent)],
+         Contender(f"tangents as arrays ({k}, {n})", lambda: ten_operations(VectorDual(x, V)).tangent),
+         *_peers.along(ten_operations, x, V)],
         [Bar("arrays of tangents over dualdiff.jvp",
              lambda t: t.ratio(f"tangents as arrays ({k}, {n})", "dualdiff.jvp"), 15.0, at_least=True)],
-        seconds=10.0)
+        seconds=10.0, reads=x.nbytes + V.nbytes)
 
 
 if __name__ == "__main__":

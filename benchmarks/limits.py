@@ -1,8 +1,8 @@
 """What the machine allows: bandwidth of a copy, throughput of NumPy's ufuncs, dgemm; and how near bulk work comes to it.
 
-Value and derivative of an elementwise formula at 10⁴, 10⁶ and 10⁷ points, against code written by hand. A row's share of the
-limit is the time in which the machine's best copy would move the bytes that cannot be avoided (points read; value and
-derivative written), over the row's time: 100 % would be arithmetic for nothing.
+Value and derivative of an elementwise formula at 10² to 10⁷ points, against code written by hand and peers. A row's share of
+the limit is the time of a copy that moves the bytes that cannot be avoided (points read; value and derivative written), over
+the row's time: 100 % would be arithmetic for nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 import dualdiff as dd
 
+from . import _peers
 from ._report import Bar, Case, Report, main
 from ._timing import Contender
 
@@ -44,7 +45,7 @@ def limits(quick: bool) -> Iterator[tuple[Case, float, str]]:
 
 
 # ---- bulk elementwise work ---------------------------------------------------------------------------------------------
-def cheap(x: Any) -> Any:
+def cheap(x: Any, np: Any = np) -> Any:
     return x * x * x - 2.0 * x + 1.0 / x
 
 
@@ -53,7 +54,7 @@ def cheap_by_hand(x: Any) -> tuple[Any, Any]:
     return square * x - 2.0 * x + inverse, 3.0 * square - 2.0 - inverse * inverse
 
 
-def dear(x: Any) -> Any:
+def dear(x: Any, np: Any = np) -> Any:
     return np.exp(-x) * np.sin(3.0 * x)
 
 
@@ -67,16 +68,32 @@ def value_and_derivative(f: Function, x: Any) -> tuple[Any, Any]:
     return dd.jvp(f, (x,), (np.ones_like(x),))
 
 
-def bulk(quick: bool) -> Iterator[tuple[Case, int]]:
-    for n in (1000, 10_000) if quick else (10_000, 1_000_000, 10_000_000):
+def cases(quick: bool) -> Iterator[Case]:
+    for n in (100, 10_000) if quick else (100, 1000, 10_000, 100_000, 1_000_000, 10_000_000):
         x = np.random.default_rng(0).uniform(0.5, 2.0, n)
         for title, f, by_hand in (("x³ - 2x + 1/x", cheap, cheap_by_hand), ("exp(-x) sin(3x)", dear, dear_by_hand)):
+            promised = [Bar(f"dualdiff.jvp over by hand, {title}, {n} points",
+                            lambda t: t.ratio("dualdiff.jvp", "by hand"), 1.2)]
             yield Case(f"value and derivative of {title} at {n} points", [
                 Contender("by hand", partial(by_hand, x)),
                 Contender("dualdiff.jvp", partial(value_and_derivative, f, x)),
-                Contender("f alone", partial(f, x), None),
-            ], [Bar(f"dualdiff.jvp over by hand, {title}, {n} points", lambda t: t.ratio("dualdiff.jvp", "by hand"), 1.2)],
-                seconds=4.0), n
+                Contender("f alone", partial(f, x), None), *_peers.pointwise(f, by_hand, x),
+            ], promised if n >= 10_000 else (), seconds=8.0 if n > 10 ** 6 else 3.0, reads=x.nbytes)
+
+
+# ---- one operation on ten numbers --------------------------------------------------------------------------------------
+def single(quick: bool) -> Iterator[Case]:
+    """What an operation on ten dual numbers costs beyond NumPy's own on the values."""
+    a = np.random.default_rng(0).uniform(0.5, 2.0, 10)
+    x, y = dd.DualArray(a, np.eye(10)), dd.DualArray(a[::-1].copy(), np.eye(10))
+    operations: dict[str, Any] = {
+        "x + y": lambda x, y: x + y, "x * y": lambda x, y: x * y, "x / y": lambda x, y: x / y, "x ** 2": lambda x, y: x ** 2,
+        "np.sin(x)": lambda x, y: np.sin(x), "np.exp(x)": lambda x, y: np.exp(x)}
+    for name, f in operations.items():
+        yield Case(f"{name}, ten numbers", [
+            Contender("NumPy", partial(f, a, y.value)), Contender("dual", partial(lambda f: f(x, y).value, f))],
+            [Bar(f"nanoseconds that {name} of duals costs beyond NumPy's", lambda t: t.difference("dual", "NumPy"), 1500.0,
+                 "ns")], seconds=1.0)
 
 
 # ---- instructions, where valgrind is installed -------------------------------------------------------------------------
@@ -111,27 +128,14 @@ def executed(code: str) -> int:
 
 
 # ---- the suite ---------------------------------------------------------------------------------------------------------
-def cases(quick: bool) -> Iterator[Case]:
-    """What has answers to compare."""
-    yield from (case for case, _ in bulk(quick))
-
-
 def run(report: Report) -> None:
-    copied: dict[float, float] = {}                        # nanoseconds of a copy, per element moved, by size
     for case, work, unit in limits(report.quick):
         timings = report.measure(case)
         for c in case.contenders:
             report.say(f"  {c.name:24}{work / timings[c.name].median:8.2f} × 10⁹ {unit} per second"
                        + (f",{16 * work / timings[c.name].median:7.2f} GB/s" if c.name == "copy" else ""))
-        if "copy" in timings:
-            copied[work] = timings["copy"].median / work
-    for case, n in bulk(report.quick):
-        timings = report.run(case)
-        nearest = min(copied, key=lambda size: abs(size - n))
-        least = 1.5 * n * copied[nearest]                  # a copy moves two numbers for an element, these three
-        shares = {c.name: least / timings[c.name].median for c in case.contenders[:2]}
-        report.cases[-1]["share_of_bandwidth"] = shares
-        report.say("  share of the bandwidth limit: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    for case in (*single(report.quick), *cases(report.quick)):
+        report.run(case)
     if not report.quick:                                   # a start of Python under valgrind takes ten seconds
         instructions(report, 200)
 

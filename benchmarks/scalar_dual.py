@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dualdiff import Dual
+from dualdiff import Dual, derivative
 
+from . import _peers
 from ._report import Bar, Case, all_cases, main
 from ._timing import Contender
 
@@ -125,12 +126,16 @@ def unrolled(statement: str, names: dict[str, Any]) -> Callable[[], Any]:
     return function
 
 
+def read(r: Any) -> tuple[float, float]:
+    return r.value, r.tangent
+
+
 def at_most_lean(what: str) -> Bar:
-    return Bar(f"Dual over LeanDual, {what}", lambda t: t.ratio("Dual", "LeanDual"), 1.3)
+    return Bar(f"Dual over LeanDual, {what}", lambda t: t.ratio("Dual", "LeanDual"), 1.2)
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    seconds = 2.0
+    seconds = 1.0
     for statement in OPERATIONS:
         lean, ours = (unrolled(statement, {"a": kind(1.3, 0.7), "b": kind(2.1, -0.4)}) for kind in (LeanDual, Dual))
         runs = [Contender("LeanDual", lean, per_call=UNROLLED), Contender("Dual", ours, per_call=UNROLLED)]
@@ -139,6 +144,11 @@ def cases(quick: bool) -> Iterator[Case]:
     runs = [Contender(name, unrolled("formula(a, b)", {"formula": formula, "a": kind(1.3, 0.7), "b": kind(2.1, -0.4)}),
                       per_call=UNROLLED) for name, kind in classes]
     plain = Contender("floats, no derivative", lambda: [formula(1.3, 2.1) for _ in range(UNROLLED)], None, UNROLLED)
+    alone = [Contender("LeanDual", lambda: read(formula(LeanDual(1.3, 1.0), 2.1))),
+             Contender("Dual", lambda: read(formula(Dual(1.3, 1.0), 2.1))),
+             Contender("derivative", lambda: (formula(1.3, 2.1), derivative(formula)(1.3, 2.1)), 1e-10),
+             *_peers.of_numbers(formula, (1.3, 2.1))]
+    yield Case("twenty operations, value and derivative by x", alone, (), 2 * seconds)
     yield Case("twenty operations", [*runs, plain],
                [at_most_lean("twenty operations"),
                 Bar("Dual, twenty operations", lambda t: t["Dual"].median / 1e3, 7.0, unit="µs")], 2 * seconds)

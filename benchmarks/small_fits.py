@@ -6,6 +6,7 @@ Both with their defaults. How often the model ran and how many digits are right 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.optimize import curve_fit as scipys
 
 from dualdiff.optimize import curve_fit, least_squares
 
+from . import _peers
 from ._report import Bar, Case, Report, main
 from ._timing import Contender
 
@@ -23,8 +25,16 @@ def decay(x: Any, a: Any, b: Any) -> Any:
     return a * np.exp(-b * x)
 
 
-def double_decay(x: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+def double_decay(x: Any, a: Any, b: Any, c: Any, d: Any, e: Any, np: Any = np) -> Any:
     return a * np.exp(-b * x) + c * np.exp(-d * x) + e
+
+
+def with_lmfit(model: Callable[..., Any], x: Any, y: Any, p0: list[float]) -> Any:
+    """lmfit as its users write it: a dictionary of parameters, MINPACK, finite differences."""
+    lmfit = _peers.installed("lmfit")
+    parameters = lmfit.create_params(**{f"p{i}": v for i, v in enumerate(p0)})
+    found = lmfit.minimize(lambda q: model(x, *(v.value for v in q.values())) - y, parameters)
+    return np.array([v.value for v in found.params.values()])
 
 
 def problems() -> Iterator[tuple[str, Callable[..., Any], Any, Any, list[float], float]]:
@@ -54,14 +64,15 @@ def run(report: Report) -> None:
         ours, theirs = (counted_run(fit, model, x, y, p0) for fit in (curve_fit, scipys))
         exact = least_squares(lambda p, f=model, x=x, y=y: f(x, *p) - y, ours[1], xtol=1e-15).x
         digits = [-np.log10(np.max(np.abs(p / exact - 1)) + 1e-16) for _, p in (ours, theirs)]
+        peers = [Contender("lmfit", partial(with_lmfit, model, x, y, p0), 1e-5, peer=True)] if _peers.installed("lmfit") else []
         case = Case(title, [Contender(OURS, lambda f=model, x=x, y=y, p=p0: curve_fit(f, x, y, p)[0]),
-                            Contender(THEIRS, lambda f=model, x=x, y=y, p=p0: scipys(f, x, y, p)[0], tolerance=1e-6)],
-                    [Bar("time of SciPy's", lambda t: t.ratio(OURS, THEIRS), most)])
+                            Contender(THEIRS, lambda f=model, x=x, y=y, p=p0: scipys(f, x, y, p)[0], tolerance=1e-6, peer=True),
+                            *peers], [Bar(f"time of SciPy's, {title}", lambda t: t.ratio(OURS, THEIRS), most)])
         report.run(case)
         report.say(f"  model runs {ours[0]} and {theirs[0]}; correct digits {digits[0]:.1f} and {digits[1]:.1f}")
         report.cases[-1]["bars"] += [
-            report.judge(Bar("runs of the model, of SciPy's", lambda _: 0.0, 1 / 3), float(ours[0] / theirs[0])),
-            report.judge(Bar("digits more than SciPy's", lambda _: 0.0, 0.0, "digits", at_least=True),
+            report.judge(Bar(f"runs of the model, of SciPy's, {title}", lambda _: 0.0, 1 / 3), float(ours[0] / theirs[0])),
+            report.judge(Bar(f"digits more than SciPy's, {title}", lambda _: 0.0, 0.0, "digits", at_least=True),
                          float(digits[0] - digits[1]))]
 
 

@@ -78,7 +78,7 @@ def figures(names: tuple[str, str], times: list[list[float]]) -> list[dict[str, 
     for name, taken in zip(names, times, strict=True):
         low, middle, high = np.percentile(taken, [25, 50, 75], method="nearest").tolist()
         rows.append({"contender": name, "first_ns": taken[0], "quartile_1_ns": low, "median_ns": middle, "quartile_3_ns": high,
-                     "ratio": middle / median(times[0]), "samples": len(taken)})
+                     "ratio": middle / median(times[0]), "unit": names[0], "samples": len(taken)})
     return rows
 
 
@@ -99,8 +99,8 @@ def diabetes(report: Report) -> None:
                    f"  L-BFGS, scikit-learn           {duration(b)}  {j:g} iterations, reached by {reached[1]}")
         taken = figures(("Levenberg-Marquardt", "scikit-learn L-BFGS"), [[r[0] for r in rows], [r[2] for r in rows]])
         report.cases.append({"title": f"diabetes to {target}", "rows": taken, "bars": [
-            report.judge(Bar("time of L-BFGS", lambda _: 0.0, 1.0), a / b),
-            report.judge(Bar("iterations of L-BFGS", lambda _: 0.0, 0.25), i / j)]})
+            report.judge(Bar(f"time of L-BFGS, to {target}", lambda _: 0.0, 1.0), a / b),
+            report.judge(Bar(f"iterations of L-BFGS, to {target}", lambda _: 0.0, 0.25), i / j)]})
 
 
 def digits(report: Report) -> None:
@@ -124,8 +124,8 @@ def digits(report: Report) -> None:
                f"  scikit-learn  {duration(b_time)}  accuracy {b_score:.4f}")
     taken = figures(("dualdiff", "scikit-learn"), [[r[0] for r in rows], [r[2] for r in rows]])
     report.cases.append({"title": "digits", "rows": taken, "bars": [
-        report.judge(Bar("time of scikit-learn's", lambda _: 0.0, 2.0), median(r[0] / r[2] for r in rows)),
-        report.judge(Bar("accuracy beyond scikit-learn's", lambda _: 0.0, 0.0, "", at_least=True), a_score - b_score)]})
+        report.judge(Bar("digits: time of scikit-learn's", lambda _: 0.0, 2.0), median(r[0] / r[2] for r in rows)),
+        report.judge(Bar("digits: accuracy beyond scikit-learn's", lambda _: 0.0, 0.0, "", at_least=True), a_score - b_score)]})
 
 
 def run(report: Report) -> None:

@@ -17,6 +17,7 @@ from benchmarks import (
     _expression_graph,
     _families,
     _page,
+    _promises,
     _readme,
     _report,
     _textbook,
@@ -64,6 +65,10 @@ def test_a_quick_run_prints_every_bar_and_writes_json(name, tmp_path):
     assert found["machine"]["numpy"] == np.__version__
     bars = [bar for case in found["cases"] for bar in case.get("bars", [])]
     assert [bar["promise"] for bar in bars if bar["promise"] not in done.stdout] == []
+    mine = [p for p in _promises.PROMISES if p.where == name and not p.peers]
+    verdicts = [v for v in _promises.verdicts([found]) if v.promise in mine]
+    assert [v.promise.text for v in verdicts if v.verdict == "not measured"] == []    # every promise is a row
+    assert len(verdicts) == len(mine)
     rows = [row for case in found["cases"] for row in case.get("rows", [])]
     assert rows
     for row in rows:
@@ -83,7 +88,7 @@ def test_the_front_door_gathers_figures_plots_and_missed_bars_on_one_page(tmp_pa
     done = front_door("gradients", "batches", "--quick", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert {p.name for p in tmp_path.iterdir()} == {
-        "gradients.json", "batches.json", "gradients.png", "batches.png", "figures.csv", "index.html"}
+        "gradients.json", "batches.json", "gradients.png", "batches.png", "figures.csv", "bars.csv", "index.html"}
     found = [json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")) for name in ("gradients", "batches")]
     lines = (tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()
     assert f"# numpy: {np.__version__}" in lines
@@ -94,6 +99,57 @@ def test_the_front_door_gathers_figures_plots_and_missed_bars_on_one_page(tmp_pa
     for name, bar in _page.bars(found):
         assert (f"MISSED {name}: {_page.said(bar)}" in done.stdout) == (not bar["holds"])
         assert bar["promise"] in page
+
+
+def test_every_promise_is_a_bar_of_a_benchmark_or_kept_by_tests():
+    for p in _promises.PROMISES:
+        if p.pattern:
+            assert p.where in NAMES
+        else:
+            assert [part for part in p.where.split(", ")
+                    if not any((folder / part).exists() for folder in (ROOT, ROOT / "tests"))] == [], p.text
+
+
+def test_a_promise_holds_when_all_its_bars_do_and_the_worst_is_said():
+    def found(*figures):
+        bars = [{"promise": f"hvp over f, {i}", "figure": x, "limit": 8.0, "unit": "×", "at_least": False,
+                 "holds": x is not None and x <= 8.0} for i, x in enumerate(figures)]
+        (verdict,) = (v for v in _promises.verdicts([{"benchmark": "operators", "cases": [{"bars": bars}]}])
+                      if v.promise.pattern == "hvp over f")
+        return verdict.verdict, verdict.measured
+    assert found(3.0, 7.5) == ("holds", "7.5 ≤ 8 ×; 2 of 2")
+    assert found(3.0, 9.0, 8.5) == ("in part", "9 ≤ 8 ×; 1 of 3")
+    assert found(9.0) == ("MISSED", "9 ≤ 8 ×")
+    assert found(None)[0] == found()[0] == "not measured"
+
+
+def test_a_contender_that_fails_is_named_and_the_others_are_timed(tmp_path):
+    def broken():
+        raise ValueError("no such backend\nand a long story")
+    case = _report.Case("three", [contender("right", [1.0, 2.0]), contender("also", [1.0, 2.0]), contender("wrong", [1.0, 3.0]),
+                                  _timing.Contender("broken", broken, peer=True)],
+                        [_report.Bar("right over also", lambda t: t.ratio("right", "also"), 1e9),
+                         _report.Bar("right over broken", lambda t: t.ratio("right", "broken"), 1.0)], seconds=0.1, reads=800)
+    report = _report.Report("none", True, {}, file=tmp_path / "none.json")
+    report.run(case)
+    (kept,) = json.loads((tmp_path / "none.json").read_text(encoding="utf-8"))["cases"]     # written as it goes
+    assert [row["contender"] for row in kept["rows"]] == ["right", "also"]
+    assert all(row["share_of_limit"] > 0 for row in kept["rows"])
+    assert kept["failed"]["broken"] == "ValueError: no such backend"
+    assert "'wrong' gives 3.0 at [1]" in kept["failed"]["wrong"]
+    assert [bar["holds"] for bar in kept["bars"]] == [True, False]
+    assert kept["bars"][1]["figure"] is None
+    assert report.failures == 2
+
+
+def test_a_contender_slower_than_anyone_waits_for_runs_once():
+    clock = Clock()
+    slow, peer = clock.contender("slow", [9e9]), clock.contender("traced", [2e6])
+    peer = _timing.Contender("traced", peer.run, None, peer=True)
+    timed = _timing.interleaved([slow, peer], 0.01, 1e-6, clock, {"slow": 9e9, "traced": 9e9})
+    assert clock.now < 1e9                                 # slow: not again; traced: its first call traced
+    assert (timed["slow"].median, timed["slow"].quartiles) == (9e9, (9e9, 9e9))
+    assert len(timed["traced"].samples) == _timing.LEAST_ROUNDS
 
 
 def test_an_unknown_benchmark_is_named_beside_those_there_are():
@@ -192,8 +248,8 @@ def test_the_first_call_is_the_one_in_which_answers_are_compared():
 
     def answering(c, name, per_call=1):
         return _timing.Contender(name, lambda: (c.run(), 1.0)[1], 1e-10, per_call)
-    first = _timing.check_agreement(
-        [answering(traced, "traced"), answering(clock.contender("plain", [1000]), "plain", 10)], clock)
+    first = _timing.checked(
+        [answering(traced, "traced"), answering(clock.contender("plain", [1000]), "plain", 10)], clock).first_calls
     assert first == {"traced": 9000, "plain": 100}
     slow_at_first = [5e7, 0.0]
     compiling = _timing.Contender("compiling", lambda: (sleep(slow_at_first.pop(0) / 1e9 if slow_at_first else 0), 1.0)[1])
@@ -332,7 +388,7 @@ def test_the_textbook_jacobian_does_not_depend_on_its_blocks(monkeypatch):
 
 
 def test_the_installed_size_counts_sources_data_and_compiled_files(tmp_path):
-    sources = sum(p.stat().st_size for p in import_time.ROOT.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    sources = import_time.shipped_size()
     size = import_time.installed_size(str(tmp_path))
     compiled = {p.name.partition(".")[0] for p in tmp_path.rglob("dualdiff/**/*.pyc")}
     assert compiled == {p.stem for p in import_time.ROOT.rglob("*.py")}

@@ -56,7 +56,7 @@ def scalar(x):
 
 
 SMALL, LARGE, MIDDLE = (RNG.standard_normal(n) for n in (10, 100_000, 300))
-RESIDUAL, _, _, PARAMETERS = network(8, 64, 200)
+RESIDUAL, _, _, PARAMETERS, _ = network(8, 64, 200)
 LOSS = Network([20, 8, 5], 30, "tanh")
 CASES = {                                                  # the transform, f, where
     "Rosenbrock, n = 10, forward":      (partial(dd.gradient, mode="forward"), rosenbrock, SMALL),
