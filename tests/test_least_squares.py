@@ -6,6 +6,9 @@ from scipy import optimize as scipy_optimize
 
 from dualdiff.errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, least_squares
+from dualdiff.optimize.residuals import Point
+from dualdiff.optimize.spectrum import LOOSE, Damped
+from dualdiff.optimize.stopping import State
 
 T = np.linspace(0, 4, 30)
 NOISE = 0.05 * np.sin(37 * np.arange(30.0) ** 1.5)         # as good as random, the same everywhere
@@ -128,7 +131,22 @@ def test_a_canyon_is_crossed_by_geodesic_acceleration():
     assert bent.njev < plain.njev
 
 
-def test_many_parameters_go_by_cholesky():
+def test_damped_steps_of_many_parameters_need_no_normal_equations():
+    rng = np.random.default_rng(3)
+    Jt, r, D = rng.normal(size=(90, 200)), rng.normal(size=200), rng.uniform(1, 9, 90)
+    point = Point(np.zeros(90), r, Jt, 0.5 * r @ r, r)
+    step = Damped(point, State(point.x, D, 1.0, 0.3), D).step(1.0)
+    H = Jt @ Jt.T + 0.3 * np.diag(D * D)
+    assert np.linalg.norm((H @ step.p + Jt @ r) / D) <= LOOSE * np.linalg.norm(Jt @ r / D)
+    p = Damped(point, State(point.x, D, 1.0, 0.0), D).step(1.0).p
+    np.testing.assert_allclose(p, -np.linalg.solve(Jt @ Jt.T, Jt @ r), rtol=1e-9)
+    for s in (step.p, p):                                  # the linear model's own reduction, whatever solved for it
+        damping = 0.3 if s is step.p else 0.0
+        predicted = Damped(point, State(point.x, D, 1.0, damping), D).step(1.0).predicted
+        assert predicted == pytest.approx(-point.model(s), rel=1e-9)
+
+
+def test_many_parameters_reach_the_last_digits():
     rng = np.random.default_rng(3)
     A, truth = rng.normal(size=(200, 90)), rng.normal(size=90)
     fit = least_squares(lambda x: np.tanh(A @ x / 10) - np.tanh(A @ truth / 10), np.zeros(90))

@@ -33,6 +33,7 @@ from .stopping import (
 )
 
 ACCEPT = 1e-4                                              # MINPACK's: the least ratio of actual to predicted reduction
+START, LEAST = 0.3, 1e-7                                   # the damping of many parameters: the first, and the last but 0
 BENT = 0.1                                                 # the least curvature that S may leave of JᵀJ's
 FAR = 1e280                                                # the square of a length that no parameters have
 LONG = 25                                                  # trials after which a canyon is likely, and worth second derivatives
@@ -52,7 +53,7 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
                 D[D == 0] = 1.0
                 # D x has the units of r, which stands in for it where x0 is 0.
                 radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
-                state = State(x0, D, radius, history=[point.cost])
+                state = State(x0, D, radius, START, history=[point.cost])
             while True:
                 point = iterate(problem, point, state, settings)
     except Stop as stop:
@@ -72,7 +73,7 @@ def require_derivatives(point: Any) -> None:
     """Raise where the start is on the edge of the model's domain: its value is finite, the derivative or the square is not."""
     if not point.cost < np.inf:
         raise DataError("at the start the squares of the residuals exceed double precision; scale the data, or start elsewhere")
-    bad = np.flatnonzero(~np.isfinite(point.A.diagonal()))
+    bad = np.flatnonzero(~np.isfinite(point.squares))
     if bad.size:
         raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
                         "start it elsewhere")
@@ -174,12 +175,18 @@ def trial(problem: Any, x: Array, point: Any) -> Any:
     if point.raw is not None and x.size * point.rows > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
         return None
     new = problem.sweep(x)
-    total = new.cost + sum(new.A.diagonal().tolist())
+    total = new.cost + sum(new.squares.tolist())
     return new if total - total == 0 else None
 
 
 def resize(state: State, step: Step, ratio: float, before: float, after: float) -> None:
-    """MINPACK's rules for the radius."""
+    """MINPACK's rules for the radius; H. B. Nielsen's (1999) for the damping of many parameters, quicker near the end."""
+    if ratio < ACCEPT:
+        state.damping = max(5 * step.damping, LEAST)
+    else:
+        state.damping = step.damping * max(min(1 / 3, 6 * abs(ratio - 1)), 1 - (2 * ratio - 1)**3)
+        if state.damping < LEAST:
+            state.damping = 0.0
     if state.nit == 0:
         state.radius = min(state.radius, step.length)
     if ratio <= 0.25:
@@ -190,10 +197,8 @@ def resize(state: State, step: Step, ratio: float, before: float, after: float) 
             slope = -2 * step.predicted
             shrink = max(0.1, min(0.5, 0.5 * slope / (0.5 * slope - (after - before))))
         state.radius = shrink * min(state.radius, 10 * step.length)
-        state.damping /= shrink
     elif ratio >= 0.75 or step.damping == 0.0:
         state.radius = 2 * step.length if step.damping == 0.0 else max(state.radius, 2 * step.length)
-        state.damping *= 0.5
 
 
 def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None:
@@ -217,7 +222,6 @@ def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None
 
 def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool) -> None:
     state.x, state.nit = new.x, state.nit + 1
-    state.damping = step.damping
     if step.damping == 0.0 and not clipped:
         state.waited = 0 if step.length < 0.9 * state.least else state.waited + 1
         state.last, state.least = step.length, min(state.least, step.length)
@@ -248,7 +252,7 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
             p: Array = step.p + 0.5 * a
             return p
     state.radius = 0.4 * min(state.radius, step.length)
-    state.damping = step.damping
+    state.damping = 5 * step.damping
     if state.radius < EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))):
         raise Stop(STALLED, "stalled: the second derivative outgrows every step")
     return None

@@ -18,27 +18,41 @@ from ..transforms.trees import flatten
 from .losses import Loss, robust
 from .parameters import Parameters
 from .result import Array
+from .spectrum import FEW
 
 
 class Point:
-    """The residuals r, Jᵀ (each parameter's column contiguous), A = JᵀJ, g = Jᵀr and the cost at one x."""
+    """The residuals r, Jᵀ (each parameter's column contiguous), g = Jᵀr and the cost at one x; made when first asked for:
+    A = JᵀJ and its diagonal, ``squares``.
+    """
 
-    __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "rows", "spectrum", "x")
+    __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "rows", "spectrum", "squares", "x")
 
     def __init__(self, x: Array, r: Any, Jt: Any, cost: float, raw: Any) -> None:
         self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
-        self.A, self.g = Jt @ Jt.T, Jt @ r
+        self.g = Jt.dot(r)
         self.rows = raw.size                               # the number of residuals
         self.spectrum: Any = None                          # of this very J, if a step was made from here
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "A":
+            self.A = found = self.Jt.dot(self.Jt.T)
+        elif name == "squares":
+            few = self.Jt is None or self.x.size <= FEW
+            self.squares = found = self.A.diagonal() if few else np.einsum("ij,ij->i", self.Jt, self.Jt)
+        else:
+            raise AttributeError(name)
+        return found
+
     def norms(self) -> Array:
         """The lengths of the columns of J."""
-        n: Array = np.sqrt(self.A.diagonal())
+        n: Array = np.sqrt(self.squares)
         return n
 
     def model(self, p: Array) -> float:
         """The change of the cost along p that the linear model predicts."""
-        return float(p.dot(self.g) + 0.5 * p.dot(self.A @ p))
+        q = p.dot(self.A.dot(p)) if self.Jt is None else np.square(self.Jt.T.dot(p)).sum()
+        return float(p.dot(self.g) + 0.5 * q)
 
     def restricted(self, free: Any, p: Array) -> Point:
         """The linearised problem in the free parameters, the others having moved by p."""

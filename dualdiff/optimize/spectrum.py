@@ -1,7 +1,7 @@
 """The linearised problem min ‖r + J p‖ in scaled coordinates q = D p, decomposed once for every damping.
 
-``Spectral`` (eigenvalues or singular values: few parameters) and ``Damped`` (Cholesky of JᵀJ + λ D²: many parameters) both
-answer ``step(delta)``: the Levenberg-Marquardt step of at most that scaled length.
+``Spectral`` (eigenvalues or singular values: few parameters) answers ``step(delta)`` with the Levenberg-Marquardt step of at
+most that scaled length, ``Damped`` (conjugate gradients: many parameters) with that of the damping it is told.
 
 J. J. Moré, *The Levenberg-Marquardt algorithm: implementation and theory* (1978): the iteration for λ, his eqs. (5.3)-(5.5).
 """
@@ -22,6 +22,7 @@ PIVOT = 1e-6                                               # of scaled JᵀJ, wh
 SMALL = 300_000                                            # entries of J up to which its own SVD is taken
 DEAR = 2_000_000_000                                       # multiplications of an SVD of many parameters, about a second
 ILL = 1e-7                                                 # smaller eigenvalues of scaled JᵀJ cost digits of the answer
+LOOSE = 0.05                                               # of the gradient's length: what a damped step may leave of it
 NEARLY = 1.1                                               # Moré's: a step 10 % too long is not worth another λ
 
 
@@ -124,68 +125,59 @@ def of_normal(A: Array, g: Array, D: Array) -> Spectral:
 
 
 class Damped:
-    """JᵀJ and g for many parameters: a Cholesky factorisation per damping."""
+    """Steps in many parameters, with the damping λ that ``state`` holds and each step's success changes.
 
-    def __init__(self, A: Array, g: Array, D: Array, damping: float) -> None:
-        self.A, self.g, self.D, self.damping = A / np.outer(D, D), g / D, D, damping
+    While λ is positive a step need not be exact: conjugate gradients solve (JᵀJ + λ D²) p = -Jᵀr to within ``LOOSE``, and
+    JᵀJ is never formed (S. J. Wright, J. N. Holt, *An inexact Levenberg-Marquardt method for large sparse nonlinear least
+    squares*, 1985). Where they take long, and for the undamped steps that give the last digits, JᵀJ is solved with.
+    """
 
     singular, least = False, 0.0                           # not known here; it shows as a damping that stays
 
+    def __init__(self, point: Any, state: Any, D: Array) -> None:
+        self.point, self.state, self.D, self.g = point, state, D, point.g / D
+
     def step(self, delta: float) -> Step:
-        damping = self.damping if self.damping > 1e-14 and delta < np.inf else 0.0
-        n = self.g.size
-        q, length, low, high = np.zeros(n), 0.0, 0.0, np.inf
-        for turn in range(10):
+        damping = self.state.damping if delta < np.inf else 0.0
+        q = self.conjugate(damping) if damping > 0 and self.point.Jt is not None else None
+        if q is None:
+            q, damping = self.exact(self.g, damping)
+        square = float(q.dot(q))
+        return Step(q / self.D, sqrt(square), damping, 0.5 * (damping * square - float(q.dot(self.g))))
+
+    def conjugate(self, damping: float) -> Array | None:
+        """Conjugate gradients from 0; None where they take about as long as solving does."""
+        Jt, D = self.point.Jt, self.D
+        s = -self.g
+        q, p, square = np.zeros(D.size), s, float(s.dot(s))
+        enough = LOOSE * LOOSE * square
+        for _ in range(D.size // 4):
+            if square <= enough:
+                return q
+            b = Jt.dot(Jt.T.dot(p / D)) / D + damping * p
+            a = square / float(p.dot(b))
+            q = q + a * p
+            s = s - a * b
+            last, square = square, float(s.dot(s))
+            p = s + (square / last) * p
+        return None
+
+    def exact(self, rhs: Array, damping: float) -> tuple[Array, float]:
+        """-(JᵀJ + λ)⁻¹ rhs in scaled coordinates; with a tiny λ where JᵀJ alone is singular."""
+        n = self.D.size
+        A = self.point.A / self.D[:, None] / self.D
+        for shift in (damping, max(damping, 1e-12 * n)):
+            damped = A + np.diag(np.full(n, shift))
             try:
-                L: Any = np.linalg.cholesky(self.A + damping * np.eye(n))
+                q: Array = np.linalg.solve(damped, -rhs)
             except np.linalg.LinAlgError:
-                low = damping
-                damping = max(10 * damping, 1e-12 * n)
                 continue
-            q = -solved(L, self.g)
-            length = sqrt(q.dot(q))
-            if (length <= NEARLY * delta and (damping == 0 or delta == np.inf or length >= 0.75 * delta)) or turn == 9:
-                break
-            v = half_solved(L, q)
-            if length > delta:
-                low = max(low, damping)
-            else:
-                high = min(high, damping)
-            damping += (length - delta) / delta * length**2 / float(v.dot(v))
-            if damping <= 0:
-                damping = 0.0
-            elif not low <= damping < high:
-                damping = sqrt(max(low, 1e-4 * min(high, 1.0)) * min(high, 1e4 * max(low, 1e-8)))
-        if delta < np.inf:
-            self.damping = damping
-        return Step(q / self.D, length, damping, -float(self.g.dot(q) + 0.5 * q.dot(self.A @ q)))
+            if np.abs(damped.dot(q) + rhs).max() <= 1e-6 * np.abs(rhs).max():
+                return q, shift
+        return np.linalg.lstsq(damped, -rhs)[0], shift
 
     def solve(self, rhs: Array, damping: float) -> Array:
-        p: Array = -np.linalg.solve(self.A + (damping + EPS) * np.eye(self.g.size), rhs / self.D) / self.D
-        return p
-
-
-def half_solved(L: Any, b: Any) -> Any:
-    """L⁻¹ b by halves: NumPy has no triangular solve, and a general one costs as much as the factorisation."""
-    n = L.shape[0]
-    if n <= 64:
-        return np.linalg.solve(L, b)
-    k = n // 2
-    top = half_solved(L[:k, :k], b[:k])
-    return np.concatenate([top, half_solved(L[k:, k:], b[k:] - L[k:, :k] @ top)])
-
-
-def transposed_solved(L: Any, b: Any) -> Any:
-    n = L.shape[0]
-    if n <= 64:
-        return np.linalg.solve(L.T, b)
-    k = n // 2
-    bottom = transposed_solved(L[k:, k:], b[k:])
-    return np.concatenate([transposed_solved(L[:k, :k], b[:k] - L[k:, :k].T @ bottom), bottom])
-
-
-def solved(L: Any, b: Any) -> Any:
-    return transposed_solved(L, half_solved(L, b))
+        return self.exact(rhs / self.D, damping)[0] / self.D
 
 
 def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
@@ -236,7 +228,7 @@ def spectrum(point: Any, state: Any, D: Array) -> Any:
     if n > FEW:
         if point.Jt is not None and state.ill and n * n * m <= DEAR:
             return of_rows(point.Jt, point.r, D)
-        return Damped(point.A, point.g, D, state.damping)
+        return Damped(point, state, D)
     if not state.ill or point.Jt is None:
         found = of_normal(point.A, point.g, D)
         if found.least > ILL * found.largest or point.Jt is None:
