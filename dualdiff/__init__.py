@@ -33,7 +33,7 @@ The map of the house; imports point upwards only.
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule
     optimize/        least squares and curve_fit (parameters, residuals, spectrum, levenberg, attempts, fit_result), gradient
                      descent, stochastic descent, Newton, SciPy's minimisers; trail is what descents share: callbacks, clock,
-                     Ctrl-C; checkpoint writes files that survive being killed
+                     Ctrl-C; workers sends shards to executors; checkpoint writes files that survive being killed
     implicit/        roots, fixed points, minima, sparse systems, differential equations: by the theorems that define them
     models/          linear and logistic regression, networks: users of the public names only
     datasets/        small real data, shipped; a reader for the user's own tables

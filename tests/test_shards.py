@@ -1,15 +1,19 @@
-"""Least squares over shards: the answer of the whole, the same bits for any workers, and workers that die."""
+"""Fits over shards: the answer of the whole, the same bits for any workers, and workers that die."""
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dualdiff.errors import DataError, ParameterError, StructureError, WorkerError
-from dualdiff.optimize import least_squares
+from dualdiff.optimize import adam, least_squares, sgd
 
+ROOT = Path(__file__).parent.parent
 START = [1.0, 1.0, 0.0]
 
 
@@ -122,3 +126,105 @@ def test_a_run_over_shards_is_resumed_to_the_same_bits(tmp_path):
 def test_shards_that_cannot_be_are_refused(call, kind, said):
     with pytest.raises(kind, match=said):
         call()
+
+
+# ---- stochastic training ---------------------------------------------------------------------------------------------
+def loss(p, i):
+    """The mean over shard i; the shards are of one size."""
+    X = np.random.default_rng(i).normal(size=(10, 3))
+    return np.mean((np.tanh(X @ p["w"]) + p["b"] - X[:, 0]) ** 2)
+
+
+def loss_of_a_dying_worker(p, number):
+    mark = os.environ["MARK_OF_THE_DEAD"]
+    if number == 2 and not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return loss(p, number)
+
+
+def trained(f=loss, **options):
+    return adam(f, {"w": np.zeros(3), "b": 0.0}, shards=range(6), batch_size=4, epochs=5, rng=1, **options)
+
+
+def bits(result):
+    return result.x["w"].tobytes(), np.float64(result.x["b"]).tobytes(), result.history
+
+
+def test_shards_of_one_size_give_the_path_of_all_their_rows():
+    X = np.concatenate([np.random.default_rng(i).normal(size=(10, 3)) for i in range(6)])
+    whole = lambda p, X: np.mean((np.tanh(X @ p["w"]) + p["b"] - X[:, 0]) ** 2)
+    options = {"batch_size": None, "epochs": 7, "momentum": 0.5}
+    parts = sgd(loss, {"w": np.zeros(3), "b": 0.0}, shards=range(6), **options)
+    together = sgd(whole, {"w": np.zeros(3), "b": 0.0}, (X,), **options)
+    np.testing.assert_allclose(parts.history, together.history, rtol=1e-12)
+    np.testing.assert_allclose(parts.x["w"], together.x["w"], rtol=1e-11)
+
+
+def test_workers_change_no_bit_of_a_training(tmp_path, monkeypatch):
+    alone = trained()
+    with ThreadPoolExecutor(3) as threads:
+        assert bits(trained(executor=threads)) == bits(alone)
+    monkeypatch.setenv("MARK_OF_THE_DEAD", str(tmp_path / "killed"))
+    assert bits(trained(loss_of_a_dying_worker, executor=2)) == bits(alone)
+    assert (tmp_path / "killed").exists()
+
+
+def test_a_training_over_shards_is_resumed_to_the_same_bits(tmp_path):
+    def stop(epoch, loss):
+        if epoch == 2:
+            raise StopIteration
+    trained(checkpoint=tmp_path / "run.npz", callback=stop)
+    assert bits(trained(checkpoint=tmp_path / "run.npz", resume=True)) == bits(trained())
+
+
+@pytest.mark.parametrize(("options", "kind", "said"), [
+    ({"shards": []}, DataError, "there are no shards"),
+    ({"data": (np.ones(3),)}, ParameterError, "shards must be all the data"),
+    ({"validation": (np.ones(3),)}, ParameterError, "shards must be all the data"),
+    ({"executor": "two"}, StructureError, "must have a submit method"),
+    ({"executor": 1}, StructureError, "the function .* cannot be sent to another process"),
+    ({"shards": None, "executor": 2}, ParameterError, "pass shards= too"),
+])
+def test_trainings_over_shards_that_cannot_be_are_refused(options, kind, said):
+    with pytest.raises(kind, match=said):
+        sgd(lambda p, i: p**2, 1.0, **{"shards": range(3), "epochs": 1, **options})
+
+
+DASK = f"""
+import os, sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+from distributed import Client, LocalCluster
+from dualdiff.errors import WorkerError
+from dualdiff.optimize import least_squares
+import test_shards as t
+
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    os.environ["MARK_OF_THE_DEAD"] = folder + "/second"
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        pool = client.get_executor(pure=False)
+        alone, weight = least_squares(t.residual, t.START, shards=range(4)), 2.0
+        fits = [least_squares(f, t.START, args=args, shards=range(4), executor=pool) for f, args in
+                [(t.residual, ()), (t.killing, (folder + "/first",))]]
+        assert [fit.x.tobytes() for fit in fits] == [alone.x.tobytes()] * 2
+        assert least_squares(lambda p, i: weight * t.residual(p, i), t.START, shards=range(4), executor=pool).success
+        assert t.bits(t.trained(t.loss_of_a_dying_worker, executor=pool)) == t.bits(t.trained())
+        print("four right answers")
+        try:
+            least_squares(t.deadly, t.START, shards=range(4), executor=pool)
+        except WorkerError as error:
+            print("WorkerError", error)
+"""
+
+
+def test_a_dask_cluster_of_two_workers_gives_the_same_bits_and_survives_the_loss_of_one(tmp_path):
+    pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
+    script = tmp_path / "cluster.py"
+    script.write_text(DASK, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False,
+                          timeout=120, cwd=tmp_path, env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"})
+    assert "four right answers" in done.stdout, done.stderr[-3000:]
+    assert (tmp_path / "first").exists()
+    assert (tmp_path / "second").exists()
+    assert "WorkerError shard 1 could not be worked on" in done.stdout, done.stdout

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ShapeError, StructureError
+from ..errors import DataError, ParameterError, ShapeError, StructureError
 from ..transforms import gradient
 from .checkpoint import read, require_match, write
 from .result import (
@@ -28,6 +29,7 @@ from .result import (
     start,
 )
 from .stopping import BUDGET, CONVERGED, INTERRUPTED
+from .workers import Workers
 
 
 class Method:
@@ -70,6 +72,8 @@ class Plan:
     max_seconds: float | None
     checkpoint: Any
     resume: bool
+    shards: Any = None
+    executor: Any = None
 
     def check(self, data: Sequence[Any]) -> int:
         """The size of a batch; raises where a setting cannot be."""
@@ -88,13 +92,37 @@ class Plan:
         return size
 
 
+def trained(*problem: Any) -> Result:
+    """One run; the workers that it started end with it."""
+    epochs = Epochs(*problem)
+    try:
+        return epochs.run()
+    finally:
+        if epochs.workers is not None:
+            epochs.workers.close()
+
+
+def on_shard(f: Any, mode: str, jac: Any, x: Any, slope: bool, shard: Any) -> Any:
+    """f, or its gradient, at one shard. Runs on a worker."""
+    with np.errstate(all="ignore"):
+        if not slope:
+            return float(f(x, shard))
+        return (gradient(f, mode=mode) if jac is None else jac)(x, shard)
+
+
 class Epochs:
     """One run: the parameters, what the method carries, the order of the rows, and the best that was met."""
 
+    workers: Workers | None = None
+
     def __init__(self, f: Callable[..., Any], x0: Any, data: Sequence[Any], method: Method, plan: Plan) -> None:
         self.f, self.data, self.method, self.plan = f, data, method, plan
-        self.size, self.rows = plan.check(data), rows_of(data)
         self.df = gradient(f, mode=plan.mode) if plan.jac is None else plan.jac
+        if plan.shards is not None:
+            self.spread()
+        elif plan.executor is not None:
+            raise ParameterError("executor works on shards; pass shards= too")
+        self.size, self.rows = plan.check(self.data), rows_of(self.data)
         self.generator = np.random.default_rng(plan.rng)
         self.x, self.rebuild = start(x0)
         self.history: list[float] = []
@@ -102,6 +130,24 @@ class Epochs:
         # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
         # and where it was least.
         self.best, self.waited, self.least, self.best_x = np.inf, 0, np.inf, self.x
+
+    def spread(self) -> None:
+        """f and its gradient become means over shards, whose numbers are the data; what is added up is in their order."""
+        f, plan = self.f, self.plan
+        require(not self.data and plan.validation is None, "shards", "data or validation too", "all the data there is")
+        workers = self.workers = Workers(plan.executor, (f, plan.jac), plan.shards)
+
+        def gathered(x: Any, slope: bool, numbers: Any) -> Any:
+            return workers.map(on_shard, (f, plan.mode, plan.jac, x, slope), numbers.tolist())
+
+        def slope(x: Any, numbers: Any) -> Any:
+            parts = (leaves_of(tree, self.x) for tree in gathered(x, True, numbers))
+            total = reduce(lambda a, b: [u + v for u, v in zip(a, b, strict=True)], parts)
+            return self.rebuild([g / len(numbers) for g in total])
+
+        self.data = (np.arange(len(plan.shards)),)
+        self.f = lambda x, numbers: sum(gathered(x, False, numbers)) / len(numbers)
+        self.df = slope
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
     def run(self) -> Result:

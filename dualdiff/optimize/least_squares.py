@@ -122,7 +122,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
             state, point, reason, message = attempts(problem, start, settings, again)
     finally:
         if shards is not None:
-            problem.close()
+            problem.workers.close()
     return FitResult(parameters, point, state, reason, message, free, absolute_sigma)
 
 

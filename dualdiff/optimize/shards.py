@@ -7,22 +7,18 @@ stacked and factored again instead: J. Demmel et al., *Communication-optimal par
 
 from __future__ import annotations
 
-import pickle
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, StructureError, WorkerError
+from ..errors import DataError
 from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Point, Residuals
 from .result import Array
 from .spectrum import ILL, of_normal
-
-DEATHS = 3                                                 # of workers on one shard, after which the shard is to blame
+from .workers import Workers
 
 
 class Summed(Point):
@@ -51,8 +47,8 @@ class Factored(Point):
         self.raw: Any = None
 
 
-def on_shard(f: Any, x0: Any, args: Any, options: Any, loss: Any, scale: float, free: Any, shard: Any, x: Array,
-             factored: bool) -> tuple[Any, Any, float, int]:
+def on_shard(f: Any, x0: Any, args: Any, options: Any, loss: Any, scale: float, free: Any, x: Array,
+             factored: bool, shard: Any) -> tuple[Any, Any, float, int]:
     """(JᵀJ, Jᵀr, cost, rows) of one shard, or (R, Qᵀr, cost, rows). Runs on a worker."""
     problem = Residuals(f, Parameters(x0), after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
     problem.size = -1                                      # each shard has its own; a value that is not finite is met later
@@ -85,15 +81,6 @@ def triangle(point: Point) -> tuple[Any, Any]:
     return R[:, :-1], R[:, -1]
 
 
-def require_picklable(thing: Any, what: str) -> None:
-    """Asked before a pool is: one that fails on it may never end."""
-    try:
-        pickle.dumps(thing)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise StructureError(f"{what} cannot be sent to another process ({error}); define functions at the top of a module, "
-                             "not as a lambda or inside a function") from error
-
-
 class Shards:
     """The problem that the algorithm iterates on: ``sweep`` and ``value`` gather from all shards."""
 
@@ -102,30 +89,12 @@ class Shards:
     def __init__(self, f: Callable[..., Any], parameters: Parameters, given: tuple[Any, Sequence[Any], Any],
                  args: tuple[Any, ...], options: Any, loss: Any, scale: float, free: Any) -> None:
         x0, shards, executor = given
-        if not hasattr(shards, "__len__") or not hasattr(shards, "__getitem__"):
-            raise StructureError("shards must be a list or another sequence: every iteration passes over it again; got a "
-                                 f"{type(shards).__name__}")
-        if not len(shards):
-            raise DataError("there are no shards")
         loss_of(loss)
         self.common = (f, x0, args, options, loss, scale, free)
-        self.shards, self.n = shards, parameters.flat.size if free is None else int(free.sum())
-        self.own = isinstance(executor, int) and not isinstance(executor, bool)
-        if self.own and executor < 1:
-            raise StructureError(f"executor must be an Executor or a number of processes; got {executor}")
-        self.pool: Any = ProcessPoolExecutor(executor) if self.own else executor
-        if self.pool is not None and not hasattr(self.pool, "submit"):
-            raise StructureError(f"executor must have a submit method, as concurrent.futures and Dask have it; got a "
-                                 f"{type(executor).__name__}")
-        if isinstance(self.pool, ProcessPoolExecutor):
-            require_picklable(self.common, "the residual function (or an argument)")
-            require_picklable(shards[0], "a shard")
+        self.n = parameters.flat.size if free is None else int(free.sum())
+        self.workers = Workers(executor, self.common, shards)
         self.factored = False
         self.nfev = self.njev = 0
-
-    def close(self) -> None:
-        if self.own:
-            self.pool.shutdown(cancel_futures=True)
 
     def value(self, x: Array) -> float:
         return float(self.sweep(x).cost)
@@ -135,7 +104,7 @@ class Shards:
         self.njev += 1
         if not self.factored:
             A, g, cost, rows = np.zeros((self.n, self.n)), np.zeros(self.n), 0.0, 0
-            for part in self.gathered(x):
+            for part in self.workers.map(on_shard, (*self.common, x, self.factored)):
                 A, g, cost, rows = A + part[0], g + part[1], cost + part[2], rows + part[3]
             D = np.sqrt(A.diagonal())
             if not np.isfinite(A).all() or cost - cost != 0:
@@ -150,7 +119,7 @@ class Shards:
             self.factored = True                           # once for the run: half the digits would be lost
         stacked: Any = np.zeros((0, self.n + 1))
         cost, rows = 0.0, 0
-        for part in self.gathered(x):
+        for part in self.workers.map(on_shard, (*self.common, x, self.factored)):
             both = np.vstack([stacked, np.column_stack(part[:2])])
             if not np.isfinite(both).all():
                 return Summed(x, np.eye(self.n), np.zeros(self.n), np.inf, rows)
@@ -159,55 +128,3 @@ class Shards:
         R = np.zeros((self.n, self.n + 1))
         R[:stacked.shape[0]] = stacked
         return Factored(x, R[:, :-1], R[:, -1], cost, rows)
-
-    # ---- workers -----------------------------------------------------------------------------------------------------
-    def gathered(self, x: Array) -> Any:
-        """The results of all shards in their order, few of them under way at a time."""
-        if self.pool is None:
-            for shard in self.shards:
-                yield on_shard(*self.common, shard, x, self.factored)
-            return
-        ahead = 2 * (getattr(self.pool, "_max_workers", None) or 8)
-        waiting: deque[tuple[int, Any]] = deque()
-        following, deaths = 0, 0
-        while waiting or following < len(self.shards):
-            while following < len(self.shards) and len(waiting) < ahead:
-                waiting.append((following, self.submit(following, x)))
-                following += 1
-            number, future = waiting[0]
-            try:
-                part = future.result()
-            except BrokenExecutor as error:
-                deaths += 1
-                if deaths > DEATHS:
-                    raise WorkerError(f"shard {number} could not be worked on: after {deaths} tries, {error} It may need more "
-                                      "memory than a worker has: make the shards smaller") from error
-                self.revive()
-                waiting = deque((i, self.submit(i, x)) for i, _ in waiting)
-                continue
-            except Exception as error:
-                if type(error).__name__ not in {"KilledWorker", "CancelledError", "WorkerLost"} or deaths >= DEATHS:
-                    raise
-                deaths += 1
-                waiting[0] = number, self.submit(number, x)
-                continue
-            waiting.popleft()
-            deaths = 0
-            yield part
-
-    def submit(self, number: int, x: Array) -> Any:
-        try:
-            return self.pool.submit(on_shard, *self.common, self.shards[number], x, self.factored)
-        except BrokenExecutor:                             # it broke since: judged like any other death
-            self.revive()
-            return self.pool.submit(on_shard, *self.common, self.shards[number], x, self.factored)
-
-    def revive(self) -> None:
-        """A new pool like the one that broke; an Executor breaks as a whole when one of its processes is killed."""
-        old = self.pool
-        if not isinstance(old, ProcessPoolExecutor):
-            raise WorkerError(f"the {type(old).__name__} broke and cannot be made anew; pass executor=the number of processes")
-        self.pool = ProcessPoolExecutor(getattr(old, "_max_workers", None), getattr(old, "_mp_context", None),
-                                        getattr(old, "_initializer", None), getattr(old, "_initargs", ()))
-        self.own = True
-        old.shutdown(wait=False)

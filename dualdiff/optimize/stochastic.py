@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .epochs import Epochs, Method, Plan
+from .epochs import Method, Plan, trained
 from .result import Array, Callback, Result, require, require_positive
 from .schedules import Schedule
 
@@ -63,11 +63,12 @@ class Adam(Method):
                 for a, m, v in zip(x, means, squares, strict=True)]
 
 
-def sgd(f: Callable[..., Any], x0: Any, data: Sequence[Any], *, learning_rate: float | Schedule = 0.01,
+def sgd(f: Callable[..., Any], x0: Any, data: Sequence[Any] = (), *, learning_rate: float | Schedule = 0.01,
         momentum: float = 0.0, nesterov: bool = False, batch_size: int | None = 16, epochs: int = 100,
         tol: float | None = None, patience: int = 10, rng: np.random.Generator | int = 0, mode: str = "auto",
         jac: Callable[..., Any] | None = None, callback: Callback | None = None, validation: Sequence[Any] | None = None,
-        max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False) -> Result:
+        max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False,
+        shards: Sequence[Any] | None = None, executor: Any = None) -> Result:
     """Minimise f(x, *data), a mean over examples, by steps against its gradient on a few examples at a time.
 
     ``data`` is a sequence of arrays with one row per example, for instance ``(X, y)``; ``f(x, *batch)`` gets
@@ -82,6 +83,10 @@ def sgd(f: Callable[..., Any], x0: Any, data: Sequence[Any], *, learning_rate: f
     ``data``, f of those is what is tested, and x is where it was least. Ctrl-C returns the best so far. ``checkpoint``
     names a file written after every epoch, from which ``resume`` goes on to the same bits. Raises DivergenceError.
 
+    Data that do not fit, or gradients that take long, come in ``shards`` on workers of an ``executor`` as in
+    ``least_squares``: f(x, shard) is then a mean over a shard, what is minimised the mean over shards, and ``batch_size``
+    counts shards. The bits do not depend on the workers; the shards of workers that die are sent again.
+
     Y. Hu, *Machine learning* (lecture notes), section 2.3; momentum: B. Polyak, USSR Comput. Math. 4 (1964) 1-17; Y.
     Nesterov's in the form of I. Sutskever et al., ICML 2013, eqs. (3)-(4), told at the point looked ahead to.
 
@@ -90,15 +95,17 @@ def sgd(f: Callable[..., Any], x0: Any, data: Sequence[Any], *, learning_rate: f
     >>> sgd(lambda v, X, y: np.mean((X @ v - y)**2), np.zeros(2), (X, X @ w), learning_rate=0.1).x
     array([ 1., -2.])
     """
-    plan = Plan(batch_size, epochs, tol, patience, rng, mode, jac, callback, validation, max_seconds, checkpoint, resume)
-    return Epochs(f, x0, data, Momentum(learning_rate, momentum, nesterov), plan).run()
+    plan = Plan(batch_size, epochs, tol, patience, rng, mode, jac, callback, validation, max_seconds, checkpoint, resume,
+                shards, executor)
+    return trained(f, x0, data, Momentum(learning_rate, momentum, nesterov), plan)
 
 
 def adam(f: Callable[..., Any], x0: Any, data: Sequence[Any] = (), *, learning_rate: float | Schedule = 0.01,
          beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, batch_size: int | None = 16, epochs: int = 100,
          tol: float | None = None, patience: int = 10, rng: np.random.Generator | int = 0, mode: str = "auto",
          jac: Callable[..., Any] | None = None, callback: Callback | None = None, validation: Sequence[Any] | None = None,
-         max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False) -> Result:
+         max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False,
+         shards: Sequence[Any] | None = None, executor: Any = None) -> Result:
     """Minimise f(x, *data) by Adam: each parameter's step is scaled by running means of its gradient and its square.
 
     All else is as in ``sgd``; without ``data`` every epoch is one step on f(x). ``beta1``, ``beta2`` and ``epsilon``
@@ -111,5 +118,6 @@ def adam(f: Callable[..., Any], x0: Any, data: Sequence[Any] = (), *, learning_r
     >>> print(np.round(result.x["a"], 3))
     [3. 3.]
     """
-    plan = Plan(batch_size, epochs, tol, patience, rng, mode, jac, callback, validation, max_seconds, checkpoint, resume)
-    return Epochs(f, x0, data, Adam(learning_rate, beta1, beta2, epsilon), plan).run()
+    plan = Plan(batch_size, epochs, tol, patience, rng, mode, jac, callback, validation, max_seconds, checkpoint, resume,
+                shards, executor)
+    return trained(f, x0, data, Adam(learning_rate, beta1, beta2, epsilon), plan)
