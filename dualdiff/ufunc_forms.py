@@ -15,7 +15,7 @@ from .dual_array import DualArray
 from .errors import EscapeError, RuleError
 from .forms import as_array, dual_form, holds_dual, stripped
 from .rules.folds import FOLDS, folded
-from .rules.gather import axes_of
+from .rules.gather import axes_of, axes_or_all
 from .rules.registry import name_of
 from .rules.statistics import binned
 
@@ -50,7 +50,7 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
         return array_function(REDUCTIONS[ufunc], (x,), {"axis": axis, "keepdims": keepdims, **options})
     plain: Any = np.asarray(ufunc.reduce(stripped(x), axis=axis, keepdims=keepdims, where=where,
                                          **({"initial": stripped(initial)} if start else {})))
-    axes = tuple(range(x.ndim)) if axis is None else axes_of(axis, x.ndim)
+    axes = axes_or_all(axis, x.ndim)
     if not axes:
         return x
     if ufunc in FOLDS:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .gather import axes_of
+from .gather import axes_of, axes_or_all
 from .registry import bilinear, known, linear
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -17,7 +17,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 def sum_subscripts(shape: tuple[int, ...], axis: Any = None, keepdims: bool = False) -> str:
     labels = LETTERS[:len(shape)]
-    gone = range(len(shape)) if axis is None else axes_of(axis, len(shape))
+    gone = axes_or_all(axis, len(shape))
     kept = [("1" if keepdims else "") if i in gone else label for i, label in enumerate(labels)]
     return f"{labels}->{''.join(kept)}"
 

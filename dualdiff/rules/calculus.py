@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import marked
-from .gather import axes_of
+from .gather import axes_of, axes_or_all, from_list
 from .registry import composite, formula
 
 
@@ -38,7 +38,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @composite(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    axes = tuple(range(f.ndim)) if axis is None else axes_of(axis, f.ndim)
+    axes = axes_or_all(axis, f.ndim)
     if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
     if len(varargs) not in (0, 1, len(axes)) or (len(varargs) == 1 != len(axes) and np.ndim(varargs[0])):
@@ -89,7 +89,7 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 # ---- interpolation
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    x, xp, fp = (np.asarray(a) if isinstance(a, list | tuple) else a for a in (x, xp, fp))
+    x, xp, fp = map(from_list, (x, xp, fp))
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)

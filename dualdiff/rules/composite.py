@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
-from .gather import axes_of
+from .gather import axes_of, from_list
 from .registry import composite, known
 
 
@@ -30,9 +30,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **w
     return total / of_type(count, dtype if dtype is not None else a.dtype)
 
 
-@composite(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+composite(np.trace)(lambda a, offset=0, axis1=0, axis2=1, dtype=None:
+                    np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype))
 
 
 @composite(np.diff)
@@ -58,39 +57,13 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return a if high is None else np.minimum(a, high)
 
 
-@composite(np.compress)
-def compress(condition: Any, a: Any, axis: Any = None) -> Any:
-    return np.take(a, np.flatnonzero(condition), axis=axis)
-
-
-@composite(np.modf)
-def modf(x: Any) -> Any:
-    return np.fmod(x, 1.0), np.trunc(x)
-
-
-@composite(np.divmod)
-def divmod_(x: Any, y: Any) -> Any:
-    return np.floor_divide(x, y), np.remainder(x, y)
-
-
-@composite(np.vecdot)
-def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
-    return np.sum(np.conj(a) * b, axis=axis)
-
-
-@composite(*known("vecmat"))
-def vecmat(a: Any, b: Any) -> Any:
-    return np.matmul(np.conj(a)[..., None, :], b)[..., 0, :]
-
-
-@composite(np.vdot)
-def vdot(a: Any, b: Any) -> Any:
-    return np.dot(np.conj(np.ravel(a)), np.ravel(b))
-
-
-@composite(np.outer)
-def outer(a: Any, b: Any) -> Any:
-    return np.ravel(a)[:, None] * np.ravel(b)[None, :]
+composite(np.compress)(lambda condition, a, axis=None: np.take(a, np.flatnonzero(condition), axis=axis))
+composite(np.modf)(lambda x: (np.fmod(x, 1.0), np.trunc(x)))
+composite(np.divmod)(lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
+composite(np.vecdot)(lambda a, b, axis=-1: np.sum(np.conj(a) * b, axis=axis))
+composite(*known("vecmat"))(lambda a, b: np.matmul(np.conj(a)[..., None, :], b)[..., 0, :])
+composite(np.vdot)(lambda a, b: np.dot(np.conj(np.ravel(a)), np.ravel(b)))
+composite(np.outer)(lambda a, b: np.ravel(a)[:, None] * np.ravel(b)[None, :])
 
 
 @composite(np.einsum)
@@ -101,7 +74,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         subscripts, operands = from_lists((subscripts, *operands))
     if dtype is not None:
         operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
-    operands = tuple(np.asarray(o) if isinstance(o, list | tuple) else o for o in operands)
+    operands = tuple(map(from_list, operands))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .elementwise import ratio
+from .gather import spread
 from .registry import formula, primitive
 
 FOLDS: dict[Any, Any] = {  # ∂f/∂xᵢ in terms of f and xᵢ
@@ -29,8 +30,7 @@ def folded(x: Any, ufunc: Any, axis: Any, keepdims: bool, where: Any = True, ini
 
 def folded_differential(f: Any, x: Any, dx: Any, ufunc: Any, axis: Any, keepdims: bool, where: Any = True,
                         initial: Any = np._NoValue) -> Any:
-    top = f if keepdims or axis is None else np.expand_dims(f, axis)
-    partial = FOLDS[ufunc](top, x)
+    partial = FOLDS[ufunc](spread(f, axis, keepdims), x)
     return np.sum(dx * (partial if where is True else np.where(where, partial, 0)), axis=axis, keepdims=keepdims)
 
 

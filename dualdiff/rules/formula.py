@@ -15,6 +15,7 @@ from ..errors import DegenerateError
 from ..policies import WATCH
 from .constant import plain
 from .elementwise import indicator, ratio
+from .gather import spread
 from .linear import linear_solve
 from .registry import formula, primitive
 
@@ -30,7 +31,7 @@ def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims
 
     Where a constant ``initial`` attains it as well, the least norm is 0.
     """
-    top = f if keepdims or axis is None else np.expand_dims(f, axis)
+    top = spread(f, axis, keepdims)
     attained = (x == top) & where if initial is None else (x == top) & where & (top != initial)
     share = indicator(attained, f)
     count = np.sum(share, axis=axis, keepdims=True)
@@ -136,7 +137,7 @@ def unit_vector(x: Any, f: Any, axis: Any) -> Any:
 
 
 def euclidean_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    length = f if keepdims or axis is None else np.expand_dims(f, axis)
+    length = spread(f, axis, keepdims)
     direction = unit_vector(x, length, axis)
     df = np.sum(np.real(np.conj(direction) * dx) if np.iscomplexobj(x) else direction * dx, axis=axis,
                 keepdims=keepdims)
@@ -159,7 +160,7 @@ def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) ->
 
 
 def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    length = f if keepdims or axis is None else np.expand_dims(f, axis)
+    length = spread(f, axis, keepdims)
     df = np.sum(ds * ratio(size, length) ** (ord - 1), axis=axis, keepdims=keepdims)
     return with_kink_at_zero(df, length, size, ds, axis, keepdims) if WATCH.count else df
 

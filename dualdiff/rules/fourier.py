@@ -33,33 +33,21 @@ def fitted(a: Any, size: int, axis: int) -> Any:
     return np.concatenate([a, np.zeros(shape, a.dtype)], axis=axis)
 
 
-def complex_transform(function: Any) -> None:
-    def forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-        return function(x, n, behind(axis, lead), norm)
+def transform(function: Any, transpose: Any) -> None:
+    linear(function, lambda x, lead, n=None, axis=-1, norm=None: function(x, n, behind(axis, lead), norm), transpose)
 
+
+def complex_transform(function: Any) -> None:
     def transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
         axis, size = behind(axis, lead), shape[axis]
         return fitted(function(u, None, axis, norm), size, axis)
-
-    linear(function, forward, transpose)
-
-
-complex_transform(np.fft.fft)
-complex_transform(np.fft.ifft)
-
-
-def rfft_forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    return np.fft.rfft(x, n, behind(axis, lead), norm)
+    transform(function, transpose)
 
 
 def rfft_transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     """x̄_j = Re Σ_k ȳ_k exp(-2πi jk/n), the sum over the half that rfft keeps."""
     axis, size = behind(axis, lead), shape[axis]
     return fitted(np.real(np.fft.fft(u, size if n is None else n, axis, norm)), size, axis)
-
-
-def irfft_forward(x: Any, lead: int, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    return np.fft.irfft(x, n, behind(axis, lead), norm)
 
 
 def irfft_transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
@@ -75,19 +63,14 @@ def irfft_transpose(u: Any, lead: int, shape: Any, n: Any = None, axis: int = -1
     return fitted(back, size, axis)
 
 
-linear(np.fft.rfft,  rfft_forward,  rfft_transpose)
-linear(np.fft.irfft, irfft_forward, irfft_transpose)
-
+complex_transform(np.fft.fft)
+complex_transform(np.fft.ifft)
+transform(np.fft.rfft, rfft_transpose)
+transform(np.fft.irfft, irfft_transpose)
 
 # ---- Hermitian input or output
-@composite(np.fft.hfft)
-def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    return np.fft.irfft(np.conj(a), n, axis, SWAPPED[norm])
-
-
-@composite(np.fft.ihfft)
-def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    return np.conj(np.fft.rfft(a, n, axis, SWAPPED[norm]))
+composite(np.fft.hfft)(lambda a, n=None, axis=-1, norm=None: np.fft.irfft(np.conj(a), n, axis, SWAPPED[norm]))
+composite(np.fft.ihfft)(lambda a, n=None, axis=-1, norm=None: np.conj(np.fft.rfft(a, n, axis, SWAPPED[norm])))
 
 
 # ---- several axes, in NumPy's order
@@ -113,14 +96,9 @@ def transformed(function: Any, a: Any, pairs: list[tuple[int, int]], norm: Any) 
     return a
 
 
-@composite(np.fft.fftn)
-def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
-    return transformed(np.fft.fft, a, sizes_and_axes(a, s, axes)[::-1], norm)
-
-
-@composite(np.fft.ifftn)
-def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
-    return transformed(np.fft.ifft, a, sizes_and_axes(a, s, axes)[::-1], norm)
+for _every, _one in ((np.fft.fftn, np.fft.fft), (np.fft.ifftn, np.fft.ifft)):
+    composite(_every)(lambda a, s=None, axes=None, norm=None, one=_one:
+                      transformed(one, a, sizes_and_axes(a, s, axes)[::-1], norm))
 
 
 @composite(np.fft.rfftn)
@@ -135,10 +113,9 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     return np.fft.irfft(transformed(np.fft.ifft, a, others, norm), size, axis, norm)
 
 
-composite(np.fft.fft2)(lambda a, s=None, axes=(-2, -1), norm=None: fftn(a, s, axes, norm))
-composite(np.fft.ifft2)(lambda a, s=None, axes=(-2, -1), norm=None: ifftn(a, s, axes, norm))
-composite(np.fft.rfft2)(lambda a, s=None, axes=(-2, -1), norm=None: rfftn(a, s, axes, norm))
-composite(np.fft.irfft2)(lambda a, s=None, axes=(-2, -1), norm=None: irfftn(a, s, axes, norm))
+for _plane, _every in ((np.fft.fft2, np.fft.fftn), (np.fft.ifft2, np.fft.ifftn), (np.fft.rfft2, np.fft.rfftn),
+                       (np.fft.irfft2, np.fft.irfftn)):
+    composite(_plane)(lambda a, s=None, axes=(-2, -1), norm=None, every=_every: every(a, s, axes, norm))
 
 
 # ---- order of the frequencies

@@ -26,6 +26,26 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim)
 
 
+def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
+    return tuple(range(ndim)) if axis is None else axes_of(axis, ndim)
+
+
+def from_list(x: Any) -> Any:
+    """A list as an array; anything else as it is."""
+    return np.asarray(x) if isinstance(x, list | tuple) else x
+
+
+def spread(f: Any, axis: Any, keepdims: bool) -> Any:
+    """What a reduction over ``axis`` gave, broadcastable to what it was taken over."""
+    return f if keepdims or axis is None else np.expand_dims(f, axis)
+
+
+def in_one_axis(x: Any, axes: tuple[int, ...]) -> Any:
+    """x with these axes as one, the last."""
+    kept = [i for i in range(x.ndim) if i not in axes]
+    return np.reshape(np.transpose(x, (*kept, *sorted(axes))), (*(x.shape[i] for i in kept), prod(x.shape[i] for i in axes)))
+
+
 # ---- indexing
 VIEWS = frozenset({slice, int, type(None), type(Ellipsis)})
 
@@ -82,7 +102,7 @@ def restore_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **optio
     return u.reshape(u.shape[:lead] + shape)
 
 
-def restore_reshaped(u: Any, lead: int, shape: tuple[int, ...], new: Any, order: str = "C", *, copy: Any = None) -> Any:
+def reshaped_back(u: Any, lead: int, shape: tuple[int, ...], order: str = "C") -> Any:
     return reshaped(u, lead, shape, order)
 
 
@@ -90,10 +110,6 @@ def batched_reshape(a: Any, lead: int, shape: Any, order: str = "C", *, copy: An
     shape, size = shape_of(shape), prod(a.shape[lead:])
     known = prod(n for n in shape if n >= 0)
     return reshaped(a, lead, tuple(size // max(known, 1) if n < 0 else n for n in shape), order)
-
-
-def restore_ravelled(u: Any, lead: int, shape: tuple[int, ...], order: str = "C") -> Any:
-    return reshaped(u, lead, shape, order)
 
 
 def batched_ravel(a: Any, lead: int, order: str = "C") -> Any:
@@ -106,12 +122,13 @@ def batched_expand(a: Any, lead: int, axis: Any) -> Any:
 
 
 def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
-    axes = axes_of(axis, a.ndim - lead) if axis is not None else [i for i, n in enumerate(a.shape[lead:]) if n == 1]
+    axes = [i for i, n in enumerate(a.shape[lead:]) if n == 1] if axis is None else axes_of(axis, a.ndim - lead)
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 
-gather(np.reshape,     batched_reshape, restore_reshaped, view=True)
-gather(np.ravel,       batched_ravel,   restore_ravelled, view=True)
+gather(np.reshape,     batched_reshape, lambda u, lead, shape, new, order="C", copy=None: reshaped(u, lead, shape, order),
+       view=True)
+gather(np.ravel,       batched_ravel,   reshaped_back, view=True)
 gather(np.expand_dims, batched_expand,  restore_shape, view=True)
 gather(np.squeeze,     batched_squeeze, restore_shape, view=True)
 
@@ -157,7 +174,7 @@ gather(np.matrix_transpose, *reverse_of(lambda ndim: swapped_axes(ndim, ndim - 2
 
 
 def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:
-    axes = range(m.ndim - lead) if axis is None else axes_of(axis, m.ndim - lead)
+    axes = axes_or_all(axis, m.ndim - lead)
     return np.flip(m, tuple(lead + i for i in axes))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DegenerateError, RuleError
 from ..policies import KINKS, WATCH
 from .formula import euclidean_norm, marked, power_norm
-from .gather import axes_of
+from .gather import axes_of, axes_or_all, from_list
 from .registry import composite, formula
 from .singular import svd_differential
 from .spectra import adjoint, from_triangle, plain
@@ -186,15 +186,14 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     return power_norm(size, ord, axis=axis, keepdims=keepdims)
 
 
-@composite(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return np.linalg.norm(x, axis=(-2, -1), keepdims=keepdims, ord=ord)
+composite(np.linalg.matrix_norm)(lambda x, /, *, keepdims=False, ord="fro":
+                                 np.linalg.norm(x, axis=(-2, -1), keepdims=keepdims, ord=ord))
 
 
 @composite(np.linalg.vector_norm)
 def any_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm over any number of axes, as one long vector."""
-    gone = tuple(range(x.ndim)) if axis is None else axes_of(axis, x.ndim)
+    gone = axes_or_all(axis, x.ndim)
     left = [i for i in range(x.ndim) if i not in gone]
     flat = np.reshape(np.transpose(x, (*gone, *left)),
                       (int(np.prod([x.shape[i] for i in gone], dtype=int)), *(x.shape[i] for i in left)))
@@ -255,7 +254,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 @composite(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    a, b = np.asarray(a) if isinstance(a, list) else a, np.asarray(b) if isinstance(b, list) else b
+    a, b = from_list(a), from_list(b)
     if axes is not None:
         order = list(range(a.ndim))
         for axis in axes:
@@ -294,5 +293,3 @@ composite(np.linalg.cross)(lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=a
 composite(np.linalg.matrix_transpose)(lambda x, /: np.swapaxes(x, -1, -2))
 composite(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
 composite(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .gather import axes_of
+from .gather import axes_of, axes_or_all, spread
 from .registry import composite, formula, gather, known, primitive
 
 
@@ -33,7 +33,7 @@ def others(x: Any) -> Any:
 
 def product_differential(f: Any, x: Any, dx: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
     """d Π x = Σ dxᵢ Π_{j≠i} xⱼ."""
-    top = f if keepdims else np.expand_dims(f, axis)
+    top = spread(f, axis, keepdims)
     if regular(x, top):
         return np.sum(dx * (top / x), axis=axis, keepdims=keepdims)
     last = tuple(range(-len(axis), 0))
@@ -54,7 +54,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, in
         a = np.where(where, a, 1)
     if dtype is not None:
         a = np.astype(a, dtype)
-    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
+    axes = axes_or_all(axis, a.ndim)
     result = product(a, axes, keepdims=keepdims) if axes else a[()]
     return result if initial is None else result * initial
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import RuleError
 from ..policies import WATCH
 from .constant import plain
-from .gather import axes_of
+from .gather import axes_of, axes_or_all, from_list, in_one_axis
 from .registry import composite, formula, name_of, primitive
 
 
@@ -76,15 +76,11 @@ formula(order_statistic, order_differential)
 
 
 def reduced(a: Any, axis: Any, keepdims: bool, function: Any, *args: Any, **options: Any) -> Any:
-    """The statistic over ``axis``: those axes become one, the last. The axes of q stand in front of the result's."""
-    a = np.asarray(a) if isinstance(a, list | tuple) else a
-    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
-    kept = [i for i in range(a.ndim) if i not in axes]
-    shape = tuple(a.shape[i] for i in kept)
-    count = int(np.prod([a.shape[i] for i in axes], dtype=int))
-    result = order_statistic(np.reshape(np.transpose(a, (*kept, *sorted(axes))), (*shape, count)), function, *args,
-                             **options)
-    front = np.ndim(result) - len(kept)
+    """The statistic over ``axis``. The axes of q stand in front of the result's."""
+    a = from_list(a)
+    axes = axes_or_all(axis, a.ndim)
+    result = order_statistic(in_one_axis(a, axes), function, *args, **options)
+    front = np.ndim(result) - (a.ndim - len(axes))
     return np.expand_dims(result, tuple(front + i for i in axes)) if keepdims and axes else result
 
 
@@ -118,10 +114,9 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
     if np.any(np.isnan(plain(a))):
         raise RuleError(f"numpy.{function.__name__}: q has no derivative where the data hold NaN; drop them first, or wrap q "
                         "in dualdiff.stop_gradient()")
-    a = np.asarray(a) if isinstance(a, list | tuple) else a
-    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
-    kept = tuple(i for i in range(a.ndim) if i not in axes)
-    rows = np.sort(np.reshape(np.transpose(a, (*kept, *axes)), (*(a.shape[i] for i in kept), -1)), axis=-1)
+    a = from_list(a)
+    axes = axes_or_all(axis, a.ndim)
+    rows = np.sort(in_one_axis(a, axes), axis=-1)
     n = rows.shape[-1]
     place = np.asarray(function(np.arange(float(n)), q, method=method))
     low = np.floor(place).astype(int)
@@ -132,7 +127,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
         low, whole = np.where(low == n - 1, n - 2, low), whole & (low > 0) & (low < n - 1)
     above, below = np.take(steps, low + 1, axis=-1), np.take(steps, low, axis=-1)
     step = np.where(whole & (plain(below) < plain(above)), below, above)
-    step = np.moveaxis(step, range(len(kept), np.ndim(step)), range(place.ndim)) if place.ndim else step
+    step = np.moveaxis(step, range(rows.ndim - 1, np.ndim(step)), range(place.ndim)) if place.ndim else step
     slope = step * ((n + STEEPNESS[method]) / (100 if "percentile" in function.__name__ else 1))
     return np.expand_dims(slope, tuple(place.ndim + i for i in axes)) if keepdims and axes else slope
 
@@ -142,11 +137,7 @@ def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: s
     if np.ndim(weights) == 1 and a.ndim > 1:
         (along,) = axes_of(axis, a.ndim)
         weights = np.reshape(weights, [-1 if i == along else 1 for i in range(a.ndim)])
-    weights = np.broadcast_to(weights, a.shape)
-    axes = tuple(range(a.ndim)) if axis is None else axes_of(axis, a.ndim)
-    kept = [i for i in range(a.ndim) if i not in axes]
-    count = int(np.prod([a.shape[i] for i in axes], dtype=int))
-    last = np.transpose(weights, (*kept, *sorted(axes))).reshape((*(a.shape[i] for i in kept), count))
+    last = in_one_axis(np.broadcast_to(weights, a.shape), axes_or_all(axis, a.ndim))
     return reduced(a, axis, keepdims, function, q, method=method, weights=last)
 
 

@@ -35,14 +35,8 @@ class Elementwise:
                  joint: tuple[Partial, ...] | None = None, real_linear: Function | None = None,
                  holomorphic: bool = True, outputs: tuple[tuple[Partial, ...], ...] | None = None,
                  kinks: tuple[Any, ...] | None = None) -> None:
-        self.function = function
-        self.partials = partials
-        self.domain = domain
-        self.joint = joint
-        self.real_linear = real_linear
-        self.holomorphic = holomorphic
-        self.outputs = outputs
-        self.kinks = kinks
+        self.function, self.partials, self.domain, self.joint = function, partials, domain, joint
+        self.real_linear, self.holomorphic, self.outputs, self.kinks = real_linear, holomorphic, outputs, kinks
 
 
 class Gather:
@@ -59,12 +53,8 @@ class Gather:
 
     def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
                  sequence: bool = False, view: bool = False, fills: bool = False) -> None:
-        self.function = function
-        self.batched = batched
-        self.transpose = transpose
-        self.sequence = sequence
-        self.view = view
-        self.fills = fills
+        self.function, self.batched, self.transpose = function, batched, transpose
+        self.sequence, self.view, self.fills = sequence, view, fills
 
 
 class Linear:
@@ -80,12 +70,8 @@ class Linear:
 
     def __init__(self, function: Function, forward: Function | None = None, transpose: Function | None = None,
                  subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
-        self.function = function
-        self.forward = forward
-        self.transpose = transpose
-        self.subscripts = subscripts
-        self.local = local
-        self.matrix = matrix
+        self.function, self.forward, self.transpose = function, forward, transpose
+        self.subscripts, self.local, self.matrix = subscripts, local, matrix
 
 
 class Bilinear:
@@ -94,8 +80,7 @@ class Bilinear:
     __slots__ = ("function", "subscripts")
 
     def __init__(self, function: Function, subscripts: Function) -> None:
-        self.function = function
-        self.subscripts = subscripts
+        self.function, self.subscripts = function, subscripts
 
 
 class Formula:
@@ -109,8 +94,7 @@ class Formula:
     __slots__ = ("differentials", "function")
 
     def __init__(self, function: Function, differentials: tuple[Function | None, ...]) -> None:
-        self.function = function
-        self.differentials = differentials
+        self.function, self.differentials = function, differentials
 
 
 class Composite:
@@ -123,9 +107,7 @@ class Composite:
     __slots__ = ("definition", "function", "raw")
 
     def __init__(self, function: Function, definition: Function, raw: bool = False) -> None:
-        self.function = function
-        self.definition = definition
-        self.raw = raw
+        self.function, self.definition, self.raw = function, definition, raw
 
 
 class Constant:
@@ -137,9 +119,7 @@ class Constant:
     __slots__ = ("function", "jump", "reason")
 
     def __init__(self, function: Function, reason: str, jump: Function | None = None) -> None:
-        self.function = function
-        self.reason = reason
-        self.jump = jump
+        self.function, self.reason, self.jump = function, reason, jump
 
 
 class Refused:
@@ -148,8 +128,7 @@ class Refused:
     __slots__ = ("function", "reason")
 
     def __init__(self, function: Function, reason: str) -> None:
-        self.function = function
-        self.reason = reason
+        self.function, self.reason = function, reason
 
 
 Row = Elementwise | Gather | Linear | Bilinear | Formula | Composite | Constant | Refused

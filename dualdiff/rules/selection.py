@@ -32,9 +32,7 @@ def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order
     return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
 
 
-@composite(np.sort_complex)
-def sort_complex(a: Any) -> Any:
-    return np.sort(a) + 0j
+composite(np.sort_complex)(lambda a: np.sort(a) + 0j)
 
 
 # ---- choice
@@ -81,9 +79,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) 
     return np.reshape(np.concatenate([*pieces, np.zeros(rest.size)])[index], np.shape(x))
 
 
-@composite(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
-    return np.take(np.ravel(arr), np.flatnonzero(plain(condition)))
+composite(np.extract)(lambda condition, arr: np.take(np.ravel(arr), np.flatnonzero(plain(condition))))
 
 
 # ---- sets
@@ -114,9 +110,7 @@ unique_named(np.unique_inverse, "values")
 unique_named(np.unique_values)
 
 
-@composite(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(np.concatenate([np.ravel(ar1), np.ravel(ar2)]))
+composite(np.union1d)(lambda ar1, ar2: unique(np.concatenate([np.ravel(ar1), np.ravel(ar2)])))
 
 
 @composite(np.intersect1d)

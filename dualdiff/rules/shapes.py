@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import RuleError
 from .constant import plain
-from .gather import axes_of
+from .gather import axes_of, axes_or_all, from_list
 from .registry import composite, gather, known
 
 gather(np.lib.stride_tricks.sliding_window_view)
@@ -80,17 +80,14 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 
 @composite(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
-    return by_position([arr, np.asarray(values) if isinstance(values, list | tuple) else values],
-                       partial(inserted, obj=obj, axis=axis))
+    return by_position([arr, from_list(values)], partial(inserted, obj=obj, axis=axis))
 
 
 def inserted(old: Any, new: Any, obj: Any, axis: Any) -> Any:
     return np.insert(old, obj, new, axis)
 
 
-@composite(np.delete)
-def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    return by_position([arr], partial(np.delete, obj=obj, axis=axis))
+composite(np.delete)(lambda arr, obj, axis=None: by_position([arr], partial(np.delete, obj=obj, axis=axis)))
 
 
 @composite(np.block, raw=True)
@@ -139,9 +136,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return np.transpose(a, order)
 
 
-@composite(np.astype)
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    return x.astype(dtype, copy=copy)
+composite(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy))
 
 
 # ---- triangles, diagonals, ends
@@ -160,7 +155,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 
 @composite(np.trim_zeros)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    nonzero, axes = np.nonzero(plain(filt)), axes_of(range(filt.ndim) if axis is None else axis, filt.ndim)
+    nonzero, axes = np.nonzero(plain(filt)), axes_or_all(axis, filt.ndim)
     box = [slice(None)] * filt.ndim
     for i in axes:
         places = nonzero[i]

@@ -12,6 +12,7 @@ from scipy import special as sp
 from scipy.special import _ufuncs as private
 
 from .constant import plain
+from .gather import spread
 from .registry import composite, elementwise, formula, primitive
 
 
@@ -23,9 +24,9 @@ def log_sum(a: Any, axis: Any, keepdims: bool) -> Any:
 
 def log_sum_differential(f: Any, a: Any, da: Any, axis: Any, keepdims: bool) -> Any:
     """Each element's share, exp(a - f); an element at -inf has none."""
-    top = f if keepdims or axis is None else np.expand_dims(f, axis)
     none = np.isneginf(plain(a))
-    return np.sum(da * np.where(none, 0, np.exp(np.where(none, 0, a - top))), axis=axis, keepdims=keepdims)
+    share = np.where(none, 0, np.exp(np.where(none, 0, a - spread(f, axis, keepdims))))
+    return np.sum(da * share, axis=axis, keepdims=keepdims)
 
 
 formula(log_sum, log_sum_differential)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .composite import count_along, of_type
 from .constant import plain
-from .gather import axes_of
+from .gather import axes_of, from_list
 from .registry import composite, linear, primitive
 
 
@@ -34,9 +34,7 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
     return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares.dtype)
 
 
-@composite(np.std)
-def std(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, **options: Any) -> Any:
-    return np.sqrt(var(a, axis, dtype, ddof, keepdims, **options))
+composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
 
 
 @composite(np.average)
@@ -55,7 +53,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 def weights_like(a: Any, axis: Any, weights: Any) -> Any:
     """Weights of a's shape, or of its length along ``axis``."""
-    weights = np.asarray(weights) if isinstance(weights, list | tuple) else weights
+    weights = from_list(weights)
     if np.shape(weights) == a.shape:
         return weights
     if axis is None:
@@ -67,11 +65,8 @@ def weights_like(a: Any, axis: Any, weights: Any) -> Any:
     return np.broadcast_to(np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)]), a.shape)
 
 
-@composite(np.ptp)
-def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-
-
+composite(np.ptp)(lambda a, axis=None, keepdims=False:
+                  np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims))
 composite(np.amax)(lambda a, *args, **options: np.max(a, *args, **options))
 composite(np.amin)(lambda a, *args, **options: np.min(a, *args, **options))
 
@@ -89,11 +84,11 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
         aweights: Any = None, *, dtype: Any = None) -> Any:
     X = in_rows(m, rowvar)
     if y is not None:
-        y = np.asarray(y) if isinstance(y, list | tuple) else y
+        y = from_list(y)
         X = np.concatenate([X, in_rows(y, rowvar or y.shape[0] == 1)], axis=0)
     X = X if dtype is None else np.astype(X, dtype)
     ddof = ddof if ddof is not None else int(not bias)
-    weights = [np.asarray(w) if isinstance(w, list | tuple) else w for w in (fweights, aweights) if w is not None]
+    weights = [from_list(w) for w in (fweights, aweights) if w is not None]
     if not weights:
         x = X - np.mean(X, axis=1, keepdims=True)
         return np.squeeze(np.dot(x, np.conj(x.T)) * np.true_divide(1, max(X.shape[1] - ddof, 0)))
@@ -154,7 +149,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
     if np.ndim(bins) == 1:
-        return np.asarray(bins) if isinstance(bins, list | tuple) else bins
+        return from_list(bins)
     count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
     if range is not None or not np.size(a):
         low, high = (0.0, 1.0) if range is None else range
@@ -176,22 +171,17 @@ def bin_of(x: Any, edges: Any) -> Any:
 @composite(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     counts, (edges,) = histogramdd(np.ravel(a)[:, None], [bins], None if range is None else [range], density,
-                                   None if weights is None else np.ravel(weights), np.histogram_bin_edges)
+                                   None if weights is None else np.ravel(weights))
     return (np.astype(counts, int) if weights is None and not density else counts), edges
 
 
-def edges_of(x: Any, bins: Any, range: Any) -> Any:
-    return histogram_bin_edges(x, bins, range)
-
-
 @composite(np.histogramdd)
-def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None,
-                _: Any = None) -> Any:
+def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
     sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
     n = sample.shape[1]
     bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
-    edges = [edges_of(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
+    edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
     inside = np.all(places >= 0, axis=0)
@@ -200,8 +190,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
-        weights = np.asarray(weights) if isinstance(weights, list | tuple) else weights
-        counts = binned(weights[inside], index, size)
+        counts = binned(from_list(weights)[inside], index, size)
     counts = np.reshape(counts, shape)
     if density:
         total = np.sum(counts)
