@@ -96,9 +96,12 @@ def transformed(function: Any, a: Any, pairs: list[tuple[int, int]], norm: Any) 
     return a
 
 
-for _every, _one in ((np.fft.fftn, np.fft.fft), (np.fft.ifftn, np.fft.ifft)):
-    composite(_every)(lambda a, s=None, axes=None, norm=None, one=_one:
-                      transformed(one, a, sizes_and_axes(a, s, axes)[::-1], norm))
+def over_axes(function: Any) -> Any:
+    return lambda a, s=None, axes=None, norm=None: transformed(function, a, sizes_and_axes(a, s, axes)[::-1], norm)
+
+
+composite(np.fft.fftn)(over_axes(np.fft.fft))
+composite(np.fft.ifftn)(over_axes(np.fft.ifft))
 
 
 @composite(np.fft.rfftn)
@@ -113,9 +116,14 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     return np.fft.irfft(transformed(np.fft.ifft, a, others, norm), size, axis, norm)
 
 
-for _plane, _every in ((np.fft.fft2, np.fft.fftn), (np.fft.ifft2, np.fft.ifftn), (np.fft.rfft2, np.fft.rfftn),
-                       (np.fft.irfft2, np.fft.irfftn)):
-    composite(_plane)(lambda a, s=None, axes=(-2, -1), norm=None, every=_every: every(a, s, axes, norm))
+def in_the_plane(function: Any) -> Any:
+    return lambda a, s=None, axes=(-2, -1), norm=None: function(a, s, axes, norm)
+
+
+composite(np.fft.fft2)(in_the_plane(np.fft.fftn))
+composite(np.fft.ifft2)(in_the_plane(np.fft.ifftn))
+composite(np.fft.rfft2)(in_the_plane(np.fft.rfftn))
+composite(np.fft.irfft2)(in_the_plane(np.fft.irfftn))
 
 
 # ---- order of the frequencies

@@ -32,10 +32,6 @@ def strides_of(shape: Shape, unit: int = 1) -> list[int]:
     return steps
 
 
-def operands_of(leaf: Leaf, coef: Any) -> list[Any]:
-    return list(leaf.factors) if coef is None else [*leaf.factors, coef]
-
-
 def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing: bool) -> Any:
     """The whole tangent: shape (k, *shape), or (*shape, k) when the directions trail (a Jacobian).
 
@@ -132,7 +128,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if type(leaf) is Ragged:
         np.add.at(out, np.repeat(offsets(shape, steps), leaf.counts) + leaf.entry_cols * step, leaf.values(coef))
         return
-    operands = operands_of(leaf, coef)
+    operands = leaf.operands(coef)
     place = affine_place(out, leaf, full, steps, step)
     if place is not None:
         write(place, operands, leaf, fresh)
@@ -142,7 +138,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if leaf.level.meter is not None:
         leaf.level.meter.charge(6 * w * size)  # places, columns and values, one by one
     columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
-    values = np.broadcast_to(product(leaf.level, operands), full).reshape(w, size) if operands else np.ones((w, 1))
+    values = np.broadcast_to(leaf.weights(coef), full).reshape(w, size)
     places = offsets(shape, steps) + columns * step
     if columns.min() < 0:
         keep = columns >= 0
@@ -183,7 +179,7 @@ def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
         patterns.add(free)
         form = tuple(shape[axis] for axis in free)
         strides = [steps[axis] * out.itemsize for axis in free]
-        operands = operands_of(leaf, coef)
+        operands = leaf.operands(coef)
         known = not leaf.level.careful and all(map(finite, leaf.factors))  # whoever reads the tangent watches coefficients
         for entry in np.ndindex(*cols.shape):
             direction = cols.item(entry)
@@ -293,8 +289,7 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
             part = scatter(leaf.values(coef), at, (*shape, k) if trailing else (k, *shape))
             total = part if total is None else total + part
             continue
-        operands = operands_of(leaf, coef)
-        values = np.broadcast_to(product(leaf.level, operands) if operands else np.ones(()), full).reshape(w, size)
+        values = np.broadcast_to(leaf.weights(coef), full).reshape(w, size)
         if leaf.cols is None:
             part = values.T.reshape((*shape, k)) if trailing else values.reshape((k, *shape))
         else:

@@ -169,7 +169,6 @@ def in_window(cols: Operand, operands: list[Operand], names: tuple[Label, ...],
 
 
 def cheapest(operands: list[Operand], sizes: dict[Label, int]) -> tuple[int, int]:
-    """The pair of operands whose product is smallest."""
     pairs = [(i, j) for j in range(len(operands)) for i in range(j)]
     return min(pairs, key=lambda ij: prod(sizes[name] for name in {*operands[ij[0]][1], *operands[ij[1]][1]}))
 

@@ -65,12 +65,10 @@ def checked(data: Any, level: Level) -> Any:
 
 
 def geometry(leaf: Leaf) -> tuple[Any, Any]:
-    """The integers of a leaf."""
     return (leaf.starts, leaf.entry_cols) if type(leaf) is Ragged else (leaf.width, leaf.cols)
 
 
 def alike(known: tuple[Any, Any], leaf: Leaf) -> bool:
-    """Whether a leaf has this geometry."""
     extent, cols = geometry(leaf)
     return (known[1] is cols or same(known[1], cols)) and \
         (same(known[0], extent) if type(known[0]) is type(extent) is np.ndarray else known[0] is extent or known[0] == extent)
@@ -108,7 +106,6 @@ def columns_of(leaf: Leaf, shape: Shape, span: tuple[int, int], kind: Any) -> li
 
 
 def taken_by_entries(terms: Terms, shape: Shape, span: tuple[int, int]) -> Taken:
-    """Leaves of any kind: all their entries sorted."""
     m, (start, stop) = prod(shape), span
     parts = [places(np.arange(m).reshape(shape), shape, leaf) for leaf, _ in terms]
     rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import assembled, operands_of
-from .coefficients import product
+from .assemble import assembled
 from .leaf import Leaf
 from .moves import Routing, Shape, scatter, take_or_fill
 from .ragged import Ragged, by_rows, distinct_entries, entries
@@ -188,7 +187,7 @@ def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Le
             full = leaf.width + own
             cols[:w, start:start + size] = leaf.cols if full == () else np.broadcast_to(leaf.cols, full).reshape(w, size)
         if weights is not None:
-            have = product(leaf.level, list(leaf.factors)) if w and leaf.factors else np.ones(() if w else (0, size))
+            have = leaf.weights(None) if w else np.ones((0, size))
             weights.append(padded(have if w == 0 else np.broadcast_to(have, full).reshape(w, size), wide))
     columns = take_or_fill(cols, index, 1, -1)
     factors = () if weights is None else (take_or_fill(np.concatenate(weights, axis=1), index, 1),)
@@ -237,9 +236,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         full = leaf.width + shape
         w = prod(leaf.width)
         cols.append(np.broadcast_to(leaf.cols, full).reshape((w, *shape)))
-        operands = operands_of(leaf, coef)
-        have = product(level, operands) if operands else np.ones(())
-        weights.append(np.broadcast_to(have, full).reshape((w, *shape)))
+        weights.append(np.broadcast_to(leaf.weights(coef), full).reshape((w, *shape)))
     return distinct(level, k, shape, np.concatenate(cols), np.concatenate(weights)), None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..rules.registry import ROWS
-from .assemble import operands_of, write_terms
+from .assemble import write_terms
 from .join import Arrangement, joined_terms
 from .moves import Move, Shape
 from .ragged import Ragged
@@ -62,7 +62,7 @@ class Joined(Tangent):
 
     def dense(self, trailing: bool = False, dtype: Any = float) -> Any:
         pieces = self.pieces
-        arrays = [a for t in pieces for leaf, coef in t.terms.items() for a in operands_of(leaf, coef)]
+        arrays = [a for t in pieces for leaf, coef in t.terms.items() for a in leaf.operands(coef)]
         if not pieces or any(hasattr(a, "eps") for a in arrays):
             return super().dense(trailing, dtype)
         (k,) = {leaf.k for t in pieces for leaf in t.terms}

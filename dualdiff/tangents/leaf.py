@@ -77,6 +77,14 @@ class Leaf:
         """Whether the weights vary along every axis of the shape, rather than being a broadcast of fewer."""
         return np.broadcast_shapes(*(a.shape for a in self.factors))[self.lead:] == self.shape
 
+    def operands(self, coef: Any) -> list[Any]:
+        return list(self.factors) if coef is None else [*self.factors, coef]
+
+    def weights(self, coef: Any) -> Any:
+        """coef ⊙ weights as one array, broadcastable to (*W, *S)."""
+        operands = self.operands(coef)
+        return product(self.level, operands) if operands else np.ones(())
+
     def gather(self, move: Move) -> Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
         moved = self.memo.get(move.key)
@@ -131,8 +139,7 @@ class Leaf:
         """A real-linear map of each element (conj, real, imag) of coef ⊙ leaf."""
         if not self.factors:
             return self, op.apply(np.ones(()) if coef is None else coef)
-        weights = product(self.level, list(self.factors) if coef is None else [*self.factors, coef])
-        return Leaf(self.level, self.k, self.shape, self.width, self.cols, (op.apply(weights),), self.affine), None
+        return Leaf(self.level, self.k, self.shape, self.width, self.cols, (op.apply(self.weights(coef)),), self.affine), None
 
     def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
         """The contraction of coef ⊙ leaf, as a new leaf and coefficient."""

@@ -19,6 +19,7 @@ from ..rules.registry import ROWS, Gather, Linear
 from ..rules.statistics import binned
 from .contraction import Label, einsum
 from .level import Level
+from .meter import owner
 
 Shape = tuple[int, ...]
 GETITEM: Any = ROWS[operator.getitem]
@@ -50,11 +51,6 @@ def kept(x: Any) -> Any:
     if kind is tuple or kind is list:
         return kind(map(kept, x))
     return x.copy() if hasattr(x, "eps") and x.shape else x
-
-
-def owner(a: Any) -> Any:
-    """The array whose memory a view shows."""
-    return a if type(a) is not np.ndarray or a.base is None else a.base
 
 
 NONE: dict[str, Any] = {}

@@ -141,13 +141,18 @@ def by_rows(level: Level, k: Any, shape: Shape, rows: Any, cols: Any, weights: A
     return leaf_of(level, k, shape, starts_of(np.bincount(rows, minlength=size)), cols, weights)
 
 
-def distinct_entries(level: Level, k: int, shape: Shape, rows: Any, cols: Any, weights: Any) -> Leaf:
-    """The same, with the weights of equal directions of an element added up."""
-    key = np.multiply(rows, k, dtype=np.int64) + cols
-    order = np.argsort(key, kind="stable")
+def grouped(key: Any) -> tuple[Any, Any]:
+    """The order that sorts the keys, and which of them, sorted, are the first of their kind."""
+    order = np.argsort(key, kind="stable")  # merges the runs that the leaves' blocks are made of
     key = key[order]
     new = np.ones(key.size, bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
+    return order, new
+
+
+def distinct_entries(level: Level, k: int, shape: Shape, rows: Any, cols: Any, weights: Any) -> Leaf:
+    """The same, with the weights of equal directions of an element added up."""
+    order, new = grouped(np.multiply(rows, k, dtype=np.int64) + cols)
     first = order[new]
     if first.size == order.size:
         summed = weights[order]
@@ -163,10 +168,9 @@ def entries(leaf: Leaf, coef: Any, shape: Shape) -> tuple[Any, Any, Any]:
     if type(leaf) is Ragged:
         return leaf.elements, leaf.entry_cols, leaf.values(coef)
     full = leaf.width + shape
-    operands = [*leaf.factors] if coef is None else [*leaf.factors, coef]
     cols = np.arange(leaf.breadth).reshape((-1,) + (1,) * len(shape)) if leaf.is_dense else leaf.cols
     cols = np.ravel(np.broadcast_to(cols, full))
-    values = np.ravel(np.broadcast_to(product(leaf.level, operands) if operands else np.ones(()), full))
+    values = np.ravel(np.broadcast_to(leaf.weights(coef), full))
     elements = np.ravel(np.broadcast_to(np.arange(prod(shape)).reshape(shape), full))
     there = cols >= 0
     return (elements, cols, values) if there.all() else (elements[there], cols[there], values[there])
@@ -194,10 +198,9 @@ def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, rows: Any, taken: Any, n
     if leaf.breadth == 1 and type(leaf) is not Ragged:  # the first step of most programs: a seed, scaled
         full = leaf.width + shape
         cols = np.broadcast_to(leaf.cols, full).ravel()[taken]
-        operands = [*leaf.factors] if coef is None else [*leaf.factors, coef]
-        if not operands:
+        if not leaf.factors and coef is None:
             return rows, cols, numbers
-        values = np.ravel(np.broadcast_to(product(leaf.level, operands), full))[taken]
+        values = np.ravel(np.broadcast_to(leaf.weights(coef), full))[taken]
         return rows, cols, values if numbers is None else product(leaf.level, [values, numbers])
     whole = by_rows(leaf.level, leaf.k, (prod(shape),), *entries(leaf, coef, shape))
     assert type(whole) is Ragged

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import operands_of
 from .coefficients import folded, product
 from .leaf import Leaf
 from .moves import Shape
-from .ragged import Ragged
+from .ragged import Ragged, grouped
 
 Terms = list[tuple[Leaf, Any]]
 FEW = 8  # rows are mended one by one if at most one in so many needs it
@@ -32,7 +31,7 @@ def put(place: Any, leaf: Leaf, coef: Any) -> None:
     if type(leaf) is Ragged:
         place[...] = leaf.values(coef)
         return
-    operands = operands_of(leaf, coef)
+    operands = leaf.operands(coef)
     if not operands:
         place[...] = 1
     elif len(operands) == 1 or leaf.level.careful:
@@ -134,9 +133,7 @@ def by_columns(columns: list[Any]) -> Strided | Taken:
     rest = np.flatnonzero(todo)
     order, rows[rest], dropped, again = mended(np.stack([c[rest] for c in columns], axis=1), rest, m)
     source[rest] = order * m + rest[:, None]
-    runs, source = kept_runs(dropped, m * w), source.ravel()
-    again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
-    return Taken(kept(source, runs), again, kept(rows.ravel(), runs), counts_of(m, w, dropped))
+    return condensed(rows, source, dropped, again)
 
 
 def ascending(columns: list[Any], order: tuple[int, ...]) -> Any:
@@ -170,10 +167,15 @@ def counts_of(m: int, w: int, dropped: Any) -> Any:
 
 def taken_by_rows(table: Any) -> Taken:
     """Any table of directions (elements × widths, -1 for none): each row sorted by itself."""
-    m, w = table.shape
+    m = len(table)
     order, rows, dropped, again = mended(table, np.arange(m), m)
-    source = (order * m + np.arange(m)[:, None]).ravel()  # numbers are laid out width by width
-    runs = kept_runs(dropped, m * w)
+    return condensed(rows, order * m + np.arange(m)[:, None], dropped, again)  # numbers are laid out width by width
+
+
+def condensed(rows: Any, source: Any, dropped: Any, again: tuple[Any, Any]) -> Taken:
+    """The recipe of a table of which some places are dropped."""
+    m, w = rows.shape
+    runs, source = kept_runs(dropped, m * w), source.ravel()
     again = source[again[0]], again[1] - np.searchsorted(dropped, again[1])
     return Taken(kept(source, runs), again, kept(rows.ravel(), runs), counts_of(m, w, dropped))
 
@@ -184,10 +186,7 @@ def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken
     inside = np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
     every = inside.size == rows.size
     key = np.multiply(rows, n, dtype=np.int64) + cols if every else np.multiply(rows[inside], n, dtype=np.int64) + cols[inside]
-    order = np.argsort(key, kind="stable")  # merges the runs that the leaves' blocks are made of
-    key = key[order]
-    new = np.ones(key.size, bool)
-    np.not_equal(key[1:], key[:-1], out=new[1:])
+    order, new = grouped(key)
     again = np.flatnonzero(~new)
     order = order if every else inside[order]
     first = order[new]

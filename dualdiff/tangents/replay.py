@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import operands_of
 from .coefficients import product, times
 from .join import joined_terms
 from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
@@ -157,7 +156,7 @@ def entries(t: Tangent, elements: Any, directions: Any, dtype: Any) -> Any:
     total: Any = np.zeros(elements.size, dtype)
     place = np.unravel_index(elements, t.shape) if t.shape else ()
     for leaf, coef in t.watched() if t.terms else ():
-        operands = operands_of(leaf, coef)
+        operands = leaf.operands(coef)
         full = leaf.width + t.shape
         if leaf.cols is None:
             found: Any = np.arange(elements.size)

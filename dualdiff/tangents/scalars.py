@@ -13,7 +13,7 @@ import numpy as np
 from .coefficients import finite, product
 from .leaf import Leaf
 from .level import Level
-from .moves import Place, scatter
+from .moves import Place, scatter, sources
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list
     level, k = first.level, first.k
     assert k is not None
     rows = [leaf.factors[0] if len(leaf.factors) == 1 and leaf.factors[0].shape == (k,) else
-            np.broadcast_to(product(level, list(leaf.factors)), (k,)) if leaf.factors else np.ones(k) for leaf in leaves]
+            np.broadcast_to(leaf.weights(None), (k,)) for leaf in leaves]
     data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
     if any(c is not None for c in coefs):
         data = product(level, [data, plain_array(coefs)[:, None]])
@@ -96,20 +96,11 @@ def one_each(owners: Any, m: int) -> bool:
 def summed_by_owner(data: Any, owners: Any, m: int) -> Any:
     """Rows that belong to one element added up; owners ascend. Elements without a row get zeros."""
     if hasattr(data, "level"):
-        return sum(np.where((place >= 0)[:, None], data[np.maximum(place, 0)], 0) for place in ranks(owners, m))
+        return sum(np.where((place >= 0)[:, None], data[np.maximum(place, 0)], 0) for place in sources(owners, m))
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     out = np.zeros((m, data.shape[1]), data.dtype)
     out[owners[starts]] = np.add.reduceat(data, starts, axis=0)
     return out
-
-
-def ranks(owners: Any, m: int) -> Any:
-    """Row r: for each element the place of its r-th entry in owners, or -1."""
-    counts = np.bincount(owners, minlength=m)
-    rank = np.arange(owners.size) - (np.cumsum(counts) - counts)[owners]
-    table = np.full((int(counts.max(initial=0)), m), -1)
-    table[rank, owners] = np.arange(owners.size)
-    return table
 
 
 def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
@@ -130,7 +121,7 @@ def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: lis
         weights = np.concatenate([np.broadcast_to(product(level, [*leaf.factors, 1.0 if c is None else c]), leaf.width).ravel()
                                   for leaf, c in zip(leaves, coefs, strict=True)])
         owners = np.repeat(owners, sizes)
-    table = ranks(owners, m)
+    table = sources(owners, m)
     if table.shape[0] >= k:
         return dense_of(level, k, m, cols, weights, owners)
     absent = table < 0

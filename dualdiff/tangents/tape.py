@@ -170,6 +170,10 @@ def told_of_overflow(leaf: TapeLeaf, v: Any, lead: int) -> None:
         trace.add(f"{function}, transposed", place[lead:], place[0] if lead else None, plain(v)[place], "not known", line)
 
 
+def roots_of(terms: dict[Any, Any]) -> list[TapeLeaf]:
+    return [leaf for leaf in reachable(terms) if not leaf.edges]
+
+
 def reachable(terms: dict[Any, Any]) -> list[TapeLeaf]:
     """Every leaf that the terms depend on, latest first."""
     seen, stack = set(terms), list(terms)

@@ -14,7 +14,7 @@ from .leaf import Leaf
 from .moves import Item, as_key
 from .replay import Record
 from .tangent import Tangent
-from .tape import TapeLeaf, reachable
+from .tape import TapeLeaf, roots_of
 
 BLOCK = 64  # elements whose directions are written out at once
 
@@ -93,7 +93,7 @@ def directions(t: Tangent) -> Any:
     """Where the tangent, of shape (n,), is not zero, by directions: (k, n). On a tape, along two arbitrary ones."""
     if not t.on_tape:
         return nonzero(t.dense(dtype=None)).reshape((-1, *t.shape))
-    roots = [leaf for leaf in reachable(t.terms) if not leaf.edges]
+    roots = roots_of(t.terms)
     r = np.random.default_rng(0)
     (moved,) = Record([t], roots).push([r.standard_normal((2, *root.shape)) for root in roots], 1)
     return np.zeros((1, *t.shape), bool) if moved is None else nonzero(moved)

@@ -17,7 +17,7 @@ from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
 from ..tangents.coefficients import plain
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
-from ..tangents.tape import pull, reachable
+from ..tangents.tape import pull, roots_of
 from .trees import flatten
 
 Run = Callable[[], Any]
@@ -96,6 +96,6 @@ def probe(x: Any, level: Level) -> Any:
         return np.zeros(())
     if not t.on_tape:
         return value_of(t.dense(dtype=None))
-    roots = [leaf for leaf in reachable(t.terms) if not leaf.edges]
+    roots = roots_of(t.terms)
     u = np.cos(np.arange(1.0, np.prod(t.shape) + 1)).reshape(t.shape)
     return np.concatenate([np.ravel(value_of(a)) for a in pull(t.terms, t.shape, u, 0, roots) if a is not None])

@@ -19,7 +19,7 @@ from ..tangents.leaf import dense_leaf
 from ..tangents.level import Level
 from ..tangents.moves import Contraction, Item, as_key
 from ..tangents.tangent import Tangent
-from ..tangents.tape import pull, reachable
+from ..tangents.tape import pull, roots_of
 from .trees import flatten
 
 
@@ -56,7 +56,7 @@ def mended(x: Any, other: Tangent, level: Level) -> Any:
         return x
     if eps.on_tape:
         part = Tangent({}, flat.shape)
-        for root, a in zip(roots_of(eps), rows, strict=True):
+        for root, a in zip(roots_of(eps.terms), rows, strict=True):
             labels = tuple(range(1, len(root.shape) + 1))
             op = Contraction(labels, root.shape, (0,), a, (0, *labels), level)
             part = part.plus(Tangent({root: None}, root.shape).contract(op))
@@ -78,10 +78,6 @@ def doubted(a: Any, b: Any, lost: Any) -> Any:
     return np.where(doubt, np.nan, a) if np.any(doubt) else a
 
 
-def roots_of(t: Tangent) -> list[Any]:
-    return [leaf for leaf in reachable(t.terms) if not leaf.edges]
-
-
 def written_out(t: Tangent, flat: Any) -> list[Any]:
     """The tangent at these elements: (k, n), or for each root of the tape (n, *shape)."""
     size = int(np.prod(t.shape, dtype=int))
@@ -90,7 +86,7 @@ def written_out(t: Tangent, flat: Any) -> list[Any]:
     sub = t.gather(Item(t.shape, flat.shape, index, as_key((index, size))))
     if not t.on_tape:
         return [sub.dense(dtype=None)]
-    roots = roots_of(t)
+    roots = roots_of(t.terms)
     n = flat.size
     pulled = pull(sub.terms, (n,), np.eye(n), 1, roots)
     return [np.zeros((n, *root.shape)) if a is None else np.broadcast_to(a, (n, *root.shape))

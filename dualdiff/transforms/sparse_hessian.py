@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..reading import dtype_of
-from ..tangents.assemble import operands_of
-from ..tangents.coefficients import product
 from ..tangents.csr import alike, checked, geometry, places, same
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
@@ -89,7 +87,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
                 parts: dict[Any, tuple[Any, Shape, Any]] = {}
                 for leaf, coef in eps.watched() if eps.terms else ():
                     if leaf.factors or coef is not None:
-                        p = product(level, operands_of(leaf, coef))
+                        p = leaf.weights(coef)
                         same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
                         parts[same_rows] = leaf.cols, leaf.width, parts[same_rows][2] + p if same_rows in parts else p
                 return value, list(parts.values())
