@@ -298,7 +298,9 @@ def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
 
 def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
     """The dual of a value: an array stays an array, a number becomes a Dual, as NumPy's own results do."""
-    return array(value, eps, level) if isinstance(value, np.ndarray | DualArray) else scalar(value, eps, level)
+    kind = type(value)  # asked first: isinstance would ask a dual for its shown class
+    return array(value, eps, level) if kind is DualArray or kind is np.ndarray or isinstance(value, np.ndarray) else \
+        scalar(value, eps, level)
 
 
 def zero_dimensional(x: Any) -> Any:

@@ -16,6 +16,7 @@ from .errors import HolomorphicError, RuleError
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .subclasses import base_array
+from .tangents.coefficients import owned
 from .tangents.differential import Differential
 from .tangents.level import Level
 from .tangents.moves import kept
@@ -78,10 +79,11 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     terms: dict[Any, Any] = {}
     last: Any = level
     r: Any = None
+    nested = p.__class__ is DualArray
     for leaf, c in eps.terms.items():
         if c is not last:
             last = c
-            r = p if c is None else c * p
+            r = p if c is None else owned(c, p) if nested else c * p
         terms[leaf] = r
     t = new(Tangent)
     t.terms = terms
@@ -96,6 +98,16 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     d.source = None
     d.version = 0
     return d
+
+
+def scaled_by(self: Any, c: Any) -> Any:
+    """self · c for an array c that nobody will write to."""
+    if self.source is not None or self.level.careful or c.dtype.kind not in "fc":
+        return self * c
+    return propagated(self.value * c, self.level, self.eps, c)
+
+
+DualArray.scaled_by = DualScalar.scaled_by = scaled_by  # type: ignore[attr-defined]
 
 
 def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
@@ -123,13 +135,18 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
     else:
         terms = {}
         for leaf, c in s.terms.items():
-            terms[leaf] = p if c is None else c * p
-    sign = q if q.__class__ is int else 0
+            terms[leaf] = p if c is None else owned(c, p) if p.__class__ is DualArray else c * p
+    sign, nested = q if q.__class__ is int else 0, q.__class__ is DualArray
     for leaf, c in t.terms.items():
-        v = c if sign == 1 else q if c is None else -c if sign == -1 else c * q
+        if leaf in terms and sign:
+            have = 1.0 if terms[leaf] is None else terms[leaf]
+            c = 1.0 if c is None else c
+            terms[leaf] = have + c if sign == 1 else have - c
+            continue
+        v = c if sign == 1 else q if c is None else -c if sign == -1 else owned(c, q) if nested else c * q
         if leaf in terms:
             have = terms[leaf]
-            v = (1.0 if have is None else have) + (1.0 if v is None else v)
+            v = (1.0 if have is None else have) + v
         terms[leaf] = v
     r = Tangent(terms, shape)
     return r if len(terms) <= MAX_TERMS else r.merged()

@@ -24,13 +24,11 @@ def dual_form(x: Any) -> Any:
         if x.source is not None:
             x.refresh()
         return x
+    if type(x) is np.ndarray:
+        return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
         return np.stack([dual_form(part) if holds_dual(part) else np.asarray(part, float) for part in x])
-    if isinstance(x, np.ndarray):
-        if type(x) is not np.ndarray:
-            return base_array(x)
-        return from_objects(x) if x.dtype == object else x
-    return x
+    return base_array(x) if isinstance(x, np.ndarray) else x
 
 
 def holds_dual(x: Any) -> bool:

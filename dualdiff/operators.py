@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .assignment import assign, store
+from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray, DualScalar, lifted, lowered
-from .elementwise import LEVELED, nary, operations, shape_of, unary
+from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
 from .errors import AssignmentError
 from .forms import holds_dual
@@ -43,21 +45,19 @@ def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
 
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """NumPy calls this for every ufunc with a dual among its inputs or outputs."""
-    if method == "__call__" and not options and ufunc in TABLES:
-        made, x = TABLES[ufunc], inputs[0]
-        if len(inputs) == 1 and type(x) is not Dual:
+    if method == "__call__" and not options:
+        made, x = TABLES.get(ufunc), inputs[0]
+        if made is not None and len(inputs) == 1 and type(x) is not Dual:
             return made(x)
         if type(made) is tuple and type(x) is not Dual and type(inputs[1]) is not Dual:
             return made[0](*inputs) if type(x) in LEVELED else made[1](inputs[1], x)
+        if ufunc is np.matmul and type(x) in ARRAYS and type(inputs[1]) in ARRAYS:
+            return array_function(ufunc, inputs, options)
     return any_ufunc(ufunc, method, inputs, **options)
 
 
 def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None, **options: Any) -> Any:
     """The rarer forms: methods, keywords, numbers made by hand, ufuncs that are not elementwise."""
-    from .assignment import store
-    from .dispatch import array_function
-    from .ufunc_forms import along_axes, method_call, with_options
-
     if any(type(x) is Differential for x in inputs):  # a formula's tangent takes the lower duals as constants
         return NotImplemented
     if any(isinstance(x, np.ndarray) and type(x) is not np.ndarray for x in inputs):
@@ -65,6 +65,8 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)
+    if method != "__call__" or options:
+        from .ufunc_forms import along_axes, method_call, with_options
     if method != "__call__":
         result = method_call(ufunc, method, inputs, options)
     elif type(row) is not Elementwise:
@@ -96,7 +98,6 @@ def maybe_lowered(result: Any, inputs: tuple[Any, ...]) -> Any:
 def in_place(forward: Any, symbol: str) -> Any:
     """``x += y`` changes the array that every name of it sees, as NumPy does; a number is simply rebound."""
     def operate(self: Any, other: Any) -> Any:
-        from .assignment import assign
         result = forward(self, other)
         if result is NotImplemented:
             return result

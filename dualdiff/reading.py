@@ -12,9 +12,9 @@ from .errors import EscapeError
 
 def dtype_of(x: Any) -> Any:
     """NumPy's type of a value, of a dual's too. A Dual has no ``dtype`` of its own: NumPy would convert results to it."""
-    while isinstance(x, Dual):
-        x = x.value
-    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    while not hasattr(x, "dtype"):
+        x = x.value if isinstance(x, Dual) else np.asarray(x)
+    return x.dtype
 
 
 def tangent_array(x: Any) -> Any:

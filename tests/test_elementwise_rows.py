@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import dualdiff as dd
 from dualdiff import symbolic
+from dualdiff.rules import elementwise as rules_elementwise
+from dualdiff.rules.elementwise import share, softmax_share, softmax_share2
 from dualdiff.rules.registry import ROWS, Elementwise
 
-ELEMENTWISE = {ufunc: row for ufunc, row in ROWS.items() if isinstance(row, Elementwise)}
+ELEMENTWISE = {ufunc: row for ufunc, row in ROWS.items() if isinstance(row, Elementwise) and isinstance(ufunc, np.ufunc)}
 PARTIALS = [(ufunc, i) for ufunc, row in ELEMENTWISE.items() for i, p in enumerate(row.partials) if p is not None]
 by_partial = pytest.mark.parametrize(("ufunc", "i"), PARTIALS, ids=lambda case: getattr(case, "__name__", str(case)))
 
@@ -81,7 +84,7 @@ PIECES = {
 def pieces(ufunc):
     """A row without an entry is smooth in all its domain, and its formula is NumPy's meaning of it."""
     whole = tuple(t if low == 0 else symbol
-                  for symbol, (low, _) in zip((x, y), ELEMENTWISE[ufunc].domain[:ufunc.nin], strict=False))
+                  for symbol, (low, _) in zip((x, y), ROWS[ufunc].domain[:ufunc.nin], strict=False))
     return PIECES.get(ufunc) or [Piece(lambda *point: True, whole, symbolic.formulas()[ufunc])]
 
 
@@ -216,6 +219,32 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
     error, where = worst(ELEMENTWISE[ufunc], i)
     record_property("ulps", error)
     assert error <= CLOSE, f"{error} ulps at {where}"
+
+
+SHARES = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x))}
+
+
+def test_every_function_that_partials_are_written_with_is_measured():
+    assert set(SHARES) == {function for function, row in ROWS.items() if isinstance(row, Elementwise)} - set(ELEMENTWISE)
+
+
+@pytest.mark.parametrize("function", SHARES, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("i", [0, 1])
+def test_the_partials_of_a_partial_agree_with_fifty_digits(function, i, monkeypatch):
+    monkeypatch.setitem(PIECES, function, [Piece(lambda x, y: abs(x) < 1e3 > abs(y), (x, y), SHARES[function])])
+    error, where = worst(ROWS[function], i)
+    assert error <= 2 * CLOSE, f"{error} ulps at {where}"  # a product of two
+
+
+def test_the_second_derivative_of_a_logistic_loss_takes_a_share_for_one_operation(monkeypatch):
+    calls = []
+    monkeypatch.setattr(rules_elementwise, "share", lambda *args: calls.append(args) or share(*args))
+    z = np.linspace(-3, 3, 5)
+    second = dd.derivative(lambda z: np.logaddexp(0, z), order=2)(z)
+    s = 1 / (1 + np.exp(-z))
+    assert np.allclose(second, s * (1 - s), rtol=1e-14, atol=0)
+    assert all(type(x) in (int, np.ndarray) for args in calls for x in args[:2])           # never a dual, inside or out
+    assert len(calls) == 3                                 # of the value, of its partial, and the other's share
 
 
 def test_the_formulas_of_the_proof_are_the_functions_that_numpy_computes():

@@ -251,3 +251,14 @@ def test_bins_of_weights_that_are_directions_of_an_inner_level():
     expected = np.zeros((3, 4, 4))
     expected[:, index, range(4)] = 6 * x * weights
     np.testing.assert_allclose(jacobian(several)(x), expected, rtol=1e-14)
+
+
+def test_a_hessian_times_a_vector_copies_no_coefficient_as_if_the_program_might_write_to_it(monkeypatch):
+    copied = []
+    monkeypatch.setattr("dualdiff.elementwise.kept", lambda x: copied.append(x) or x)
+
+    def rosenbrock(x):
+        return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+    x, v = np.linspace(-1, 1, 5), np.linspace(1, 2, 5)
+    assert np.allclose(hvp(rosenbrock)(x, v), hessian(rosenbrock)(x) @ v, rtol=1e-13)
+    assert copied == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused
+from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smooth
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
@@ -92,7 +92,7 @@ def power_exponent(f: Any, x: Any, y: Any) -> Any:
     return f * np.log(x) if not np.any(zero) else np.where(zero, 0, f * np.log(np.where(zero, 1, x)))
 
 
-def softmax_share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
+def share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
     """e^x / (e^x + e^y) = 1/(1 + e^d), d = y - x, from e^-|d|, which cannot overflow; equal infinities share.
 
     d is rounded, by e say (Knuth's two-sum tells), and exp magnifies that: e^(d+e) = e^d (1 + e).
@@ -111,8 +111,14 @@ def softmax_share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> A
     return np.where(larger, s, 1) / (1 + s)
 
 
+@smooth(lambda f, x, y: f * softmax_share(y, x), lambda f, x, y: -f * softmax_share(y, x))
+def softmax_share(x: Any, y: Any) -> Any:
+    return share(x, y)
+
+
+@smooth(lambda f, x, y: LN2 * f * softmax_share2(y, x), lambda f, x, y: -LN2 * f * softmax_share2(y, x))
 def softmax_share2(x: Any, y: Any) -> Any:
-    return softmax_share(x, y, np.exp2, LN2)
+    return share(x, y, np.exp2, LN2)
 
 
 def chosen(f: Any, x: Any, y: Any) -> Any:

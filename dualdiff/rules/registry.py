@@ -233,6 +233,23 @@ def either(where: Any, there: Function, elsewhere: Any) -> Any:
     return np.where(where, there(), elsewhere) if np.any(where) else elsewhere
 
 
+def smooth(*partials: Partial) -> Callable[[Function], Function]:
+    """A function that partials are written with and that has partials itself: to the levels below a sweep's own it is one
+    operation, not the dozen that it is computed by.
+    """
+    def register(function: Function) -> Function:
+        @wraps(function)
+        def call(*inputs: Any) -> Any:
+            for x in inputs:
+                if hasattr(x, "level"):
+                    return x.__array_ufunc__(call, "__call__", *inputs)
+            return function(*inputs)
+        call.nin = len(partials)  # type: ignore[attr-defined]
+        elementwise(call, *partials)
+        return call
+    return register
+
+
 def constant(reason: str, *functions: Function, jump: Function | None = None) -> None:
     for function in functions:
         TABLE.add(Constant(function, reason, jump))

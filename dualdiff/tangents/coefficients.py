@@ -80,10 +80,17 @@ def folded(arrays: list[Any], count: int) -> list[Any]:
             pairs = [(i, j) for j in range(len(arrays)) for i in range(j)]
             i, j = min(pairs, key=lambda ij: prod(np.broadcast_shapes(np.shape(arrays[ij[0]]), np.shape(arrays[ij[1]]))))
         b, a = arrays.pop(j), arrays.pop(i)
-        arrays.append(a * b)
+        arrays.append(owned(a, b))
     return arrays
+
+
+def owned(a: Any, b: Any) -> Any:
+    """a · b for coefficients: nobody writes to these, so a dual need not copy the other as it does a program's own array."""
+    if type(a) is np.ndarray:
+        return b.scaled_by(a) if hasattr(b, "scaled_by") else a * b
+    return a.scaled_by(b) if type(b) is np.ndarray and hasattr(a, "scaled_by") else a * b
 
 
 def times(level: Level, a: Any, c: Any) -> Any:
     """a · c, watching c; a came from coefficients that were watched before, so only a careful sweep has infinities in it."""
-    return a * c if finite(c) and (not level.careful or np.all(c) or finite(a)) else product(level, [a, c])
+    return owned(a, c) if finite(c) and (not level.careful or np.all(c) or finite(a)) else product(level, [a, c])

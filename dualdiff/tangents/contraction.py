@@ -188,4 +188,4 @@ def einsum(operands: list[Operand], result: tuple[Label, ...], sizes: dict[Label
     arrays = [aligned(o, result) for o in operands]
     full = arrays[0] if gone and len(arrays) == 1 else product(level, arrays)
     shape = tuple(sizes[name] for name in result)
-    return full if np.shape(full) == shape else np.broadcast_to(full, shape)
+    return full if getattr(full, "shape", ()) == shape else np.broadcast_to(full, shape)

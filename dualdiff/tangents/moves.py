@@ -240,7 +240,8 @@ class Contraction:
         sizes = self.sizes | dict(zip(result, shape, strict=True)) | dict(zip(front, a.shape, strict=False))
         wide = tuple(name for name, n in zip(result, shape, strict=True) if n != 1)
         r = einsum([*self.constant, (a, front + labels)], front + wide, sizes, self.level)
-        return r.reshape(a.shape[:lead] + shape)
+        shape = a.shape[:lead] + shape
+        return r if r.shape == shape else r.reshape(shape)
 
 
 class Map:

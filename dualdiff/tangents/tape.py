@@ -15,7 +15,7 @@ import numpy as np
 
 from ..policies import TRACE, WATCH
 from ..rules.gather import batched_broadcast, sum_to_shape
-from .coefficients import finite, plain, times
+from .coefficients import finite, owned, plain, times
 from .level import Level
 from .moves import Item, Move, Shape
 
@@ -152,7 +152,8 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
                 v = came
             if coef is not last_coef:  # in a quick sweep it was watched when it was recorded
                 last_coef = coef
-                v = came if coef is None else times(parent.level, came, coef) if parent.level.careful else came * coef
+                v = came if coef is None else times(parent.level, came, coef) if parent.level.careful else \
+                    came * coef if type(came) is np.ndarray else owned(came, coef)
             if WATCH.count and finite(u) and not finite(v):
                 told_of_overflow(leaf, v, lead)
             if v.shape[lead:] != parent.shape:

@@ -27,6 +27,9 @@ def flatten(tree: Any, what: str) -> tuple[list[Any], Rebuild]:
 
 def collect(tree: Any, leaves: list[Any], what: str) -> Callable[[Any], Any]:
     kind = type(tree)
+    if kind is DualArray or kind is np.ndarray:  # asked first: isinstance would ask a dual for its shown class
+        leaves.append(tree if kind is DualArray or tree.dtype.kind in "fciub" else checked(tree, what))
+        return next
     if kind is dict or isinstance(tree, dict):
         parts = {name: collect(part, leaves, what) for name, part in tree.items()}
         return lambda new: kind((name, part(new)) for name, part in parts.items())
