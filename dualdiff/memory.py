@@ -323,7 +323,7 @@ def close(root: Any, memory: Memory) -> None:
 
 def counted(eps: Tangent, old: Tangent, level: Level) -> Tangent:
     """Of arrays made by hand only the leaves tell the number of directions: one stays, with zeros, where all is constant."""
-    if eps.terms or level.k is not None or not old.terms:
+    if not eps.is_constant or level.k is not None or not old.terms:
         return eps
     leaf = next(iter(old.terms))
     return eps if leaf.k is None else Tangent({leaf: 0.0}, eps.shape)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, value_and_jacobian
+from dualdiff import gradient, hessian, jacobian, jvp, value_and_jacobian
 from dualdiff.errors import MismatchError, ShapeError, StructureError
 
 RNG = np.random.default_rng(0)
@@ -186,3 +186,86 @@ def test_shapes_that_are_no_batch_are_refused(call, said):
 def test_a_batch_has_no_sparse_form():
     with pytest.raises(StructureError, match="batch_axis cannot be combined with sparse=True"):
         jacobian(by_columns, batch_axis=0, sparse=True)
+
+
+# ---- arrays filled part by part
+def filled(*writes, start=np.zeros_like):
+    """A program that makes an array of u and writes to it, part by part."""
+    def f(u):
+        out = start(u)
+        for write in writes:
+            write(out, u)
+        return out
+    return f
+
+
+def put(index, value):
+    def write(out, u):
+        out[index] = value(u)
+    return write
+
+
+FIRST, SECOND, THIRD = put((slice(None), 0), lambda u: u[:, 1] * u[:, 2]), put((..., 1), lambda u: np.sin(u[:, 0])), \
+    put((slice(None), -1), lambda u: 2 * u[:, 2])
+LONG = 400  # rows: enough for parts to be written where they belong, and for axes to be taken as if they had length one
+LAST = np.arange(LONG)
+PARTS = {
+    "columns": filled(FIRST, SECOND, THIRD),
+    "a column left": filled(FIRST, THIRD),
+    "a column twice": filled(FIRST, SECOND, THIRD, put((slice(None), 0), lambda u: u[:, 0])),
+    "some rows twice": filled(FIRST, SECOND, put((slice(5, 9), 0), lambda u: u[1:5, 2])),
+    "a number over a column": filled(FIRST, SECOND, put((slice(None), 0), lambda u: 1.0)),
+    "a column over a number": filled(put((slice(None), 0), lambda u: 1.0), FIRST, SECOND),
+    "one row for all": filled(put(slice(5, None), lambda u: u[0]), FIRST),
+    "one number for a column": filled(FIRST, put((slice(None), 1), lambda u: u[0, 0])),
+    "rows backwards": filled(put((slice(None, None, -1), 0), lambda u: u[:, 0] ** 2), SECOND),
+    "rows by a list": filled(put((LAST[::-1], 0), lambda u: u[:, 0] ** 2), SECOND),
+    "one row by a list": filled(put((LAST * 0, 0), lambda u: u[:, 0] ** 2), SECOND),
+    "old columns left": filled(FIRST, THIRD, start=np.copy),
+    "no old column left": filled(FIRST, SECOND, THIRD, start=np.copy),
+    "a view of a column": filled(lambda out, u: put(slice(None), lambda u: u[:, 1])(out[:, 0], u), SECOND),
+    "a column increased": filled(FIRST, SECOND, lambda out, u: put((slice(None), 0), lambda u: out[:, 0] + u[:, 1])(out, u)),
+    "the flat array's beginning": filled(lambda out, u: put(slice(0, LONG), lambda u: u[:, 0])(np.reshape(out, -1), u)),
+    "another row's length": filled(put((0, slice(0, LONG)), lambda u: u[:, 1]),
+                                   put((slice(1, 3), slice(0, LONG)), lambda u: u[:, 2]),
+                                   start=lambda u: np.zeros((40, 2 * LONG), like=u)),
+    "in Fortran's order": filled(FIRST, SECOND, start=lambda u: np.zeros_like(u.T).T),
+    "blocks": filled(put((slice(None), 1), lambda u: u[:, :2] * u[:, 2:]), put((slice(None), 0, 1), lambda u: u[:, 0]),
+                     start=lambda u: np.zeros((LONG, 2, 2), like=u)),
+    "with a new axis": filled(put((None, slice(None), 0), lambda u: (u[:, 0] * u[:, 1])[None]), SECOND),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_an_array_filled_part_by_part_has_the_derivative_of_each_part(what):
+    f, u = PARTS[what], np.random.default_rng(1).standard_normal((LONG, 3))
+    v = np.random.default_rng(2).standard_normal(u.shape)
+    value, along = jvp(f, (u,), (v,))
+    assert np.array_equal(value, f(u))
+    for g in (f, lambda u: 1.0 * f(u)):  # read as it is, and by the next operation
+        J = jacobian(g, mode="forward")(u)
+        assert np.allclose(np.tensordot(J, v, 2), along, rtol=1e-13, atol=1e-13)
+        assert np.count_nonzero(J) <= 6 * value.size
+
+
+@pytest.mark.parametrize("what", ["columns", "a column left", "a column over a number", "no old column left", "blocks"])
+def test_columns_of_a_batch_are_written_where_they_belong_without_an_index_of_samples(what, monkeypatch):
+    joins = []
+    monkeypatch.setattr("dualdiff.tangents.joined.joined_terms", lambda *args: joins.append(args))
+    u = np.random.default_rng(1).standard_normal((LONG, 3))
+    jacobian(PARTS[what], batch_axis=0, verify=False)(u)
+    assert joins == []
+
+
+@pytest.mark.parametrize("what", ["columns", "a column left", "a column twice", "old columns left"])
+def test_what_is_made_of_a_filled_batch_does_not_carry_its_samples_along(what):
+    seen = []
+
+    def f(u):
+        out = 1.0 * PARTS[what](u)
+        seen.extend(leaf.cols.size for leaf in out.eps.terms)
+        return out
+    u = np.random.default_rng(1).standard_normal((LONG, 3))
+    jacobian(f, batch_axis=0, verify=False)(u)
+    assert seen
+    assert max(seen) <= 9
