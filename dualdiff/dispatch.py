@@ -38,7 +38,7 @@ from .rules.registry import (
     Row,
     name_of,
 )
-from .subclasses import refusal, refused_by_masked_arrays
+from .subclasses import base_array, is_subclassed, refusal, refused_by_masked_arrays
 from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.join import Arrangement
@@ -112,6 +112,8 @@ def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
 def constants(args: Any, options: dict[str, Any], function: Any) -> None:
     """Arguments beside the arrays (axes, shapes, indices) must be constants."""
     for x in (*args, *options.values()):
+        if is_subclassed(x):
+            base_array(x)
         if holds_dual(x):
             raise RuleError(f"{name_of(function)}: only its array arguments can be perturbed; wrap the other in "
                             "dualdiff.stop_gradient() if it is meant as a constant")
@@ -340,7 +342,9 @@ def install() -> None:
     """Give the classes NumPy's functions, as a protocol and as methods."""
     arrays: Any = DualArray
     numbers: Any = Dual
-    arrays._data = numbers._data = property(refused_by_masked_arrays)
+    for name in ("_data", "_mask"):
+        setattr(arrays, name, property(refused_by_masked_arrays))
+        setattr(numbers, name, property(refused_by_masked_arrays))
     arrays.__array_function__ = numbers.__array_function__ = protocol
     for name in METHODS:
         setattr(DualArray, name, method_for(name))

@@ -14,6 +14,7 @@ import numpy as np
 
 from .errors import EscapeError, RuleError
 from .policies import WATCH
+from .subclasses import base_array, is_subclassed
 from .tangents.level import HAND
 
 new = object.__new__
@@ -308,8 +309,12 @@ PLAIN = frozenset({float, int, bool, complex})
 
 def is_plain(x: Any) -> bool:
     """Whether x is one number without levels: float, Fraction, mpf, a symbol, but no array and no dual."""
-    return not hasattr(x, "level") and not isinstance(x, np.ndarray | list | tuple | dict | str | bytes) \
-        and x is not None and getattr(x, "shape", ()) == ()
+    if isinstance(x, np.ndarray):
+        if is_subclassed(x):
+            base_array(x)                                  # masked arrays and matrices are refused
+        return False
+    return not hasattr(x, "level") and not isinstance(x, list | tuple | dict | str | bytes) \
+        and x is not None and getattr(x, "shape", ()) == () and getattr(x, "__array_ufunc__", x) is not None
 
 
 def value_of(x: Any) -> Any:
@@ -358,11 +363,11 @@ def told_of_equality(equal: Any, x: Any, y: Any) -> None:
     warn_of_equality(equal, x, y)
 
 
-def escape(what: str, remedy: str) -> EscapeError:
-    return EscapeError(f"{what} of a dual number would drop its derivative: {remedy}; "
+def escape(what: str, remedy: str, error: type[EscapeError] = EscapeError) -> EscapeError:
+    return error(f"{what} of a dual number would drop its derivative: {remedy}; "
                        "x.value and dualdiff.stop_gradient(x) give a constant if that is meant")
 
 
 def number_text(x: Any) -> str:
     return repr(x.item()) if isinstance(x, np.generic) else \
-        np.array2string(x, separator=", ", threshold=8) if isinstance(x, np.ndarray) else repr(x)
+        np.array2string(x, separator=", ", threshold=8) if type(x) is np.ndarray else repr(x)

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
-from .errors import EscapeError, ShapeError, StructureError
+from .errors import ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory, View, link, read, settle
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
+from .subclasses import base_array, is_subclassed
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent
 
+AnArray = type("DualArray", (np.ndarray,), {})              # not np.ndarray itself: scipy.sparse takes that as it is
 SPARSE_PRODUCTS = ("_matmul_dispatch", "_mul_dispatch")
 
 
@@ -189,11 +191,11 @@ class DualArray:
         assign(self, ..., value)
 
     def shown_class(self) -> Any:
-        """What isinstance reads. numpy.polynomial asks for arrays, and takes what is not one for a number."""
-        caller = sys._getframe(1)
-        if not caller.f_globals.get("__name__", "").startswith("numpy.polynomial"):
-            return DualArray
-        return np.generic if caller.f_code.co_name == "mapdomain" else np.ndarray          # where it converts what is neither
+        """What isinstance reads: an array, so that programs take the branch they take for arrays.
+
+        But for the one function of numpy.polynomial that would convert it, and leaves NumPy's numbers alone.
+        """
+        return np.generic if sys._getframe(1).f_code.co_name == "mapdomain" else AnArray
 
     __class__ = property(shown_class)
 
@@ -211,7 +213,8 @@ class DualArray:
             return a
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, and "
                      "np.asarray is not needed; an array that x is written into keeps it if it is made by "
-                     "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")
+                     "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)",
+                     ConversionError if dtype is None else EscapeError)
 
     def __float__(self) -> float:
         if not self.eps.terms and self.size == 1:
@@ -367,9 +370,12 @@ def from_objects(a: Any) -> Any:
 
 
 def plain_index(index: Any) -> Any:
-    """The index with duals replaced by their values where those are whole numbers (they never are: refused)."""
-    for part in index if type(index) is tuple else (index,):
+    """The index, without classes of its own; duals, masked arrays and matrices in it are refused."""
+    parts = index if type(index) is tuple else (index,)
+    for part in parts:
         if hasattr(part, "level"):
             raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
                               "use dualdiff.stop_gradient(i).astype(int) if that is meant")
+    if any(map(is_subclassed, parts)):
+        index = tuple(base_array(part) if is_subclassed(part) else part for part in parts)
     return index

@@ -23,6 +23,10 @@ class EscapeError(DualdiffError, TypeError):
     """A conversion to a plain number or array would drop the derivative."""
 
 
+class ConversionError(EscapeError):
+    """NumPy asked for a dual array as an array of any kind; a transform then runs its function as ``lift`` does."""
+
+
 class ShapeError(DualdiffError, ValueError):
     """Values, tangents, seeds or cotangents whose shapes do not fit together."""
 

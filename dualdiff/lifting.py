@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from abc import ABCMeta
 from collections.abc import Callable
 from functools import partial, wraps
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -114,9 +115,17 @@ class Run:
             return MethodType(self.of(x.__func__), x.__self__)
         if kind is partial:
             return partial(self.of(x.func), *x.args, **x.keywords)
+        if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
+            return standin(x, self.polynomial_class(x))
         if kind is np.vectorize:
             return vectorized(x, self.of(x.pyfunc))
         return x
+
+    def polynomial_class(self, kind: Any) -> Any:
+        """A class of numpy.polynomial whose methods are made anew."""
+        members = {name: x for base in kind.__mro__[-2::-1] for name, x in vars(base).items()}
+        return ABCMeta(kind.__name__, (kind,), {name: type(x)(NUMPY.of(x.__func__)) if type(x) in BOUND else NUMPY.of(x)
+                                                for name, x in members.items() if type(x) in (FunctionType, *BOUND)})
 
     def function(self, f: Any) -> Any:
         if id(f) in self.made:
@@ -209,6 +218,7 @@ class Module(ModuleType):
 
 
 # ---- what stands in for NumPy
+BOUND = (staticmethod, classmethod)
 ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
 STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever

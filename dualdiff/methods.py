@@ -13,6 +13,7 @@ import numpy as np
 from .dual_array import DualArray
 from .errors import AbsentError, EscapeError
 from .forms import stripped
+from .subclasses import MEANING
 
 # ---- absent, with the reason
 MEMORY = "value and derivative do not lie in one block of memory"
@@ -30,7 +31,8 @@ ABSENT: dict[str, str] = {
     "setflags": f"{MEMORY}; to keep x from being written to, hand out x.copy()",
     "strides": f"{MEMORY}; x.value.strides are the value's",
     "tobytes": KEEP, "tofile": KEEP,
-    "view": "it reads bits as another type, which has no derivative; use x.astype(dtype), or x[...] for a view",
+    "view": "it reads bits as another type, which has no derivative; use x.astype(dtype), or x[...] for a view; "
+            f"a matrix cannot meet a dual number: {MEANING['matrix']}",
 }
 
 

@@ -18,7 +18,7 @@ from .forms import holds_dual
 from .rules import row_of
 from .rules.registry import ROWS, Elementwise
 from .rules.sparse_products import matmul_sparse
-from .subclasses import base_array
+from .subclasses import base_array, is_subclassed
 from .tangents.differential import Differential
 from .tangents.level import HAND
 
@@ -60,8 +60,8 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
     """The rarer forms: methods, keywords, numbers made by hand, ufuncs that are not elementwise."""
     if any(type(x) is Differential for x in inputs):  # a formula's tangent takes the lower duals as constants
         return NotImplemented
-    if any(isinstance(x, np.ndarray) and type(x) is not np.ndarray for x in inputs):
-        inputs = tuple(base_array(x) if isinstance(x, np.ndarray) and type(x) is not np.ndarray else x for x in inputs)
+    if any(map(is_subclassed, inputs)):
+        inputs = tuple(base_array(x) if is_subclassed(x) else x for x in inputs)
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)

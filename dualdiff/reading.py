@@ -35,7 +35,7 @@ def tangent_array(x: Any) -> Any:
 
 
 def text_of(a: Any) -> str:
-    return np.array2string(a, separator=", ", threshold=60) if isinstance(a, np.ndarray) else repr(a)
+    return np.array2string(a, separator=", ", threshold=60) if type(a) is np.ndarray else repr(a)
 
 
 def tangent_text(x: Any) -> str:

@@ -20,6 +20,10 @@ def refusal(kind: Any) -> StructureError | None:
     return None
 
 
+def is_subclassed(x: Any) -> bool:
+    return type(x) is not np.ndarray and issubclass(type(x), np.ndarray)
+
+
 def base_array(x: Any) -> Any:
     """An array of a subclass (``numpy.memmap``, ``numpy.recarray``) as a plain one, masked arrays and matrices refused.
 
@@ -32,5 +36,5 @@ def base_array(x: Any) -> Any:
 
 
 def refused_by_masked_arrays(x: Any) -> Any:
-    """numpy.ma asks for this name before it takes something for a number."""
+    """numpy.ma asks for these names before it takes something for a number or an array."""
     raise StructureError(f"MaskedArray cannot meet a dual number: {MEANING['MaskedArray']}")

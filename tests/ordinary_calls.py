@@ -211,6 +211,9 @@ np.poly1d([1.0,2.0,3.0])(x)
 np.polynomial.polynomial.polyval(x,[[1.0,2.0,3.0],[0.5,0.4,0.3]])  np.polynomial.polynomial.polyval(A,[[1.0,2.0],[0.5,0.4]])
 np.polynomial.legendre.legval(x,[[1.0,2.0,3.0,4.0,5.0],[0.5,0.4,0.3,1.0,2.0]])
 np.polynomial.Legendre([1.0,0.5,0.25],domain=[0,2])(u)
+np.polynomial.Polynomial(c)(x)  np.polynomial.Polynomial(c).deriv()(x)  np.polynomial.Chebyshev(c).integ()(u)
+(np.polynomial.Polynomial(c)*np.polynomial.Polynomial(x))(2.0)  np.polynomial.Polynomial.fit(g,h,2)(1.0)
+np.polynomial.Polynomial.fit(g,h,2).coef  np.polynomial.Legendre(c).convert(kind=np.polynomial.Polynomial).coef
 """
 COMPLEX = """
 np.abs(x+1j*y)  np.angle(x+1j*y)  np.angle(x+1j*y,deg=True)  np.real(np.exp(1j*x))  np.imag(np.exp(1j*x))  np.exp(1j*x)
@@ -416,7 +419,7 @@ GROUPS = {"elementwise": ELEMENTWISE, "ufunc methods": UFUNC_METHODS, "sums and 
           "Fourier": FOURIER, "linear algebra": LINALG}
 
 
-# NumPy turns these arguments into plain arrays before anybody is asked: dualdiff.lift is needed.
+# NumPy turns these arguments into plain arrays before anybody is asked: transforms run them lifted.
 LIFTED_TEXT = """
 np.sum([x,y])  np.sum((x,y),axis=0)  np.mean([x,y],axis=0)  np.r_[x,y]  np.c_[x,y]  np.r_[0.0,x,1]
 np.pad([1.0,2.0],1,constant_values=s)  np.pad([1.0,2.0],2,"linear_ramp",end_values=s)  np.vectorize(lambda a:a**2)(x)
@@ -438,6 +441,9 @@ np.polynomial.legendre.legfit(g,h,2)  np.polynomial.legendre.leg2poly(c)  np.pol
 np.polynomial.hermite.hermder(c)  np.polynomial.hermite.hermvander(u,3)  np.polynomial.hermite.hermfit(g,h,2)
 np.polynomial.hermite_e.hermeval(u,c)  np.polynomial.hermite_e.hermeder(c)  np.polynomial.laguerre.lagval(u,c)
 np.polynomial.laguerre.lagder(c)  np.polynomial.laguerre.lagvander(u,3)  np.polynomial.laguerre.lagfit(g,h,2)
+np.polynomial.Polynomial(c)(x)  np.polynomial.Polynomial(c).deriv()(x)  np.polynomial.Chebyshev(c).integ()(u)
+(np.polynomial.Polynomial(c)*np.polynomial.Polynomial(x))(2.0)  np.polynomial.Polynomial.fit(g,h,2)(1.0)
+np.polynomial.Polynomial.fit(g,h,2).coef  np.polynomial.Legendre(c).convert(kind=np.polynomial.Polynomial).coef
 """
 
 

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, derivative, gradient, jacobian, jvp, stop_gradient
-from dualdiff.errors import DualdiffError, EscapeError, RuleError
+from dualdiff import Dual, DualArray, derivative, gradient, jacobian, jvp, lift, stop_gradient
+from dualdiff.errors import ConversionError, DualdiffError, EscapeError, RuleError
 
 
 def number_by_hand(f):
@@ -104,12 +104,12 @@ NUMBER_ESCAPES = {
     "'x' * d": lambda d: "x" * d,
 }
 ARRAY_ESCAPES = {
-    "np.asarray(x)": np.asarray, "np.array(x)": np.array, "np.array(x, dtype=float)": lambda x: np.array(x, dtype=float),
+    "np.array(x, dtype=float)": lambda x: np.array(x, dtype=float),
     "np.zeros(2)[:] = x": lambda x: np.zeros(2).__setitem__(slice(None), x), "float(x[:1])": lambda x: float(x[:1]),
     "x.astype(int)": lambda x: x.astype(int), "'%f' % x": lambda x: operator.mod("%f", x), "out=plain": out_into_plain,
     "f'{x:.3f}'": lambda x: f"{x:.3f}", "np.asarray(x, object)": lambda x: np.asarray(x, object),
-    "np.array([x, x])": lambda x: np.array([x, x]), "list index": lambda x: [1, 2][x], "a += x": in_place_on_plain,
-    "np.full((2, 2), x)": lambda x: np.full((2, 2), x), "np.copyto": lambda x: np.copyto(np.zeros(2), x),
+    "list index": lambda x: [1, 2][x], "a += x": in_place_on_plain,
+    "np.copyto": lambda x: np.copyto(np.zeros(2), x),
     "np.put": lambda x: np.put(np.zeros(2), [0, 1], x), "np.save": lambda x: np.save("nowhere.npy", x),
 }
 # What Python itself says is enough: no float, dual or not, may stand there, or Python replaces our message by its own.
@@ -232,6 +232,12 @@ ARRAY_KEEPERS = [
     ("x.astype(float)", lambda x: x.astype(float), [1.0, 1.0]),
     ("x.tolist()", lambda x: np.stack(x.tolist()), [1.0, 1.0]),
     ("x[x > 2] is selected", lambda x: np.where(x > 2, x * x, x), [1.0, 5.0]),
+    ("np.asarray(x)", lambda x: np.asarray(x) * x, [3.0, 5.0]),
+    ("np.array(x)", lambda x: np.sin(np.array(x)), [math.cos(1.5), math.cos(2.5)]),
+    ("np.array([x, x])", lambda x: np.array([x, x])[1] * x, [3.0, 5.0]),
+    ("np.sum([x, x])", lambda x: np.sum([x, x * x], axis=0), [4.0, 6.0]),
+    ("np.full((2, 2), x)", lambda x: np.full((2, 2), x)[1], [1.0, 1.0]),
+    ("np.r_[x, 1]", lambda x: np.r_[x, 1.0][:2], [1.0, 1.0]),
     ("np.sum over a generator's list", lambda x: np.stack([sum([*x]), x[0]]), None),
 ]
 
@@ -245,7 +251,11 @@ def fill(buffer, x):
 @pytest.mark.parametrize(("f", "slope"), [pytest.param(*case[1:], id=case[0]) for case in ARRAY_KEEPERS])
 def test_an_array_keeps_its_derivative(f, slope, kind):
     plain = f(np.array([1.5, 2.5]))
-    value, along = kind(f)
+    try:
+        value, along = kind(f)
+    except ConversionError:                                # a transform runs f once more, lifted
+        assert kind is array_by_hand
+        value, along = kind(lift(f))
     np.testing.assert_allclose(value, plain, rtol=1e-15)
     if slope is None:                                      # J = [[1, 1], [1, 0]]: rows summed forward, columns in reverse
         slope = [2.0, 1.0]

@@ -111,7 +111,7 @@ def by_pairs(stack: list[tuple[str, Any]], result: str) -> Any:
 
 def contraction(subscripts: str, *operands: Any) -> Any:
     """Einsum of one or two operands: the primitive that `tangents/contraction.py` differentiates."""
-    duals = [o for o in operands if not isinstance(o, np.ndarray | np.generic | float | int | complex)]
+    duals = [o for o in operands if not issubclass(type(o), np.ndarray | np.generic | float | int | complex)]
     if not duals:
         return np.einsum(subscripts, *operands)
     dual = min(duals, key=lambda o: hasattr(o, "value"))  # a formula's tangent, if there is one, before a dual

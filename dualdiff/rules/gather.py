@@ -69,7 +69,7 @@ gather(operator.getitem, batched_getitem, view=True)
 
 def placed(u: Any, shape: tuple[int, ...], index: tuple[Any, ...], fill: int = 0) -> Any:
     """The transpose of a basic index: an array of zeros of that shape with u at the index."""
-    if not isinstance(u, np.ndarray | np.generic):
+    if not issubclass(type(u), np.ndarray | np.generic):
         return u.__array_function__(placed, (), (u, shape, index), {})
     back = np.full(shape, fill, u.dtype) if fill else np.zeros(shape, u.dtype)
     back[index] = u

@@ -1,6 +1,6 @@
 """Polynomials given by coefficients, highest degree first, as ``numpy.poly1d`` has them.
 
-``numpy.polynomial`` converts its coefficients to plain arrays, which raises EscapeError for dual ones.
+``numpy.polynomial`` converts its coefficients to plain arrays, so transforms run what calls it as ``lift`` does.
 """
 
 from __future__ import annotations

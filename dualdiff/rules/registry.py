@@ -222,7 +222,7 @@ def primitive(function: Function) -> Function:
     """A function of our own that dispatches on its first argument as NumPy's do, so that it can have a row."""
     @wraps(function)
     def call(x: Any, *args: Any, **options: Any) -> Any:
-        if type(x) is np.ndarray or not hasattr(x, "__array_function__") or isinstance(x, np.ndarray):
+        if type(x) is np.ndarray or not hasattr(x, "__array_function__") or issubclass(type(x), np.ndarray):
             return function(x, *args, **options)
         return x.__array_function__(call, (), (x, *args), options)
     return call

@@ -193,7 +193,7 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 
 # ---- writing into an array
 def buffer(x: Any, function: Any) -> Any:
-    if isinstance(x, np.ndarray):
+    if issubclass(type(x), np.ndarray):
         raise RuleError(f"numpy.{function.__name__} would copy into a plain array and drop the derivative; build the result "
                         "with numpy.concatenate, numpy.stack or numpy.where, or write into numpy.zeros_like(x)")
     return x

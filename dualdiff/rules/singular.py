@@ -67,8 +67,8 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
     same = groups(s, size)
     zero = np.any(same & near_zero(s, size)[..., None, :], axis=-1)
     special, level, mixed = are_repeated(same) or bool(np.any(zero)), dA.level, None
-    plainly = special and isinstance(s, np.ndarray)
-    run = level.bases.run if level.bases is not None and isinstance(s, np.ndarray) else None
+    plainly = special and type(s) is np.ndarray
+    run = level.bases.run if level.bases is not None and type(s) is np.ndarray else None
     if plainly and run not in (None, FLIPPED) and not np.any(zero):
         level.bases.reason = reason_for("svd", "singular vectors", s, same)
         R, mixed = level.bases.turns(same, U.dtype)
@@ -78,7 +78,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k, run)
         U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
     beyond = max(U.shape[-1], Vh.shape[-2]) - k  # the columns that full_matrices adds are any basis, too
-    loose = compute_uv and isinstance(s, np.ndarray) and in_sweep(level) and beyond > 1
+    loose = compute_uv and type(s) is np.ndarray and in_sweep(level) and beyond > 1
     if loose and run is None:
         level.doubt = (f"numpy.linalg.svd: the {beyond} vectors that full_matrices adds are any basis of their space, so what "
                        "depends on that choice has no derivative; use full_matrices=False, or what does not depend on it")

@@ -96,7 +96,7 @@ def direction_of(dA: Any) -> Any:
     if t.on_tape or any(leaf.k is not None for leaf in t.terms):
         return None
     d = t.dense(dtype=None)
-    return d if isinstance(d, np.ndarray) else None
+    return d if type(d) is np.ndarray else None
 
 
 def names(w: Any, same: Any) -> str:
@@ -142,7 +142,7 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
     dA = from_triangle(dA, A, uplo.upper() == "L")
     same, level, one, mixed = groups(w, w.shape[-1]), dA.level, None, None
     repeated = are_repeated(same)
-    if repeated and isinstance(V, np.ndarray):
+    if repeated and type(V) is np.ndarray:
         if level.bases is not None and level.bases.run != FLIPPED:
             level.bases.reason = reason_for("eigh", "eigenvectors", w, same)
             R, mixed = level.bases.turns(same, V.dtype)
@@ -156,7 +156,7 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
     dw = real_diagonal(P, A)
     if mixed is not None:
         return V, (mixed.astype(w.dtype) @ dw[..., None])[..., 0], V @ (P * inverse_gaps(w, same)), True
-    if repeated and not isinstance(V, np.ndarray):         # a second derivative: the outer sweep tries the bases
+    if repeated and type(V) is not np.ndarray:         # a second derivative: the outer sweep tries the bases
         return V, dw, undefined("eigh", "eigenvectors", w, same), False
     if repeated and one is None:
         helped = level if in_sweep(level) else None
@@ -203,7 +203,7 @@ def eigenvalue_parts(w: Any, V: Any, dA: Any, function: str) -> tuple[Any, Any, 
     """dw = diag(V⁻¹ dA V), the matrix V⁻¹ dA V itself, and the groups of equal eigenvalues."""
     same, one = close_groups(w, V, function), None
     repeated = are_repeated(same)
-    if repeated and isinstance(V, np.ndarray) and (one := direction_of(dA)) is not None:
+    if repeated and type(V) is np.ndarray and (one := direction_of(dA)) is not None:
         V = V @ split_by(linear_solve(one @ V, V), same, function)
     C = linear_solve(dA @ V, V)
     dw = np.diagonal(C, 0, -2, -1)

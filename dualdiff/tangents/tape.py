@@ -92,7 +92,7 @@ class Cotangents:
         have = self.arrays.get(leaf)
         if have is None:
             self.arrays[leaf] = u
-        elif leaf in self.own and isinstance(u, PLAIN) and u.dtype == have.dtype:
+        elif leaf in self.own and issubclass(type(u), PLAIN) and u.dtype == have.dtype:
             have += u
         else:
             self.arrays[leaf] = have + u
@@ -102,7 +102,7 @@ class Cotangents:
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
         have, lead = self.arrays.get(leaf), self.lead
-        plain = isinstance(u, PLAIN)
+        plain = issubclass(type(u), PLAIN)
         index = (slice(None),) * lead + move.basic if lead else move.basic
         if have is None and plain:
             have = self.arrays[leaf] = np.zeros(u.shape[:lead] + leaf.shape, u.dtype)

@@ -204,7 +204,7 @@ def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
 
 def number(a: Any) -> Any:
     """A zero-dimensional array as NumPy's scalar."""
-    return a[()] if isinstance(a, np.ndarray) and not a.ndim else a
+    return a[()] if type(a) is np.ndarray and not a.ndim else a
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

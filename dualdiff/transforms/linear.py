@@ -103,7 +103,7 @@ class Side:
     def given(self, parts: list[Any], form: str, k: int) -> Any:
         """The arrays in the form that was asked for: a tree, one vector, or one matrix with the directions as columns."""
         if form == "tree":
-            return self.rebuild([p[()] if isinstance(p, np.ndarray) and not p.ndim else p for p in parts])
+            return self.rebuild([p[()] if type(p) is np.ndarray and not p.ndim else p for p in parts])
         front = () if form == "vector" else (k,)
         rows = [p.reshape((*front, size)) for p, size in zip(parts, self.sizes, strict=True)]
         joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-1) if rows else np.zeros((*front, 0))

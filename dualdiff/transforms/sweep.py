@@ -14,7 +14,7 @@ import numpy as np
 
 from ..dual_array import DualScalar, array, inexact, scalar
 from ..elementwise import LEVELED
-from ..errors import BasisError, EscapeError, StructureError
+from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
 from ..forms import belongs
 from ..policies import WATCH
 from ..reading import dtype_of
@@ -117,11 +117,25 @@ def as_float(x: Any) -> Any:
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
     eps = Tangent({} if leaf is None else {leaf: coef}, value.shape)
-    return array(value, eps, level) if eps.shape or isinstance(value, np.ndarray) else scalar(value, eps, level)
+    return array(value, eps, level) if eps.shape or type(value) is np.ndarray else scalar(value, eps, level)
 
 
 def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False) -> Any:
+    """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
+    try:
+        return attempted(inputs, seed, read, holomorphic)
+    except TypeError as error:
+        ours: Any = error
+        if isinstance(ours, DualdiffError) and not isinstance(ours, ConversionError):
+            raise
+    from ..lifting import lift
+    inputs.f = lift(inputs.f)
+    return attempted(inputs, seed, read, holomorphic)
+
+
+def attempted(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
+              holomorphic: bool) -> Any:
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met."""
     for careful in (False, True) if not WATCH.count else (True,):
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
