@@ -23,6 +23,11 @@ def squared_cost(Y: Any, a: Any) -> Any:
     return np.sum((Y - a) ** 2) / (2 * len(Y))
 
 
+def highest(a: Any) -> Any:
+    """The greatest output of each row: a shift that cancels exactly, so it is a constant to the derivative too."""
+    return np.max(stop_gradient(a), axis=1, keepdims=True)
+
+
 def softmax(a: Any) -> Any:
     """exp(aⱼ) / Σₖ exp(aₖ) in each row, without overflow.
 
@@ -30,21 +35,21 @@ def softmax(a: Any) -> Any:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    e = np.exp(a - stop_gradient(np.max(a, axis=1, keepdims=True)))
+    e = np.exp(a - highest(a))
     return e / np.sum(e, axis=1, keepdims=True)
 
 
 def cross_entropy(Y: Any, a: Any) -> Any:
-    """-1/n Σₓ Σⱼ yⱼ(x) log softmax(a)ⱼ, written as log Σ exp(aⱼ) - Σ yⱼ aⱼ, which neither overflows nor takes log 0.
+    """-1/n Σₓ Σⱼ yⱼ(x) log softmax(a)ⱼ, written as log Σ exp(zⱼ) - Σ yⱼ zⱼ with z = a - max a, which neither overflows nor
+    takes log 0, for rows of Y that add up to 1.
 
     Bishop, *Pattern Recognition and Machine Learning* (2006), eq. (4.108).
 
     >>> round(float(cross_entropy(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]))), 6)
     0.693147
     """
-    # The shift cancels exactly, so it is a constant to the derivative too.
-    top = stop_gradient(np.max(a, axis=1, keepdims=True))
-    return np.mean(np.log(np.sum(np.exp(a - top), axis=1)) + top[:, 0] - np.sum(Y * a, axis=1))
+    z = a - highest(a)
+    return (np.sum(np.log(np.sum(np.exp(z), axis=1))) - np.sum(Y * z)) / len(Y)
 
 
 def logistic_loss(y: Any, z: Any) -> Any:
