@@ -33,7 +33,7 @@ from .workers import Workers
 
 
 class Method:
-    """A rule for one step. ``memory`` is what it carries from step to step: lists of arrays, one for each parameter."""
+    """A rule for one step of the parameters as one vector. ``memory`` is what it carries from step to step."""
 
     name = ""
 
@@ -41,7 +41,7 @@ class Method:
         if not callable(learning_rate):
             require_positive("learning_rate", learning_rate)
         self.learning_rate, self.steps = learning_rate, 0
-        self.memory: list[list[Array]] = []
+        self.memory: list[Any] = []
 
     @property
     def rate(self) -> float:
@@ -52,7 +52,7 @@ class Method:
         require_positive(f"the learning rate of step {self.steps}", rate)
         return float(rate)
 
-    def update(self, x: list[Array], g: list[Array]) -> list[Array]:
+    def update(self, x: Array, g: Array) -> Array:
         raise NotImplementedError
 
 
@@ -124,7 +124,8 @@ class Epochs:
             raise ParameterError("executor works on shards; pass shards= too")
         self.size, self.rows = plan.check(self.data), rows_of(self.data)
         self.generator = np.random.default_rng(plan.rng)
-        self.x, self.rebuild = start(x0)
+        self.leaves, self.rebuild = start(x0)
+        self.x = joined(self.leaves)
         self.history: list[float] = []
         self.last = np.inf                                 # the loss at x
         # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
@@ -141,13 +142,21 @@ class Epochs:
             return workers.map(on_shard, (f, plan.mode, plan.jac, x, slope), numbers.tolist())
 
         def slope(x: Any, numbers: Any) -> Any:
-            parts = (leaves_of(tree, self.x) for tree in gathered(x, True, numbers))
+            parts = (leaves_of(tree, self.leaves) for tree in gathered(x, True, numbers))
             total = reduce(lambda a, b: [u + v for u, v in zip(a, b, strict=True)], parts)
             return self.rebuild([g / len(numbers) for g in total])
 
         self.data = (np.arange(len(plan.shards)),)
         self.f = lambda x, numbers: sum(gathered(x, False, numbers)) / len(numbers)
         self.df = slope
+
+    def tree(self, x: Array) -> Any:
+        """The vector in the form of x0."""
+        parts, first = [], 0
+        for a in self.leaves:
+            parts.append(x[first:first + a.size].reshape(a.shape).astype(a.dtype, copy=False))
+            first += a.size
+        return self.rebuild(parts)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
     def run(self) -> Result:
@@ -173,14 +182,14 @@ class Epochs:
                     end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
             if kept and self.x is not self.best_x:
                 self.x = self.best_x
-                self.last = float(self.f(self.rebuild(self.x), *self.data))
+                self.last = float(self.f(self.tree(self.x), *self.data))
             return self.result(*end)
 
     def epoch(self) -> None:
         x, order = self.x, self.generator.permutation(self.rows)
         for first in range(0, self.rows, self.size):
             batch = [a[order[first:first + self.size]] for a in self.data]
-            x = self.method.update(x, leaves_of(self.df(self.rebuild(x), *batch), x))
+            x = self.method.update(x, joined(leaves_of(self.df(self.tree(x), *batch), self.leaves)))
         self.x = x
         self.look()
         if self.plan.checkpoint is not None:
@@ -191,10 +200,10 @@ class Epochs:
     def look(self) -> None:
         """The loss over all data, and whether it fell."""
         plan, epoch = self.plan, len(self.history)
-        loss = float(self.f(self.rebuild(self.x), *self.data))
+        loss = float(self.f(self.tree(self.x), *self.data))
         rate = self.method.rate
-        require_finite(self.method.name, epoch, loss, self.x, rate, "argument")
-        judged = loss if plan.validation is None else float(self.f(self.rebuild(self.x), *plan.validation))
+        require_finite(self.method.name, epoch, loss, [self.x], rate, "argument")
+        judged = loss if plan.validation is None else float(self.f(self.tree(self.x), *plan.validation))
         self.history.append(loss)
         self.last = loss
         fell = epoch == 0 or plan.tol is None or judged < self.best - plan.tol
@@ -217,37 +226,38 @@ class Epochs:
         return None
 
     def result(self, reason: str, message: str) -> Result:
-        final, nit = self.df(self.rebuild(self.x), *self.data), len(self.history) - 1
+        final, nit = self.df(self.tree(self.x), *self.data), len(self.history) - 1
         nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1       # losses, batches, the gradient at the end
-        return Result(self.rebuild(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
+        return Result(self.tree(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
     def identity(self) -> dict[str, Any]:
-        return {"kind": self.method.name, "shapes": str([a.shape for a in self.x]), "rows": self.rows, "batch": self.size}
+        return {"kind": self.method.name, "shapes": str([a.shape for a in self.leaves]), "rows": self.rows, "batch": self.size}
 
     def save(self) -> None:
-        arrays = {**self.identity(), "history": self.history, "best": self.best, "least": self.least,
-                  "waited": self.waited, "steps": self.method.steps, "memory": len(self.method.memory),
+        arrays = {**self.identity(), "x": self.x, "best_x": self.best_x, "history": self.history, "best": self.best,
+                  "least": self.least, "waited": self.waited, "steps": self.method.steps, "memory": len(self.method.memory),
                   "random": json.dumps(self.generator.bit_generator.state, default=listed)}
-        for name, group in (("x", self.x), ("best_x", self.best_x)):
-            arrays |= {f"{name}{i}": a for i, a in enumerate(group)}
-        for j, group in enumerate(self.method.memory):
-            arrays |= {f"memory{j}_{i}": a for i, a in enumerate(group)}
+        arrays |= {f"memory{j}": a for j, a in enumerate(self.method.memory)}
         write(self.plan.checkpoint, arrays)
 
     def restore(self) -> None:
         found = read(self.plan.checkpoint)
         require_match(self.plan.checkpoint, found, self.identity())
-        n = len(self.x)
-        self.x, self.best_x = ([found[f"{name}{i}"] for i in range(n)] for name in ("x", "best_x"))
+        self.x, self.best_x = found["x"], found["best_x"]
         self.history, self.best, self.least = found["history"].tolist(), float(found["best"]), float(found["least"])
         self.waited, self.method.steps, self.last = int(found["waited"]), int(found["steps"]), self.history[-1]
-        self.method.memory = [[found[f"memory{j}_{i}"] for i in range(n)] for j in range(int(found["memory"]))]
+        self.method.memory = [found[f"memory{j}"] for j in range(int(found["memory"]))]
         state = json.loads(str(found["random"]))
         if state["bit_generator"] != self.generator.bit_generator.state["bit_generator"]:
             raise DataError(f"the checkpoint {self.plan.checkpoint} was drawn by {state['bit_generator']}; pass an rng of that "
                             "kind")
         self.generator.bit_generator.state = state
+
+
+def joined(arrays: list[Array]) -> Array:
+    """The numbers of all arrays as one vector."""
+    return np.concatenate([a.ravel() for a in arrays]) if arrays else np.zeros(0)
 
 
 def listed(a: Any) -> Any:

@@ -24,16 +24,14 @@ class Momentum(Method):
         require(not nesterov or momentum > 0, "nesterov", nesterov, "False where momentum is 0")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, x: list[Array], g: list[Array]) -> list[Array]:
+    def update(self, x: Array, g: Array) -> Array:
         rate, mu = self.rate, self.momentum
         self.steps += 1
         if not mu:
-            return [a - rate * b for a, b in zip(x, g, strict=True)]
-        last: list[Any] = self.memory[0] if self.memory else [0.0] * len(g)
-        self.memory = [[mu * v - rate * b for v, b in zip(last, g, strict=True)]]
-        if self.nesterov:
-            return [a + mu * v - rate * b for a, v, b in zip(x, self.memory[0], g, strict=True)]
-        return [a + v for a, v in zip(x, self.memory[0], strict=True)]
+            return x - rate * g
+        v = mu * (self.memory[0] if self.memory else 0.0) - rate * g
+        self.memory = [v]
+        return x + mu * v - rate * g if self.nesterov else x + v
 
 
 class Adam(Method):
@@ -49,18 +47,17 @@ class Adam(Method):
                     "a number from 0 up to, not including, 1")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def update(self, x: list[Array], g: list[Array]) -> list[Array]:
-        rate, beta1, beta2 = self.rate, self.beta1, self.beta2
+    def update(self, x: Array, g: Array) -> Array:
+        beta1, beta2 = self.beta1, self.beta2
+        rate = self.rate
         self.steps += 1
-        zeros: list[Any] = [0.0] * len(g)
-        means, squares = self.memory or (zeros, zeros)
-        means = [beta1 * m + (1 - beta1) * b for m, b in zip(means, g, strict=True)]
-        squares = [beta2 * v + (1 - beta2) * b * b for v, b in zip(squares, g, strict=True)]
-        self.memory = [means, squares]
+        m, v = self.memory or (0.0, 0.0)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        self.memory = [m, v]
         # Both means start at 0; dividing by 1 - βᵗ takes that bias out.
         first, second = 1 - beta1**self.steps, 1 - beta2**self.steps
-        return [a - rate * (m / first) / (np.sqrt(v / second) + self.epsilon)
-                for a, m, v in zip(x, means, squares, strict=True)]
+        return x - rate / first * m / (np.sqrt(v / second) + self.epsilon)
 
 
 def sgd(f: Callable[..., Any], x0: Any, data: Sequence[Any] = (), *, learning_rate: float | Schedule = 0.01,
