@@ -5,10 +5,12 @@ import sys
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.optimize
 
 from dualdiff import Dual, derivative, gradient, hessian, hvp, jacobian, jvp, root, vjp
 from dualdiff.errors import ConvergenceError, DegenerateError, MissingExtraError, RuleError, StructureError
 from dualdiff.implicit import solve_ivp
+from dualdiff.optimize import curve_fit, least_squares
 from dualdiff.testing import check_derivatives
 
 # Tight, so that what is compared with closed forms is the equations and not the integrator: its error after some hundred
@@ -242,3 +244,56 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(MissingExtraError, match=r"\.\[sparse\]"):
         solve_ivp(lambda t, y: -y, (0, 1), [1.0])
+
+
+# ---- an equation's parameters from data ----------------------------------------------------------------------------------
+def digits(found, right):
+    return -np.log10(np.max(np.abs(np.asarray(found) / right - 1)))
+
+
+def test_an_equation_is_fitted_as_its_closed_form_is_in_a_third_of_the_runs_of_differences():
+    # The yeast of T. Carlson, Biochem. Z. 57 (1913) 313.
+    t = np.arange(19.0)
+    y = np.array([9.6, 18.3, 29.0, 47.2, 71.1, 119.1, 174.6, 257.3, 350.7, 441.0, 513.3, 559.7, 594.8, 629.4, 640.8, 651.1,
+                  655.9, 659.6, 661.8])
+    grow = lambda t, y, rate, capacity: rate * y * (1 - y / capacity)
+
+    def through(solver):
+        return lambda t, start, *p: solver(grow, (0, 18), [start], t_eval=t, args=p, rtol=1e-8, atol=1e-8).y[0]
+
+    closed = lambda t, start, rate, capacity: capacity / (1 + (capacity / start - 1) * np.exp(-rate * t))
+    p0 = [10.0, 0.5, 600.0]
+    right, C, *_ = curve_fit(closed, t, y, p0, full_output=True)
+    ours, C1, info, *_ = curve_fit(through(solve_ivp), t, y, p0, full_output=True)
+    theirs, C2, their, *_ = scipy.optimize.curve_fit(through(scipy.integrate.solve_ivp), t, y, p0, full_output=True)
+    assert 2.5 * info["nfev"] < their["nfev"]
+    assert 8 < digits(ours, right) > digits(theirs, right)
+    assert 6.5 < digits(np.sqrt(np.diag(C1)), np.sqrt(np.diag(C))) > digits(np.sqrt(np.diag(C2)), np.sqrt(np.diag(C))) + 1
+
+
+def test_hares_and_lynxes_are_fitted_in_a_fifth_of_the_runs_of_differences():
+    # Thousands of pelts bought by the Hudson's Bay Company, 1900 to 1920: C. G. Hewitt (1921), tabulated by P. Howard (2009).
+    hares = [30, 47.2, 70.2, 77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2,
+             24.7]
+    lynxes = [4, 6.1, 9.8, 35.2, 59.4, 41.7, 19, 13, 8.3, 9.1, 7.4, 8, 12.3, 19.5, 45.7, 51.1, 29.7, 15.8, 9.7, 10.1, 8.6]
+    pelts, years, start = np.log([hares, lynxes]), np.arange(21.0), np.array([0.5, 0.02, 0.8, 0.02, 30, 4])
+
+    def eaten(t, u, birth, bite, death, meal):
+        return [u[0] * (birth - bite * u[1]), u[1] * (meal * u[0] - death)]
+
+    def misfit(p, solver):
+        runs.append(1)
+        return np.log(solver(eaten, (0, 20), p[4:], t_eval=years, args=tuple(p[:4]), rtol=1e-6, atol=1e-6).y) - pelts
+
+    runs = []
+    fit = least_squares(lambda p: misfit(p, solve_ivp), start)
+    assert fit.success
+    assert fit.nfev == len(runs)
+    # With the eighth order at rtol=1e-12, by least_squares too.
+    right = [0.540158992, 0.0271653572, 0.796386043, 0.0236946384, 34.6024244, 5.84450614]
+    assert digits(fit.x, right) > 5
+    assert digits(fit.stderr, [0.05948867, 0.00384304, 0.08385637, 0.00328603, 2.92940814, 0.47930028]) > 5
+    ours, runs = len(runs), []
+    theirs = scipy.optimize.leastsq(lambda p: misfit(p, scipy.integrate.solve_ivp).ravel(), start)[0]
+    assert digits(theirs, right) > 3
+    assert 5 * ours < len(runs)
