@@ -79,7 +79,17 @@ def linear() -> list[Problem]:
             X = np.column_stack([np.ones(len(y)), X])
         problems.append(Problem(name, d["level"], lambda b, X: X @ b, X, y, [np.zeros(X.shape[1])], np.array(d["certified"]),
                                 np.array(d["stddev"]), d["rss"]))
-    return problems
+    by_name = {p.name: p for p in problems}
+    one, three = by_name["Wampler1"], by_name["Wampler3"]
+    X, noise, sd, rss = three.x, three.y - one.y, three.stddev, three.rss
+    tenths = np.round((0.1 * X[:, 1:2]) ** np.arange(6) @ np.ones(6), 5)
+    rest = [("Wampler2", X, tenths, 0.1 ** np.arange(6), 0 * sd, 0.0),            # one polynomial, other noise: NIST's formulas
+            ("Wampler4", X, one.y + 100 * noise, one.certified, 100 * sd, 1e4 * rss),
+            ("Wampler5", X, one.y + 10_000 * noise, one.certified, 10_000 * sd, 1e8 * rss),
+            ("NoInt2", np.array([[4.0], [5], [6]]), np.array([3.0, 4, 4]), np.array([0.727272727272727]),
+             np.array([0.0420827318078432]), 0.272727272727273)]
+    return problems + [Problem(name, "Higher" if name[0] == "W" else "Average", one.model, X, y, [0.0 * b], b, sd, rss)
+                       for name, X, y, b, sd, rss in rest]
 
 
 def digits(got: Any, certified: Any) -> float:

