@@ -8,7 +8,8 @@ from scipy.sparse import csr_array, csr_matrix, random_array
 
 from dualdiff import derivative, hessian, jacobian, jvp, value_and_jacobian, vjp
 from dualdiff.errors import StructureError
-from dualdiff.tangents import join, ragged
+from dualdiff.tangents import join, ragged, recipes
+from dualdiff.tangents.csr import Structure
 from dualdiff.transforms import sparse
 
 INDEX = np.array([4, 0, 4, 2, 1])
@@ -390,3 +391,50 @@ def test_a_program_may_write_to_its_sparse_matrix_again_after_it_has_used_it():
     np.testing.assert_allclose(jacobian(f)(X15), expected, atol=1e-15)
     np.testing.assert_allclose(jacobian(f, sparse=True)(X15).toarray(), expected, atol=1e-15)
     np.testing.assert_allclose(vjp(f, X15)[1](np.eye(15))[0], expected, atol=1e-15)
+
+
+# ---- long runs of rows with one order each
+def two_fields(n, laid):
+    def f(x):
+        u, v = x.reshape(2, n, n)
+        parts = [u**2 * v + 2.0 * laplacian(u), u - u * v + 3.0 * laplacian(v)]
+        return np.stack(parts) if laid == "stacked" else np.concatenate([part.ravel() for part in parts])
+    return f
+
+
+@pytest.mark.parametrize("laid", ["stacked", "end to end"])
+@pytest.mark.parametrize("n", [32, 45])  # 45² rows: a run ends inside a block of rows
+def test_the_rows_of_each_field_have_an_order_of_their_own(n, laid, monkeypatch):
+    monkeypatch.setattr(recipes, "SLAB", 10_000)
+    made = []
+    monkeypatch.setattr(sparse, "Structure", lambda *args: made.append(Structure(*args)) or made[-1])
+    f, x = two_fields(n, laid), RNG.random(2 * n * n)
+    J = jacobian(f, sparse=True)
+    for y in (x, x + 1):
+        A = J(y)
+        assert A.has_sorted_indices
+        assert A.nnz == 12 * n * n
+        np.testing.assert_allclose(A.toarray(), jacobian(f, mode="forward")(y).reshape(A.shape), rtol=1e-14)
+    (structure,) = made
+    assert type(structure.recipe) is recipes.Strided
+    assert len({tuple(slots) for _, slots in structure.recipe.slabs}) == 2
+
+
+def test_matrices_put_together_from_parts_in_any_order_leave_out_what_is_outside():
+    rows, cols = np.array([2, 0, 2, -1, 1, 2, 0]), np.array([1, 3, 1, 0, 4, 0, 3])
+    taken, rows = recipes.taken_by_places(rows, cols, (3, 4))
+    assert rows.tolist() == [0, 2, 2]
+    assert (taken.indices.tolist(), taken.counts.tolist()) == ([3, 0, 1], [1, 0, 2])
+    assert taken.picked(np.arange(1.0, 8)).tolist() == [9.0, 6.0, 4.0]
+
+
+def test_vectors_laid_end_to_end_need_no_index_and_parts_written_in_another_order_do():
+    def backwards(x):
+        out = np.zeros_like(x)
+        out[2000:], out[:2000] = x[:2000] * x[1:2001], x[2000:] ** 2
+        return out
+    x = RNG.random(4000)
+    for f in (backwards, lambda x: np.concatenate([x[2000:] ** 2, x[:2000] * x[1:2001]])):
+        J = jacobian(f, sparse=True)
+        for y in (x, x + 1):
+            np.testing.assert_array_equal(J(y).toarray(), jacobian(f)(y))

@@ -46,6 +46,11 @@ class Arrangement:
             self._index = self.index_of(self.shapes)
         return self._index
 
+    def order(self, shape: Shape) -> Any:
+        """The index map; None where the pieces stand end to end in the result, as vectors do that are concatenated."""
+        plain = self._index is None and len(shape) == 1 and self.sections is not None and self.sections() is not None
+        return None if plain else self.index
+
     def index_of(self, shapes: list[Shape]) -> Any:
         positions, start = [], 0
         for shape in shapes:
@@ -157,10 +162,10 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
         if thin is not None:
             leaf = sparse_leaf(slot, *thin)
             return {Leaf(leaf.level, leaf.k, shape, leaf.width, leaf.cols, leaf.factors): coefs}
-        return {sparse_leaf(slot, shapes, how.index, shape): coefs}
+        return {sparse_leaf(slot, shapes, how.order(shape), shape): coefs}
     name = (how.key, *(None if term is None else term[0] for term in slot))
     if name not in known:
-        leaf = sparse_leaf(slot, shapes, how.index, shape)
+        leaf = sparse_leaf(slot, shapes, how.order(shape), shape)
         old = slot[0][0] if slot[0] is not None else leaf
         if old.cols.size == leaf.cols.size and np.array_equal(np.ravel(old.cols), np.ravel(leaf.cols)) and old.shape == shape:
             leaf = old  # parts of one leaf that were written back to their places
@@ -170,7 +175,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
 
 
 def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Leaf:
-    """The leaves of a slot side by side, as wide as the widest; ``shapes`` are those of the pieces."""
+    """The leaves of a slot side by side, as wide as the widest; ``shapes`` are those of the pieces, ``index`` their order."""
     offsets = np.concatenate([[0], np.cumsum([prod(own) for own in shapes])])
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
@@ -189,8 +194,10 @@ def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Le
         if weights is not None:
             have = leaf.weights(None) if w else np.ones((0, size))
             weights.append(padded(have if w == 0 else np.broadcast_to(have, full).reshape(w, size), wide))
-    columns = take_or_fill(cols, index, 1, -1)
-    factors = () if weights is None else (take_or_fill(np.concatenate(weights, axis=1), index, 1),)
+    factors = () if weights is None else (np.concatenate(weights, axis=1),)
+    if index is None:
+        return Leaf(first.level, first.k, shape, (wide,), cols, factors)
+    columns, factors = take_or_fill(cols, index, 1, -1), tuple(take_or_fill(a, index, 1) for a in factors)
     return Leaf(first.level, first.k, shape, (wide,), columns, factors)
 
 

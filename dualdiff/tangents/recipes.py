@@ -1,8 +1,8 @@
 """How numbers get to their places in compressed sparse rows: two recipes, each made once and followed in every sweep.
 
-``Strided``: nearly all rows list their directions in one order (a stencil inside its boundary), so each leaf fills one column
-of a table, and the few other rows are mended. ``Taken``: any order; the numbers are laid end to end and an index says which
-comes next.
+``Strided``: long runs of rows list their directions in one order each (a stencil inside its boundary), so each leaf fills one
+column of a table there, and the few other rows are mended. ``Taken``: any order; the numbers are laid end to end and an index
+says which comes next.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from .ragged import Ragged, grouped
 Terms = list[tuple[Leaf, Any]]
 FEW = 8  # rows are mended one by one if at most one in so many needs it
 SAMPLES = np.arange(1, 10) * 0.618 % 1  # where rows are looked at, spread evenly: the golden section
+BLOCK = 1024  # rows among which one order is looked for
+SLAB = 1 << 20  # bytes of a table that are filled at a time, column by column, while they stay in the cache
 RUN = 32  # shorter runs of kept numbers are taken one by one
 
 
@@ -30,8 +32,11 @@ def put(place: Any, leaf: Leaf, coef: Any) -> None:
     """The numbers coef ⊙ leaf into a place of the shape (*W, *S), or of as many entries as a ragged leaf has."""
     if type(leaf) is Ragged:
         place[...] = leaf.values(coef)
-        return
-    operands = leaf.operands(coef)
+    else:
+        put_product(place, leaf, leaf.operands(coef))
+
+
+def put_product(place: Any, leaf: Leaf, operands: list[Any]) -> None:
     if not operands:
         place[...] = 1
     elif len(operands) == 1 or leaf.level.careful:
@@ -42,14 +47,19 @@ def put(place: Any, leaf: Leaf, coef: Any) -> None:
 
 
 class Strided:
-    """A table of one row per element and one column per width, of which a few rows are mended afterwards."""
+    """A table of one row per element and one column per width, of which a few rows are mended afterwards. ``runs`` are
+    (start, stop, order): the order in which the rows of a run list the columns.
+    """
 
-    def __init__(self, columns: list[Any], base: Any, bad: Any) -> None:
+    def __init__(self, columns: list[Any], runs: list[tuple[int, int, tuple[int, ...]]], bad: Any) -> None:
         m, w = columns[0].size, len(columns)
-        self.table, self.slots = (m, w), np.argsort(base).tolist()
+        self.table = (m, w)
+        self.slabs = [(slice(a, b), np.argsort(order).tolist()) for start, stop, order in runs
+                      for a, b in pairwise([*range(start, stop, max(1, SLAB // (8 * w))), stop])]
         indices = np.empty((m, w), columns[0].dtype)
-        for slot, column in zip(self.slots, columns, strict=True):
-            indices[:, slot] = column
+        for rows, slots in self.slabs:
+            for slot, column in zip(slots, columns, strict=True):
+                indices[rows, slot] = column[rows]
         order, indices[bad], dropped, self.again = mended(indices[bad], bad, m)
         first = bad[:, None] * w
         self.mended_to, self.mended_from = (first + np.arange(w)).ravel(), (first + order).ravel()
@@ -58,24 +68,34 @@ class Strided:
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
         table = np.empty(self.table, dtype)
-        columns = table.reshape((*shape, self.table[1]))
-        at = 0
-        for leaf, coef in terms:
-            breadth = leaf.breadth
-            slots = self.slots[at:at + breadth]
-            at += breadth
-            if breadth == 1:
-                put(columns[(*(None,) * leaf.lead, ..., slots[0])], leaf, coef)
-            else:
-                block = np.empty(leaf.width + shape, dtype)
-                put(block, leaf, coef)
-                for slot, values in zip(slots, block.reshape((breadth, *shape)), strict=True):
-                    columns[..., slot] = values
+        every = [(leaf, operands_along(leaf, coef, shape)) for leaf, coef in terms]
+        for rows, slots in self.slabs:
+            at = 0
+            for leaf, operands in every:
+                here = [o[..., rows] if np.ndim(o) and o.shape[-1] > 1 else o for o in operands]
+                breadth = leaf.breadth
+                if breadth == 1:
+                    put_product(table[(*(None,) * leaf.lead, rows, slots[at])], leaf, here)
+                else:
+                    block = np.empty((*leaf.width, rows.stop - rows.start), dtype)
+                    put_product(block, leaf, here)
+                    for slot, values in zip(slots[at:at + breadth], block.reshape((breadth, -1)), strict=True):
+                        table[rows, slot] = values
+                at += breadth
         data = table.reshape(-1)
         if self.mended_to.size:
             data[self.mended_to] = data[self.mended_from]
             add_again(data, self.again[1], data[self.again[0]])
         return kept(data, self.runs)
+
+
+def operands_along(leaf: Leaf, coef: Any, shape: Shape) -> list[Any]:
+    """What coef ⊙ leaf is the product of, with the elements along one axis, or as its only element."""
+    operands = leaf.operands(coef)
+    if len(shape) == 1 or not operands:
+        return operands
+    r = product(leaf.level, operands) if leaf.level.careful else folded(operands, 1)[0]
+    return [np.broadcast_to(r, leaf.width + shape).reshape((*leaf.width, prod(shape)))]
 
 
 class Taken:
@@ -117,10 +137,10 @@ def by_columns(columns: list[Any]) -> Strided | Taken:
     samples = np.unique((m * SAMPLES).astype(np.intp))
     orders = Counter(tuple(sorted(range(w), key=row.__getitem__)) for row in np.array([c[samples] for c in columns]).T.tolist())
     (base, _), *others = orders.most_common()
-    todo = ~ascending(columns, base)
-    rest = np.flatnonzero(todo)
+    runs, rest = runs_of(columns, [base, *(order for order, _ in others)])
     if rest.size * FEW <= m:
-        return Strided(columns, base, rest)
+        return Strided(columns, runs, rest)
+    todo = ~ascending(columns, base)
     rows, source, at = np.empty((m, w), columns[0].dtype), np.empty((m, w), np.intp), np.arange(m)
     for slot, i in enumerate(base):
         rows[:, slot], source[:, slot] = columns[i], at + i * m
@@ -134,6 +154,22 @@ def by_columns(columns: list[Any]) -> Strided | Taken:
     order, rows[rest], dropped, again = mended(np.stack([c[rest] for c in columns], axis=1), rest, m)
     source[rest] = order * m + rest[:, None]
     return condensed(rows, source, dropped, again)
+
+
+def runs_of(columns: list[Any], orders: list[tuple[int, ...]]) -> tuple[list[tuple[int, int, tuple[int, ...]]], Any]:
+    """Runs of rows, each with the order that most of its rows have, and the rows that have another."""
+    m = columns[0].size
+    fits: list[Any] = []
+    for order in orders:
+        fits.append(ascending(columns, order))
+        if np.count_nonzero(fits[-1] if len(fits) == 1 else np.logical_or.reduce(fits)) * FEW >= m * (FEW - 1):
+            break  # the other rows are few
+    starts = np.arange(0, m, BLOCK)
+    best = np.argmax([np.add.reduceat(fit, starts, dtype=np.intp) for fit in fits], axis=0)
+    ends = [0, *(BLOCK * (np.flatnonzero(np.diff(best)) + 1)).tolist(), m]
+    runs = [(a, b, int(best[a // BLOCK])) for a, b in pairwise(ends)]
+    rest = np.concatenate([a + np.flatnonzero(~fits[i][a:b]) for a, b, i in runs])
+    return [(a, b, orders[i]) for a, b, i in runs], rest
 
 
 def ascending(columns: list[Any], order: tuple[int, ...]) -> Any:
@@ -183,15 +219,17 @@ def condensed(rows: Any, source: Any, dropped: Any, again: tuple[Any, Any]) -> T
 def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken, Any]:
     """Numbers at any places (row, col) of a matrix, outside of it too (which are left out); the rows of the entries."""
     m, n = shape
-    inside = np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
-    every = inside.size == rows.size
-    key = np.multiply(rows, n, dtype=np.int64) + cols if every else np.multiply(rows[inside], n, dtype=np.int64) + cols[inside]
+    every = not rows.size or (rows.min() >= 0 and rows.max() < m and cols.min() >= 0 and cols.max() < n)
+    inside = None if every else np.flatnonzero((rows >= 0) & (rows < m) & (cols >= 0) & (cols < n))
+    key = np.multiply(rows if inside is None else rows[inside], n, dtype=np.int64)
+    key += cols if inside is None else cols[inside]
     order, new = grouped(key)
     again = np.flatnonzero(~new)
-    order = order if every else inside[order]
-    first = order[new]
-    rows = rows[first]
-    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), cols[first], np.bincount(rows, minlength=m)), rows
+    order = order if inside is None else inside[order]
+    first = np.take(order, np.flatnonzero(new)) if again.size else order
+    rows = np.take(rows, first)
+    counts = np.bincount(rows, minlength=m)
+    return Taken(first, (order[again], again - np.arange(1, again.size + 1)), np.take(cols, first), counts), rows
 
 
 def repeats(rows: Any) -> Any:
