@@ -98,11 +98,25 @@ def test_a_wide_funnel_is_found_to_work_less_backwards_and_remembered():
     assert np.allclose(first, jacobian(f, mode="forward")(x), rtol=1e-11, atol=1e-14)
 
 
-def test_small_work_goes_forward_once_and_is_asked_about_in_the_second_call():
+def test_little_work_goes_forward_and_is_not_asked_about():
     f, x = network(40, 2), RNG.standard_normal(40)
     J = jacobian(f)
     assert [(J(x), f.calls)[1] for _ in range(3)] == [1, 2, 3]
     assert explain(f, x).mode == "reverse"
+
+
+@pytest.mark.parametrize(("n", "m", "runs"), [
+    (40, 2, [1, 2, 3]), (2000, 2, [2, 3, 4]), (4000, 2, [2, 3, 4]), (30, 60, [1, 2, 3])])
+def test_the_first_call_chooses_and_each_later_one_has_its_bits(n, m, runs):
+    """Of little work, of some, of so much that the forward sweep is broken off, and of more results than inputs."""
+    f, x = network(n, m, depth=4), RNG.standard_normal(n)
+    J = jacobian(f)
+    found = [(J(x), f.calls) for _ in range(3)]
+    assert [calls for _, calls in found] == runs
+    assert all(np.array_equal(found[0][0], A) for A, _ in found)
+    fresh = jacobian(f)
+    J(x + 1)
+    assert np.array_equal(J(x), fresh(x))
 
 
 def test_sparse_work_stays_forward():
@@ -130,6 +144,13 @@ def test_another_size_of_the_result_is_asked_about_again():
     for size in sizes:
         assert np.allclose(J(x), jacobian(f, mode="forward")(x), rtol=1e-10, atol=1e-12)
         assert J(x).shape == (size, 60)
+
+
+def test_what_works_only_a_little_less_backwards_goes_forward():
+    why = explain(lambda x: np.cumsum(np.tanh(np.cumsum(x)) * x) / np.sum(x * x), RNG.standard_normal(400))
+    assert why.reverse < why.forward < 1.5 * why.reverse
+    assert why.mode == "forward"
+    assert "but not 1.5 times less" in why.reason
 
 
 def test_few_inputs_go_forward_and_a_number_goes_back():

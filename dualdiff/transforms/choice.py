@@ -1,8 +1,8 @@
 """Which way through f: forward, all n directions along, or reverse, a cotangent back from each of the m results.
 
 The work of both is counted on a recorded run (tangents/work.py), in element operations beyond those of f. A transform does
-not record what it need not: few inputs go forward, one result goes back, and a first forward sweep goes on unless it meets
-a contraction that works many times as much as f does. What was chosen is remembered for arguments of the same shapes.
+not record what it need not: few inputs go forward, and so does what works little along its directions. The first call with
+arguments of these shapes chooses, and later ones follow: the same call gives the same bits. By sizes alone, never by time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .linear import JacobianOperator
 
 MODES = ("auto", "forward", "reverse")
+LITTLE = 200_000  # multiply-adds of a forward sweep up to which no reverse one was seen to take less than 1/1.3 of its time
+CLEARLY = 1.5  # what works less by a smaller factor may take longer: counts are no clock
 FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
 
 
@@ -55,6 +57,8 @@ class Explanation:
             return "reverse", "one number in the result: one cotangent goes back, whatever the number of inputs"
         if self.forward <= self.reverse:
             return "forward", "forward works less: " + self._ratio(self.reverse, self.forward)
+        if self.forward <= CLEARLY * self.reverse:
+            return "forward", f"reverse works less, but not {CLEARLY} times less: " + self._ratio(self.forward, self.reverse)
         return "reverse", "reverse works less: " + self._ratio(self.forward, self.reverse)
 
     def _ratio(self, more: int, less: int) -> str:
@@ -93,24 +97,28 @@ class Choices:
     def __init__(self) -> None:
         self.known: dict[Any, tuple[str, int]] = {}
 
-    def sweep(self, inputs: Inputs, mode: str, forward: Callable[[bool], Any], rows: Callable[[Any, list[Any]], Any]) -> Any:
-        """``forward(patient)``, or ``rows(f's result, one (*R, n) matrix for each array of it)`` by a reverse sweep."""
+    def sweep(self, inputs: Inputs, mode: str, forward: Callable[[list[int] | None], Any],
+              rows: Callable[[Any, list[Any]], Any]) -> Any:
+        """``forward(work)``, or ``rows(f's result, one (*R, n) matrix for each array of it)`` by a reverse sweep."""
         n = sum(inputs.sizes)
         if mode == "forward" or (mode == "auto" and n <= FEW_INPUTS):
-            return forward(True)
+            return forward(None)
         key = tuple(inputs.shapes)
         choice, m = self.known.get(key, ("new", 0))
         if mode == "auto" and choice == "forward":
-            return forward(True)
+            return forward(None)
+        out: Any = None
         if mode == "auto" and choice == "new":
+            work: list[int] = []
             try:
-                out = forward(False)
+                out = forward(work)
             except TapeNeeded:
                 pass
             else:
                 m = count(out[0])
-                self.known[key] = ("forward" if m > n else "asked", m)
-                return out
+                if m > n or sum(work) <= LITTLE:
+                    self.known[key] = "forward", m
+                    return out
         from .linear import recorded  # only a program whose mode is in doubt needs it
         operator = recorded(inputs)
         if mode == "auto" and (choice != "reverse" or m != operator.shape[0]):
@@ -118,7 +126,7 @@ class Choices:
             self.known[key] = choice, operator.shape[0]
             if choice == "forward":
                 del operator
-                return forward(True)
+                return forward(None) if out is None else out
         shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
         return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
 

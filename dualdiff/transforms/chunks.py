@@ -59,10 +59,10 @@ class Parts:
         return machine_memory() // (SHARE if self.executor is None else SHARE * (os.cpu_count() or 1))
 
     def sweep(self, inputs: Inputs, argnums: Any, batch_axis: int | None, read: Read, join: Join,
-              patient: bool = True) -> Any:
+              work: list[int] | None = None) -> Any:
         """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``.
 
-        A sweep that is not ``patient`` ends in TapeNeeded where it works many times as much as f.
+        Given a list for its multiply-adds, it ends in TapeNeeded where these are many times as many as those of f.
         """
         n, budget = sum(inputs.sizes), self.budget
         size = n
@@ -81,14 +81,18 @@ class Parts:
                 from .spread import spread
                 spread(self.executor, task, units, together)
             return join(*together.done())
-        meter = Meter(budget, patient)
+        meter = Meter(budget, work is None)
         seed = seed_identity(inputs)
         try:
-            return swept(inputs, within(meter, seed), read, inputs.is_complex)
+            found = swept(inputs, within(meter, seed), read, inputs.is_complex)
         except SplitNeeded as need:
             if need.meter is not meter:  # an outer sweep's budget: that sweep starts again
                 raise
             size = fewer(need, n)
+        else:
+            if work is not None:
+                work.append(meter.work)
+            return found
         return join(*directions(inputs, 0, n, budget, size))  # here the arrays of the first attempt are gone
 
 

@@ -99,9 +99,9 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     checks that it still holds; a matrix is the caller's own, indices too.
 
     ``mode="reverse"`` records f and pulls m cotangents back, one for each number of the result: less work where m is much
-    smaller than n and f mixes its inputs; ``"forward"`` never does; ``"auto"`` counts (see ``explain``). It begins forward,
-    and records f where that works many times as much as f itself, or in the next call with arguments of these shapes if m
-    is at most n; what is found to work less is remembered for these shapes. ``sparse``, ``chunk``, ``max_bytes`` and
+    smaller than n and f mixes its inputs; ``"forward"`` never does; ``"auto"`` counts (see ``explain``). The first call
+    with arguments of these shapes goes forward, and if that contracts much, records f and takes what works less, which later
+    calls follow: each gives the bits of the first. ``sparse``, ``chunk``, ``max_bytes`` and
     ``executor`` are for forward sweeps.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
@@ -170,10 +170,10 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
             _, rebuild = flatten(out, "the result of f")
             return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
 
-        def forward(patient: bool) -> Any:
-            return parts.sweep(inputs, argnums, batch_axis, read, join, patient)
+        def forward(work: list[int] | None) -> Any:
+            return parts.sweep(inputs, argnums, batch_axis, read, join, work)
 
-        found = choices.sweep(inputs, mode, forward, join) if whole else forward(True)
+        found = choices.sweep(inputs, mode, forward, join) if whole else forward(None)
         if verify:
             from .batch import confirm
             confirm(inputs, found[1])
