@@ -17,6 +17,7 @@ from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .subclasses import base_array
 from .tangents.coefficients import owned
+from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential
 from .tangents.level import Level
 from .tangents.moves import kept
@@ -51,7 +52,8 @@ def unary(row: Elementwise, operate: Any) -> Any:
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
-        return propagated(f, level, x.eps, p(f, v))
+        late = deferred(row, f.shape, ((x.eps, p),), (f, v)) if type(f) is ndarray and f.size > LARGE else None
+        return propagated(f, level, x.eps, p(f, v)) if late is None else array(f, late, level)
 
     return apply
 
@@ -115,12 +117,10 @@ def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
     shape = f.shape
     if eps.shape != shape:
         eps = eps.broadcast(shape)
-    if sign < 0:
-        terms: dict[Any, Any] = {}
-        for leaf, c in eps.terms.items():
-            terms[leaf] = -1.0 if c is None else -c
-        eps = Tangent(terms, shape)
     kind = type(f)
+    if sign < 0:
+        late = deferred(None, shape, ((eps, -1),), ()) if kind is ndarray and f.size > LARGE else None
+        eps = Tangent({leaf: -1.0 if c is None else -c for leaf, c in eps.terms.items()}, shape) if late is None else late
     return array(f, eps, level) if kind is ndarray or kind is DualArray else scalar(f, eps, level)
 
 
@@ -160,9 +160,8 @@ FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
 # ---- two inputs ------------------------------------------------------------------------------------------------------
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
-    partials: Any = FACTORS if row.function is np.multiply else row.partials
-    joint: Any = row.joint or row.partials
-    (dx, dy), (jx, jy) = partials, joint
+    partials: Any = FACTORS if row.function is np.multiply else row.partials, row.joint or row.partials
+    (dx, dy), (jx, jy) = partials
     holomorphic = row.holomorphic
 
     def watched(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:
@@ -180,9 +179,8 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
                 eps = observed(row, f, (x, y), one, eps)
         return f if eps is None else wrap(f, level, eps)
 
-    x_varies, y_varies = callable(dx) and holomorphic, callable(dy) and holomorphic
     x_shifts, y_shifts = holomorphic and dx in (1, -1), holomorphic and dy in (1, -1)
-    jx_varies, jy_varies = callable(jx), callable(jy)
+    x_varies, y_varies, jx_varies, jy_varies = (callable(p) for p in (holomorphic and dx, holomorphic and dy, jx, jy))
     both_quick = holomorphic and jx is not None and jy is not None and (jy_varies or jy != 0)
 
     def left(a: Any, y: Any) -> Any:
@@ -191,7 +189,9 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         x, level = a.value, a.level
         f = operate(x, y)
         if x_varies and not level.careful:
-            return propagated(f, level, a.eps, dx(f, x, y))
+            late = deferred(row, f.shape, ((a.eps, row.partials[0]),), (f, x, kept(y))) \
+                if type(f) is ndarray and f.size > LARGE else None
+            return propagated(f, level, a.eps, dx(f, x, y)) if late is None else array(f, late, level)
         return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(dx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
@@ -200,7 +200,9 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         y, level = b.value, b.level
         f = operate(x, y)
         if y_varies and not level.careful:
-            return propagated(f, level, b.eps, dy(f, x, y))
+            late = deferred(row, f.shape, ((b.eps, row.partials[1]),), (f, kept(x), y)) \
+                if type(f) is ndarray and f.size > LARGE else None
+            return propagated(f, level, b.eps, dy(f, x, y)) if late is None else array(f, late, level)
         return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(dy, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
@@ -211,6 +213,9 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         x, y, level = a.value, b.value, a.level
         f = operate(x, y)
         if both_quick and not level.careful:
+            if type(f) is ndarray and f.size > LARGE and \
+                    (late := deferred(row, f.shape, ((a.eps, jx), (b.eps, jy)), (f, x, y))):
+                return array(f, late, level)
             p, q = (jx(f, x, y) if jx_varies else jx), (jy(f, x, y) if jy_varies else jy)
             s, t = a.eps, b.eps
             return propagated(f, level, s, p + q) if s is t and jx_varies else wrap(f, level, combined(f.shape, s, p, t, q))

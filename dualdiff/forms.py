@@ -74,6 +74,8 @@ def joined(pieces: list[Any], index: Any, shape: Any, level: Level) -> Tangent:
 def stop_gradient(x: Any) -> Any:
     """x as a constant: its value, without the derivative of any level. Lists, tuples and dicts are taken apart.
 
+    The constant of a dual array is its memory, and read-only: derivatives may be taken at it; write to a copy.
+
     >>> from dualdiff import derivative
     >>> derivative(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
@@ -83,4 +85,8 @@ def stop_gradient(x: Any) -> Any:
     if isinstance(x, list | tuple):
         parts = [stop_gradient(part) for part in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return stripped(x)
+    value = stripped(x)
+    if value is not x and type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+    return value

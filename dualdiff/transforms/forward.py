@@ -15,8 +15,10 @@ from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
-from .sweep import Function, Inputs, seed_identity, swept, value_and_eps
+from .sweep import DOUBLE, Function, Inputs, seed_identity, swept, value_and_eps
 from .trees import flatten
+
+LONG = 1000                                                # elements of a direction that is worth a look for ones
 
 
 def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
@@ -234,7 +236,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     def seed(level: Level) -> list[tuple[Any, Any]]:
         if not several:
-            return [(one(level), v) for v in directions]
+            return [(one(level), None if all_ones(v, x) else v) for v, x in zip(directions, inputs.leaves, strict=True)]
         (level.k,) = counts
         return [(dense_leaf(level, v if v.shape != shape else np.broadcast_to(v, (level.k, *shape)), shape), None)
                 for v, shape in zip(directions, inputs.shapes, strict=True)]
@@ -246,10 +248,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     def along(value: Any, eps: Tangent, level: Level) -> Any:
         dtype = dtype_of(value)
-        if not eps.terms:
+        if eps.is_constant:
             front: Any = (level.k,) if several else ()
             return np.zeros(front + eps.shape, dtype)[()]
         return fresh(eps.dense(dtype=dtype), dtype)
 
     result: tuple[Any, Any] = swept(inputs, seed, read)
     return result
+
+
+def all_ones(v: Any, x: Any) -> bool:
+    """Whether a direction of a long array is 1 everywhere, as for the derivative at every point: no factor then."""
+    return type(v) is np.ndarray and v.size > LONG and v.dtype is DOUBLE is dtype_of(x) and v.flat[0] == v.flat[-1] == 1 \
+        and bool((v == 1).all())

@@ -1,0 +1,152 @@
+"""Elementwise operations on large arrays, put off: the chain of them is worked through once, in slabs that stay in the cache.
+
+One operation at a time, every coefficient of a long array goes through memory again, and a fresh array costs page faults
+that take longer than its arithmetic. So operations on such arrays only note their partials and what these are taken at. Who
+asks for the coefficients has them made slab by slab, and of the whole chain only the last are written out.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .coefficients import finite
+from .moves import Shape
+from .tangent import MAX_TERMS, Tangent
+
+LARGE = 1 << 17                                            # elements, a megabyte: what is smaller stays in the cache anyway
+SLAB = 1 << 14                                             # elements of each array that are worked on at a time
+MOST = 12                                                  # operations put off, which keep their values in memory so long
+
+Part = tuple[Tangent, Any]                                 # a tangent and its partial: a number, or a function of the values
+
+
+class Deferred(Tangent):
+    """Σ partial ⊙ tangent, whose terms are made when they are first asked for."""
+
+    __slots__ = ("leaves", "made", "parts", "passed", "values")
+
+    def __init__(self, shape: Shape, parts: tuple[Part, ...], values: tuple[Any, ...], leaves: dict[Any, None]) -> None:
+        self.shape, self.parts, self.values, self.leaves = shape, parts, values, leaves
+        self.made: dict[Any, Any] | None = None
+        self.passed = False                                # worked through for another: a second time, the result is kept
+
+    @property
+    def is_constant(self) -> bool:
+        return False
+
+    @property
+    def terms(self) -> dict[Any, Any]:                                                     # type: ignore[override]
+        if self.made is None:
+            worked(self, True)
+        return self.made                                                                   # type: ignore[return-value]
+
+    def dense(self, trailing: bool = False, dtype: Any = float) -> Any:
+        """The coefficients of one direction are nobody else's, if they are made for this and not kept: no copy is needed."""
+        if self.made is not None:
+            return super().dense(trailing, dtype)
+        terms = worked(self, False)
+        ((leaf, c),) = terms.items() if len(terms) == 1 else ((None, None),)
+        if leaf is not None and leaf.k is None and type(c) is np.ndarray and (leaf.level.careful or finite(c)):
+            return c
+        return Tangent(terms, self.shape).dense(trailing, dtype)
+
+
+def deferred(row: Any, shape: Shape, parts: tuple[Part, ...], values: tuple[Any, ...]) -> Deferred | None:
+    """The sum put off; None where it has to be made at once: it broadcasts, nests levels, has too many leaves, or its
+    partials are the user's own, which may hold an array of the full size.
+    """
+    if row is not None and not isinstance(row.function, np.ufunc):
+        return None
+    leaves: dict[Any, None] = {}
+    for t, _ in parts:
+        if t.shape != shape:
+            return None
+        if type(t) is Deferred and t.made is None:
+            leaves |= t.leaves
+        else:
+            if any(hasattr(c, "eps") for c in t.terms.values()):
+                return None
+            leaves |= dict.fromkeys(t.terms)
+    if not 0 < len(leaves) <= MAX_TERMS:
+        return None
+    result = Deferred(shape, parts, values if any(callable(p) for _, p in parts) else (), leaves)
+    if len(pending(result)) > MOST:
+        for t, _ in parts:
+            t.terms                                                                        # noqa: B018 - makes them
+    return result
+
+
+def pending(t: Tangent, found: dict[Any, None] | None = None) -> dict[Any, None]:
+    """What has to be worked through for this one: itself, last, and what it was made of."""
+    found = {} if found is None else found
+    if type(t) is Deferred and t.made is None and t not in found:
+        for parent, _ in t.parts:
+            pending(parent, found)
+        found[t] = None
+    return found
+
+
+def worked(root: Deferred, keep: bool) -> dict[Any, Any]:
+    """The terms of a deferred tangent; and, kept, those of the ones that were passed through for another before."""
+    shape, todo = root.shape, pending(root)
+    wanted = [t for t in todo if t is root or t.passed]
+    made: dict[Deferred, dict[Any, Any]] = {t: {} for t in wanted}
+    longest = max(shape)
+    axis = shape.index(longest)
+    step = max(1, longest * SLAB // prod(shape))
+    with np.errstate(all="ignore"):
+        for start in range(0, longest, step):
+            part = slice(start, min(start + step, longest))
+            at: dict[Tangent, dict[Any, Any]] = {}
+            for t in todo:
+                values = [cut(a, part, axis - len(shape)) for a in t.values]
+                at[t] = summed(t.parts, values, at, part, axis - len(shape))
+            for t in wanted:
+                write(made[t], at[t], shape, (slice(None),) * axis + (part,))
+    for t in todo:
+        t.passed = True
+    for t in wanted:
+        if keep or t is not root:
+            t.made = made[t]
+            t.parts = t.values = ()
+    return made[root]
+
+
+def cut(a: Any, part: slice, axis: int) -> Any:
+    """The part of an array that broadcasts to the shape, along an axis counted from the last."""
+    if type(a) is not np.ndarray or a.ndim < -axis or a.shape[axis] == 1:
+        return a
+    return a[(..., part) + (slice(None),) * (-1 - axis)] if axis < -1 else a[..., part]
+
+
+def summed(parts: tuple[Part, ...], values: list[Any], at: dict[Tangent, dict[Any, Any]], part: slice, axis: int) -> Any:
+    """Σ partial ⊙ tangent on one slab."""
+    total: dict[Any, Any] = {}
+    partials = [p(*values) if callable(p) else p for _, p in parts]
+    if len(parts) == 2 and parts[0][0] is parts[1][0]:
+        partials = [partials[0] + partials[1]]
+    for (t, _), p in zip(parts, partials, strict=False):
+        if t not in at:
+            at[t] = {leaf: cut(c, part, axis) for leaf, c in t.terms.items()}
+        sign = p if type(p) is int else 0
+        for leaf, c in at[t].items():
+            v = c if sign == 1 else p if c is None else c if sign == -1 and leaf in total else -c if sign == -1 else c * p
+            if leaf not in total:
+                total[leaf] = v
+            else:
+                have = 1.0 if total[leaf] is None else total[leaf]
+                total[leaf] = have - v if sign == -1 and c is not None else have + (1.0 if v is None else v)
+    return total
+
+
+def write(into: dict[Any, Any], terms: dict[Any, Any], shape: Shape, place: tuple[slice, ...]) -> None:
+    for leaf, c in terms.items():
+        if type(c) is not np.ndarray or not c.ndim:
+            into[leaf] = c
+        else:
+            if leaf not in into:
+                into[leaf] = np.empty(shape, c.dtype)
+            into[leaf][place] = c
