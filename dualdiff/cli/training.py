@@ -132,7 +132,7 @@ def train(job: Job, progress: Progress) -> Fitted:
     start = time.perf_counter()
     model.fit(inputs(X[kept]), targets[kept], callback=progress)
     seconds = time.perf_counter() - start
-    if model.message_.startswith("interrupted"):           # the optimisers return the best so far; a report is of a whole run
+    if model.message_.startswith("interrupted"):  # the optimisers return the best so far; a report is of a whole run
         raise KeyboardInterrupt
     held_out = inputs(X[out]), targets[out]
     gradients = model.gradients(*held_out)

@@ -14,7 +14,7 @@ import numpy as np
 from .activations import activation_of
 from .costs import COSTS
 
-Layers = Sequence[tuple[Any, Any]]                         # (W, b) of each layer
+Layers = Sequence[tuple[Any, Any]]  # (W, b) of each layer
 
 
 def forward(layers: Layers, X: Any, activations: Sequence[Any]) -> Any:

@@ -35,7 +35,7 @@ class Estimator(ABC):
     converged_: bool
     message_: str
 
-    # ---- to be written by each model ---------------------------------------------------------------------------------
+    # ---- to be written by each model
     @abstractmethod
     def check_settings(self) -> None:
         """Raise ParameterError where a setting cannot be."""
@@ -56,7 +56,7 @@ class Estimator(ABC):
     def fitted_parameters(self) -> Any:
         """The tree of arrays where the loss was minimised."""
 
-    # ---- settings ----------------------------------------------------------------------------------------------------
+    # ---- settings
     @classmethod
     def names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
@@ -92,7 +92,7 @@ class Estimator(ABC):
                    if not (type(value) is type(defaults[name].default) and value == defaults[name].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
-    # ---- fitting -----------------------------------------------------------------------------------------------------
+    # ---- fitting
     def way(self, X: Any, T: Any) -> dict[str, Any]:
         """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
         return {"jac": lambda p: self.slope(p, X, T)} if self.mode == "backprop" else {"mode": self.mode}

@@ -72,7 +72,7 @@ class LogLinear(Estimator):
             raise DataError(f"D² is undefined: all {len(y)} values of y are the same. Score on rows that differ")
         return float(1 - rest / whole)
 
-    # ---- the model in NumPy: what is differentiated ------------------------------------------------------------------
+    # ---- the model in NumPy: what is differentiated
     def cost(self, parameters: Any, X: Any, T: Any) -> Any:
         z = X @ parameters["coef"] + parameters.get("intercept", 0.0)
         return np.mean(self.deviance(T, z)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)

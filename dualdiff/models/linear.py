@@ -16,7 +16,7 @@ from .data import Array, features, numbers, one_per_row
 from .estimator import MODES, Estimator, determination, require_one_of
 
 EPS = float(np.finfo(float).eps)
-ROWS_AT_ONCE = 64                                          # cotangents of one reverse sweep: 64 rows of J stay in cache
+ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
 
 
 class LinearRegression(Estimator):
@@ -85,7 +85,7 @@ class LinearRegression(Estimator):
         predicted = self.predict(X)
         return determination(one_per_row(y, len(predicted)), predicted)
 
-    # ---- the model in NumPy: what is differentiated ------------------------------------------------------------------
+    # ---- the model in NumPy: what is differentiated
     def outputs(self, p: Any, X: Any) -> Any:
         return X @ p["coef"] + p.get("intercept", 0.0)
 
@@ -107,7 +107,7 @@ class LinearRegression(Estimator):
     def fitted_parameters(self) -> dict[str, Any]:
         return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
 
-    # ---- Gauss-Newton -------------------------------------------------------------------------------------------------
+    # ---- Gauss-Newton
     def least_squares(self, X: Array, y: Array, callback: Callback | None) -> Result:
         """θ ← θ - δ with δ the least-squares solution of J δ = r, twice: a step, and one of refinement.
 
@@ -120,7 +120,7 @@ class LinearRegression(Estimator):
         size = np.sqrt(np.sum(Z * Z, axis=0))
         constant = size <= len(X) * EPS * np.max(np.abs(X), axis=0)
         size[constant] = 1
-        Z = np.where(constant, 0.0, Z / size)              # what rounding left of a constant column is no data
+        Z = np.where(constant, 0.0, Z / size)  # what rounding left of a constant column is no data
         weight = sqrt(len(y) * self.alpha)
 
         def residuals(theta: Any) -> Any:

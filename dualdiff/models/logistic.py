@@ -82,7 +82,7 @@ class LogisticRegression(Estimator):
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape (n, classes), in the order of ``classes_``."""
-        X = self.checked(X)                                # first: an unfitted model has no parameters
+        X = self.checked(X)  # first: an unfitted model has no parameters
         z = self.outputs(self.fitted_parameters(), X)
         return np.asarray(softmax(z) if z.ndim == 2 else np.column_stack([sigmoid(-z), sigmoid(z)]))
 
@@ -90,7 +90,7 @@ class LogisticRegression(Estimator):
         """The share of rows of X whose class is predicted."""
         return accuracy(y, self.predict(X))
 
-    # ---- the model in NumPy: what is differentiated ------------------------------------------------------------------
+    # ---- the model in NumPy: what is differentiated
     def outputs(self, p: Any, X: Any) -> Any:
         """z = w · x + b, shape (n,) for two classes and (n, classes) for more."""
         return X @ p["coef"].T + p.get("intercept", 0.0)

@@ -94,7 +94,7 @@ class MLP(Estimator):
             return [activation_of(given) for given in self.activation]
         return [activation_of(self.activation)] * len(self.hidden) + [activation_of("none")]
 
-    # ---- fitting -------------------------------------------------------------------------------------------------------
+    # ---- fitting
     def fit(self, X: Any, y: Any, callback: Callback | None = None, **run: Any) -> Self:
         """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``.
 
@@ -140,7 +140,7 @@ class MLP(Estimator):
             shared["momentum"] = 0.9
         return method(self.cost, layers, (X, T), **shared)
 
-    # ---- the network in NumPy: what is differentiated -------------------------------------------------------------------
+    # ---- the network in NumPy: what is differentiated
     def cost(self, parameters: Any, X: Any, T: Any) -> Any:
         value = COSTS[self.cost_name()].value(T, forward(parameters, X, self.activations()))
         return value + self.alpha / 2 * sum(np.sum(W * W) for W, _ in parameters) if self.alpha else value
@@ -173,9 +173,9 @@ class MLP(Estimator):
     def fitted_parameters(self) -> list[tuple[Array, Array]]:
         return list(zip(self.coefs_, self.intercepts_, strict=True))
 
-    # ---- using it -------------------------------------------------------------------------------------------------------
+    # ---- using it
     def outputs(self, X: Any) -> Array:
-        X = self.checked(X)                                # first: an unfitted model has no parameters
+        X = self.checked(X)  # first: an unfitted model has no parameters
         return np.asarray(forward(self.fitted_parameters(), X, self.activations()))
 
     def predict(self, X: Any) -> Any:

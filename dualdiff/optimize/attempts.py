@@ -15,7 +15,7 @@ from .result import Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
 VERSION = 1
-SECOND_TRIES = ((1.0, False), (1.0, True), (0.1, True))    # first radius, geodesic: ever shorter steps after a bad end
+SECOND_TRIES = ((1.0, False), (1.0, True), (0.1, True))  # first radius, geodesic: ever shorter steps after a bad end
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Progress:
     """Which of the runs is under way, and how the earlier ones ended."""
 
     turn: int = 0
-    limit: int = 0                                         # of nfev, for this run
+    limit: int = 0  # of nfev, for this run
     ends: list[Any] = field(default_factory=list)
 
 
@@ -41,7 +41,7 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             settings.max_nfev = progress.limit
         try:
             end = run(problem, start, settings, state)
-        except KeyboardInterrupt:                          # before this run had a point; an earlier one has
+        except KeyboardInterrupt:  # before this run had a point; an earlier one has
             if not ends:
                 raise
             end = (*ends[-1][:2], INTERRUPTED, "interrupted: this is the best found so far")
@@ -53,9 +53,9 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             break
         progress.turn += 1
     if len(ends) == 1:
-        return ends[0]                                                               # type: ignore[no-any-return]
+        return ends[0]  # type: ignore[no-any-return]
     chosen = min(ends, key=lambda end: end[1].cost)
-    for end in ends:                                       # of equally good ends the one that converged
+    for end in ends:  # of equally good ends the one that converged
         if end[2] == CONVERGED and end[1].cost <= chosen[1].cost * (1 + 1e-9):
             chosen = end
             break
@@ -72,7 +72,7 @@ def well_determined(point: Any) -> bool:
     return found is None or not found.singular
 
 
-# ---- checkpoints -----------------------------------------------------------------------------------------------------
+# ---- checkpoints
 SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials", "ill", "flattest")
 
 
@@ -90,7 +90,7 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
             progress.ends.append((restored(found, f"end{i}_"), point, reason, message))
         state = restored(found, "")
         problem.nfev, problem.njev = (int(v) for v in found["counts"])
-        problem.nfev -= 1                                  # the sweep at its x is done again
+        problem.nfev -= 1  # the sweep at its x is done again
         problem.njev -= 1
 
     def save(now: State) -> None:

@@ -21,12 +21,12 @@ def write(path: Any, arrays: Mapping[str, Any]) -> None:
         raise DataError(f"the checkpoint {path} cannot be written: there is no directory {path.parent}")
     if path.is_dir():
         raise DataError(f"the checkpoint {path} cannot be written: it is a directory")
-    part = path.with_name(f".{path.name}.part")            # one name: what a killed run left of it, the next one writes over
+    part = path.with_name(f".{path.name}.part")  # one name: what a killed run left of it, the next one writes over
     try:
         with part.open("wb") as file:
-            np.savez(file, **{name: np.asarray(a) for name, a in arrays.items()})          # type: ignore[arg-type]
+            np.savez(file, **{name: np.asarray(a) for name, a in arrays.items()})  # type: ignore[arg-type]
             file.flush()
-            os.fsync(file.fileno())                        # the bytes must be there before the name is
+            os.fsync(file.fileno())  # the bytes must be there before the name is
         part.replace(path)
     except OSError as error:
         raise DataError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error

@@ -103,7 +103,7 @@ def delivered(result: FitResult) -> tuple[Any, Array]:
     return result.x, covariance
 
 
-# ---- parameters ------------------------------------------------------------------------------------------------------
+# ---- parameters
 def plain_call(model: Any, x: Any, p: Any) -> Any:
     return model(x, *p)
 
@@ -116,7 +116,7 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
             raise ParameterError("the number of parameters cannot be told from the model's arguments; give p0")
         found = Parameters(np.ones(len(names)), "p0", names)
         limits = None if bounds is None else Parameters(np.zeros(len(names)), "p0", names)
-        if limits is not None:                             # as SciPy: 1 where it is allowed, else well inside
+        if limits is not None:  # as SciPy: 1 where it is allowed, else well inside
             limits.flat = np.full(len(names), np.nan)
             low, high = limits.bounds(bounds) or (np.full(len(names), -np.inf), np.full(len(names), np.inf))
             both, lower, upper = np.isfinite(low) & np.isfinite(high), np.isfinite(low), np.isfinite(high)
@@ -156,7 +156,7 @@ def arguments_of(model: Any) -> list[str]:
     return [a.name for a in arguments] if all(a.kind in kinds for a in arguments) else []
 
 
-# ---- data ------------------------------------------------------------------------------------------------------------
+# ---- data
 def numbers(a: Any, what: str) -> Any:
     try:
         found = np.asarray(a)
@@ -179,7 +179,7 @@ def data_set(x: Any, y: Any, sigma: Any, nan_policy: str | None, check: bool = T
     y = y if y.ndim == 1 else y.ravel()
     if not y.size:
         raise DataError(f"ydata{what} is empty")
-    if hasattr(x, "to_numpy"):                             # a column of a data frame would take the arithmetic over
+    if hasattr(x, "to_numpy"):  # a column of a data frame would take the arithmetic over
         x = x.to_numpy()
     if isinstance(x, list | tuple | np.ndarray):
         x = numbers(x, f"xdata{what}")

@@ -47,7 +47,7 @@ class Method:
     def rate(self) -> float:
         """The learning rate of this step; a schedule is asked for it."""
         if not callable(self.learning_rate):
-            return self.learning_rate                                                # type: ignore[no-any-return]
+            return self.learning_rate  # type: ignore[no-any-return]
         rate = self.learning_rate(self.steps)
         require_positive(f"the learning rate of step {self.steps}", rate)
         return float(rate)
@@ -127,7 +127,7 @@ class Epochs:
         self.leaves, self.rebuild = start(x0)
         self.x = joined(self.leaves)
         self.history: list[float] = []
-        self.last = np.inf                                 # the loss at x
+        self.last = np.inf  # the loss at x
         # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
         # and where it was least.
         self.best, self.waited, self.least, self.best_x = np.inf, 0, np.inf, self.x
@@ -164,8 +164,8 @@ class Epochs:
         if plan.max_seconds is not None:
             deadline = time.monotonic() + plan.max_seconds
         end: tuple[str, str] | None = None
-        kept = plan.validation is not None                 # the best parameters rather than the last
-        with np.errstate(all="ignore"):                    # what overflows is met after the epoch, with the next step
+        kept = plan.validation is not None  # the best parameters rather than the last
+        with np.errstate(all="ignore"):     # what overflows is met after the epoch, with the next step
             if not (plan.resume and plan.checkpoint is not None and Path(plan.checkpoint).exists()):
                 self.look()
             else:
@@ -230,7 +230,7 @@ class Epochs:
         nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1       # losses, batches, the gradient at the end
         return Result(self.tree(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
 
-    # ---- checkpoints -------------------------------------------------------------------------------------------------
+    # ---- checkpoints
     def identity(self) -> dict[str, Any]:
         return {"kind": self.method.name, "shapes": str([a.shape for a in self.leaves]), "rows": self.rows, "batch": self.size}
 

@@ -157,10 +157,10 @@ def inverse(A: Array, D: Array) -> Array | None:
     if not (max(inflation) < 1 / PIVOT and min(inflation) > 0):
         return None
     C = (C + C.T) / (2 * DD)
-    return C                                                                         # type: ignore[no-any-return]
+    return C  # type: ignore[no-any-return]
 
 
-# ---- Student's t -----------------------------------------------------------------------------------------------------
+# ---- Student's t
 def student_quantile(q: float, dof: int) -> float:
     """The q-quantile of Student's t: Newton's method on the distribution, from the normal quantile.
 
@@ -173,7 +173,7 @@ def student_quantile(q: float, dof: int) -> float:
     if dof == 1:
         return tan(pi * (q - 0.5))
     nodes, weights = np.polynomial.legendre.leggauss(40)
-    if dof > 1000:                                         # lgamma would cancel: the asymptotic ratio of gamma functions
+    if dof > 1000:  # lgamma would cancel: the asymptotic ratio of gamma functions
         u = 1 / dof
         constant = sqrt(dof / 2 / pi) * (1 - u / 4 + u**2 / 32 + 5 * u**3 / 128)
     else:

@@ -32,20 +32,20 @@ from .stopping import (
     within,
 )
 
-ACCEPT = 1e-4                                              # MINPACK's: the least ratio of actual to predicted reduction
-START, LEAST = 0.3, 1e-7                                   # the damping of many parameters: the first, and the last but 0
-BENT = 0.1                                                 # the least curvature that S may leave of JᵀJ's
-FAR = 1e280                                                # the square of a length that no parameters have
-LONG = 25                                                  # trials after which a canyon is likely, and worth second derivatives
-BEND = 0.75                                                # Transtrum's: the most that 2 |a| / |v| may be
-CHEAP = 40_000                                             # entries of J below which a sweep costs about what a plain run does
+ACCEPT = 1e-4             # MINPACK's: the least ratio of actual to predicted reduction
+START, LEAST = 0.3, 1e-7  # the damping of many parameters: the first, and the last but 0
+BENT = 0.1                # the least curvature that S may leave of JᵀJ's
+FAR = 1e280               # the square of a length that no parameters have
+LONG = 25                 # trials after which a canyon is likely, and worth second derivatives
+BEND = 0.75               # Transtrum's: the most that 2 |a| / |v| may be
+CHEAP = 40_000            # entries of J below which a sweep costs about what a plain run does
 
 
 def run(problem: Any, x0: Array, settings: Settings, state: State | None = None) -> tuple[State, Any, str, str]:
     """(last state, point there, reason, message). ``problem`` gives ``sweep(x)``, ``value(x)`` and counts its runs."""
     point: Any = None
     try:
-        with np.errstate(all="ignore"):                    # a trial step that overflows is refused below
+        with np.errstate(all="ignore"):  # a trial step that overflows is refused below
             point = problem.sweep(x0 if state is None else state.x)
             if state is None:
                 require_derivatives(point)
@@ -118,7 +118,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
 def gained(before: float, after: float, step: Step) -> float:
     """The ratio of the actual to the predicted reduction of the cost."""
     if step.predicted <= UNSEEN * before and step.damping == 0.0:
-        return 1.0 if after <= before * (1 + 1e-10) else -1.0      # too small to be seen: trust a step that does no harm
+        return 1.0 if after <= before * (1 + 1e-10) else -1.0  # too small to be seen: trust a step that does no harm
     return (before - after) / step.predicted if step.predicted > 0 else -1.0
 
 
@@ -193,7 +193,7 @@ def resize(state: State, step: Step, ratio: float, before: float, after: float) 
         shrink = 0.5
         if not after < 100 * before:
             shrink = 0.1
-        elif after > before:                               # the minimum of the parabola through both costs and the slope
+        elif after > before:  # the minimum of the parabola through both costs and the slope
             slope = -2 * step.predicted
             shrink = max(0.1, min(0.5, 0.5 * slope / (0.5 * slope - (after - before))))
         state.radius = shrink * min(state.radius, 10 * step.length)
@@ -212,7 +212,7 @@ def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None
     if slope <= 0:
         state.S = None
         return
-    lacking = new.g - point.Jt @ new.r                     # J. E. Dennis, D. M. Gay, R. E. Welsch (1981), eqs. (2.8)-(2.9)
+    lacking = new.g - point.Jt @ new.r  # J. E. Dennis, D. M. Gay, R. E. Welsch (1981), eqs. (2.8)-(2.9)
     if state.S is not None:
         lacking -= state.S @ p
     v = y / slope
@@ -242,7 +242,7 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
         raise Halt(new, BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
 
 
-# ---- geodesic acceleration -------------------------------------------------------------------------------------------
+# ---- geodesic acceleration
 def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) -> Array | None:
     """v + a/2, where a is the second-order correction along v; None where it outgrows v, and v was made shorter."""
     curvature = problem.second(point.x, step.p)
@@ -258,7 +258,7 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
     return None
 
 
-# ---- bounds ----------------------------------------------------------------------------------------------------------
+# ---- bounds
 class BoundedSteps:
     """Steps that stay inside: parameters that would leave are put on their bounds, the others solved for again."""
 

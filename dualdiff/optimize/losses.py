@@ -24,7 +24,7 @@ def huber(z: Array) -> tuple[Array, Array, Array]:
 
 def soft_l1(z: Array) -> tuple[Array, Array, Array]:
     t = 1 + z
-    return 2 * z / (1 + np.sqrt(t)), t**-0.5, -0.5 * t**-1.5                             # 2 (√(1+z) - 1), without cancelling
+    return 2 * z / (1 + np.sqrt(t)), t**-0.5, -0.5 * t**-1.5  # 2 (√(1+z) - 1), without cancelling
 
 
 def cauchy(z: Array) -> tuple[Array, Array, Array]:
@@ -37,7 +37,7 @@ def arctan(z: Array) -> tuple[Array, Array, Array]:
     return np.arctan(z), 1 / t, -2 * z / t**2
 
 
-Loss = Callable[[Array], tuple[Array, Array, Array]]                   # z -> ρ, ρ′, ρ″
+Loss = Callable[[Array], tuple[Array, Array, Array]]  # z -> ρ, ρ′, ρ″
 LOSSES: dict[str, Loss] = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
 
 

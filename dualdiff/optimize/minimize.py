@@ -40,7 +40,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
         value, g = both(tree(v))
         trail.nfev += 1 if jac is None else 2
         loss, slope = float(value), np.concatenate([np.ravel(a) for a in leaves_of(g, leaves)]).astype(np.float64)
-        if not trail.history or loss == -np.inf:           # elsewhere a step may overflow: it is shortened
+        if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]
         trail.meet(*point) if trail.history else trail.reach(*point)
@@ -52,7 +52,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
             options |= {"ftol": 0.0, "maxfun": 20 * max_iter + 20}
         if method == "newton-cg":
             options["xtol"] = 1e-15
-        else:                                              # their length is the largest entry
+        else:  # their length is the largest entry
             options["gtol"] = tol / max(1.0, float(np.sqrt(x0.size)))
         second = {"hessp": hvp(lambda v: f(tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
         out = optimize.minimize(evaluate, x0, jac=True, method=METHODS[method], options=options, **second,

@@ -15,8 +15,8 @@ from .stopping import STALLED, Stop
 from .trail import Trail
 
 EPS = float(np.finfo(float).eps)
-ENOUGH = 1e-4                                              # Armijo's constant, as in Nocedal & Wright, section 3.1
-SHORTEST = 2.0**-40                                        # a step this short changes f by its rounding error only
+ENOUGH = 1e-4        # Armijo's constant, as in Nocedal & Wright, section 3.1
+SHORTEST = 2.0**-40  # a step this short changes f by its rounding error only
 
 
 def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float = 1e-8, max_seconds: float | None = None,
@@ -60,7 +60,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
             far = trail.reach(loss, [x], [g])
             p = downhill(hessian(x), g)
             t, new = 1.0, float("inf")
-            while t > SHORTEST:                            # a step too long may overflow: it is halved
+            while t > SHORTEST:  # a step too long may overflow: it is halved
                 new = float(f(tree(x + t * p)))
                 trail.nfev += 1
                 # Near the minimum f changes by less than its own rounding error, which must not refuse a good step.
@@ -70,7 +70,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
             else:
                 raise Stop(STALLED, f"stalled: no step lowers f beyond rounding; {far}")
             x, loss = x + t * p, new
-            trail.nfev += 1                                # the sweep for the Hessian
+            trail.nfev += 1  # the sweep for the Hessian
 
     return trail.follow(steps, lambda v: tree(*v))
 

@@ -14,7 +14,7 @@ from .parameters import Parameters
 from .residuals import Residuals
 from .result import Array
 
-BLOCK = 8192                                               # results at a time, so that their derivatives stay in the cache
+BLOCK = 8192  # results at a time, so that their derivatives stay in the cache
 
 
 class Propagated(NamedTuple):
@@ -57,7 +57,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     value = value.reshape(shapes[0])
     root = factor(C)
     variance = np.empty(value.size)
-    for first in range(0, value.size, BLOCK):              # the columns' lengths of Lᵀ Jᵀ are the standard errors
+    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ are the standard errors
         part = root.T @ Jt[:, first:first + BLOCK]
         np.einsum("ij,ij->j", part, part, out=variance[first:first + BLOCK])
     spread = root.T @ Jt if full else None
@@ -65,7 +65,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     if order == 2:
         slopes = jacobian(jacobian(lambda x: np.ravel(seen(parameters.rebuild(parameters.split(x))))))
         H = np.asarray(slopes(parameters.flat)).reshape(value.size, n, n)
-        HC = np.matmul(root.T, np.matmul(H, root))         # Lᵀ H L, whose traces are those of H C
+        HC = np.matmul(root.T, np.matmul(H, root))  # Lᵀ H L, whose traces are those of H C
         value = value + 0.5 * np.trace(HC, axis1=1, axis2=2).reshape(value.shape)
         HC = HC.reshape(value.size, -1)
         variance = variance + 0.5 * np.einsum("ij,ij->i", HC, HC)

@@ -31,8 +31,8 @@ class Point:
     def __init__(self, x: Array, r: Any, Jt: Any, cost: float, raw: Any) -> None:
         self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
         self.g = Jt.dot(r)
-        self.rows = raw.size                               # the number of residuals
-        self.spectrum: Any = None                          # of this very J, if a step was made from here
+        self.rows = raw.size       # the number of residuals
+        self.spectrum: Any = None  # of this very J, if a step was made from here
 
     def __getattr__(self, name: str) -> Any:
         if name == "A":
@@ -73,7 +73,7 @@ class Residuals:
         self.f, self.parameters, self.before, self.after, self.options = f, parameters, before, after, options or {}
         self.target, self.root, self.loss, self.scale, self.jac, self.free = target, root, loss, scale, jac, free
         self.nfev = self.njev = 0
-        self.size: int | None = None                       # of the residuals, once they are known
+        self.size: int | None = None  # of the residuals, once they are known
         self._columns: list[tuple[Any, Any]] = []
 
     def full(self, x: Array) -> Array:
@@ -86,7 +86,7 @@ class Residuals:
     def call(self, parts: list[Any]) -> Any:
         return self.f(*self.before, *self.parameters.arguments(parts), *self.after, **self.options)
 
-    # ---- runs of f ---------------------------------------------------------------------------------------------------
+    # ---- runs of f
     def value(self, x: Array) -> float:
         """The cost alone; infinite where a residual is not finite."""
         self.nfev += 1
@@ -128,7 +128,7 @@ class Residuals:
             length = self.size if self.target is None else self.target.size
             for v, (narrow, wide) in zip(x, self.columns(n), strict=True):
                 leaf = Leaf(level, n, (), (), narrow, (), True)
-                if length is not None:                     # what most models do first with a parameter
+                if length is not None:  # what most models do first with a parameter
                     leaf.memo[length,] = Leaf(level, n, (length,), (), wide, (), True)
                 seeds.append(scalar(v, Tangent({leaf: None}, ()), level))
             return seeds
@@ -177,7 +177,7 @@ class Residuals:
             raise ShapeError(f"the function returned {r.size} residuals, and {self.size} before: their number must not "
                              "depend on the parameters")
         if self.target is not None:
-            if r.size != self.target.size:                 # a model that does not depend on the data gives one number
+            if r.size != self.target.size:  # a model that does not depend on the data gives one number
                 r, Jt = np.broadcast_to(r, self.target.shape), None if Jt is None else np.repeat(Jt, self.target.size, 1)
             r = r - self.target
         root = self.root
@@ -253,7 +253,7 @@ def rows(eps: Tangent, level: Level, n: int) -> Any:
         Jt = Jt.reshape(n, -1)
         flat = Jt.ravel()
         total = flat.dot(flat)
-        if total - total != 0 and not level.careful:       # not finite: the strong zero may decide otherwise
+        if total - total != 0 and not level.careful:  # not finite: the strong zero may decide otherwise
             raise CareNeeded(level)
         return Jt
-    return eps.dense(trailing=True).reshape(-1, n).T       # a view: BLAS reads it as it is
+    return eps.dense(trailing=True).reshape(-1, n).T  # a view: BLAS reads it as it is

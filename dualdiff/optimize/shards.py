@@ -51,7 +51,7 @@ def on_shard(f: Any, x0: Any, args: Any, options: Any, loss: Any, scale: float, 
              factored: bool, shard: Any) -> tuple[Any, Any, float, int]:
     """(JᵀJ, Jᵀr, cost, rows) of one shard, or (R, Qᵀr, cost, rows). Runs on a worker."""
     problem = Residuals(f, Parameters(x0), after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
-    problem.size = -1                                      # each shard has its own; a value that is not finite is met later
+    problem.size = -1  # each shard has its own; a value that is not finite is met later
     with np.errstate(all="ignore"):
         point = problem.sweep(x)
     if not factored:
@@ -76,7 +76,7 @@ def triangle(point: Point) -> tuple[Any, Any]:
     except np.linalg.LinAlgError:
         pass
     corner: Any = np.linalg.qr(np.column_stack([Jt.T, point.r]), mode="r")[:n]
-    R = np.zeros((n, n + 1))                               # a shard of few rows has a short factor
+    R = np.zeros((n, n + 1))  # a shard of few rows has a short factor
     R[:corner.shape[0]] = corner
     return R[:, :-1], R[:, -1]
 
@@ -116,7 +116,7 @@ class Shards:
             found = of_normal(A, g, D)
             if found.least > ILL * found.largest:
                 return Summed(x, A, g, cost, rows)
-            self.factored = True                           # once for the run: half the digits would be lost
+            self.factored = True  # once for the run: half the digits would be lost
         stacked: Any = np.zeros((0, self.n + 1))
         cost, rows = 0.0, 0
         for part in self.workers.map(on_shard, (*self.common, x, self.factored)):

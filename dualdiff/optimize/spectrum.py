@@ -16,14 +16,14 @@ import numpy as np
 from .result import Array
 
 EPS = float(np.finfo(float).eps)
-FEW = 48                                                   # parameters up to which singular values cost less than they tell
-HANDFUL = 8                                                # parameters that plain Python solves for sooner than LAPACK
-PIVOT = 1e-6                                               # of scaled JᵀJ, whose diagonal is 1
-SMALL = 300_000                                            # entries of J up to which its own SVD is taken
-DEAR = 2_000_000_000                                       # multiplications of an SVD of many parameters, about a second
-ILL = 1e-7                                                 # smaller eigenvalues of scaled JᵀJ cost digits of the answer
-LOOSE = 0.05                                               # of the gradient's length: what a damped step may leave of it
-NEARLY = 1.1                                               # Moré's: a step 10 % too long is not worth another λ
+FEW = 48              # parameters up to which singular values cost less than they tell
+HANDFUL = 8           # parameters that plain Python solves for sooner than LAPACK
+PIVOT = 1e-6          # of scaled JᵀJ, whose diagonal is 1
+SMALL = 300_000       # entries of J up to which its own SVD is taken
+DEAR = 2_000_000_000  # multiplications of an SVD of many parameters, about a second
+ILL = 1e-7            # smaller eigenvalues of scaled JᵀJ cost digits of the answer
+LOOSE = 0.05          # of the gradient's length: what a damped step may leave of it
+NEARLY = 1.1          # Moré's: a step 10 % too long is not worth another λ
 
 
 class Step:
@@ -42,7 +42,7 @@ class Spectral:
 
     def __init__(self, D: Array, square: Any, V: Array, h: Array, tiny: float) -> None:
         self.D, self.square, self.V, self.h = D, square, V, h
-        self.least, self.largest = (float(square[0]), float(square[-1]))                 # ascending
+        self.least, self.largest = (float(square[0]), float(square[-1]))  # ascending
         self.tiny = tiny * self.largest
 
     @property
@@ -107,13 +107,13 @@ def of_rows(Jt: Array, r: Array, D: Array) -> Spectral:
     n, m = Jt.shape
     scaled = (Jt / D[:, None]).T
     rows = max(m, n)
-    if n * m > SMALL and m > n:                            # QR first: of Q only Qᵀr is needed
+    if n * m > SMALL and m > n:  # QR first: of Q only Qᵀr is needed
         corner: Any = np.linalg.qr(np.column_stack([scaled, r]), mode="r")[:n]
         scaled, r = corner[:, :n], corner[:, n]
         m = n
     U, s, Vt = np.linalg.svd(scaled, full_matrices=m < n)
     h = s * (U.T @ r)
-    if m < n:                                              # fewer residuals than parameters: the rest is not determined
+    if m < n:  # fewer residuals than parameters: the rest is not determined
         s, h = np.append(s, np.zeros(n - m)), np.append(h, np.zeros(n - m))
     return Spectral(D, (s * s)[::-1], Vt[::-1].T, h[::-1], (EPS * rows)**2)
 
@@ -132,7 +132,7 @@ class Damped:
     squares*, 1985). Where they take long, and for the undamped steps that give the last digits, JᵀJ is solved with.
     """
 
-    singular, least = False, 0.0                           # not known here; it shows as a damping that stays
+    singular, least = False, 0.0  # not known here; it shows as a damping that stays
 
     def __init__(self, point: Any, state: Any, D: Array) -> None:
         self.point, self.state, self.D, self.g = point, state, D, point.g / D
@@ -207,7 +207,7 @@ def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
         new.append(root)
         L.append(new)
         y.append(rest / root)
-    w: list[float] = []                                    # backwards: Lᵀ w = -y
+    w: list[float] = []  # backwards: Lᵀ w = -y
     n = len(d)
     square = predicted = 0.0
     for i in range(n - 1, -1, -1):

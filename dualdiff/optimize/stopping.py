@@ -12,11 +12,11 @@ from .result import Array
 from .spectrum import EPS, Step
 
 CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
-UNSEEN = 1e-12                                             # a predicted relative reduction that rounding of the cost hides
-SEEN = 1e-10                                               # one that the digits of the cost still show
-LEAP = 1e-9                                                # for a last step whose end is not looked at: see Settings.leap
-NOISE = 1e-2                                               # of a standard error: what "relative to x" means for an x near 0
-PATIENCE = 3                                               # Gauss-Newton steps that no longer shrink: rounding is reached
+UNSEEN = 1e-12  # a predicted relative reduction that rounding of the cost hides
+SEEN = 1e-10    # one that the digits of the cost still show
+LEAP = 1e-9     # for a last step whose end is not looked at: see Settings.leap
+NOISE = 1e-2    # of a standard error: what "relative to x" means for an x near 0
+PATIENCE = 3    # Gauss-Newton steps that no longer shrink: rounding is reached
 
 
 @dataclass(slots=True)
@@ -27,13 +27,13 @@ class Settings:
     ftol: float = 0.0
     gtol: float = 0.0
     max_nfev: int = 1000
-    each_nfev: int | None = None                           # the same for each of several runs, where the caller gave no limit
+    each_nfev: int | None = None  # the same for each of several runs, where the caller gave no limit
     max_iter: int | None = None
     factor: float = 100.0
     geodesic: bool = False
-    adaptive: bool = False                                 # turn geodesic acceleration on where plain steps take long
+    adaptive: bool = False  # turn geodesic acceleration on where plain steps take long
     damped: bool = True
-    leap: bool = False                                     # end with a step so short that residuals there are not run for
+    leap: bool = False  # end with a step so short that residuals there are not run for
     bounds: tuple[Array, Array] | None = None
     callback: Callable[[int, float], Any] | None = None
     deadline: float | None = None
@@ -51,17 +51,17 @@ class State:
     nit: int = 0
     nfev: int = 0
     njev: int = 0
-    last: float = np.inf                                   # length of the last undamped step, inf after a damped one
-    least: float = np.inf                                  # the shortest of them in the last stretch
+    last: float = np.inf   # length of the last undamped step, inf after a damped one
+    least: float = np.inf  # the shortest of them in the last stretch
     waited: int = 0
     trials: int = 0
-    S: Any = None                                          # the secant part of the Hessian, while steps are undamped
-    flattest: float = 0.0                                  # the least eigenvalue of scaled JᵀJ when it was last decomposed
-    ill: bool = False                                      # normal equations would lose digits
+    S: Any = None          # the secant part of the Hessian, while steps are undamped
+    flattest: float = 0.0  # the least eigenvalue of scaled JᵀJ when it was last decomposed
+    ill: bool = False      # normal equations would lose digits
     history: list[float] = field(default_factory=list)
 
 
-class Stop(Exception):                                     # noqa: N818 - an end, not an error
+class Stop(Exception):  # noqa: N818 - an end, not an error
     """The run ends here, for this reason."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -77,7 +77,7 @@ class Halt(Stop):
         self.point = point
 
 
-# ---- when to stop ----------------------------------------------------------------------------------------------------
+# ---- when to stop
 def within(settings: Settings) -> str:
     return f"converged: the next step is within xtol={settings.xtol:g} of every parameter"
 
@@ -92,7 +92,7 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
         if worst <= settings.xtol:
             if step.predicted <= SEEN * cost or worst <= 4 * EPS:
                 raise Stop(CONVERGED, within(settings))
-            return True                                    # residuals near rounding: the cost still has digits to gain
+            return True  # residuals near rounding: the cost still has digits to gain
         shrink = step.length / state.last
         if settings.leap and shrink < 0.1 and max(shrink, 0.02) * worst <= LEAP and step.predicted <= SEEN * cost:
             point.x = point.x + step.p

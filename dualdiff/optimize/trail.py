@@ -11,7 +11,7 @@ import numpy as np
 from .result import Callback, Result, norm, require_count, require_positive, require_tolerance
 from .stopping import BUDGET, CONVERGED, DIVERGED, INTERRUPTED, STALLED, Stop
 
-BOTTOMLESS = -1e50                                         # times what f was: no value of a minimum
+BOTTOMLESS = -1e50  # times what f was: no value of a minimum
 
 
 class Trail:
@@ -67,7 +67,7 @@ class Trail:
     def follow(self, steps: Callable[[], Any], form: Callable[[Any], Any]) -> Result:
         """Take the steps until one of them raises Stop, or the user interrupts: then the best point met is the result."""
         try:
-            with np.errstate(all="ignore"):                # what overflows is met by require_finite, with the next step
+            with np.errstate(all="ignore"):  # what overflows is met by require_finite, with the next step
                 steps()
             raise AssertionError("a descent ends with a reason")
         except Stop as stop:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import DataError, StructureError, WorkerError
 
-DEATHS = 3                                                 # of workers on one shard, after which the shard is to blame
+DEATHS = 3  # of workers on one shard, after which the shard is to blame
 
 
 def require_picklable(thing: Any, what: str) -> None:
@@ -58,7 +58,7 @@ class Workers:
         def submitted(number: int) -> Any:
             try:
                 return self.pool.submit(task, *common, self.shards[number])
-            except BrokenExecutor:                         # it broke since: judged like any other death
+            except BrokenExecutor:  # it broke since: judged like any other death
                 self.revive()
                 return self.pool.submit(task, *common, self.shards[number])
 
@@ -77,7 +77,7 @@ class Workers:
                 if not broken and kind not in {"KilledWorker", "CancelledError", "WorkerLost"}:
                     raise
                 deaths += 1
-                if deaths > DEATHS or kind == "KilledWorker":          # Dask has tried it on several workers itself
+                if deaths > DEATHS or kind == "KilledWorker":  # Dask has tried it on several workers itself
                     raise WorkerError(f"shard {number} could not be worked on: after {deaths} tries, {error} It may need more "
                                       "memory than a worker has: make the shards smaller") from error
                 if broken:

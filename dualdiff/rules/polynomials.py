@@ -32,7 +32,7 @@ def without_leading_zeros(p: Any) -> Any:
     return p[used[0]:] if len(used) else p[-1:]
 
 
-# ---- values ----------------------------------------------------------------------------------------------------------
+# ---- values
 @composite(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Horner's rule, in NumPy's order."""
@@ -45,7 +45,7 @@ def polyval(p: Any, x: Any) -> Any:
     return y
 
 
-# ---- arithmetic ------------------------------------------------------------------------------------------------------
+# ---- arithmetic
 @composite(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Any:
     a, b = coefficients(a1, "polyadd"), coefficients(a2, "polyadd")
@@ -106,7 +106,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     return p
 
 
-# ---- roots -----------------------------------------------------------------------------------------------------------
+# ---- roots
 def roots_differential(f: Any, p: Any, dp: Any) -> Any:
     """0 = p(r), so dr = -Σ dp_k r^(n-k) / p'(r), by the implicit function theorem."""
     n = p.shape[0]
@@ -116,7 +116,7 @@ def roots_differential(f: Any, p: Any, dp: Any) -> Any:
     slope = powers[:, 1:] @ (p[:-1] * np.arange(n - 1, 0, -1)) if n > 1 else powers[:, :0] @ p[:0]
     terms = np.abs(plain(powers)[:, 1:]) @ np.abs(plain(p)[:-1] * np.arange(n - 1, 0, -1))
     multiple = np.abs(plain(slope)) <= 4 * np.sqrt(np.finfo(terms.dtype).eps) * terms
-    if np.any(multiple):                                   # rounding splits a double root by √eps
+    if np.any(multiple):  # rounding splits a double root by √eps
         raise DegenerateError(f"numpy.roots: the root {plain(f)[multiple][0]:.6g} is repeated to rounding, so its derivative "
                               "is infinite")
     return (powers * (-1 / slope)[:, None]) @ dp
@@ -145,7 +145,7 @@ def poly(seq_of_zeros: Any) -> Any:
     return a
 
 
-# ---- fits ------------------------------------------------------------------------------------------------------------
+# ---- fits
 @composite(np.polyfit, raw=True)
 def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """Least squares with scaled columns, as NumPy does it."""

@@ -73,7 +73,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             arrays.append(np.zeros(front + s, dtype))
             continue
         if type(a) is np.ndarray and a.dtype is dtype and a.shape == front + s and a is not u and a.flags.writeable:
-            arrays.append(a)                               # what a sweep gives every day
+            arrays.append(a)  # what a sweep gives every day
             continue
         if dtype_of(a) != dtype and dtype_of(a).kind == "c" and dtype.kind != "c":
             a = np.real(a)
