@@ -6,6 +6,9 @@ old code keeps working. Messages say what happened, with what, and what to do ne
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 
 class DualdiffError(Exception):
     """Base of every error that dualdiff raises on purpose."""
@@ -115,3 +118,15 @@ class DerivativeWarning(UserWarning):
 
 class FitWarning(UserWarning):
     """A fit returned, but its parameters or their covariance are not what was asked for; the message says why."""
+
+
+def needed(module: str, what: str = "", extra: str = "sparse") -> Any:
+    """A module of an optional package, which ``what`` needs. Raises MissingExtraError."""
+    package = module.partition(".")[0]
+    try:
+        import_module(package)
+        return import_module(module)
+    except ImportError as error:
+        who = f"{what} needs SciPy, which" if what else package
+        raise MissingExtraError(f"{who} cannot be imported ({error}). It comes with the extra {extra!r}: in a clone of "
+                                f'dualdiff, pip install ".[{extra}]"') from error

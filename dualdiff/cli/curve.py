@@ -13,11 +13,10 @@ import numpy as np
 
 from .. import __version__
 from ..datasets import Dataset, read_csv
-from ..errors import CommandError, DualdiffError
+from ..errors import CommandError, DualdiffError, needed
 from ..optimize import FitResult, least_squares, propagate
 from ..optimize.fit_result import student_quantile
 from . import report, saved
-from .extras import optional
 from .formula import Formula, require_known, start_of, variables
 from .training import Array, Job
 
@@ -79,7 +78,7 @@ def fit_curve(options: Any) -> int:
     require_known(formula, start, columns)
     report.require_usable(out)
     saved.require_usable(options.save, out, options.file)
-    optional("matplotlib.figure")
+    needed("matplotlib.figure", extra="fit")
     from .curve_figures import figures
     fitted = fit_to(data, options.target, formula, columns, start)
     rows, remarks = table_rows(fitted), notes(fitted)

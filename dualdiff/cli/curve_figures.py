@@ -6,15 +6,15 @@ from statistics import NormalDist
 
 import numpy as np
 
+from ..errors import needed
 from .curve import CurveFitted
-from .extras import optional
 from .figures import BLUE, GREY, INK, LABELLED, ORANGE, STYLE, Figure, canvas, finished
 
 DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
 
 
 def figures(fitted: CurveFitted) -> list[Figure]:
-    matplotlib = optional("matplotlib")
+    matplotlib = needed("matplotlib", extra="fit")
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
         drawn = [fit(fitted), residuals(fitted), normal(fitted), convergence(fitted)]
         return [*drawn, correlation(fitted)] if len(fitted.curve.parameters) > 1 else drawn
@@ -76,7 +76,7 @@ def convergence(fitted: CurveFitted) -> Figure:
     axes.plot(history, color=BLUE, marker="o")
     if history.min() > 0 and history.max() > 20 * history.min():
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(needed("matplotlib.ticker", extra="fit").MaxNLocator(integer=True))
     axes.set(xlabel="step", ylabel="½ sum of squares", title=f"{fitted.job.data.name}: convergence")
     return finished(figure, fitted, "convergence", f"{fitted.job.data.name}: {fitted.result.message}.")
 

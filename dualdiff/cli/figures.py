@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .extras import optional
+from ..errors import needed
 from .training import Fitted, coefficients
 
 Array = NDArray[Any]
@@ -41,7 +41,7 @@ class Figure:
 
 def figures(fitted: Fitted) -> list[Figure]:
     """The figures that suit the model and the data."""
-    matplotlib = optional("matplotlib")
+    matplotlib = needed("matplotlib", extra="fit")
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
         drawn = [loss_curve(fitted)]
         d = fitted.job.data.data.shape[1]
@@ -56,7 +56,7 @@ def figures(fitted: Fitted) -> list[Figure]:
 
 def canvas(width: float, height: float, **layout: Any) -> tuple[Any, Any]:
     """A figure of its own, without pyplot: no window, no state shared with the user's plots."""
-    figure = optional("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+    figure = needed("matplotlib.figure", extra="fit").Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(**layout)
 
 
@@ -64,7 +64,7 @@ def finished(figure: Any, fitted: Any, kind: str, caption: str) -> Figure:
     # A user's names may hold dollars, which are no mathematics; the numbers on a logarithmic axis are.
     numbers = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
                for minor in (False, True) for label in axis.get_ticklabels(minor=minor)}
-    for text in figure.findobj(optional("matplotlib.text").Text):
+    for text in figure.findobj(needed("matplotlib.text", extra="fit").Text):
         if text not in numbers:
             text.set_parse_math(False)
     png = io.BytesIO()
@@ -124,7 +124,7 @@ def loss_curve(fitted: Fitted) -> Figure:
     if np.all(history > 0) and history.max() > 20 * history.min():
         axes.set_yscale("log")
     if few:
-        axes.xaxis.set_major_locator(optional("matplotlib.ticker").MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(needed("matplotlib.ticker", extra="fit").MaxNLocator(integer=True))
     axes.text(0.99, 0.97, f"final loss {history[-1]:.4g}", transform=axes.transAxes, ha="right", va="top", color=BLUE)
     if fitted.job.classifies:
         kind = "mean cross-entropy + ridge"

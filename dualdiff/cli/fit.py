@@ -15,9 +15,8 @@ import numpy as np
 
 from .. import __version__
 from ..datasets import load_breast_cancer, load_iris, load_norris, read_csv
-from ..errors import CommandError
+from ..errors import CommandError, needed
 from . import report, saved
-from .extras import optional
 from .figures import figures
 from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
 
@@ -37,7 +36,8 @@ def fit(options: Any) -> int:
     report.require_usable(out)
     saved.require_usable(options.save, out, options.file)
     # Before any training: an import that fails afterwards would cost the user the whole run.
-    optional("matplotlib.figure"), optional("tqdm")
+    for module in ("matplotlib.figure", "tqdm"):
+        needed(module, extra="fit")
     results = []
     for job in jobs:
         with progress_bar(job) as progress:
@@ -103,8 +103,9 @@ def progress_bar(job: Job) -> Iterator[Progress]:
     """A bar on stderr while a model is trained; none where stderr is not a terminal."""
     total = EPOCHS if job.model == "mlp" else None
     unit = "epoch" if job.model == "mlp" else "iteration"
-    with optional("tqdm").tqdm(total=total, desc=f"{job.data.name}: {job.title}", unit=unit, file=sys.stderr, disable=None,
-                               dynamic_ncols=True) as bar:
+    tqdm = needed("tqdm", extra="fit").tqdm
+    with tqdm(total=total, desc=f"{job.data.name}: {job.title}", unit=unit, file=sys.stderr, disable=None,
+              dynamic_ncols=True) as bar:
 
         def progress(iteration: int, loss: float) -> None:
             bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)

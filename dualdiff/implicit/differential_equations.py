@@ -14,13 +14,13 @@ import numpy as np
 
 from ..custom import custom_rule
 from ..dual_array import wrapped
-from ..errors import ConvergenceError, RuleError, ShapeError, StructureError
-from ..forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
+from ..errors import ConvergenceError, RuleError, ShapeError, StructureError, needed
+from ..forms import belongs, dual_form, holds_dual, stop_gradient, stripped, top_level, value_at
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from ..transforms import jacobian, jvp
-from .theorem import Function, missing_scipy, stripped_tree
+from .theorem import Function
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 OF_THE_PLAIN_STATE = ("jac", "jac_sparsity", "lband", "uband", "vectorized", "first_step")
@@ -47,16 +47,13 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     >>> derivative(lambda rate: solve_ivp(decay, (0, 1), [1.0], args=(rate,), rtol=1e-9).y[0, -1])(2.0).round(6)
     np.float64(-0.135335)
     """
-    try:
-        from scipy import integrate
-    except ImportError as error:
-        raise missing_scipy("solve_ivp", error) from error
+    integrate = needed("scipy.integrate", "solve_ivp")
     args = args if isinstance(args, tuple) else (args,)
     t0, t1 = map(dual_form, t_span)
     y0, t_eval = dual_form(y0), None if t_eval is None else dual_form(t_eval)
     params: list[Any] = []
     rebuild = without_duals(args, params)
-    bare = stripped_tree(args)
+    bare = stop_gradient(args)
 
     def plain(t: Any, y: Any) -> Any:
         return slopes(fun(t, y, *bare))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError
+from ..errors import ConvergenceError, needed
 from ..forms import stripped
 from ..transforms import gradient, hessian
 from .roots import largest, newton
-from .theorem import Equations, Function, Unknowns, missing_scipy, with_args
+from .theorem import Equations, Function, Unknowns, with_args
 
 
 def minimize(f: Function, x0: Any, args: Any = (), *, method: str = "newton", tol: float | None = None,
@@ -62,10 +62,7 @@ WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
 
 
 def scipy_minimum(value: Function, slope: Function, curvature: Function, x: Any, method: str) -> Any:
-    try:
-        from scipy import optimize
-    except ImportError as error:
-        raise missing_scipy(f"minimize with method={method!r}", error) from error
+    optimize = needed("scipy.optimize", f"minimize with method={method!r}")
     known = {} if method in WITHOUT_GRADIENT else {"jac": slope}
     if method in WITH_HESSIAN:
         known["hess"] = curvature

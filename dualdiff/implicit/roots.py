@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, ParameterError
-from .theorem import Equations, Function, Unknowns, missing_scipy, with_args
+from ..errors import ConvergenceError, ParameterError, needed
+from .theorem import Equations, Function, Unknowns, with_args
 
 SHORTEST = 2.0**-30             # a Newton step shortened so far has no use
 ENOUGH = 1e-4                   # Armijo's constant: the part of the promised decrease asked for
@@ -132,14 +132,11 @@ def is_root_to_rounding(equations: Equations, x: Any, r: Any, J: Any, step: Any,
 def newton_step(J: Any, rows: Any, r: Any) -> Any:
     """-J⁻¹ r; of a singular system the shortest step that comes closest."""
     if hasattr(J, "tocsr"):
+        linalg = needed("scipy.sparse.linalg", "sparse=True")
         try:
-            from scipy.sparse.linalg import splu
-            step = splu(J.tocsc()).solve(-r)
-        except ImportError as error:
-            raise missing_scipy("sparse=True", error) from error
+            step = linalg.splu(J.tocsc()).solve(-r)
         except RuntimeError:
-            from scipy.sparse.linalg import lsmr
-            step = -lsmr(J, r, atol=1e-12, btol=1e-12)[0]
+            step = -linalg.lsmr(J, r, atol=1e-12, btol=1e-12)[0]
         return step
     try:
         step = np.linalg.solve(J, -r)
@@ -191,10 +188,7 @@ def require(tol: float, max_iter: int) -> None:
 
 
 def scipy_root(equations: Equations, x: Any, method: str) -> Any:
-    try:
-        from scipy import optimize
-    except ImportError as error:
-        raise missing_scipy(f"root with method={method!r}", error) from error
+    optimize = needed("scipy.optimize", f"root with method={method!r}")
     jac = equations.jacobian if method in WITH_JACOBIAN else None
     found = optimize.root(equations.plain, x, jac=jac, method=method)
     if not found.success:

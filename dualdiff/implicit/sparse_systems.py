@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, StructureError
+from ..errors import ShapeError, StructureError, needed
 from ..forms import dual_form, holds_dual, stripped
-from .theorem import differentiated, missing_scipy, sparse_factored
+from .theorem import differentiated, sparse_factored
 
 WHAT = "spsolve"
 
@@ -28,10 +28,7 @@ def spsolve(A: Any, b: Any) -> Any:
     >>> gradient(lambda d: spsolve((d, (rows, columns)), np.array([2.0, 3.0]))[1])(np.array([2.0, 1.0, 4.0]))
     array([ 0.125, -0.25 , -0.125])
     """
-    try:
-        from scipy import sparse
-    except ImportError as error:
-        raise missing_scipy(WHAT, error) from error
+    sparse = needed("scipy.sparse", WHAT)
     b = dual_form(b) if holds_dual(b) else np.asarray(b)
     if b.ndim not in (1, 2):
         raise ShapeError(f"{WHAT}: b has shape {b.shape}; it must be (n,) or (n, m)")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..custom import custom_rule
-from ..errors import DegenerateError, MissingExtraError, RuleError, ShapeError, StructureError
-from ..forms import stripped
+from ..errors import DegenerateError, RuleError, ShapeError, StructureError, needed
+from ..forms import stop_gradient, stripped
 from ..reading import dtype_of
 from ..transforms import jacobian
 from ..transforms.trees import flatten
@@ -85,10 +85,7 @@ def factored(A: Any, what: str) -> Factored:
 
 
 def sparse_factored(A: Any, what: str) -> Factored:
-    try:
-        from scipy.sparse.linalg import splu
-    except ImportError as error:
-        raise missing_scipy(what, error) from error
+    splu = needed("scipy.sparse.linalg", what).splu
     try:
         lu = splu(A.tocsc())
     except RuntimeError as error:
@@ -110,17 +107,12 @@ def singular(what: str, why: str) -> DegenerateError:
                            "differentiable function of what it depends on")
 
 
-def missing_scipy(what: str, error: ImportError) -> MissingExtraError:
-    return MissingExtraError(f"{what} needs SciPy, which cannot be imported ({error}). It comes with the extra 'sparse': in a "
-                             "clone of dualdiff, pip install \".[sparse]\"")
-
-
 # ---- unknowns: a tree of arrays as one vector
 class Unknowns:
     """The form of x0, a number, an array or a tree of them, and the way between it and one vector."""
 
     def __init__(self, x0: Any, what: str) -> None:
-        leaves, self.rebuild = flatten(stripped_tree(x0), f"x0 of {what}")
+        leaves, self.rebuild = flatten(stop_gradient(x0), f"x0 of {what}")
         arrays = [np.asarray(leaf) for leaf in leaves]
         dtype = np.result_type(*arrays) if arrays else np.dtype(float)
         self.what, self.shapes = what, [a.shape for a in arrays]
@@ -146,16 +138,6 @@ class Unknowns:
         if v.shape != (self.n,):
             raise ShapeError(f"{self.what}: f returned {v.size} numbers for {self.n} unknowns; there must be as many equations")
         return v if dtype_of(v).kind in "fc" else v.astype(float)
-
-
-def stripped_tree(tree: Any) -> Any:
-    """The tree without derivatives: a guess has none."""
-    if isinstance(tree, dict):
-        return type(tree)((name, stripped_tree(part)) for name, part in tree.items())
-    if isinstance(tree, list | tuple):
-        parts = [stripped_tree(part) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return stripped(tree)
 
 
 class Equations:
@@ -194,5 +176,5 @@ def with_args(f: Function, args: Any, what: str) -> tuple[Function, Function]:
     args = args if isinstance(args, tuple) else (args,)
     if not callable(f):
         raise StructureError(f"{what}: the first argument must be a function; got {f!r} of type {type(f).__name__}")
-    bare = stripped_tree(args)
+    bare = stop_gradient(args)
     return lambda x: f(x, *args), lambda x: f(x, *bare)

@@ -14,9 +14,26 @@ import numpy as np
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Result
+from ..optimize.result import require_count, require_positive, require_tolerance
 from .data import Array, check_labels, features, numbers, one_per_row
 
 MODES = ("forward", "reverse", "backprop")
+
+
+def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+
+
+CHECKS: dict[str, Callable[[str, Any], None]] = {  # of the settings that several models have
+    "mode": lambda name, value: require_one_of(name, value, MODES),
+    "fit_intercept": lambda name, value: require_one_of(name, value, (True, False)),
+    "alpha": lambda name, value: require_positive(name, value) if value != 0 else None,
+    "learning_rate": require_positive,
+    "max_iter": require_count,
+    "epochs": require_count,
+    "tol": lambda name, value: require_tolerance(value),
+}
 
 
 class Estimator(ABC):
@@ -28,6 +45,7 @@ class Estimator(ABC):
 
     kind = "regressor"
     several_outputs = positive_targets = False
+    solvers: tuple[str, ...] = ()
     mode: str
     n_features_in_: int
     n_iter_: int
@@ -36,10 +54,6 @@ class Estimator(ABC):
     message_: str
 
     # ---- to be written by each model
-    @abstractmethod
-    def check_settings(self) -> None:
-        """Raise ParameterError where a setting cannot be."""
-
     @abstractmethod
     def cost(self, parameters: Any, X: Any, T: Any) -> Any:
         """The loss, one number, in plain NumPy."""
@@ -57,6 +71,14 @@ class Estimator(ABC):
         """The tree of arrays where the loss was minimised."""
 
     # ---- settings
+    def check_settings(self) -> None:
+        """Raise ParameterError where a setting cannot be."""
+        if self.solvers:
+            require_one_of("solver", self.get_params()["solver"], self.solvers)
+        for name in self.names():
+            if name in CHECKS:
+                CHECKS[name](name, getattr(self, name))
+
     @classmethod
     def names(cls) -> list[str]:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
@@ -125,6 +147,30 @@ class Estimator(ABC):
         return {mode: flat(way(self.fitted_parameters(), X, T)) for mode, way in ways.items()}
 
 
+class LinearPredictor(Estimator):
+    """Models of z = x · w + b with the ridge α/2 ‖w‖²: ``loss(T, z)`` of all rows, and ``error(T, z)``, its n-fold ∂/∂z."""
+
+    alpha: float
+
+    @abstractmethod
+    def loss(self, T: Any, z: Any) -> Any: ...
+    @abstractmethod
+    def error(self, T: Any, z: Any) -> Any: ...
+
+    def outputs(self, p: Any, X: Any) -> Any:
+        """z, shape (n,), or (n, classes) for as many rows of weights."""
+        return X @ p["coef"].T + p.get("intercept", 0.0)
+
+    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
+        return self.loss(T, self.outputs(parameters, X)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
+
+    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+        """∂C/∂w = 1/n Σ error x + α w and ∂C/∂b = 1/n Σ error."""
+        error = self.error(T, self.outputs(parameters, X))
+        found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
+        return {name: found[name] for name in parameters}
+
+
 def flat(tree: Any) -> Array:
     """The numbers of a tree of arrays in one row."""
     if isinstance(tree, dict):
@@ -132,11 +178,6 @@ def flat(tree: Any) -> Array:
     if isinstance(tree, list | tuple):
         return np.concatenate([flat(part) for part in tree])
     return np.ravel(np.asarray(tree, dtype=np.float64))
-
-
-def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if value not in allowed:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
 def determination(y: Any, predicted: Any) -> float:

@@ -9,12 +9,11 @@ import numpy as np
 
 from ..errors import DataError
 from ..optimize import Callback, newton
-from ..optimize.result import require_count, require_positive, require_tolerance
 from .data import Array, features, numbers, one_per_row
-from .estimator import MODES, Estimator, require_one_of
+from .estimator import LinearPredictor
 
 
-class LogLinear(Estimator):
+class LogLinear(LinearPredictor):
     """E y = exp(x · w + b): what the two models share."""
 
     coef_: Array
@@ -24,14 +23,6 @@ class LogLinear(Estimator):
     def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
                  tol: float = 1e-8) -> None:
         self.alpha, self.fit_intercept, self.mode, self.max_iter, self.tol = alpha, fit_intercept, mode, max_iter, tol
-
-    def check_settings(self) -> None:
-        require_one_of("mode", self.mode, MODES)
-        require_one_of("fit_intercept", self.fit_intercept, (True, False))
-        if self.alpha != 0:
-            require_positive("alpha", self.alpha)
-        require_count("max_iter", self.max_iter)
-        require_tolerance(self.tol)
 
     @staticmethod
     @abstractmethod
@@ -73,19 +64,8 @@ class LogLinear(Estimator):
         return float(1 - rest / whole)
 
     # ---- the model in NumPy: what is differentiated
-    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        z = X @ parameters["coef"] + parameters.get("intercept", 0.0)
-        return np.mean(self.deviance(T, z)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
-
-    @staticmethod
-    @abstractmethod
-    def residual(y: Any, z: Any) -> Any:
-        """∂deviance/∂z."""
-
-    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
-        error = self.residual(T, X @ parameters["coef"] + parameters.get("intercept", 0.0))
-        found = {"coef": X.T @ error / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error)}
-        return {name: found[name] for name in parameters}
+    def loss(self, T: Any, z: Any) -> Any:
+        return np.mean(self.deviance(T, z))
 
     def targets(self, y: Any, n: int) -> Array:
         T = numbers(one_per_row(y, n), "y")
@@ -113,9 +93,8 @@ class PoissonRegressor(LogLinear):
     def deviance(y: Any, z: Any) -> Any:
         return np.exp(z) - y * z
 
-    @staticmethod
-    def residual(y: Any, z: Any) -> Any:
-        return np.exp(z) - y
+    def error(self, T: Any, z: Any) -> Any:
+        return np.exp(z) - T
 
     @staticmethod
     def saturated(y: Any) -> Any:
@@ -136,9 +115,8 @@ class GammaRegressor(LogLinear):
     def deviance(y: Any, z: Any) -> Any:
         return z + y * np.exp(-z)
 
-    @staticmethod
-    def residual(y: Any, z: Any) -> Any:
-        return 1 - y * np.exp(-z)
+    def error(self, T: Any, z: Any) -> Any:
+        return 1 - T * np.exp(-z)
 
     @staticmethod
     def saturated(y: Any) -> Any:

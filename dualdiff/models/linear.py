@@ -10,16 +10,15 @@ import numpy as np
 from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result, gradient_descent
-from ..optimize.result import require_count, require_positive, require_tolerance
 from .costs import squared_cost
 from .data import Array, features, numbers, one_per_row
-from .estimator import MODES, Estimator, determination, require_one_of
+from .estimator import LinearPredictor, determination
 
 EPS = float(np.finfo(float).eps)
 ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
 
 
-class LinearRegression(Estimator):
+class LinearRegression(LinearPredictor):
     """ŷ = x · w + b with the least 1/(2n) Σ (y - ŷ)² + α/2 ‖w‖², eq. (8) of the lecture notes and a ridge.
 
     ``solver="gauss-newton"`` solves it at once, whatever the units of the columns: the Jacobian of the residuals by dual
@@ -43,21 +42,12 @@ class LinearRegression(Estimator):
 
     coef_: Array
     intercept_: float
+    solvers = ("gauss-newton", "gradient-descent")
 
     def __init__(self, *, fit_intercept: bool = True, alpha: float = 0.0, solver: str = "gauss-newton",
                  mode: str = "forward", learning_rate: float = 0.01, max_iter: int = 1000, tol: float = 1e-8) -> None:
         self.fit_intercept, self.alpha, self.solver, self.mode = fit_intercept, alpha, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
-
-    def check_settings(self) -> None:
-        require_one_of("solver", self.solver, ("gauss-newton", "gradient-descent"))
-        require_one_of("mode", self.mode, MODES)
-        require_one_of("fit_intercept", self.fit_intercept, (True, False))
-        if self.alpha != 0:
-            require_positive("alpha", self.alpha)
-        require_positive("learning_rate", self.learning_rate)
-        require_count("max_iter", self.max_iter)
-        require_tolerance(self.tol)
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
@@ -86,17 +76,11 @@ class LinearRegression(Estimator):
         return determination(one_per_row(y, len(predicted)), predicted)
 
     # ---- the model in NumPy: what is differentiated
-    def outputs(self, p: Any, X: Any) -> Any:
-        return X @ p["coef"] + p.get("intercept", 0.0)
+    def loss(self, T: Any, z: Any) -> Any:
+        return squared_cost(T, z)
 
-    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        return squared_cost(T, self.outputs(parameters, X)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
-
-    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
-        """∂C/∂w = -1/n Σ (y - ŷ) x + α w and ∂C/∂b = -1/n Σ (y - ŷ)."""
-        error = self.outputs(parameters, X) - T
-        found = {"coef": X.T @ error / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error)}
-        return {name: found[name] for name in parameters}
+    def error(self, T: Any, z: Any) -> Any:
+        return z - T
 
     def targets(self, y: Any, n: int) -> Array:
         return numbers(one_per_row(y, n), "y")

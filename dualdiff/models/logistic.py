@@ -7,14 +7,13 @@ from typing import Any, Self
 import numpy as np
 
 from ..optimize import Callback, gradient_descent, newton
-from ..optimize.result import require_count, require_positive, require_tolerance
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
 from .data import Array, check_labels, classes_of, features, index_of, indicators, one_per_row
-from .estimator import MODES, Estimator, accuracy, require_one_of
+from .estimator import LinearPredictor, accuracy
 
 
-class LogisticRegression(Estimator):
+class LogisticRegression(LinearPredictor):
     """The class probabilities σ(x · w + b), or softmax(W x + b) for more than two classes, of least cross-entropy.
 
     Minimises the mean of -log P(class) over the rows plus α/2 ‖w‖², the ridge on the weights but not on the intercept:
@@ -35,6 +34,7 @@ class LogisticRegression(Estimator):
     """
 
     kind = "classifier"
+    solvers = ("newton", "gradient-descent")
     classes_: Any
     coef_: Array
     intercept_: Array
@@ -43,16 +43,6 @@ class LogisticRegression(Estimator):
                  learning_rate: float = 0.1, max_iter: int = 1000, tol: float = 1e-8) -> None:
         self.alpha, self.fit_intercept, self.solver, self.mode = alpha, fit_intercept, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
-
-    def check_settings(self) -> None:
-        require_one_of("solver", self.solver, ("newton", "gradient-descent"))
-        require_one_of("mode", self.mode, MODES)
-        require_one_of("fit_intercept", self.fit_intercept, (True, False))
-        if self.alpha != 0:
-            require_positive("alpha", self.alpha)
-        require_positive("learning_rate", self.learning_rate)
-        require_count("max_iter", self.max_iter)
-        require_tolerance(self.tol)
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""
@@ -91,20 +81,12 @@ class LogisticRegression(Estimator):
         return accuracy(y, self.predict(X))
 
     # ---- the model in NumPy: what is differentiated
-    def outputs(self, p: Any, X: Any) -> Any:
-        """z = w · x + b, shape (n,) for two classes and (n, classes) for more."""
-        return X @ p["coef"].T + p.get("intercept", 0.0)
+    def loss(self, T: Any, z: Any) -> Any:
+        return logistic_loss(T, z) if T.ndim == 1 else cross_entropy(T, z)
 
-    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        loss = logistic_loss if T.ndim == 1 else cross_entropy
-        return loss(T, self.outputs(parameters, X)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
-
-    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
-        """∂L/∂w = -1/m Σ (y - ŷ) x + α w, eq. (38), and ∂L/∂b = -1/m Σ (y - ŷ), eq. (39); ŷ by sigmoid or softmax."""
-        z = self.outputs(parameters, X)
-        error = (sigmoid(z) if T.ndim == 1 else softmax(z)) - T
-        found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
-        return {name: found[name] for name in parameters}
+    def error(self, T: Any, z: Any) -> Any:
+        """ŷ - y, eqs. (38)-(39); ŷ by sigmoid or softmax."""
+        return (sigmoid(z) if T.ndim == 1 else softmax(z)) - T
 
     def targets(self, y: Any, n: int) -> Array:
         labels = one_per_row(y, n)

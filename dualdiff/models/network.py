@@ -11,14 +11,12 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, Result, adam, gradient_descent, least_squares, minimize, sgd
-from ..optimize.result import require_count, require_positive, require_tolerance
+from ..optimize.result import require_count
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
 from .costs import COSTS, softmax
 from .data import Array, check_labels, classes_of, features, index_of, indicators, numbers, one_per_row
-from .estimator import MODES, Estimator, accuracy, determination, require_one_of
-
-SOLVERS = ("adam", "sgd", "momentum", "gradient-descent", "lbfgs", "levenberg-marquardt")
+from .estimator import Estimator, accuracy, determination, require_one_of
 
 
 class MLP(Estimator):
@@ -51,6 +49,7 @@ class MLP(Estimator):
     intercepts_: list[Array]
     n_outputs_: int
     several_outputs = True
+    solvers = ("adam", "sgd", "momentum", "gradient-descent", "lbfgs", "levenberg-marquardt")
 
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", task: str = "classification",
                  loss: str = "auto", solver: str = "adam", learning_rate: float = 0.01, batch_size: int | None = 16,
@@ -61,6 +60,7 @@ class MLP(Estimator):
         self.mode, self.random_state, self.tol = mode, random_state, tol
 
     def check_settings(self) -> None:
+        super().check_settings()
         if not isinstance(self.hidden, list | tuple):
             raise ParameterError(f"hidden must be a tuple with the neurons of each hidden layer, such as (16,); got "
                                  f"{self.hidden!r}")
@@ -71,17 +71,10 @@ class MLP(Estimator):
         require_one_of("loss", self.loss, ("auto", "squared", "cross-entropy"))
         if self.task == "regression" and self.loss == "cross-entropy":
             raise ParameterError("loss='cross-entropy' is for classes; a regression takes loss='squared'")
-        require_one_of("solver", self.solver, SOLVERS)
         if self.solver == "levenberg-marquardt" and self.cost_name() != "squared":
             raise ParameterError("solver='levenberg-marquardt' is for squares; take loss='squared', or solver='lbfgs'")
-        require_one_of("mode", self.mode, MODES)
-        require_positive("learning_rate", self.learning_rate)
         if self.batch_size is not None:
             require_count("batch_size", self.batch_size)
-        require_count("epochs", self.epochs)
-        if self.alpha != 0:
-            require_positive("alpha", self.alpha)
-        require_tolerance(self.tol)
         if not isinstance(self.random_state, np.random.Generator):
             require_count("random_state", self.random_state, least=0)
 

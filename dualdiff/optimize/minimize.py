@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, needed
 from ..transforms import hvp, value_and_gradient
 from .result import Array, Callback, Result, leaves_of, require_finite, vector
-from .scipy_engines import scipy_optimize
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -61,5 +60,5 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
         reason = BUDGET if out.status == 1 else STALLED
         raise Stop(reason, f"{reason}: {trail.judged()}; SciPy says {str(out.message).strip()!r}")
 
-    optimize = scipy_optimize(f"method={method!r}")
+    optimize = needed("scipy.optimize", f"method={method!r}")
     return trail.follow(steps, lambda v: tree(*v))

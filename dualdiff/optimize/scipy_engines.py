@@ -6,18 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, ParameterError
+from ..errors import ParameterError, needed
 from .result import Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, STALLED, Settings, State
-
-
-def scipy_optimize(what: str) -> Any:
-    try:
-        from scipy import optimize
-    except ImportError as error:
-        raise MissingExtraError(f"{what} needs SciPy, which cannot be imported ({error}). It comes with the extra 'sparse': "
-                                'in a clone of dualdiff, pip install ".[sparse]"') from error
-    return optimize
 
 
 class Memory:
@@ -44,7 +35,7 @@ def scipy_fit(problem: Any, start: Array, settings: Settings, method: str) -> tu
         raise ParameterError("method='minpack' knows plain squares only; use method='lm' or 'trf' for a robust loss")
     if settings.bounds is not None and method == "minpack":
         raise ParameterError("method='minpack' knows no bounds; use method='lm' or 'trf'")
-    optimize, memory = scipy_optimize(f"method={method!r}"), Memory(problem, settings)
+    optimize, memory = needed("scipy.optimize", f"method={method!r}"), Memory(problem, settings)
     tolerance = max(settings.xtol, 1e-15)
     options: dict[str, Any] = {} if settings.bounds is None else {"bounds": settings.bounds}
     try:

@@ -12,7 +12,7 @@ from copy import copy
 from itertools import accumulate, pairwise
 from typing import Any
 
-from ..errors import MissingExtraError, StructureError
+from ..errors import StructureError, needed
 from ..tangents.csr import Structure
 from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
@@ -25,12 +25,7 @@ GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
 
 def scipy_sparse() -> Any:
-    try:
-        import scipy.sparse
-    except ImportError as error:
-        raise MissingExtraError(f"sparse matrices are SciPy's, which cannot be imported ({error}). It comes with the extra "
-                                "'sparse': in a clone of dualdiff, pip install \".[sparse]\"") from error
-    return scipy.sparse
+    return needed("scipy.sparse", "sparse=True")
 
 
 def filled(structure: Any, data: Any) -> Any:
