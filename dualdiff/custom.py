@@ -98,7 +98,6 @@ def is_object(x: Any) -> bool:
 
 
 def listed(call: Function, kind: str, rules: Any) -> tuple[Any, ...]:
-    """The rules, one for each argument."""
     found = tuple(rules) if isinstance(rules, list | tuple) else (rules,)
     numbers = int | float | complex if kind == "partials" else ()
     for i, rule in enumerate(found):

@@ -71,7 +71,6 @@ def broadcast_together(parts: list[Any]) -> list[Any]:
 
 
 def selected(conditions: Sequence[Any], choices: Sequence[Any], default: Any = np.nan) -> Any:
-    """``numpy.select``: the first choice whose condition holds."""
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         result = np.where(condition, choice, result)
@@ -85,7 +84,6 @@ NUMPY_WORDS = {"array": stacked, "select": selected, "amax": lambda parts, axis:
 
 @cache
 def translatable() -> frozenset[Any]:
-    """SymPy's functions that its NumPy printer knows."""
     sp = sympy()
     return frozenset((
         sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2, sp.sinh, sp.cosh, sp.tanh,

@@ -76,7 +76,6 @@ def in_front(x: Any, axes: tuple[int, ...]) -> Any:
 
 
 def chosen(ufunc: Any, f: Any, x: Any, mask: Any) -> Any:
-    """ufunc(f, x) where the mask holds, else f."""
     return np.where(mask, ufunc(f, np.where(mask, x, f)), f)
 
 

@@ -142,7 +142,6 @@ def notes(fitted: CurveFitted) -> list[str]:
 
 
 def numbers(fitted: CurveFitted) -> dict[str, Any]:
-    """One fit for report.json."""
     result = fitted.result
     return {"data": fitted.job.data.name, "model": "curve", "formula": fitted.curve.formula.text, "rows": len(result.fun),
             "parameters": fitted.curve.parameters, "stderr": {k: float(v) for k, v in result.stderr.items()},

@@ -40,7 +40,6 @@ class Figure:
 
 
 def figures(fitted: Fitted) -> list[Figure]:
-    """The figures that suit the model and the data."""
     matplotlib = needed("matplotlib", extra="fit")
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
         drawn = [loss_curve(fitted)]

@@ -81,7 +81,6 @@ def checked(options: Any) -> None:
 
 
 def main_jobs(options: Any) -> list[Job]:
-    """Three models on three real data sets: the main job."""
     common = {"mode": options.mode, "seed": options.seed, "test_fraction": options.test_fraction or TEST}
     norris = replace(load_norris(), feature_names=("ozone read by NIST",))
     return [Job(norris, "ozone read by the monitor", "linear", **common),
@@ -90,7 +89,6 @@ def main_jobs(options: Any) -> list[Job]:
 
 
 def own_job(options: Any) -> list[Job]:
-    """One model on the user's file."""
     kinds: dict[str | None, Literal["auto", "numbers", "classes"]] = {"regression": "numbers", "classification": "classes"}
     task = {"linear": "regression", "logistic": "classification"}.get(options.model, options.task)
     data = read_csv(options.file, options.target, kind=kinds.get(task, "auto"), header=options.header)
@@ -162,7 +160,6 @@ def intro(results: Sequence[Fitted]) -> str:
 
 
 def numbers(fitted: Fitted) -> dict[str, Any]:
-    """One fit for report.json."""
     job, model = fitted.job, fitted.model
     return {"data": job.data.name, "model": job.title, "mode": job.mode, "parameters": fitted.parameters, "seed": job.seed,
             "rows": {"train": len(fitted.train), "test": len(fitted.test)}, "iterations": int(model.n_iter_),

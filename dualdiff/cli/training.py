@@ -164,7 +164,6 @@ def from_closed_form(model: Any, X: Array, y: Array) -> float:
 
 
 def relative(a: Array, b: Array) -> float:
-    """The largest difference, relative to the largest entry."""
     return float(np.max(np.abs(a - b))) / (float(np.max(np.abs(b))) or 1.0)
 
 

@@ -29,7 +29,6 @@ Row = tuple[int, list[str]]  # line number in the file, fields
 
 
 def listed(cells: Sequence[str]) -> str:
-    """The first few of the cells, and how many more there are."""
     more = len(cells) - SHOWN
     return "; ".join(cells[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
 

@@ -204,7 +204,6 @@ class Directions:
             self.scale = np.where(largest > 0, 1 / np.where(largest > 0, largest, 1), 1.0)
 
     def dense(self, x: Any) -> Any:
-        """The k directions of one input, (k, *S)."""
         v = x.eps.dense()
         return np.reshape(v, (1, *x.shape)) if self.single else v
 

@@ -162,7 +162,6 @@ class Equations:
             raise
 
     def solution(self, x: Any) -> Any:
-        """The root x with its derivatives."""
         def system() -> Factored:
             if self.multiple:
                 raise singular(self.what, "Newton's method converged slowly, as to a root of higher multiplicity")

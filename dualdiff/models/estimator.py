@@ -172,7 +172,6 @@ class LinearPredictor(Estimator):
 
 
 def flat(tree: Any) -> Array:
-    """The numbers of a tree of arrays in one row."""
     if isinstance(tree, dict):
         tree = list(tree.values())
     if isinstance(tree, list | tuple):

@@ -72,7 +72,6 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
 
 
 def checked(f: Any, options: dict[str, Any], nan_policy: str | None) -> tuple[list[Any], dict[str, Any]]:
-    """The models as a list, and the options of the fit."""
     models = list(f) if isinstance(f, list | tuple) else [f]
     for model in models:
         if not callable(model):

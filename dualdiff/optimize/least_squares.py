@@ -128,7 +128,6 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
 
 def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, max_nfev: int | None, max_iter: int | None,
           max_seconds: float | None) -> None:
-    """Raise ParameterError for a setting that cannot be."""
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):

@@ -116,7 +116,6 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
 
 
 def gained(before: float, after: float, step: Step) -> float:
-    """The ratio of the actual to the predicted reduction of the cost."""
     if step.predicted <= UNSEEN * before and step.damping == 0.0:
         return 1.0 if after <= before * (1 + 1e-10) else -1.0  # too small to be seen: trust a step that does no harm
     return (before - after) / step.predicted if step.predicted > 0 else -1.0
@@ -160,7 +159,6 @@ def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None
 
 
 def decomposed(point: Any, state: State, D: Array) -> Any:
-    """The linearised problem for any damping."""
     if state.S is not None and D.size > HANDFUL:
         tried = of_normal(point.A + state.S, point.g, D)
         if tried.least > BENT * state.flattest:

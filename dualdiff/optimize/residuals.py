@@ -45,7 +45,6 @@ class Point:
         return found
 
     def norms(self) -> Array:
-        """The lengths of the columns of J."""
         n: Array = np.sqrt(self.squares)
         return n
 
@@ -158,7 +157,6 @@ class Residuals:
         return self._columns
 
     def by_hand(self, x: Array) -> tuple[Array, Any]:
-        """The caller's own Jacobian."""
         assert self.jac is not None
         numbers = self.numbers(x)
         r = np.ravel(np.asarray(self.call(numbers), float))

@@ -85,7 +85,6 @@ def leaves_of(tree: Any, like: list[Array]) -> list[Array]:
 
 
 def norm(gradient: list[Array]) -> float:
-    """Euclidean length over all arrays."""
     return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradient)))
 
 

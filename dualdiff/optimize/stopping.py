@@ -116,7 +116,6 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
 
 
 def relative(p: Array, x: Array) -> float:
-    """The largest |p / x|."""
     worst = 0.0
     for a, b in zip(p.tolist(), x.tolist(), strict=True):  # few numbers: NumPy would take longer
         if a:

@@ -174,7 +174,6 @@ SINC = [(-1) ** k * 2 * k * np.pi ** (2 * k) / float(np.prod(np.arange(1.0, 2 * 
 
 
 def series(coefficients: list[float], x: Any) -> Any:
-    """Σ cₖ xᵏ by Horner's rule."""
     total: Any = 0.0
     for c in reversed(coefficients):
         total = total * x + c

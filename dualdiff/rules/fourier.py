@@ -75,7 +75,6 @@ composite(np.fft.ihfft)(lambda a, n=None, axis=-1, norm=None: np.conj(np.fft.rff
 
 # ---- several axes, in NumPy's order
 def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list[tuple[int, int]]:
-    """One (size, axis) for each axis to transform."""
     if axes is None:
         axes = range(-(a.ndim if s is None else len(s)), 0)
     axes = [axis % a.ndim for axis in axes] if a.ndim else []

@@ -20,7 +20,6 @@ from .registry import composite, formula, name_of, primitive
 
 @primitive
 def order_statistic(a: Any, function: Any, *args: Any, **options: Any) -> Any:
-    """``function`` along the last axis."""
     return function(a, *args, axis=-1, **options)
 
 

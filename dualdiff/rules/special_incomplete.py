@@ -33,7 +33,6 @@ BETA_NODES = tanh_sinh(32)  # R has a zero just left of 0 when both shapes are s
 
 
 def integral(g: Any, end: Any, nodes: list[tuple[float, float]]) -> Any:
-    """∫ g(u) du from 0 to end."""
     return end * sum(weight * g(end * node) for node, weight in nodes)
 
 

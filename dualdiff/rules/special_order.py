@@ -30,7 +30,6 @@ def gauss(n: int) -> tuple[list[float], list[float]]:
 
 
 def integral(g: Any, length: Any, n: int) -> Any:
-    """∫ g(t) dt from 0 to length."""
     return length * sum(weight * g(length * node) for node, weight in zip(*gauss(n), strict=True))
 
 

@@ -13,7 +13,6 @@ from .registry import composite, linear, primitive
 
 
 def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
-    """How many elements take part, per result."""
     if where is True:
         return count_along(x, axis)
     return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)

@@ -111,7 +111,6 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
 
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
-    """The first and last direction that a leaf may touch, from its geometry alone."""
     if leaf.is_dense or not leaf.affine or not leaf.cols.size:
         return 0, k - 1
     cols = leaf.cols
@@ -155,7 +154,6 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
 
 
 def offsets(shape: Shape, steps: list[int]) -> Any:
-    """Where each element's directions begin."""
     at = np.zeros(shape, np.intp)
     for axis, s in enumerate(steps):
         at += (np.arange(shape[axis]) * s).reshape((-1,) + (1,) * (len(shape) - axis - 1))

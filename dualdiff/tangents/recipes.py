@@ -233,7 +233,6 @@ def taken_by_places(rows: Any, cols: Any, shape: tuple[int, int]) -> tuple[Taken
 
 
 def repeats(rows: Any) -> Any:
-    """Which directions of sorted rows stand before already."""
     again = np.zeros(rows.shape, bool)
     if rows.shape[1] > 1:
         np.logical_and(rows[:, 1:] == rows[:, :-1], rows[:, 1:] >= 0, out=again[:, 1:])

@@ -130,7 +130,6 @@ def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: lis
 
 
 def dense_of(level: Level, k: int, m: int, cols: Any, weights: Any, owners: Any) -> dict[Any, Any]:
-    """The same numbers as one array (k, m)."""
     known = cols >= 0
     places = np.where(known, cols.astype(np.intp) * m + owners, -1)
     data = scatter(np.ones(cols.size) if weights is None else weights, places, (k, m))

@@ -154,7 +154,6 @@ def distinct(at: dict[Any, list[Shadow]], parents: list[tuple[Any, Any]]) -> Any
 
 
 def forward_work(record: Record) -> float:
-    """Element operations of a forward sweep over all directions beyond those of f."""
     return Forward(record).work
 
 

@@ -94,7 +94,6 @@ def check_rule(f: Callable[..., Any], *args: Any, modes: Sequence[str] = MODES, 
 
 
 def laws_of(f: Callable[..., Any], args: tuple[Any, ...], modes: Sequence[str], rtol: float, atol: float) -> Iterator[Law]:
-    """Each law at its worst place."""
     random = np.random.default_rng(0)
     results = labels(f(*args), "result")
     places = [label for i, arg in enumerate(args) for label in labels(arg, f"argument {i}")]
@@ -139,7 +138,6 @@ def laws_of(f: Callable[..., Any], args: tuple[Any, ...], modes: Sequence[str], 
 
 # ---- random trees, and sums of them
 def each(function: Callable[..., Any], *trees: Any) -> Any:
-    """The tree of ``function(leaf of each)``."""
     taken = [flatten(tree, "an argument") for tree in trees]
     return taken[0][1]([function(*leaves) for leaves in zip(*(leaves for leaves, _ in taken), strict=True)])
 

@@ -97,7 +97,6 @@ class Parts:
 
 
 def within(meter: Meter, seed: Seed) -> Seed:
-    """Seeds of a level that counts its memory."""
     def metered(level: Level) -> Any:
         level.meter = meter
         return seed(level)
@@ -123,7 +122,6 @@ def directions(inputs: Inputs, first: int, stop: int, budget: int, size: int | N
 
 
 def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
-    """One run of f for the directions first … stop-1."""
     def seed(level: Level) -> Any:
         return [(leaf, None) for leaf in inputs.seeds(window_seeds(level, inputs.shapes, first, stop))]
 

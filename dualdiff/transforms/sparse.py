@@ -74,7 +74,6 @@ class Memory:
         return [(leaf, None) for leaf in self.seeds]
 
     def kept(self) -> list[Leaf]:
-        """Every leaf in the memory."""
         leaves = [*self.seeds, *self.geometry.values()]
         for leaf in leaves:  # which grows by what was taken of each
             if leaf.memo:
