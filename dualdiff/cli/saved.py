@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from ..datasets.table import read_columns
 from ..errors import CommandError, DualdiffError
 from ..models import MLP, LinearRegression, LogisticRegression
+from ..optimize.checkpoint import whole
 from .training import Array, Fitted, Scaling
 
 MADE_BY, FORMAT = "dualdiff fit --save", 1
@@ -49,21 +49,11 @@ def require_writable(path: Path, option: str, inputs: list[str]) -> None:
 
 
 def write_text(path: Path, text: str, option: str) -> None:
-    """A new file beside ``path``, then a rename: a reader finds the old text or the new one."""
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
+        with whole(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise CommandError(f"{option} {str(path)!r} cannot be written ({error.strerror or error}); name another") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def write(name: str, model: dict[str, Any]) -> None:

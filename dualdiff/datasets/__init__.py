@@ -15,19 +15,7 @@ import numpy as np
 from .dataset import Certified, Dataset
 from .table import parse_csv, read_csv
 
-__all__ = [
-    "Certified",
-    "Dataset",
-    "load_breast_cancer",
-    "load_diabetes",
-    "load_iris",
-    "load_line",
-    "load_norris",
-    "read_csv",
-]
-
-COMPRESSED = ("breast_cancer", "diabetes")
-
+__all__ = ["Certified", "Dataset", "load_breast_cancer", "load_diabetes", "load_iris", "load_line", "load_norris", "read_csv"]
 
 def load_breast_cancer() -> Dataset:
     """Wisconsin diagnostic breast cancer: 569 tumours, 30 measures of nuclei, malignant (0) or benign (1).
@@ -135,7 +123,5 @@ def load_line(seed: int = 0, n: int = 11) -> Dataset:
 
 
 def _shipped(name: str, *, target: str, source: str, licence: str) -> Dataset:
-    """A table from this folder; the long ones are compressed, or they would be a tenth of the package."""
-    raw = files(__package__).joinpath(f"{name}.csv.bz2" if name in COMPRESSED else f"{name}.csv").read_bytes()
-    text = (bz2.decompress(raw) if name in COMPRESSED else raw).decode("utf-8")
+    text = bz2.decompress(files(__package__).joinpath(f"{name}.csv.bz2").read_bytes()).decode("utf-8")
     return parse_csv(text, target, name=name, source=source, licence=licence)

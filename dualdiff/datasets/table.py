@@ -92,23 +92,19 @@ def read_columns(path: str | PathLike[str], wanted: Sequence[str], *, header: bo
                                 f"{listed([*map(repr, names)])}")
             j = names.index(name)
             columns.append(_numbers([(line, fields[j]) for line, fields in rows], name, faults))
-        if faults:
-            raise DataError("\n  ".join(fault.format(listed(cells)) for fault, cells in faults.items()))
+        refuse(faults)
     except DataError as error:
         raise DataError(f"{error}" if str(error).startswith(str(path)) else f"{path}: {error}") from error.__cause__
     return np.column_stack(columns)
 
 
-def parse_csv(
-    text: str,
-    target: str | int,
-    *,
-    name: str,
-    source: str,
-    licence: str = "not stated",
-    kind: Kind = "auto",
-    header: bool | None = None,
-) -> Dataset:
+def refuse(faults: Faults) -> None:
+    if faults:
+        raise DataError("\n  ".join(fault.format(listed(cells)) for fault, cells in faults.items()))
+
+
+def parse_csv(text: str, target: str | int, *, name: str, source: str, licence: str = "not stated", kind: Kind = "auto",
+              header: bool | None = None) -> Dataset:
     """As ``read_csv``, from text; messages begin with ``source``."""
     if kind not in get_args(Kind):
         raise DataError(f"kind={kind!r} is not one of {', '.join(map(repr, get_args(Kind)))}")
@@ -120,19 +116,10 @@ def parse_csv(
         faults: Faults = defaultdict(list)
         values, classes = _target(columns.pop(index), names.pop(index), kind, faults)
         features = [_numbers(column, feature, faults) for column, feature in zip(columns, names, strict=True)]
-        if faults:
-            raise DataError("\n  ".join(fault.format(listed(cells)) for fault, cells in faults.items()))
+        refuse(faults)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error.__cause__
-    return Dataset(
-        name=name,
-        data=np.column_stack(features),
-        target=values,
-        feature_names=tuple(names),
-        target_names=classes,
-        source=source,
-        licence=licence,
-    )
+    return Dataset(name, np.column_stack(features), values, tuple(names), classes, source, licence)
 
 
 # ---- what the columns are called, and which one is the target

@@ -24,24 +24,6 @@ from .logistic import LogisticRegression
 from .network import MLP, MLPClassifier, MLPRegressor
 from .nonlinear import NonlinearRegression
 
-__all__ = [
-    "MLP",
-    "GammaRegressor",
-    "LinearRegression",
-    "LogisticRegression",
-    "MLPClassifier",
-    "MLPRegressor",
-    "NonlinearRegression",
-    "PoissonRegressor",
-    "backpropagate",
-    "cross_entropy",
-    "forward",
-    "logistic_loss",
-    "none",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "squared_cost",
-    "step",
-    "tanh",
-]
+__all__ = ["MLP", "GammaRegressor", "LinearRegression", "LogisticRegression", "MLPClassifier", "MLPRegressor",
+           "NonlinearRegression", "PoissonRegressor", "backpropagate", "cross_entropy", "forward", "logistic_loss", "none",
+           "relu", "sigmoid", "softmax", "squared_cost", "step", "tanh"]

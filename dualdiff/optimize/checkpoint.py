@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,23 @@ def write(path: Any, arrays: Mapping[str, Any]) -> None:
         raise DataError(f"the checkpoint {path} cannot be written: there is no directory {path.parent}")
     if path.is_dir():
         raise DataError(f"the checkpoint {path} cannot be written: it is a directory")
+    try:
+        with whole(path) as file:
+            np.savez(file, **{name: np.asarray(a) for name, a in arrays.items()})  # type: ignore[arg-type]
+    except OSError as error:
+        raise DataError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Any]:
+    """A file beside ``path`` that takes its place by a rename once all is written: a reader finds the old or the new."""
     part = path.with_name(f".{path.name}.part")  # one name: what a killed run left of it, the next one writes over
     try:
         with part.open("wb") as file:
-            np.savez(file, **{name: np.asarray(a) for name, a in arrays.items()})  # type: ignore[arg-type]
+            yield file
             file.flush()
             os.fsync(file.fileno())  # the bytes must be there before the name is
         part.replace(path)
-    except OSError as error:
-        raise DataError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
 
