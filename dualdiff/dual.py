@@ -311,7 +311,7 @@ def is_plain(x: Any) -> bool:
     """Whether x is one number without levels: float, Fraction, mpf, a symbol, but no array and no dual."""
     if isinstance(x, np.ndarray):
         if is_subclassed(x):
-            base_array(x)                                  # masked arrays and matrices are refused
+            base_array(x)  # masked arrays and matrices are refused
         return False
     return not hasattr(x, "level") and not isinstance(x, list | tuple | dict | str | bytes) \
         and x is not None and getattr(x, "shape", ()) == () and getattr(x, "__array_ufunc__", x) is not None

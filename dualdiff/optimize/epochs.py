@@ -158,7 +158,7 @@ class Epochs:
             first += a.size
         return self.rebuild(parts)
 
-    # ---- the loop ----------------------------------------------------------------------------------------------------
+    # ---- the loop
     def run(self) -> Result:
         plan, deadline = self.plan, None
         if plan.max_seconds is not None:
@@ -227,7 +227,7 @@ class Epochs:
 
     def result(self, reason: str, message: str) -> Result:
         final, nit = self.df(self.tree(self.x), *self.data), len(self.history) - 1
-        nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1       # losses, batches, the gradient at the end
+        nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1  # losses, batches, the gradient at the end
         return Result(self.tree(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
 
     # ---- checkpoints

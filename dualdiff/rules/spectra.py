@@ -31,7 +31,7 @@ from .outputs import Restated, Without
 from .registry import formula
 
 
-# ---- parts that all of them need -------------------------------------------------------------------------------------
+# ---- parts that all of them need
 def plain(x: Any) -> Any:
     """The value under every level."""
     while hasattr(x, "value"):
@@ -115,7 +115,7 @@ def reason_for(function: str, what: str, w: Any, same: Any) -> str:
             f"or does not need them ({function.removesuffix('h')}vals{'h' if function.endswith('h') else ''}, det, solve)")
 
 
-# ---- Hermitian matrices ----------------------------------------------------------------------------------------------
+# ---- Hermitian matrices
 def turned(P: Any, same: Any) -> Any:
     """The unitary matrices (…, n, n) that make each group's block of the Hermitian P diagonal, and leave the rest alone."""
     Q = np.zeros_like(P)
@@ -156,7 +156,7 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
     dw = real_diagonal(P, A)
     if mixed is not None:
         return V, (mixed.astype(w.dtype) @ dw[..., None])[..., 0], V @ (P * inverse_gaps(w, same)), True
-    if repeated and type(V) is not np.ndarray:         # a second derivative: the outer sweep tries the bases
+    if repeated and type(V) is not np.ndarray:  # a second derivative: the outer sweep tries the bases
         return V, dw, undefined("eigh", "eigenvectors", w, same), False
     if repeated and one is None:
         helped = level if in_sweep(level) else None
@@ -182,7 +182,7 @@ formula(np.linalg.eigh,     eigh_differential)
 formula(np.linalg.eigvalsh, eigvalsh_differential)
 
 
-# ---- general matrices ------------------------------------------------------------------------------------------------
+# ---- general matrices
 def close_groups(w: Any, V: Any, function: str) -> Any:
     """Groups of equal eigenvalues; raises where they are those of a defective matrix, whose derivative is infinite."""
     values, n = plain(w), w.shape[-1]
@@ -190,9 +190,9 @@ def close_groups(w: Any, V: Any, function: str) -> Any:
     scale = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
     distance = np.abs(values[..., :, None] - values[..., None, :])
     same = distance <= 4 * n * eps * scale
-    for _ in range(max(n, 1).bit_length()):                # equal in steps: the transitive closure
+    for _ in range(max(n, 1).bit_length()):  # equal in steps: the transitive closure
         same = same @ same
-    near = distance <= 8 * n * np.sqrt(eps) * scale        # rounding splits a defective double eigenvalue by √eps
+    near = distance <= 8 * n * np.sqrt(eps) * scale  # rounding splits a defective double eigenvalue by √eps
     if are_repeated(near) and np.any(np.linalg.cond(plain(V)) > 0.1 / np.sqrt(eps)):
         raise DegenerateError(f"numpy.linalg.{function}: the eigenvalues {names(w, near)} are repeated and lack "
                               "eigenvectors (the matrix is defective), so their derivative is infinite")

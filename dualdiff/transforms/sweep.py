@@ -42,14 +42,14 @@ class Inputs:
         self.f, self.args, self.options = f, list(args), options
         self.is_complex = False
         if type(argnums) is int and argnums == 0 and args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE:
-            self.single = True                             # the everyday case, without taking a tree apart
+            self.single = True  # the everyday case, without taking a tree apart
             self.leaves: list[Any] = [args[0]]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
             self.shapes: list[Shape] = [args[0].shape]
             self.dtypes = [DOUBLE]
             return
         self.single = type(argnums) is int or not np.iterable(argnums)
-        numbers: list[Any] = [argnums] if self.single else list(argnums)                # type: ignore[arg-type]
+        numbers: list[Any] = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
         self.leaves = []
         self.chosen = []
         for number in numbers:
@@ -148,7 +148,7 @@ def attempted(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], re
                     if level.careful:
                         out = honest(out, inputs.runner(seeds, level), level)
                     result = read(out, level)
-                except BasisError as need:                # vectors of repeated eigenvalues
+                except BasisError as need:  # vectors of repeated eigenvalues
                     if need.level is not level or level.bases is not None:
                         raise
                     return read(over_bases(inputs.runner(seeds, level), level, inputs.largest()), level)
@@ -156,10 +156,10 @@ def attempted(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], re
                     same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
                 return result
         except CareNeeded as need:
-            if need.level is not level:                    # an outer sweep's coefficient: that sweep starts again
+            if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
-        except ValueError as error:                        # NumPy hides our reason behind one of its own, which misleads:
-            if isinstance(error.__cause__, EscapeError):   # "setting an array element with a sequence"
+        except ValueError as error:                       # NumPy hides our reason behind one of its own, which misleads:
+            if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
                 raise error.__cause__.with_traceback(error.__traceback__) from None
             raise
     raise AssertionError("a careful sweep does not ask for care")
