@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, MemoryError) as error:  # a name too long, a table too large
+        print(f"dualdiff: {error or 'there is not enough memory for this'}", file=sys.stderr)
+        return WRONG_INPUT
     return status
 
 
@@ -129,8 +132,11 @@ def seed(text: str) -> int:
 
 
 def run_fit(options: Any) -> int:
+    import numpy as np
+
     from .cli.fit import fit
-    return fit(options)
+    with np.errstate(all="ignore"):  # what overflows is refused by name
+        return fit(options)
 
 
 def run_predict(options: Any) -> int:

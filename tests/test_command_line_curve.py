@@ -65,7 +65,10 @@ def folder(tmp_path, monkeypatch):
                "nan": {"parameters": {"a": float("nan")}}, "kind": {"model": "forest"}, "names": {"features": []},
                "layers": {"model": "mlp", "classes": [], "inputs": [[0], [1]], "outputs": None,
                           "layers": [[[[1, 2]], [0, 0]], [[[1]], [0]]]},
-               "wide": {"model": "linear", "classes": [], "inputs": [[0], [1]], "outputs": None, "layers": [[[1, 2], [0]]]}}
+               "wide": {"model": "linear", "classes": [], "inputs": [[0], [1]], "outputs": None, "layers": [[[1, 2], [0]]]},
+               "column": {"features": {"x": 1}}, "freedom": {"dof": float("inf")},
+               "scale": {"model": "linear", "classes": [], "inputs": [[0], [0]], "outputs": None, "layers": [[[1], 0]]},
+               "level": {"model": "linear", "classes": [], "inputs": [[0], [1]], "outputs": None, "layers": [[[1], []]]}}
     for name, change in changes.items():
         (tmp_path / f"{name}.model").write_text(json.dumps({**saved, **change}))
     monkeypatch.chdir(tmp_path)
@@ -100,6 +103,10 @@ WRONG = {
     "a missing file": (words("none.csv"), "none.csv: there is no such file"),
     "a directory": (words("folder"), "this is a directory"),
     "an empty file": (words("empty.csv"), "the file is empty"),
+    "a file without end": (words("/dev/zero"), "/dev/zero: this is a device"),
+    "a file of too long a name": (words("a" * 300), "File name too long"),
+    "a report of too long a name": ((*words(), "--out", "a" * 300), "File name too long"),
+    "a model of too long a name": ((*words(), "--save", "a" * 300), "File name too long"),
     "one row": (words("one.csv"), "one row of data"),
     "as many rows as parameters": (words("two.csv"), "2 rows cannot determine 2 parameters"),
     "a binary file": (words("binary.csv"), "binary file"),
@@ -192,6 +199,11 @@ WRONG = {
     "a model of no column": (("predict", "names.model", "misra.csv"), "damaged"),
     "layers that do not fit": (("predict", "layers.model", "misra.csv"), "damaged"),
     "slopes too many": (("predict", "wide.model", "misra.csv"), "damaged"),
+    "columns that are no list": (("predict", "column.model", "misra.csv"), "damaged"),
+    "infinite degrees of freedom": (("predict", "freedom.model", "misra.csv"), "damaged (OverflowError"),
+    "a scale of zero": (("predict", "scale.model", "misra.csv"), "a scale that is not positive"),
+    "an intercept that is no number": (("predict", "level.model", "misra.csv"), "its arrays do not fit"),
+    "a device as model": (("predict", "/dev/zero", "misra.csv"), "a device"),
     "a column that is missing": (("predict", "good.model", "plane.csv"), "no column 'x', which the model needs"),
     "NaN to be predicted for": (("predict", "good.model", "nan.csv"), "row 3, column 'x'"),
     "nothing to be predicted for": (("predict", "good.model", "empty.csv"), "the file is empty"),

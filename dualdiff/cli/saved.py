@@ -90,6 +90,8 @@ def scaling(s: Scaling) -> list[Any]:
 def load(name: str) -> Any:
     """``(target, features, predict)``: predict(X) gives a dict of columns. Raises CommandError for any other file."""
     path = Path(name)
+    if path.is_char_device() or path.is_block_device():    # it may never end
+        raise CommandError(f"{name}: the model cannot be read (a device)")
     try:
         model = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -102,21 +104,32 @@ def load(name: str) -> Any:
         raise CommandError(f"{name}: the model is of format {model.get('format')!r}; this version reads {FORMAT}. Fit it again")
     try:
         features = model["features"]
-        if not features or not all(isinstance(f, str) for f in [*features, model["target"]]):
+        if not features or not isinstance(features, list) or not all(isinstance(f, str) for f in [*features, model["target"]]):
             raise ValueError("its columns are not named")
         predict = restored_curve(model) if model["model"] == "curve" else restored(model)
         if model["model"] != "curve":  # layers that do not fit together show; a curve may refuse 0
-            predict(np.zeros((1, len(features))))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
+            with np.errstate(all="ignore"):
+                predict(np.zeros((1, len(features))))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, DualdiffError) as error:
         raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error
     return model["target"], features, predict
 
 
-def finite(numbers: Any, *shape: int) -> Array:
+def finite(numbers: Any, *shape: int | None) -> Array:
+    """An array of this shape (None: of any), of finite numbers."""
     a = np.asarray(numbers, float)
-    if not np.isfinite(a).all() or (shape and a.shape != shape):
-        raise ValueError(f"numbers of shape {a.shape}{f' where {shape} is needed' if shape else ''}, or not all finite")
+    if not np.isfinite(a).all():
+        raise ValueError("a number that is not finite")
+    if shape not in ((None,), a.shape):
+        raise ValueError(f"numbers of shape {a.shape} where {shape} is needed")
     return a
+
+
+def scales(pair: Any, *shape: int) -> Scaling:
+    mean, deviation = (finite(a, *shape) for a in pair)
+    if not (deviation > 0).all():
+        raise ValueError("a scale that is not positive")
+    return Scaling(mean, deviation)
 
 
 def restored_curve(model: dict[str, Any]) -> Any:
@@ -131,7 +144,7 @@ def restored_curve(model: dict[str, Any]) -> Any:
 
 def restored(model: dict[str, Any]) -> Any:
     kind, d, classes = model["model"], len(model["features"]), model["classes"]
-    layers = [(finite(W), finite(b)) for W, b in model["layers"]]
+    layers = [(finite(W, None), finite(b, None)) for W, b in model["layers"]]
     found: Any = CLASSES[kind]()
     found.n_features_in_, found.classes_ = d, np.array([str(c) for c in classes])
     if kind == "mlp":
@@ -141,11 +154,11 @@ def restored(model: dict[str, Any]) -> Any:
         right = len(layers[-1][1]) == max(len(classes), 1)
     else:
         found.coef_, found.intercept_ = layers[0]
-        right = layers[0][0].shape == ((d,) if kind == "linear" else (1 if len(classes) == 2 else len(classes), d))
+        rows = () if kind == "linear" else (1 if len(classes) == 2 else len(classes),)
+        right = layers[0][0].shape == (*rows, d) and layers[0][1].shape == rows
     if not right or len(classes) == 1:
         raise ValueError("its arrays do not fit its columns and classes")
-    inputs = Scaling(*(finite(a, d) for a in model["inputs"]))
-    outputs = Scaling(*(finite(a, *()) for a in model["outputs"])) if model["outputs"] else None
+    inputs, outputs = scales(model["inputs"], d), scales(model["outputs"]) if model["outputs"] else None
 
     def predict(X: Array) -> dict[str, Any]:
         y = found.predict(inputs(X))

@@ -35,9 +35,11 @@ def listed(cells: Sequence[str]) -> str:
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without byte order mark. Raises DataError for whatever else it is."""
-    if path.is_dir():
-        raise DataError(f"{path}: this is a directory; name one CSV file inside it")
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: this is a directory; name one CSV file inside it")
+        if path.is_char_device() or path.is_block_device():  # it may never end
+            raise DataError(f"{path}: this is a device; name a CSV file")
         raw = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file; check its name and your directory") from error
