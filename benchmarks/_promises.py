@@ -116,7 +116,7 @@ def excess(bar: dict[str, Any]) -> float:
 
 
 def said(bar: dict[str, Any]) -> str:
-    return f"{bar['figure']:.3g} {'≥' if bar['at_least'] else '≤'} {bar['limit']:.3g} {bar['unit']}".rstrip()
+    return f"{bar['figure']:.3g} {bar['unit']}".rstrip() + f", promised {'≥' if bar['at_least'] else '≤'} {bar['limit']:.3g}"
 
 
 def table(found: Sequence[dict[str, Any]]) -> list[str]:

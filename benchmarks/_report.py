@@ -105,6 +105,7 @@ class Report:
         rows = [row_of(c, timings, contenders) for c in contenders]
         self.say("", f"{case.title}   [{perf_counter() - self.start:.0f} s]", table(rows),
                  *(f"  FAILED {name}: {message}" for name, message in failed.items()))
+        timings.peaks = {row["contender"]: row["peak_bytes"] for row in rows if "peak_bytes" in row}
         kept: dict[str, Any] = {"title": case.title, "rows": rows}
         if COPY in timings:
             kept["copy_ns"] = timings[COPY].median

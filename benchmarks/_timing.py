@@ -118,6 +118,7 @@ class Timings:
 
     def __init__(self, timings: Sequence[Timing]) -> None:
         self.by_name = {t.name: t for t in timings}
+        self.peaks: dict[str, int] = {}                    # bytes that a call holds at once, where they were measured
 
     def __getitem__(self, name: str) -> Timing:
         return self.by_name[name]

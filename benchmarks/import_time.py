@@ -89,7 +89,7 @@ def timed(report: Report, compiled: str) -> None:
     size, shipped = installed_size(compiled), shipped_size()
     timings = report.measure(Case("a process that imports", contenders, [
         Bar("import dualdiff on top of import numpy", partial(added, name="dualdiff"), 15.0, unit="ms"),
-        Bar("installed size", lambda _: shipped / 1e3, 1000.0, unit="kB")], seconds=40.0))
+        Bar("installed size", lambda _: shipped / 1e3, 1000.0, unit="kB")], seconds=30.0))
     sizes = {name: size_with_requirements(name, {"numpy"}) for name in modules}
     report.cases[-1] |= {"shipped_bytes": shipped, "installed_bytes": size, "peers_bytes": sizes,
                          "added_ms": {name: added(timings, name) for name in timings.by_name if name != "numpy"}}

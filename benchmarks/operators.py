@@ -6,7 +6,6 @@ long loop with checkpoints (time and peak memory). The choice of the mode is in 
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -184,15 +183,8 @@ def loops(quick: bool) -> Iterator[Case]:
             Contender("checkpoints", partial(checked, x))],
             [Bar(f"checkpoints over one tape, {step.__name__}",
                  partial(Timings.ratio, name="checkpoints", over="one tape"), 2.5),
-             Bar(f"peak memory with checkpoints, {step.__name__}", partial(peak, checked, x), 100.0, unit="MB")], seconds=12.0)
-
-
-def peak(g: Callable[[Any], Any], x: Any, timings: Timings) -> float:
-    tracemalloc.start()
-    g(x)
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return most / 1e6
+             Bar(f"peak memory with checkpoints, {step.__name__}", lambda t: t.peaks["checkpoints"] / 1e6, 100.0, "MB")],
+            seconds=12.0)
 
 
 def cases(quick: bool) -> Iterator[Case]:

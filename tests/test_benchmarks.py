@@ -117,9 +117,9 @@ def test_a_promise_holds_when_all_its_bars_do_and_the_worst_is_said():
         (verdict,) = (v for v in _promises.verdicts([{"benchmark": "operators", "cases": [{"bars": bars}]}])
                       if v.promise.pattern == "hvp over f")
         return verdict.verdict, verdict.measured
-    assert found(3.0, 7.5) == ("holds", "7.5 ≤ 8 ×; 2 of 2")
-    assert found(3.0, 9.0, 8.5) == ("in part", "9 ≤ 8 ×; 1 of 3")
-    assert found(9.0) == ("MISSED", "9 ≤ 8 ×")
+    assert found(3.0, 7.5) == ("holds", "7.5 ×, promised ≤ 8; 2 of 2")
+    assert found(3.0, 9.0, 8.5) == ("in part", "9 ×, promised ≤ 8; 1 of 3")
+    assert found(9.0) == ("MISSED", "9 ×, promised ≤ 8")
     assert found(None)[0] == found()[0] == "not measured"
 
 
