@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff import gradient, hessian, jacobian, jvp, linearize, vjp
 from dualdiff.tangents.moves import kept
 
 X = np.array([0.5, 1.25, 2.0])
@@ -133,6 +133,21 @@ def test_data_that_are_read_only_are_not_copied():
     assert kept((a, 2))[0] is a
     a.flags.writeable = True
     assert kept(a) is not a
+
+
+@pytest.mark.parametrize("f", [np.exp, np.sqrt, np.cumprod, lambda x: x * x[::-1], lambda x: x @ x * x,
+                               lambda x: MATRIX @ x / x])
+def test_a_record_outlives_writes_to_its_arguments_and_results(f):
+    """Newton's x += step, and r -= y in the result: the pullback and the operator are of the point where f was run."""
+    J, u = jacobian(f)(X), np.array([1.0, -2.0, 0.5])
+    x, at = X.copy(), X.copy()
+    value, pullback = vjp(f, x)
+    operator = linearize(f, at)
+    for a in (x, at, value, operator.value):
+        a += 7.0
+    np.testing.assert_allclose(pullback(u)[0], u @ J, rtol=1e-13)
+    np.testing.assert_allclose(operator @ u, J @ u, rtol=1e-13)
+    np.testing.assert_allclose(operator.T @ u, u @ J, rtol=1e-13)
 
 
 def program_of(use, b, y):

@@ -15,6 +15,7 @@ from ..reading import dtype_of
 from ..tangents.csr import Structure
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import Level, next_number
+from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
@@ -44,6 +45,7 @@ def linearize(f: Function, *primals: Any) -> JacobianOperator:
     """
     inputs = Inputs(f, tuple(range(len(primals))), primals, {})
     inputs.single = len(primals) == 1  # then a direction is shaped like the one argument
+    inputs.leaves = kept(inputs.leaves)  # the record outlives the call, and a caller steps on in x
     return recorded(inputs)
 
 
@@ -57,7 +59,7 @@ def recorded(inputs: Inputs) -> JacobianOperator:
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()
-        return [value for value, _ in pairs], [eps for _, eps in pairs], rebuild, level
+        return [kept(value) for value, _ in pairs], [eps for _, eps in pairs], rebuild, level
 
     values, tangents, rebuild, level = swept(inputs, seed_tape(inputs, roots), read, inputs.is_complex)
     return JacobianOperator(inputs, values, tangents, rebuild, roots, level)

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
 from ..tangents.level import Level
+from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
 from .forward import blocks, number
@@ -96,6 +97,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     (array([ 2., 60.]),)
     """
     inputs = Inputs(f, tuple(range(len(primals))), primals, {})
+    inputs.leaves = kept(inputs.leaves)  # the record outlives the call: what it holds is not the caller's to write to
     roots: list[TapeLeaf] = []
 
     def read(out: Any, level: Level) -> Any:
@@ -104,7 +106,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()
-        return rebuild([value for value, _ in pairs]), pairs, level
+        return rebuild([kept(value) for value, _ in pairs]), pairs, level
 
     def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:
         sums: list[Any] = [None] * len(roots)
