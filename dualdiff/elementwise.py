@@ -291,8 +291,10 @@ def no_partial(row: Elementwise, p: Any, place: str) -> Exception:
     return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
 
 
-def operations(row: Elementwise, operate: Any) -> tuple[Any, Any]:
-    """``self op other`` and ``other op self`` for a leveled self and any other."""
+def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any, Any]:
+    """``self op other`` and ``other op self`` for a leveled self and any other; ``foreign(self, other, reflected)`` is asked
+    about what is no operand of ours.
+    """
     left, right, both = binary(row, operate)
 
     dx: Any = row.partials[0]
@@ -311,19 +313,19 @@ def operations(row: Elementwise, operate: Any) -> tuple[Any, Any]:
             return ordered(self, other, left, right, both)
         if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
             return left(self, other)
-        other = operand(other)
-        if other is NotImplemented:
-            return other
-        return forward(self, other) if type(other) in LEVELED else left(self, other)
+        known = operand(other)
+        if known is NotImplemented:
+            return known if foreign is None else foreign(self, other, False)
+        return forward(self, known) if type(known) in LEVELED else left(self, known)
 
     def backward(self: Any, other: Any) -> Any:
         t = type(other)
         if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
             return right(other, self)
-        other = operand(other)
-        if other is NotImplemented:
-            return other
-        return forward(other, self) if type(other) in LEVELED else right(other, self)
+        known = operand(other)
+        if known is NotImplemented:
+            return known if foreign is None else foreign(self, other, True)
+        return forward(known, self) if type(known) in LEVELED else right(known, self)
 
     return forward, backward
 

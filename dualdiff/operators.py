@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ def install() -> None:
             ("add", "+=", np.add, operator.add), ("sub", "-=", np.subtract, operator.sub),
             ("mul", "*=", np.multiply, operator.mul), ("truediv", "/=", np.divide, operator.truediv),
             ("pow", "**=", np.power, operator.pow), ("mod", "%=", np.remainder, operator.mod)):
-        forward, backward = operations(rows[ufunc], operate)
+        forward, backward = operations(rows[ufunc], operate, matrix_product if ufunc is np.multiply else None)
         for cls in classes:
             setattr(cls, f"__{name}__", forward)
             setattr(cls, f"__r{name}__", backward)
@@ -156,8 +157,7 @@ def install() -> None:
         cls.__rdivmod__ = lambda self, other: (other // self, other % self)
     DualScalar.__hash__ = Dual.__hash__  # type: ignore[method-assign]
     product, reflected = swapped(np.matmul, False), swapped(np.matmul, True)
-    arrays.__matmul__ = lambda self, other: product(self, other) if not hasattr(other, "tocsr") else \
-        np.transpose(matmul_sparse(other.T, np.transpose(self)))
+    arrays.__matmul__ = lambda self, other: (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
     arrays.__array_ufunc__ = numbers.__array_ufunc__ = array_ufunc
@@ -165,6 +165,18 @@ def install() -> None:
         if type(row) is Elementwise and getattr(ufunc, "nin", 0) == 1 and not hasattr(Dual, ufunc.__name__):
             setattr(numbers, ufunc.__name__, method_for(ufunc))
     numbers.conjugate = method_for(np.conjugate)
+
+
+def beside_sparse(x: Any, A: Any) -> Any:
+    """``x @ A`` for a scipy.sparse A."""
+    return np.transpose(matmul_sparse(A.T, np.transpose(x)))
+
+
+def matrix_product(x: Any, A: Any, reflected: bool) -> Any:
+    """``*`` beside a matrix of scipy.sparse, which means ``@``; beside its arrays it is not ours."""
+    if not hasattr(A, "tocsr") or not x.shape or not sys.modules["scipy.sparse"].isspmatrix(A):
+        return NotImplemented
+    return matmul_sparse(A, x) if reflected else beside_sparse(x, A)
 
 
 def swapped(ufunc: Any, reflected: bool) -> Any:

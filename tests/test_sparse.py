@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, csr_matrix, random_array
+from scipy.sparse import coo_matrix, csc_matrix, csr_array, csr_matrix, random_array
 
 from dualdiff import derivative, hessian, jacobian, jvp, value_and_jacobian, vjp
 from dualdiff.errors import StructureError
@@ -307,6 +307,17 @@ def test_every_format_of_scipy_sparse_gives_way_to_duals_in_every_mode(matrix):
 def test_a_sparse_matrix_of_another_shape_is_named():
     with pytest.raises(ValueError, match=r"shape \(4, 15\) and an array of shape \(14,\) do not fit"):
         jacobian(lambda x: A @ x[1:])(X15)
+
+
+@pytest.mark.parametrize("matrix", [csr_matrix(A), csc_matrix(A), coo_matrix(A)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_star_beside_a_matrix_of_scipy_sparse_means_a_matrix_product(matrix, mode):
+    for f in (lambda x: matrix * (x * x), lambda x: (x * x) * matrix.T, lambda x: 2 * matrix * (x * x)[:, None]):
+        np.testing.assert_allclose(value_and_jacobian(f, mode=mode)(X15)[0], f(X15))
+        scale = 2 if np.ndim(f(X15)) == 2 else 1
+        np.testing.assert_allclose(jacobian(f, mode=mode)(X15).reshape(4, 15), scale * A.toarray() * (2 * X15), rtol=1e-14)
+    with pytest.raises(ValueError, match="do not fit together"):
+        jacobian(lambda x: matrix * x[1:])(X15)
 
 
 def test_elementwise_products_with_a_sparse_matrix_are_refused_not_computed_without_a_derivative():
