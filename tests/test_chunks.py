@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from law_cases import CASES
+from scipy.sparse import random_array
 
 from dualdiff import hessian, jacobian, value_and_jacobian
 from dualdiff.errors import BudgetError, ShapeError, StructureError
@@ -165,6 +166,33 @@ def test_the_memory_of_a_sweep_stays_under_its_budget_beside_the_answer(name, bu
     tracemalloc.stop()
     assert peak <= budget + answer.nbytes
     assert np.allclose(answer, whole, rtol=1e-12, atol=1e-15)
+
+
+S1, S2 = (random_array(shape, density=0.1, rng=np.random.default_rng(0)).tocsr() for shape in ((3000, 400), (500, 3000)))
+RAGGED = {
+    "some dense rows": lambda x: np.cumsum(np.reshape(np.concatenate([np.sin(x), W1[:60] @ x, x * x]), (2, -1)), axis=0)[1],
+    "a sparse matrix": lambda x: np.tanh(S1 @ x),
+    "two sparse matrices": lambda x: S2 @ np.tanh(S1 @ np.sin(x)),
+    "a sum of entries": lambda x: np.sum((S1 @ x).reshape(6, 500) * np.arange(500.0), axis=0),
+    "entries taken": lambda x: (S1 @ x)[np.arange(9000) % 3000][::7],
+}
+
+
+@pytest.mark.parametrize("name", RAGGED)
+def test_lists_of_entries_are_counted_too(name):
+    f, budget = RAGGED[name], 4 * 10**6
+    whole = jacobian(f, max_bytes=10**9)(x)
+    counted = Counted(f)
+    J = jacobian(counted, max_bytes=budget)
+    J(x)
+    tracemalloc.start()
+    answer = J(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    copies = sum(a.nbytes for S in (S1, S2) for a in (S.data, S.indices))  # which the program might write to again
+    assert peak <= budget + answer.nbytes + copies
+    assert counted.runs > 2
+    assert np.allclose(answer, whole, rtol=1e-11, atol=1e-14)
 
 
 def test_without_a_budget_the_same_sweep_takes_more():

@@ -16,7 +16,7 @@ import numpy as np
 from .assemble import assembled
 from .leaf import Leaf
 from .moves import Routing, Shape, scatter, take_or_fill
-from .ragged import Ragged, by_rows, distinct_entries, entries
+from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
 from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
 from .thin import thin_join
@@ -210,6 +210,8 @@ def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
 
 def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> Leaf:
     """The terms of a slot as one leaf that lists each element's entries."""
+    charge(next(term[0] for term in slot if term is not None).level,
+           SORTED * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None))
     parts = [(elements + start, cols, values) for term, t, start in zip(slot, pieces, offsets, strict=False)
              if term is not None for elements, cols, values in [entries(*term, t.shape)]]
     first = next(term[0] for term in slot if term is not None)
@@ -232,6 +234,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         return Leaf(level, k, shape, (k,), None, (row,)), None
     wide = sum(prod(leaf.width) for leaf, _ in terms)
     if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
+        charge(level, SORTED * wide * prod(shape))
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
     if wide >= k or any(leaf.is_dense for leaf, _ in terms):

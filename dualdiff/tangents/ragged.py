@@ -18,6 +18,8 @@ from .leaf import Leaf
 from .level import Level
 from .moves import Contraction, Map, Move, Shape, as_key, scatter
 
+SORTED = 10  # numbers held for each entry while entries are picked, sorted and added up
+
 
 class Ragged(Leaf):
     """``entry_cols`` and ``entry_weights`` (None: ones) of length starts[-1]."""
@@ -32,6 +34,9 @@ class Ragged(Leaf):
         self.memo = {}
         self._cols: Any = None
         self._factors: Any = None
+        if level.meter is not None:
+            for a in (starts, cols, weights):
+                level.meter.hold(a)
 
     is_dense = too_wide = False
 
@@ -47,6 +52,7 @@ class Ragged(Leaf):
         """coef ⊙ weights, one number for each entry."""
         if coef is None:
             return np.ones(self.entry_cols.size) if self.entry_weights is None else self.entry_weights
+        charge(self.level, 3 * self.entry_cols.size)
         each = np.repeat(np.ravel(np.broadcast_to(coef, self.shape)), self.counts) if np.ndim(coef) else coef
         if self.entry_weights is None:
             return each if np.ndim(each) else np.broadcast_to(each, self.entry_cols.shape)
@@ -65,6 +71,7 @@ class Ragged(Leaf):
     @property
     def cols(self) -> Any:
         if self._cols is None:
+            charge(self.level, 4 * self.width[0] * prod(self.shape))
             table = np.full(self.width[0] * prod(self.shape), -1, self.entry_cols.dtype)
             table[self._places()] = self.entry_cols
             self._cols = table.reshape(self.width + self.shape)
@@ -96,6 +103,7 @@ class Ragged(Leaf):
         """The leaf of the elements at an index; a negative one stands for an element without directions."""
         counts = np.where(index < 0, 0, np.append(self.counts, 0)[index])
         starts = starts_of(counts)
+        charge(self.level, SORTED * int(starts[-1]))
         at = np.arange(starts[-1]) + np.repeat(self.starts[index] - starts[:-1], counts)
         return leaf_of(self.level, self.k, shape, starts, self.entry_cols[at],
                        None if self.entry_weights is None else self.entry_weights[at])
@@ -115,8 +123,14 @@ class Ragged(Leaf):
         kept = [name for name in op.labels if name in op.result]
         order = [op.result.index(name) for name in kept] + [i for i, name in enumerate(op.result) if name not in kept]
         target = places.transpose(order).reshape(tuple(sizes[name] if name in kept else 1 for name in op.labels))
+        charge(self.level, SORTED * self.entry_cols.size)
         rows = np.repeat(np.ravel(np.broadcast_to(target, self.shape)), self.counts)
         return by_rows(self.level, self.k, op.out_shape, rows, self.entry_cols, self.values(coef)), None
+
+
+def charge(level: Level, numbers: int) -> None:
+    if level.meter is not None:
+        level.meter.charge(numbers)
 
 
 def starts_of(counts: Any) -> Any:
@@ -180,29 +194,45 @@ def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[A
     """A linear map of Σ coefficient ⊙ sparse leaf, given by the compressed rows (starts, columns, numbers or None) of its
     matrix: every entry of the matrix brings along the entries of the element that it takes.
     """
-    starts, taken, numbers = matrix
     level, k = terms[0][0].level, terms[0][0].k
     assert k is not None
-    rows = np.repeat(np.arange(prod(out_shape)), np.diff(starts))
-    parts = [mapped_entries(leaf, coef, shape, rows, taken, numbers) for leaf, coef in terms]
-    if len(parts) == 1 and parts[0][0] is rows and (parts[0][1] >= 0).all():
-        return leaf_of(level, k, out_shape, starts, *parts[0][1:])
+    parts = [mapped_entries(leaf, coef, shape, *matrix) for leaf, coef in terms]
+    rows, cols, values = parts[0]
+    if len(parts) == 1 and is_narrow(terms[0][0]):
+        if rows.size == matrix[1].size:
+            return leaf_of(level, k, out_shape, matrix[0], cols, values)
+        return by_rows(level, k, out_shape, rows, cols, values)
     values = np.concatenate([np.ones(part[0].size) if part[2] is None else part[2] for part in parts])
     rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     there = cols >= 0
     return distinct_entries(level, k, out_shape, rows[there], cols[there], values[there])
 
 
-def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, rows: Any, taken: Any, numbers: Any) -> tuple[Any, Any, Any]:
-    """Element, direction and number (None: ones) of what the entries (row, taken, number) of a matrix make of one term."""
-    if leaf.breadth == 1 and type(leaf) is not Ragged:  # the first step of most programs: a seed, scaled
-        full = leaf.width + shape
-        cols = np.broadcast_to(leaf.cols, full).ravel()[taken]
+def is_narrow(leaf: Leaf) -> bool:
+    """Whether each element has one direction: the first step of most programs, a seed, scaled."""
+    return leaf.breadth == 1 and type(leaf) is not Ragged
+
+
+def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, starts: Any, taken: Any, numbers: Any) -> tuple[Any, Any, Any]:
+    """Element, direction and number (None: ones) of what the entries of a matrix make of one term; what takes an element
+    without directions, as most do where a sweep has few of them, is left out first.
+    """
+    charge(leaf.level, 2 * taken.size)
+    full, narrow = leaf.width + shape, is_narrow(leaf)
+    whole = by_rows(leaf.level, leaf.k, (prod(shape),), *entries(leaf, coef, shape)) if not narrow else leaf
+    cols = np.broadcast_to(leaf.cols, full).ravel()[taken] if narrow else np.diff(whole.starts)[taken] - 1  # type: ignore[attr-defined]
+    if cols.size and cols.min() < 0:
+        there = np.flatnonzero(cols >= 0)
+        rows, taken, cols = np.searchsorted(starts, there, side="right") - 1, taken[there], cols[there]
+        numbers = None if numbers is None else numbers[there]
+    else:
+        rows = np.repeat(np.arange(starts.size - 1), np.diff(starts))
+    if narrow:
+        charge(leaf.level, SORTED * taken.size)
         if not leaf.factors and coef is None:
             return rows, cols, numbers
         values = np.ravel(np.broadcast_to(leaf.weights(coef), full))[taken]
         return rows, cols, values if numbers is None else product(leaf.level, [values, numbers])
-    whole = by_rows(leaf.level, leaf.k, (prod(shape),), *entries(leaf, coef, shape))
     assert type(whole) is Ragged
     picked = whole.taken(taken, taken.shape)
     assert type(picked) is Ragged

@@ -107,10 +107,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     ``executor`` are for forward sweeps.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
-    directions split, f running once for each part. Not counted are f's own arrays and, in a Hessian's record, copies of
-    constants that are not read-only. Raises BudgetError where not even one direction fits. ``chunk``: at
-    most so many directions in one run of f. The parts agree with the whole to rounding, and to the bit but for matrix
-    products with dense tangents, which BLAS rounds by their size. ``executor``, a ``concurrent.futures.Executor``
+    directions split, f running once for each part. Not counted are f's own arrays, copies of its sparse matrices and, in a
+    Hessian's record, of constants that are not read-only. Raises BudgetError where not even one direction fits. ``chunk``:
+    at most so many directions in one run of f. The parts agree with the whole, forward, to rounding, and to the bit but for
+    matrix products with dense tangents, which BLAS rounds by their size. ``executor``, a ``concurrent.futures.Executor``
     (threads, processes, a Dask client's ``get_executor()``), runs parts at the same time, each in its own ``max_bytes``:
     16 of them or ``chunk``, with the bits of the same ``chunk`` without it. What lost workers owe is computed here, and
     warned of; raises ExecutorError where f cannot be sent to another process.
