@@ -95,7 +95,8 @@ def delivered(result: FitResult) -> tuple[Any, Array]:
     elif not result.success:
         raise ConvergenceError(f"optimal parameters not found: {result.message}", result)
     covariance = result.covariance
-    if not np.isfinite(np.diagonal(covariance)).all():
+    total = float(covariance.trace())
+    if total - total != 0:
         loose = result.undetermined
         why = f"the data do not determine {', '.join(loose)}" if loose else "there are no more points than parameters"
         warnings.warn(f"the covariance could not be estimated: {why}", FitWarning, stacklevel=3)

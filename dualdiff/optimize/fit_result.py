@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .result import STATUS, Array
-from .spectrum import ILL, PIVOT, Spectral, of_normal, of_rows
+from .spectrum import ILL, Spectral, inverse, of_normal, of_rows
 
 
 class FitResult:
@@ -142,22 +142,6 @@ class FitResult:
                 zip(self.names, self.flat, np.sqrt(np.diag(self.covariance)), strict=True)][:20]
         head = [f"FitResult: {self.message}", f"  cost = {self.cost:.10g}, nfev = {self.nfev}, nit = {self.nit}"]
         return "\n".join(head + rows)
-
-
-def inverse(A: Array, D: Array) -> Array | None:
-    """A⁻¹ where it is well conditioned, the case of most fits, by one call; else None. The diagonal of the scaled inverse
-    are the variance inflation factors, one over the pivots.
-    """
-    DD = D[:, None] * D
-    try:
-        C: Any = np.linalg.inv(A / DD)
-    except np.linalg.LinAlgError:
-        return None
-    inflation = C.diagonal().tolist()
-    if not (max(inflation) < 1 / PIVOT and min(inflation) > 0):
-        return None
-    C = (C + C.T) / (2 * DD)
-    return C  # type: ignore[no-any-return]
 
 
 # ---- Student's t

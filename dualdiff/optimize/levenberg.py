@@ -210,9 +210,9 @@ def secant(state: State, step: Step, point: Any, new: Any, ratio: float) -> None
     if slope <= 0:
         state.S = None
         return
-    lacking = new.g - point.Jt @ new.r  # J. E. Dennis, D. M. Gay, R. E. Welsch (1981), eqs. (2.8)-(2.9)
+    lacking = new.g - point.Jt.dot(new.r)  # J. E. Dennis, D. M. Gay, R. E. Welsch (1981), eqs. (2.8)-(2.9)
     if state.S is not None:
-        lacking -= state.S @ p
+        lacking -= state.S.dot(p)
     v = y / slope
     half = (lacking - (0.5 * float(p.dot(lacking))) * v)[:, None] * v
     state.S = half + half.T if state.S is None else state.S + half + half.T

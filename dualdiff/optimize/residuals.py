@@ -22,8 +22,8 @@ from .spectrum import FEW
 
 
 class Point:
-    """The residuals r, Jᵀ (each parameter's column contiguous), g = Jᵀr and the cost at one x; made when first asked for:
-    A = JᵀJ and its diagonal, ``squares``.
+    """The residuals r, Jᵀ (each parameter's column contiguous), g = Jᵀr, the cost, A = JᵀJ and its diagonal ``squares`` at
+    one x; of many parameters A is made when it is first asked for.
     """
 
     __slots__ = ("A", "Jt", "cost", "g", "r", "raw", "rows", "spectrum", "squares", "x")
@@ -31,17 +31,20 @@ class Point:
     def __init__(self, x: Array, r: Any, Jt: Any, cost: float, raw: Any) -> None:
         self.x, self.r, self.Jt, self.cost, self.raw = x, r, Jt, cost, raw
         self.g = Jt.dot(r)
-        self.rows = raw.size       # the number of residuals
+        self.rows = raw.size  # the number of residuals
+        if x.size <= FEW:
+            self.A = Jt.dot(Jt.T)
+            self.squares = self.A.diagonal()
         self.spectrum: Any = None  # of this very J, if a step was made from here
 
     def __getattr__(self, name: str) -> Any:
         if name == "A":
-            self.A = found = self.Jt.dot(self.Jt.T)
+            found = self.Jt.dot(self.Jt.T)
         elif name == "squares":
-            few = self.Jt is None or self.x.size <= FEW
-            self.squares = found = self.A.diagonal() if few else np.einsum("ij,ij->i", self.Jt, self.Jt)
+            found = self.A.diagonal() if self.Jt is None else np.einsum("ij,ij->i", self.Jt, self.Jt)
         else:
             raise AttributeError(name)
+        setattr(self, name, found)
         return found
 
     def norms(self) -> Array:

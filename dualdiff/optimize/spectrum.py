@@ -180,6 +180,22 @@ class Damped:
         return self.exact(rhs / self.D, damping)[0] / self.D
 
 
+def inverse(A: Array, D: Array) -> Array | None:
+    """A⁻¹ where it is well conditioned, the case of most fits, by one call; else None. The diagonal of the scaled inverse
+    are the variance inflation factors, one over the pivots.
+    """
+    DD = D[:, None] * D
+    try:
+        C: Any = np.linalg.inv(A / DD)
+    except np.linalg.LinAlgError:
+        return None
+    inflation = C.diagonal().tolist()
+    if not (max(inflation) < 1 / PIVOT and min(inflation) > 0):
+        return None
+    C = (C + C.T) / (2 * DD)
+    return C  # type: ignore[no-any-return]
+
+
 def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
     """The Gauss-Newton step of a handful of parameters and the least pivot; None where a pivot says that digits are lost.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .result import Array
-from .spectrum import EPS, Step
+from .spectrum import EPS, FEW, Step, inverse
 
 CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
 UNSEEN = 1e-12  # a predicted relative reduction that rounding of the cost hides
@@ -99,7 +99,7 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
             raise Stop(CONVERGED, f"converged: what follows the last step is within {LEAP:g} of every parameter")
         if step.predicted <= UNSEEN * cost:
             # Where the true value is near 0 no relative precision exists: a small part of its standard error counts.
-            sigma = standard_errors(decompose(), point)
+            sigma = standard_errors(decompose, point, state.D)
             if sigma is not None and (np.abs(step.p) <= settings.xtol * np.maximum(np.abs(point.x), NOISE * sigma)).all():
                 raise Stop(CONVERGED, within(settings) + ", or of its standard error")
             if state.waited >= PATIENCE:
@@ -124,11 +124,17 @@ def relative(p: Array, x: Array) -> float:
     return worst
 
 
-def standard_errors(tried: Any, point: Any) -> Array | None:
+def standard_errors(decompose: Callable[[], Any], point: Any, D: Array) -> Array | None:
     dof = point.rows - point.x.size
-    if dof <= 0 or tried.singular or not hasattr(tried, "square") or tried.square.size != point.x.size:
+    if dof <= 0 or D.size > FEW:
         return None
-    errors: Array = np.sqrt((tried.V**2 / tried.square).sum(1) * (2 * point.cost / dof)) / tried.D
+    C = inverse(point.A, D)
+    if C is None:
+        tried = decompose()
+        if tried.singular or tried.D.size != D.size:
+            return None
+        C = tried.covariance()[0]
+    errors: Array = np.sqrt(C.diagonal() * (2 * point.cost / dof))
     return errors
 
 
