@@ -20,6 +20,7 @@ from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from ..transforms import jacobian, jvp
+from ..transforms.trees import flatten
 from .theorem import Function
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
@@ -51,8 +52,10 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     args = args if isinstance(args, tuple) else (args,)
     t0, t1 = map(dual_form, t_span)
     y0, t_eval = dual_form(y0), None if t_eval is None else dual_form(t_eval)
-    params: list[Any] = []
-    rebuild = without_duals(args, params)
+    leaves, rebuild = flatten(args, None)
+    forms = list(map(dual_form, leaves))
+    perturbed = [i for i, x in enumerate(forms) if holds_dual(x)]
+    params = [forms[i] for i in perturbed]
     bare = stop_gradient(args)
 
     def plain(t: Any, y: Any) -> Any:
@@ -78,7 +81,8 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
             np.reshape(t0, (1,))
 
     def base(t: Any, y: Any, p: list[Any]) -> Any:
-        return slopes(fun(t, y, *rebuild(iter(p))))
+        new = dict(zip(perturbed, p, strict=True))
+        return slopes(fun(t, y, *rebuild([new.get(i, x) for i, x in enumerate(leaves)])))
 
     run = Run(integrate, plain, stripped(t1), method, bound(options, bare), len(found.y))
     y0 = y0 if holds_dual(y0) else np.asarray(y0)
@@ -102,23 +106,6 @@ def bound(options: dict[str, Any], bare: tuple[Any, ...]) -> dict[str, Any]:
     if events is not None:
         made["events"] = with_bare(events) if callable(events) else [with_bare(event) for event in events]
     return made
-
-
-def without_duals(tree: Any, found: list[Any]) -> Any:
-    """Collects the dual leaves of the arguments; gives the function that puts others in their places."""
-    if isinstance(tree, dict):
-        parts = {name: without_duals(part, found) for name, part in tree.items()}
-        return lambda new: type(tree)((name, part(new)) for name, part in parts.items())
-    if isinstance(tree, list | tuple):
-        items = [without_duals(part, found) for part in tree]
-        if hasattr(tree, "_fields"):
-            return lambda new: type(tree)(*(item(new) for item in items))
-        return lambda new: type(tree)(item(new) for item in items)
-    leaf = dual_form(tree)
-    if not holds_dual(leaf):
-        return lambda new: tree
-    found.append(leaf)
-    return next
 
 
 def slopes(out: Any) -> Any:

@@ -19,8 +19,7 @@ from ..errors import BudgetError, ShapeError, StructureError
 from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
-from .sweep import Inputs, seed_identity, swept, value_and_eps
-from .trees import flatten
+from .sweep import Inputs, pairs_of, seed_identity, swept
 
 Seed = Callable[[Level], Any]
 Read = Callable[[Any, Level], Any]
@@ -126,8 +125,7 @@ def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
         return [(leaf, None) for leaf in inputs.seeds(window_seeds(level, inputs.shapes, first, stop))]
 
     def read(out: Any, level: Level) -> Any:
-        leaves, rebuild = flatten(out, "the result of f")
-        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        pairs, rebuild = pairs_of(out, level)
         matrices = []
         for value, eps in pairs:
             eps, dtype = inputs.tangent(eps), inputs.dtype_with(value)

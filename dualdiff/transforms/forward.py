@@ -15,7 +15,7 @@ from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
-from .sweep import DOUBLE, Function, Inputs, seed_identity, swept, value_and_eps
+from .sweep import DOUBLE, Function, Inputs, pairs_of, seed_identity, swept, value_and_eps
 from .trees import flatten
 
 LONG = 1000                                                # elements of a direction that is worth a look for ones
@@ -163,8 +163,7 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
         inputs = inputs_of(f, argnums, args, options, batch_axis)
 
         def read(out: Any, level: Level) -> Any:
-            leaves, rebuild = flatten(out, "the result of f")
-            pairs = [value_and_eps(leaf, level) for leaf in leaves]
+            pairs, rebuild = pairs_of(out, level)
             matrices = [inputs.like_arguments(blocks(value, eps, inputs)) for value, eps in pairs]
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
@@ -242,8 +241,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
                 for v, shape in zip(directions, inputs.shapes, strict=True)]
 
     def read(out: Any, level: Level) -> Any:
-        leaves, rebuild = flatten(out, "the result of f")
-        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        pairs, rebuild = pairs_of(out, level)
         return rebuild([value for value, _ in pairs]), rebuild([along(value, eps, level) for value, eps in pairs])
 
     def along(value: Any, eps: Tangent, level: Level) -> Any:

@@ -19,7 +19,7 @@ from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
-from .sweep import Function, Inputs, carefully, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, carefully, pairs_of, seed_tape, swept
 from .trees import Rebuild, flatten
 
 
@@ -54,8 +54,7 @@ def recorded(inputs: Inputs) -> JacobianOperator:
     roots: list[TapeLeaf] = []
 
     def read(out: Any, level: Level) -> tuple[Any, ...]:
-        leaves, rebuild = flatten(out, "the result of f")
-        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()

@@ -14,7 +14,7 @@ from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
 from .forward import blocks, number
-from .sweep import Function, Inputs, carefully, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, carefully, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
 
@@ -101,8 +101,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     roots: list[TapeLeaf] = []
 
     def read(out: Any, level: Level) -> Any:
-        leaves, rebuild = flatten(out, "the result of f")
-        pairs = [value_and_eps(leaf, level) for leaf in leaves]
+        pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
             if eps.terms:
                 eps.watched()

@@ -18,8 +18,7 @@ from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
-from .sweep import Function, Inputs, swept, value_and_eps
-from .trees import flatten
+from .sweep import Function, Inputs, pairs_of, swept
 
 GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
@@ -128,8 +127,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             return filled(known, known.data(terms, eps.shape, dtype))
 
         def read(out: Any, level: Level) -> Any:
-            leaves, rebuild = flatten(out, "the result of f")
-            pairs = [value_and_eps(leaf, level) for leaf in leaves]
+            pairs, rebuild = pairs_of(out, level)
             matrices = []
             for place, (value, eps) in enumerate(pairs):
                 dtype = inputs.dtype_with(value)

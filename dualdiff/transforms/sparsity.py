@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -30,28 +30,8 @@ def sparsity(f: Function, *args: Any, argnums: int | Sequence[int] = 0, verify: 
            [0, 0, 1, 1]])
     """
     J = jacobian(f, argnums, sparse=True, verify=verify)(*args)
-    blocks, rebuild = flatten_matrices(J)
+    blocks, rebuild = flatten(J, None)
     return rebuild([type(M)((np.ones(M.nnz, bool), M.indices, M.indptr), shape=M.shape) for M in blocks])
-
-
-def flatten_matrices(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    """The sparse matrices of a tree, and the function that puts others in their places."""
-    matrices: list[Any] = []
-
-    def number(part: Any) -> Any:
-        if isinstance(part, dict):
-            return type(part)((name, number(x)) for name, x in part.items())
-        if isinstance(part, list | tuple):
-            parts = [number(x) for x in part]
-            return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
-        matrices.append(part)
-        return np.array(len(matrices) - 1)
-
-    skeleton = number(tree)
-    if not matrices:
-        return [], lambda _: tree
-    leaves, rebuild = flatten(skeleton, "the Jacobian")
-    return matrices, lambda new: rebuild([new[int(i)] for i in leaves])
 
 
 def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: dict[str, Any], tree: Any) -> None:
@@ -60,7 +40,7 @@ def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: d
     rng = np.random.default_rng(0)
     v = [rng.standard_normal(shape).astype(dtype) for shape, dtype in zip(inputs.shapes, inputs.dtypes, strict=True)]
     along, _ = flatten(jvp(lambda *x: inputs.call(list(x)), tuple(inputs.leaves), tuple(v))[1], "the result of f")
-    matrices, _ = flatten_matrices(tree)
+    matrices, _ = flatten(tree, None)
     for place, dy in enumerate(along):
         row_of_blocks = matrices[place * len(v):(place + 1) * len(v)]
         product = sum(M @ x.ravel() for M, x in zip(row_of_blocks, v, strict=True))

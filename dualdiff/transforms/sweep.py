@@ -205,6 +205,12 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
     return x, Tangent({}, shape)
 
 
+def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
+    """Value and ε-part of each array of the result of f, and the function that puts others in place."""
+    leaves, rebuild = flatten(out, "the result of f")
+    return [value_and_eps(leaf, level) for leaf in leaves], rebuild
+
+
 def scalar_result(out: Any, what: str) -> Any:
     """The one number that a gradient needs; an array of one element counts, as in SciPy."""
     if isinstance(out, DualScalar):

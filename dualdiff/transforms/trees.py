@@ -14,8 +14,11 @@ from ..errors import StructureError
 Rebuild = Callable[[list[Any]], Any]
 
 
-def flatten(tree: Any, what: str) -> tuple[list[Any], Rebuild]:
-    """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place."""
+def flatten(tree: Any, what: str | None) -> tuple[list[Any], Rebuild]:
+    """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place.
+
+    ``what`` the tree is, for errors; None: its leaves may be anything.
+    """
     leaves: list[Any] = []
     skeleton = collect(tree, leaves, what)
 
@@ -25,10 +28,10 @@ def flatten(tree: Any, what: str) -> tuple[list[Any], Rebuild]:
     return leaves, rebuild
 
 
-def collect(tree: Any, leaves: list[Any], what: str) -> Callable[[Any], Any]:
+def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], Any]:
     kind = type(tree)
     if kind is DualArray or kind is np.ndarray:  # asked first: isinstance would ask a dual for its shown class
-        leaves.append(tree if kind is DualArray or tree.dtype.kind in "fciub" else checked(tree, what))
+        leaves.append(tree if what is None or kind is DualArray or tree.dtype.kind in "fciub" else checked(tree, what))
         return next
     if kind is dict or isinstance(tree, dict):
         parts = {name: collect(part, leaves, what) for name, part in tree.items()}
@@ -38,7 +41,7 @@ def collect(tree: Any, leaves: list[Any], what: str) -> Callable[[Any], Any]:
         if hasattr(kind, "_fields"):
             return lambda new: kind(*(item(new) for item in items))
         return lambda new: kind(item(new) for item in items)
-    leaves.append(checked(tree, what))
+    leaves.append(tree if what is None else checked(tree, what))
     return next
 
 
