@@ -7,7 +7,7 @@ The map of the house; imports point upwards only.
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble, csr and
-                     recipes (sparse matrices), join (thin, joined: of batches, and put off; writes), tangent, deferred (of
+                     recipes (sparse matrices), join (joined: put off; writes), tangent, deferred (of
                      large arrays, in slabs that stay in the cache), differential (the tangent inside a formula), meter (the
                      memory of a sweep), undefined (a result without a derivative, which raises when it is used), watch (what
                      policies look at)

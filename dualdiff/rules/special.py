@@ -7,9 +7,7 @@ https://dlmf.nist.gov. An input marked None refuses to be perturbed.
 """
 
 from . import (  # noqa: F401 - importing fills the table
-    special_airy,
     special_bessel,
-    special_carlson,
     special_elliptic,
     special_entropy,
     special_error,

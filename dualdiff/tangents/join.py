@@ -7,7 +7,7 @@ has axes in front, the pieces are laid end to end and an index map says where ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from .moves import Routing, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
 from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
-from .thin import thin_join
 
 if TYPE_CHECKING:
     from .tangent import Tangent
@@ -199,6 +198,39 @@ def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Le
         return Leaf(first.level, first.k, shape, (wide,), cols, factors)
     columns, factors = take_or_fill(cols, index, 1, -1), tuple(take_or_fill(a, index, 1) for a in factors)
     return Leaf(first.level, first.k, shape, (wide,), columns, factors)
+
+
+# ---- pieces that are alike along a long axis: the samples of a batch, the points of a grid
+LONG = 16  # shorter axes are not worth the search
+
+
+def thin_join(leaves: Sequence[Leaf | None], shapes: list[Shape], how: Arrangement,
+              shape: Shape) -> tuple[list[Shape], Any, Shape] | None:
+    """Shapes of the pieces, index map and shape of the result with an axis at length one along which no leaf varies, and which
+    the join leaves alone: columns and weights do not vary along it either. None if there is no such axis.
+    """
+    if not how.along_axes:
+        return None
+    common: set[int] | None = None
+    for leaf, own in zip(leaves, shapes, strict=True):
+        lengths = {n for axis, n in enumerate(own) if n >= LONG and own.count(n) == 1 and (leaf is None or alike(leaf, axis))}
+        common = lengths if common is None else common & lengths
+    long = [n for n in common or () if shape.count(n) == 1]
+    if not long:
+        return None
+    length = max(long)
+    thin = [tuple(1 if n == length else n for n in own) for own in shapes]
+    try:
+        index = how.index_of(thin)
+    except (ValueError, IndexError):  # the function minds the length of that axis
+        return None
+    result = tuple(1 if n == length else n for n in shape)
+    return (thin, index, result) if index.shape == result else None
+
+
+def alike(leaf: Leaf, axis: int) -> bool:
+    """Whether the leaf does not vary along an axis of its shape."""
+    return type(leaf) is not Ragged and all(a.shape[leaf.lead + axis] == 1 for a in (leaf.cols, *leaf.factors))
 
 
 def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
