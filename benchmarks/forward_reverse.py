@@ -27,7 +27,7 @@ from ._timing import Contender, Timings, interleaved
 MOST_ENTRIES = 10 ** 8 if available_gigabytes() >= 12 else 10 ** 7      # of a Jacobian; a comparison holds five of 0.8 GB
 OURS = ("forward", "reverse", "auto")
 LIMIT = 1.3               # of auto over the better mode
-HOPELESS = 2e9            # counted operations, ten seconds and more: not run where the other mode counts a tenth of them
+HOPELESS = 5e8            # counted operations, seconds at least: not run where the other mode counts a tenth of them
 
 
 def one_by_one(f: Callable[[Any], Any], x: Any, step: complex) -> Any:

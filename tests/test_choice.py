@@ -105,6 +105,17 @@ def test_little_work_goes_forward_and_is_not_asked_about():
     assert explain(f, x).mode == "reverse"
 
 
+def test_a_single_number_goes_back_where_a_contraction_is_met():
+    """The mean of a network's losses took 1.4 times the reverse sweep's time forwards; a sum of elementwise work does not."""
+    f, x = network(40, 1), RNG.standard_normal(40)
+    J = jacobian(f)
+    assert [(J(x), f.calls)[1] for _ in range(3)] == [2, 3, 4]                             # both ways once
+    assert np.array_equal(J(x), jacobian(f, mode="reverse")(x))
+    runs = []
+    J = jacobian(lambda x: (runs.append(1), np.sum(np.exp(x) * x))[1])
+    assert [(J(x), len(runs))[1] for _ in range(3)] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(("n", "m", "runs"), [
     (40, 2, [1, 2, 3]), (2000, 2, [2, 3, 4]), (4000, 2, [2, 3, 4]), (30, 60, [1, 2, 3])])
 def test_the_first_call_chooses_and_each_later_one_has_its_bits(n, m, runs):

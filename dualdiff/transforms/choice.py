@@ -116,7 +116,7 @@ class Choices:
                 pass
             else:
                 m = count(out[0])
-                if m > n or sum(work) <= LITTLE:
+                if m > n or sum(work) <= (LITTLE if m > 1 else 0):       # one number: a contraction is reason enough
                     self.known[key] = "forward", m
                     return out
         from .linear import recorded  # only a program whose mode is in doubt needs it
