@@ -190,6 +190,100 @@ def test_the_matrix_of_an_operator_is_made_the_cheaper_way(monkeypatch):
     assert J.todense().shape == (2, 4000)
 
 
+# ---- mixtures ----------------------------------------------------------------------------------------------------------
+def autoencoder(n, middle, m, wide=40):
+    sizes = [n, wide, middle, wide, m]
+    matrices = [RNG.standard_normal((b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
+
+    def f(x):
+        f.calls += 1
+        for A in matrices:
+            x = np.tanh(A @ x)
+        return x
+    f.calls = 0
+    return f
+
+
+def test_what_passes_through_few_numbers_goes_both_ways_from_there():
+    f, x = autoencoder(1200, 3, 900), RNG.standard_normal(1200)
+    why = explain(f, x)
+    assert why.mode == "mixture"
+    assert 3 * why.mixture < min(why.forward, why.reverse)
+    assert f"{why.mixture:,}" in repr(why)
+    forward, J = jacobian(f, mode="forward")(x), jacobian(f)
+    f.calls = 0
+    found = [J(x) for _ in range(3)]
+    assert f.calls == 4  # the first forward sweep was broken off
+    assert np.allclose(found[0], forward, rtol=1e-12, atol=1e-15)
+    assert all(np.array_equal(found[0], A) for A in found)
+    assert np.array_equal(linearize(f, x).todense(), found[0])
+
+
+@pytest.mark.parametrize("ways", [(1.0, 2.0), (2.0, 1.0)])
+def test_each_side_of_a_bottleneck_may_go_either_way(ways, monkeypatch):
+    f, x = autoencoder(30, 3, 20), RNG.standard_normal(30)
+    expected = jacobian(f, mode="forward")(x)
+    J = linearize(f, x)
+    monkeypatch.setattr(counting, "forward_work", lambda record: ways[0])
+    monkeypatch.setattr(counting, "reverse_work", lambda record: ways[1])
+    assert np.allclose(J.through_bottleneck(), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_matrix_through_a_bottleneck_is_differentiated_again():
+    f, x = autoencoder(8, 2, 6, wide=5), RNG.standard_normal(8)
+    through = lambda x: linearize(f, x).through_bottleneck()
+    assert np.allclose(jacobian(through)(x), jacobian(jacobian(f, mode="forward"), mode="forward")(x), rtol=1e-12, atol=1e-14)
+
+
+def with_a_way_around(x):
+    return np.concatenate([np.tanh(A_NARROW @ x) @ A_NARROW, x])
+
+
+def trees(p):
+    z = np.tanh(A_NARROW[:, :6] @ p["a"] + np.sum(p["b"]))
+    return [z @ A_NARROW, (np.outer(z, z), A_NARROW.T @ z)]
+
+
+def two_places(x):
+    return np.tile(np.stack([np.tanh(A_NARROW[0] @ x) * x[:9], np.sin(A_NARROW[1] @ x) * x[:9] ** 2]), 3)
+
+
+A_NARROW = RNG.standard_normal((2, 30))
+Z30 = RNG.standard_normal(30)
+PASSING = {
+    "no bottleneck": (lambda x: A_NARROW.T @ np.tanh(A_NARROW @ x) * x, Z30, False),
+    "a way around": (with_a_way_around, Z30, False),
+    "complex numbers between": (lambda x: np.abs(np.fft.rfft(x)[:2]) @ A_NARROW, Z30, False),
+    "complex coefficients": (lambda x: A_NARROW.T @ np.abs((1 + 1j) * (A_NARROW @ x)), Z30, False),
+    "a loss": (lambda x: np.sum(np.tanh(A_NARROW @ x)), Z30, False),
+    "trees": (trees, {"a": Z30[:6], "b": Z30[6:]}, True),
+    "slices": (lambda x: np.tanh((A_NARROW @ np.tanh(x))[::-1]) ** 2 @ A_NARROW, Z30, True),
+    "two places": (two_places, Z30, True),
+    "a reduction": (lambda x: np.sin(x.reshape(5, 6).sum(axis=1)[:, None] * A_NARROW[:1]), Z30, True),
+    "infinite partials": (lambda x: np.sqrt(A_NARROW[:, 2:] @ x[2:] * 0.0) @ A_NARROW + x[:1] * 0.0, Z30, False),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_bottleneck_is_found_where_there_is_one_and_changes_no_derivative(name):
+    f, x, there = PASSING[name]
+    J = linearize(f, x)
+    assert bool(J.record.bottleneck()[1]) == there
+    expected = linearize(f, x)
+    rows = np.concatenate(expected.rows())
+    if there:
+        assert np.allclose(J.through_bottleneck(), rows, rtol=1e-12, atol=1e-14)
+    with np.errstate(all="ignore"):
+        assert np.allclose(J.todense(), rows, rtol=1e-12, atol=1e-14, equal_nan=True)
+
+
+def test_an_infinite_partial_beside_a_bottleneck_is_met_under_the_strong_zero():
+    f = lambda x: np.sqrt(np.maximum(A_NARROW @ x, 0.0)) @ np.abs(A_NARROW)
+    x = np.zeros(30)
+    J = linearize(f, x)
+    assert np.array_equal(J.todense(), jacobian(f, mode="forward")(x), equal_nan=True)
+
+
 # ---- what is counted ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("f", "x"), [
     (network(50, 7), RNG.standard_normal(50)), (network(7, 50, depth=4), RNG.standard_normal(7)),

@@ -7,6 +7,7 @@ Jacobian without running the user's function again.
 from __future__ import annotations
 
 import operator
+from copy import copy
 from functools import reduce
 from math import prod
 from typing import Any
@@ -17,7 +18,7 @@ from .coefficients import product, times
 from .join import joined_terms
 from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
 from .tangent import Tangent
-from .tape import Copy, Edge, TapeLeaf, reachable
+from .tape import Copy, Edge, TapeLeaf, by_serial, reachable
 
 Step = tuple[TapeLeaf, list[tuple[Any, list[tuple[TapeLeaf, Any]]]], list[TapeLeaf]]
 
@@ -62,6 +63,36 @@ class Record:
                     a = a.base
                 owners[id(a)] = a.nbytes
         return sum(owners.values())
+
+    def bottleneck(self) -> tuple[int, list[TapeLeaf]]:
+        """The step after which the fewest numbers are still needed, and their leaves; none of these where they are not fewer
+        than the arguments and than the results.
+
+        None, too, in records that may hold complex numbers: what follows those is linear in real and imaginary parts alone.
+        """
+        ops = [op for op, _, _ in self.edges]
+        coefs = [c for _, _, c in self.edges] + [a for op in ops for a, _ in getattr(op, "constant", ())]
+        kinds = Move | Contraction | Total | Copy | Routing
+        if not all(isinstance(op, kinds) for op in ops) or any(map(np.iscomplexobj, coefs)):
+            return 0, []
+        last = {parent: i for i, (leaf, _, _) in enumerate(self.steps) for _, parent, _ in leaf.edges}  # who reads it last
+        last |= {leaf: len(self.steps) for part in self.terms for leaf in part}
+        live = {root for root in self.roots if root in last}
+        size = sum(prod(leaf.shape) for leaf in live)
+        least, found = min(sum(prod(x.shape) for x in side) for side in (self.roots, self.results)), (0, list[TapeLeaf]())
+        for i, (leaf, _, _) in enumerate(self.steps):
+            over = {parent for _, parent, _ in leaf.edges if last[parent] == i}
+            live = live - over | {leaf}
+            size += prod(leaf.shape) - sum(prod(parent.shape) for parent in over)
+            if size < least:
+                least, found = size, (i, sorted(live, key=by_serial))
+        return found
+
+    def behind(self, step: int, leaves: list[TapeLeaf]) -> Record:
+        """The record of what the results are made of the leaves that are left after a step."""
+        rest = copy(self)
+        rest.roots, rest.steps = leaves, self.steps[step + 1:]
+        return rest
 
     # ---- on arrays
     def push(self, tangents: list[Any], lead: int) -> list[Any]:

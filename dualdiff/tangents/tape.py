@@ -136,9 +136,10 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
     cotangents = Cotangents(lead)
     for leaf, coef in terms.items():
         cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
-    for leaf in reachable(terms):
+    ends = [root for root in roots if root.edges]  # none, but for a part of a record
+    for leaf in reachable(terms, ends):
         leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
-        if not leaf.edges:
+        if not leaf.edges or leaf in ends:
             continue
         u = cotangents.arrays.pop(leaf)
         last: Any = None
@@ -175,11 +176,12 @@ def roots_of(terms: dict[Any, Any]) -> list[TapeLeaf]:
     return [leaf for leaf in reachable(terms) if not leaf.edges]
 
 
-def reachable(terms: dict[Any, Any]) -> list[TapeLeaf]:
-    """Every leaf that the terms depend on, latest first."""
+def reachable(terms: dict[Any, Any], ends: Any = ()) -> list[TapeLeaf]:
+    """Every leaf that the terms depend on, latest first; what lies behind the ``ends`` is left out."""
     seen, stack = set(terms), list(terms)
     while stack:
-        for _, parent, _ in stack.pop().edges:
+        leaf = stack.pop()
+        for _, parent, _ in leaf.edges if leaf not in ends else ():
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)

@@ -8,7 +8,7 @@ within factors, dense tangents, the entries of the result. The cost of f itself,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from .contraction import Label, cheapest
 from .moves import Contraction, Map, Move, Routing, Shape
 from .replay import Record
+from .tangent import Tangent
 from .tape import Copy
 
 CALL = 10_000         # what Python spends on a recorded map, in the same unit
@@ -168,3 +169,14 @@ def reverse_work(record: Record) -> float:
                 len({id(c) for _, c in parents if c is not None}) * prod(op.shape) + (len(parents) - 1) * prod(op.shape) / 2
     m = sum(prod(t.shape) for t in record.results)
     return fixed + m * (each + m / 4 + sum(prod(root.shape) for root in record.roots) / 2)
+
+
+def mixed_work(record: Record) -> float:
+    """Element operations of going both ways from a bottleneck, each as is cheaper, and of the product; infinite without one."""
+    step, leaves = record.bottleneck()
+    if not leaves:
+        return inf
+    middle = [Tangent({leaf: None}, leaf.shape) for leaf in leaves]
+    m, h, n = (sum(prod(x.shape) for x in side) for side in (record.results, leaves, record.roots))
+    parts = Record(middle, record.roots), record.behind(step, leaves)
+    return MULTIPLY_ADD * m * h * n + sum(min(forward_work(part), reverse_work(part)) for part in parts)

@@ -8,7 +8,8 @@ arguments of these shapes chooses, and later ones follow: the same call gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
+from itertools import pairwise
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,18 +37,22 @@ def checked_mode(mode: str) -> str:
 class Explanation:
     """What ``mode="auto"`` takes for f at these arguments, and why.
 
-    ``mode``: "forward" or "reverse"; ``reason`` in words. ``n`` inputs, ``m`` numbers in the result, ``maps`` linear maps
-    recorded, ``nbytes`` of the record; ``forward`` and ``reverse``: element operations beyond those of f itself.
+    ``mode``: "forward", "reverse" or "mixture": where everything passes through fewer numbers than there are inputs or
+    results, as in an autoencoder, the matrix is the product of those before and behind. ``reason`` in words. ``n`` inputs,
+    ``m`` numbers in the result, ``maps`` linear maps recorded, ``nbytes`` of the record; ``forward``, ``reverse`` and
+    ``mixture`` (None without such a place): element operations beyond those of f itself.
     """
 
-    __slots__ = ("forward", "m", "maps", "mode", "n", "nbytes", "reason", "reverse")
+    __slots__ = ("forward", "m", "maps", "mixture", "mode", "n", "nbytes", "reason", "reverse")
 
     def __init__(self, operator: JacobianOperator) -> None:
-        from ..tangents.work import forward_work, reverse_work
+        from ..tangents.work import forward_work, mixed_work, reverse_work
         record = operator.record
         self.m, self.n = operator.shape
         self.maps, self.nbytes = len(record.edges), operator.nbytes
         self.forward, self.reverse = round(forward_work(record)), round(reverse_work(record))
+        mixed = mixed_work(record)
+        self.mixture = None if mixed == inf else round(mixed)
         self.mode, self.reason = self._choice()
 
     def _choice(self) -> tuple[str, str]:
@@ -55,6 +60,9 @@ class Explanation:
             return "forward", f"at most {FEW_INPUTS} inputs: a record would cost more than it saves"
         if self.m == 1:
             return "reverse", "one number in the result: one cotangent goes back, whatever the number of inputs"
+        if self.mixture is not None and CLEARLY * self.mixture < min(self.forward, self.reverse):
+            return "mixture", "from the narrowest place both ways: " + \
+                self._ratio(min(self.forward, self.reverse), self.mixture)
         if self.forward <= self.reverse:
             return "forward", "forward works less: " + self._ratio(self.reverse, self.forward)
         if self.forward <= CLEARLY * self.reverse:
@@ -68,7 +76,8 @@ class Explanation:
         return (f"{self.mode}: {self.reason}\n"
                 f"  {self.n:,} inputs, {self.m:,} numbers in the result; {self.maps:,} maps recorded, {self.nbytes:,} bytes\n"
                 f"  forward {self.forward:>15,} element operations beyond those of f: {self.n:,} directions\n"
-                f"  reverse {self.reverse:>15,} element operations beyond those of f: {self.m:,} cotangents")
+                f"  reverse {self.reverse:>15,} element operations beyond those of f: {self.m:,} cotangents"
+                + (f"\n  mixture {self.mixture:>15,} element operations beyond those of f" if self.mixture is not None else ""))
 
 
 def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options: Any) -> Explanation:
@@ -121,13 +130,16 @@ class Choices:
                     return out
         from .linear import recorded  # only a program whose mode is in doubt needs it
         operator = recorded(inputs)
-        if mode == "auto" and (choice != "reverse" or m != operator.shape[0]):
+        if mode == "auto" and (choice not in ("reverse", "mixture") or m != operator.shape[0]):
             choice = Explanation(operator).mode
             self.known[key] = choice, operator.shape[0]
             if choice == "forward":
                 del operator
                 return forward(None) if out is None else out
         shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
+        if mode == "auto" and choice == "mixture" and (J := operator.through_bottleneck()) is not None:
+            stops = np.cumsum([0, *map(prod, shapes)]).tolist()
+            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, pairwise(stops), strict=True)])
         return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
 
 

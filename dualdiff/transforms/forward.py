@@ -101,10 +101,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     checks that it still holds; a matrix is the caller's own, indices too.
 
     ``mode="reverse"`` records f and pulls m cotangents back, one for each number of the result: less work where m is much
-    smaller than n and f mixes its inputs; ``"forward"`` never does; ``"auto"`` counts (see ``explain``). The first call
-    with arguments of these shapes goes forward, and if that contracts much, records f and takes what works less, which later
-    calls follow: each gives the bits of the first. ``sparse``, ``chunk``, ``max_bytes`` and
-    ``executor`` are for forward sweeps.
+    smaller than n and f mixes its inputs; ``"forward"`` never does; ``"auto"`` counts (see ``explain``), and takes a mixture
+    where everything passes through few numbers. The first call with arguments of these shapes goes forward, and if that
+    contracts much, records f and takes what works less, which later calls follow: each gives the bits of the first.
+    ``sparse``, ``chunk``, ``max_bytes`` and ``executor`` are for forward sweeps.
 
     ``max_bytes`` bounds that memory (a quarter of the machine's): a sweep that would pass it starts again with its
     directions split, f running once for each part. Not counted are f's own arrays, copies of its sparse matrices and, in a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..reading import dtype_of
+from ..tangents.coefficients import finite
 from ..tangents.csr import Structure
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import Level, next_number
@@ -207,11 +209,28 @@ class JacobianOperator:
         stops = np.cumsum([0, *self._results.sizes]).tolist()
         return [matrix[a:b] for a, b in pairwise(stops)]
 
+    def through_bottleneck(self) -> Any:
+        """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite."""
+        step, leaves = self.record.bottleneck()
+        middle = Side([leaf.shape for leaf in leaves], [self.dtype], self._inputs.rebuild, "the middle")
+        before, behind = copy(self), copy(self)
+        before._results, before._tangents = middle, [Tangent({leaf: None}, leaf.shape) for leaf in leaves]
+        behind._inputs, behind._roots = middle, leaves
+        before.shape, behind.shape = (middle.size, self.shape[1]), (self.shape[0], middle.size)
+        before.record, behind.record = Record(before._tangents, self._roots), self.record.behind(step, leaves)
+        J = behind.todense() @ before.todense()
+        return J if finite(J) else None
+
     def todense(self) -> Any:
-        """The (m, n) matrix: by n directions through the record, or by m cotangents where they work less."""
+        """The (m, n) matrix: by n directions through the record, by m cotangents, or both ways from a bottleneck, whichever
+        works least.
+        """
         n, dtype = self.shape[1], self.dtype
-        from ..tangents.work import forward_work, reverse_work
-        if reverse_work(self.record) < forward_work(self.record):
+        from ..tangents.work import forward_work, mixed_work, reverse_work
+        fewest = min(forward_work(self.record), reverse_work(self.record))
+        if mixed_work(self.record) < fewest and (J := self.through_bottleneck()) is not None:
+            return J
+        if reverse_work(self.record) == fewest:
             blocks = self.rows()
             return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
