@@ -73,8 +73,11 @@ def wrap(f: Any, level: Level, eps: Tangent) -> Any:
     return scalar(f, eps, level)
 
 
-def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
-    """The dual f + (p ⊙ eps) ε: ``Tangent.scaled`` written out, for this is what every elementwise operation runs."""
+def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = False) -> Any:
+    """The dual f + (p ⊙ eps) ε: ``Tangent.scaled`` written out, for this is what every elementwise operation runs.
+
+    ``borrowed``: p is the program's own array, which it may write to again; a product with it is not.
+    """
     shape = f.shape
     if eps.shape != shape:
         eps = eps.broadcast(shape)
@@ -85,7 +88,7 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any) -> Any:
     for leaf, c in eps.terms.items():
         if c is not last:
             last = c
-            r = p if c is None else owned(c, p) if nested else c * p
+            r = (kept(p) if borrowed else p) if c is None else owned(c, p) if nested else c * p
         terms[leaf] = r
     t = new(Tangent)
     t.terms = terms
@@ -160,9 +163,9 @@ FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
 # ---- two inputs ------------------------------------------------------------------------------------------------------
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
-    partials: Any = FACTORS if row.function is np.multiply else row.partials, row.joint or row.partials
-    (dx, dy), (jx, jy) = partials
-    holomorphic = row.holomorphic
+    holomorphic, factor = row.holomorphic, row.function is np.multiply
+    partials: Any = row.partials, row.joint or row.partials, FACTORS if factor else row.partials
+    (dx, dy), (jx, jy), (kx, ky) = partials
 
     def watched(p: Any, f: Any, x: Any, y: Any, dual: Any) -> Any:
         """The careful or unusual cases."""
@@ -171,7 +174,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             raise no_partial(row, p, ORDINALS[dual.value is not x])
         with np.errstate(all="ignore"):
             # in a generic run a constant zero factor says that nothing is perturbed
-            eps: Any = dual.eps.chained(p(f, x, y), shape, 0.0 if level.generic and row.function is np.multiply else f) \
+            eps: Any = dual.eps.chained(p(f, x, y), shape, 0.0 if level.generic and factor else f) \
                 if callable(p) else \
                 None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
             if WATCH.count:
@@ -189,10 +192,10 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         x, level = a.value, a.level
         f = operate(x, y)
         if x_varies and not level.careful:
-            late = deferred(row, f.shape, ((a.eps, row.partials[0]),), (f, x, kept(y))) \
+            late = deferred(row, f.shape, ((a.eps, dx),), (f, x, kept(y))) \
                 if type(f) is ndarray and f.size > LARGE else None
-            return propagated(f, level, a.eps, dx(f, x, y)) if late is None else array(f, late, level)
-        return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(dx, f, x, y, a)
+            return propagated(f, level, a.eps, dx(f, x, y), factor) if late is None else array(f, late, level)
+        return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(kx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
         if b.source is not None:
@@ -200,10 +203,10 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         y, level = b.value, b.level
         f = operate(x, y)
         if y_varies and not level.careful:
-            late = deferred(row, f.shape, ((b.eps, row.partials[1]),), (f, kept(x), y)) \
+            late = deferred(row, f.shape, ((b.eps, dy),), (f, kept(x), y)) \
                 if type(f) is ndarray and f.size > LARGE else None
-            return propagated(f, level, b.eps, dy(f, x, y)) if late is None else array(f, late, level)
-        return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(dy, f, x, y, b)
+            return propagated(f, level, b.eps, dy(f, x, y), factor) if late is None else array(f, late, level)
+        return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(ky, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
         if a.source is not None:

@@ -1,5 +1,7 @@
 """A program may write to its own arrays again after it has used them: the derivative is that of the values at the time."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -120,6 +122,22 @@ def test_a_result_may_be_overwritten_after_it_was_used(use):
     for i in range(3):
         np.testing.assert_allclose(gradient(lambda x, i=i: program(True)(x)[i], mode="reverse")(X), expected[i], rtol=1e-13,
                                    atol=1e-14)
+
+
+def test_a_factor_is_copied_only_where_the_record_keeps_it():
+    """Where the tangent has a coefficient already, the product is the record's own."""
+    x, a = np.linspace(1.0, 2.0, 50_000), np.linspace(2.0, 3.0, 50_000)
+
+    def peak(factor):
+        jvp(lambda x: np.sin(x) * factor, (x,), (a,))
+        tracemalloc.start()
+        jvp(lambda x: np.sin(x) * factor, (x,), (a,))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+    b = a.copy()
+    b.flags.writeable = False
+    assert peak(a) < peak(b) + x.nbytes / 2
 
 
 def test_data_that_are_read_only_are_not_copied():
