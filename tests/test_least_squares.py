@@ -1,12 +1,15 @@
 """Least squares and curve_fit: known answers, SciPy's where both can, and every stop says why."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import optimize as scipy_optimize
 
 from dualdiff.errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, least_squares
-from dualdiff.optimize.residuals import Point
+from dualdiff.optimize.parameters import Parameters
+from dualdiff.optimize.residuals import Point, Residuals
 from dualdiff.optimize.spectrum import LOOSE, Damped
 from dualdiff.optimize.stopping import State
 
@@ -144,6 +147,22 @@ def test_damped_steps_of_many_parameters_need_no_normal_equations():
         damping = 0.3 if s is step.p else 0.0
         predicted = Damped(point, State(point.x, D, 1.0, damping), D).step(1.0).predicted
         assert predicted == pytest.approx(-point.model(s), rel=1e-9)
+
+
+def test_a_list_of_one_array_of_residuals_costs_what_the_array_costs():
+    A = np.random.default_rng(3).normal(size=(500, 90))
+
+    def peak(f):
+        problem = Residuals(f, Parameters(np.zeros(90)))
+        problem.sweep(np.ones(90))
+        tracemalloc.start()
+        try:
+            problem.sweep(np.ones(90))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(lambda x: [np.tanh(A @ x)]) < peak(lambda x: np.tanh(A @ x)) + A.nbytes / 2
 
 
 def test_many_parameters_reach_the_last_digits():

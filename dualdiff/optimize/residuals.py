@@ -218,8 +218,8 @@ def read(out: Any, level: Level, n: int, free: Any) -> tuple[Array, Any]:
         pairs = [value_and_eps(part, level) for part in flatten(out, "the residuals")[0]]
         if not pairs:
             return np.zeros(0), None
-        r = np.concatenate([plain(value) for value, _ in pairs])
-        Jt = np.concatenate([rows(eps, level, n) for _, eps in pairs], axis=1)
+        values, parts = [plain(value) for value, _ in pairs], [rows(eps, level, n) for _, eps in pairs]
+        r, Jt = (values[0], parts[0]) if len(pairs) == 1 else (np.concatenate(values), np.concatenate(parts, axis=1))
     return r, Jt if free is None else Jt[free]
 
 
