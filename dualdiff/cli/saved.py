@@ -90,7 +90,7 @@ def scaling(s: Scaling) -> list[Any]:
 def load(name: str) -> Any:
     """``(target, features, predict)``: predict(X) gives a dict of columns. Raises CommandError for any other file."""
     path = Path(name)
-    if path.is_char_device() or path.is_block_device():    # it may never end
+    if path.is_char_device() or path.is_block_device():  # it may never end
         raise CommandError(f"{name}: the model cannot be read (a device)")
     try:
         model = json.loads(path.read_text(encoding="utf-8"))

@@ -16,11 +16,11 @@ from .coefficients import finite
 from .moves import Shape
 from .tangent import MAX_TERMS, Tangent
 
-LARGE = 1 << 17                                            # elements, a megabyte: what is smaller stays in the cache anyway
-SLAB = 1 << 14                                             # elements of each array that are worked on at a time
-MOST = 12                                                  # operations put off, which keep their values in memory so long
+LARGE = 1 << 17  # elements, a megabyte: what is smaller stays in the cache anyway
+SLAB = 1 << 14   # elements of each array that are worked on at a time
+MOST = 12        # operations put off, which keep their values in memory so long
 
-Part = tuple[Tangent, Any]                                 # a tangent and its partial: a number, or a function of the values
+Part = tuple[Tangent, Any]  # a tangent and its partial: a number, or a function of the values
 
 
 class Deferred(Tangent):
@@ -31,17 +31,17 @@ class Deferred(Tangent):
     def __init__(self, shape: Shape, parts: tuple[Part, ...], values: tuple[Any, ...], leaves: dict[Any, None]) -> None:
         self.shape, self.parts, self.values, self.leaves = shape, parts, values, leaves
         self.made: dict[Any, Any] | None = None
-        self.passed = False                                # worked through for another: a second time, the result is kept
+        self.passed = False  # worked through for another: a second time, the result is kept
 
     @property
     def is_constant(self) -> bool:
         return False
 
     @property
-    def terms(self) -> dict[Any, Any]:                                                     # type: ignore[override]
+    def terms(self) -> dict[Any, Any]:  # type: ignore[override]
         if self.made is None:
             worked(self, True)
-        return self.made                                                                   # type: ignore[return-value]
+        return self.made  # type: ignore[return-value]
 
     def dense(self, trailing: bool = False, dtype: Any = float) -> Any:
         """The coefficients of one direction are nobody else's, if they are made for this and not kept: no copy is needed."""
@@ -75,7 +75,7 @@ def deferred(row: Any, shape: Shape, parts: tuple[Part, ...], values: tuple[Any,
     result = Deferred(shape, parts, values if any(callable(p) for _, p in parts) else (), leaves)
     if len(pending(result)) > MOST:
         for t, _ in parts:
-            t.terms                                                                        # noqa: B018 - makes them
+            t.terms  # noqa: B018 - makes them
     return result
 
 
