@@ -151,6 +151,9 @@ class LinearPredictor(Estimator):
     """Models of z = x · w + b with the ridge α/2 ‖w‖²: ``loss(T, z)`` of all rows, and ``error(T, z)``, its n-fold ∂/∂z."""
 
     alpha: float
+    fit_intercept: bool
+    coef_: Array
+    intercept_: Any
 
     @abstractmethod
     def loss(self, T: Any, z: Any) -> Any: ...
@@ -169,6 +172,15 @@ class LinearPredictor(Estimator):
         error = self.error(T, self.outputs(parameters, X))
         found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
         return {name: found[name] for name in parameters}
+
+    def learnt(self, result: Result, features: int) -> Self:
+        self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
+        self.n_features_in_ = features
+        self.keep(result)
+        return self
+
+    def fitted_parameters(self) -> dict[str, Any]:
+        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
 
 
 def flat(tree: Any) -> Array:

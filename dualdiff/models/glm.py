@@ -16,8 +16,6 @@ from .estimator import LinearPredictor
 class LogLinear(LinearPredictor):
     """E y = exp(x · w + b): what the two models share."""
 
-    coef_: Array
-    intercept_: float
     positive_targets = True
 
     def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
@@ -44,10 +42,7 @@ class LogLinear(LinearPredictor):
             start["intercept"] = np.log(np.mean(T))
         result = newton(lambda p: self.cost(p, X, T), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
                         **self.way(X, T))
-        self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
-        self.n_features_in_ = X.shape[1]
-        self.keep(result)
-        return self
+        return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
         """The expected y for each row of X."""
@@ -73,9 +68,6 @@ class LogLinear(LinearPredictor):
         if (T < 0).any() or (T == 0).all() or (least == "positive" and (T == 0).any()):
             raise DataError(f"y holds {T.min():g}; {type(self).__name__} takes values that are {least}")
         return T
-
-    def fitted_parameters(self) -> dict[str, Any]:
-        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
 
 
 class PoissonRegressor(LogLinear):

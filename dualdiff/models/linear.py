@@ -40,8 +40,6 @@ class LinearRegression(LinearPredictor):
     (-0.262323073774, 1.002116818020)
     """
 
-    coef_: Array
-    intercept_: float
     solvers = ("gauss-newton", "gradient-descent")
 
     def __init__(self, *, fit_intercept: bool = True, alpha: float = 0.0, solver: str = "gauss-newton",
@@ -60,10 +58,7 @@ class LinearRegression(LinearPredictor):
             result = gradient_descent(lambda p: self.cost(p, X, y), self.zeros(X.shape[1]), callback=callback,
                                       learning_rate=self.learning_rate, max_iter=self.max_iter, tol=self.tol,
                                       **self.way(X, y))
-        self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
-        self.n_features_in_ = X.shape[1]
-        self.keep(result)
-        return self
+        return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
         """ŷ for each row of X."""
@@ -87,9 +82,6 @@ class LinearRegression(LinearPredictor):
 
     def zeros(self, d: int) -> dict[str, Any]:
         return {"coef": np.zeros(d)} | ({"intercept": 0.0} if self.fit_intercept else {})
-
-    def fitted_parameters(self) -> dict[str, Any]:
-        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
 
     # ---- Gauss-Newton
     def least_squares(self, X: Array, y: Array, callback: Callback | None) -> Result:

@@ -269,33 +269,33 @@ elementwise(sp.kolmogorov, lambda f, y: kolmogorov_slope(y))
 elementwise(sp.kolmogi,    lambda f, p: 1 / kolmogorov_slope(f))
 elementwise(sp.tklmbda,    tukey_density, tukey_shape)
 
-NEEDS = "its derivative needs a density that this SciPy does not have; wrap the call in dualdiff.stop_gradient()"
+
+def has(density: Any, *functions: Any) -> bool:
+    """Whether this SciPy has the density; if not, the functions that need it are refused."""
+    if density is None:
+        refused("its derivative needs a density that this SciPy does not have; wrap the call in dualdiff.stop_gradient()",
+                *functions)
+    return density is not None
+
+
 NO_FORMULA = ("it is solved for degrees of freedom, in which the distribution has no formula for its derivative; wrap the "
               "call in dualdiff.stop_gradient() if that is meant")
 refused(NO_FORMULA, sp.chndtridf, sp.nctdtridf, sp.ncfdtridfd, sp.ncfdtridfn)
-if ncx2 is not None:
+if has(ncx2, sp.chndtr, sp.chndtrix, sp.chndtrinc):
     direct(sp.chndtr,     NONCENTRAL_CHI_SQUARE)
     inverse(sp.chndtrix,  "p v c",    NONCENTRAL_CHI_SQUARE)
     inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE)
     elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),   # DLMF 10.29.1
                       None,
                       lambda f, x, v, c: 0.5 * (ncx2(x, v + 2, c) - f))
-else:
-    refused(NEEDS, sp.chndtr, sp.chndtrix, sp.chndtrinc)
-if nct is not None:
+if has(nct, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc):
     direct(sp.nctdtr,     NONCENTRAL_T)
     inverse(sp.nctdtrit,  "v d p",    NONCENTRAL_T)
     inverse(sp.nctdtrinc, "v p t",    NONCENTRAL_T)
-else:
-    refused(NEEDS, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc)
-if ncf is not None:
+if has(ncf, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc):
     direct(sp.ncfdtr,     NONCENTRAL_F)
     inverse(sp.ncfdtri,   "n d c p",  NONCENTRAL_F)
     inverse(sp.ncfdtrinc, "n d p x",  NONCENTRAL_F)
-else:
-    refused(NEEDS, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc)
-if hasattr(_ufuncs, "_smirnovp"):
+if has(getattr(_ufuncs, "_smirnovp", None), sp.smirnov, sp.smirnovi):
     elementwise(sp.smirnov,  None, lambda f, n, d: _ufuncs._smirnovp(n, d))
     elementwise(sp.smirnovi, None, lambda f, n, p: 1 / _ufuncs._smirnovp(n, f))
-else:
-    refused(NEEDS, sp.smirnov, sp.smirnovi)
