@@ -19,7 +19,7 @@ from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, KinkError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
-from .memory import link
+from .memory import link, settle
 from .policies import TRACE, WATCH
 from .reading import dtype_of
 from .rules import row_of
@@ -248,7 +248,7 @@ def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, 
 def summed(x: DualArray) -> Any:
     """The sum of all elements: what most programs end with."""
     if x.source is not None:
-        x.refresh()
+        settle(x)
     value = x.value
     return scalar(np.add.reduce(value, axis=None) if type(value) is np.ndarray else np.sum(value), x.eps.total(), x.level)
 

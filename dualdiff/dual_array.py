@@ -40,7 +40,7 @@ class DualArray:
     DualArray([ 2.71828183, 14.7781122 ], tangent=[5.43656366, 0.        ])
     """
 
-    __slots__ = ("__weakref__", "eps", "level", "source", "value", "version")
+    __slots__ = ("__weakref__", "eps", "level", "source", "value")
 
     def __init__(self, value: Any, tangent: Any) -> None:
         parts = [x for x in (value, tangent) if hasattr(x, "level")]
@@ -48,7 +48,6 @@ class DualArray:
         self.value = value if hasattr(value, "level") else inexact(value, "DualArray")
         self.eps = Tangent(hand_terms(self.level, self.value.shape, tangent), self.value.shape)
         self.source: View | Memory | None = None
-        self.version = 0
 
     # ---- what an array is ----------------------------------------------------------------------------------------------
     @property
@@ -126,11 +125,15 @@ class DualArray:
         else:
             index = plain_index(index)
             key = as_key(index)
-        found = None if self.source is None else read(self, index)
+        source, found = self.source, None
+        if source is not None:
+            if (source[3] if type(source) is tuple else source).index is not None:
+                found = read(self, index)
+            if found is None:
+                settle(self)
         if found is not None:
             value, eps = found
         else:
-            self.refresh()
             value = self.value[index]
             eps = self.eps.item(index, key, value.shape)
         if type(value) is not np.ndarray and type(value) is not DualArray:
@@ -289,7 +292,7 @@ class DualScalar(Dual):
 # ---- making them -----------------------------------------------------------------------------------------------------
 def array(value: Any, eps: Tangent, level: Level) -> DualArray:
     r = new(DualArray)
-    r.value, r.eps, r.level, r.source, r.version = value, eps, level, None, 0
+    r.value, r.eps, r.level, r.source = value, eps, level, None
     return r
 
 

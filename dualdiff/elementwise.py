@@ -13,6 +13,7 @@ import numpy as np
 from .dual import Dual, is_plain, new
 from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scalar
 from .errors import HolomorphicError, RuleError
+from .memory import settle
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .subclasses import base_array
@@ -39,7 +40,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
 
     def apply(x: Any) -> Any:
         if x.source is not None:
-            x.refresh()
+            settle(x)
         v = x.value
         f = operate(v)
         level = x.level
@@ -84,7 +85,7 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = Fals
     terms: dict[Any, Any] = {}
     last: Any = level
     r: Any = None
-    nested = p.__class__ is DualArray
+    nested = type(p) is DualArray
     for leaf, c in eps.terms.items():
         if c is not last:
             last = c
@@ -101,7 +102,6 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = Fals
     d.eps = t
     d.level = level
     d.source = None
-    d.version = 0
     return d
 
 
@@ -120,15 +120,14 @@ def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
     shape = f.shape
     if eps.shape != shape:
         eps = eps.broadcast(shape)
-    kind = type(f)
     if sign < 0:
-        late = deferred(None, shape, ((eps, -1),), ()) if kind is ndarray and f.size > LARGE else None
+        late = deferred(None, shape, ((eps, -1),), ()) if type(f) is ndarray and f.size > LARGE else None
         eps = Tangent({leaf: -1.0 if c is None else -c for leaf, c in eps.terms.items()}, shape) if late is None else late
-    return array(f, eps, level) if kind is ndarray or kind is DualArray else scalar(f, eps, level)
+    return wrap(f, level, eps)
 
 
-def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> Tangent:
-    """p ⊙ s + q ⊙ t; a partial that is the number 1 leaves coefficients alone."""
+def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t: Tangent, q: Any) -> Any:
+    """The dual f + (p ⊙ s + q ⊙ t) ε; a partial that is the number 1 leaves coefficients alone."""
     if s.shape != shape:
         s = s.broadcast(shape)
     if t.shape != shape:
@@ -138,8 +137,8 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
     else:
         terms = {}
         for leaf, c in s.terms.items():
-            terms[leaf] = p if c is None else owned(c, p) if p.__class__ is DualArray else c * p
-    sign, nested = q if q.__class__ is int else 0, q.__class__ is DualArray
+            terms[leaf] = p if c is None else owned(c, p) if type(p) is DualArray else c * p
+    sign, nested = q if q.__class__ is int else 0, type(q) is DualArray
     for leaf, c in t.terms.items():
         if leaf in terms and sign:
             have = 1.0 if terms[leaf] is None else terms[leaf]
@@ -152,7 +151,7 @@ def combined(shape: tuple[int, ...], s: Tangent, p: Any, t: Tangent, q: Any) -> 
             v = (1.0 if have is None else have) + v
         terms[leaf] = v
     r = Tangent(terms, shape)
-    return r if len(terms) <= MAX_TERMS else r.merged()
+    return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.
@@ -187,8 +186,6 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     both_quick = holomorphic and jx is not None and jy is not None and (jy_varies or jy != 0)
 
     def left(a: Any, y: Any) -> Any:
-        if a.source is not None:
-            a.refresh()
         x, level = a.value, a.level
         f = operate(x, y)
         if x_varies and not level.careful:
@@ -198,8 +195,6 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(kx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
-        if b.source is not None:
-            b.refresh()
         y, level = b.value, b.level
         f = operate(x, y)
         if y_varies and not level.careful:
@@ -209,10 +204,6 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(ky, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
-        if a.source is not None:
-            a.refresh()
-        if b.source is not None:
-            b.refresh()
         x, y, level = a.value, b.value, a.level
         f = operate(x, y)
         if both_quick and not level.careful:
@@ -221,7 +212,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
                 return array(f, late, level)
             p, q = (jx(f, x, y) if jx_varies else jx), (jy(f, x, y) if jy_varies else jy)
             s, t = a.eps, b.eps
-            return propagated(f, level, s, p + q) if s is t and jx_varies else wrap(f, level, combined(f.shape, s, p, t, q))
+            return propagated(f, level, s, p + q) if s is t and jx_varies else combined(f, f.shape, level, s, p, t, q)
         shape = shape_of(f)
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
@@ -232,9 +223,55 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
                 return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
-        return wrap(f, level, combined(shape, a.eps, p, b.eps, q))
+        return combined(f, shape, level, a.eps, p, b.eps, q)
 
     return left, right, both
+
+
+def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any, Any]:
+    """``self op other`` and ``other op self`` for a leveled self and any other; ``foreign(self, other, reflected)`` is asked
+    about what is no operand of ours.
+    """
+    left, right, both = binary(row, operate)
+    dx: Any = row.partials[0]
+    quick = callable(dx) and row.holomorphic
+
+    def forward(self: Any, other: Any) -> Any:
+        if self.source is not None:
+            settle(self)
+        t = type(other)
+        if (t is float or t is int) and quick and not self.level.careful:
+            x = self.value
+            f = operate(x, other)
+            return propagated(f, self.level, self.eps, dx(f, x, other))
+        if t is DualArray or t is DualScalar:
+            if other.source is not None:
+                settle(other)
+            mine, others = self.level, other.level
+            if mine is others or mine.number == others.number:
+                return both(self, other)
+            if mine.number > others.number:                # the highest level computes; the lower one is its constant
+                return left(self, constant(other))
+            return right(constant(self), other)
+        if t in NUMBERS or (t is ndarray and other.dtype.kind in "fciub"):
+            return left(self, other)
+        known = operand(other)
+        if known is NotImplemented:
+            return known if foreign is None else foreign(self, other, False)
+        return forward(self, known) if type(known) in LEVELED else left(self, known)
+
+    def backward(self: Any, other: Any) -> Any:
+        if self.source is not None:
+            settle(self)
+        t = type(other)
+        if t in NUMBERS or (t is ndarray and other.dtype.kind in "fciub"):
+            return right(other, self)
+        known = operand(other)
+        if known is NotImplemented:
+            return known if foreign is None else foreign(self, other, True)
+        return forward(known, self) if type(known) in LEVELED else right(known, self)
+
+    return forward, backward
 
 
 # ---- any number of inputs and results ----------------------------------------------------------------------------------
@@ -292,52 +329,6 @@ def no_partial(row: Elementwise, p: Any, place: str) -> Exception:
         return RuleError(f"{name} has no derivative in its {place} input; wrap that input in "
                          "dualdiff.stop_gradient() if it is meant as a constant")
     return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
-
-
-def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any, Any]:
-    """``self op other`` and ``other op self`` for a leveled self and any other; ``foreign(self, other, reflected)`` is asked
-    about what is no operand of ours.
-    """
-    left, right, both = binary(row, operate)
-
-    dx: Any = row.partials[0]
-    holomorphic = row.holomorphic
-    quick = callable(dx) and holomorphic
-
-    def forward(self: Any, other: Any) -> Any:
-        t = type(other)
-        if (t is float or t is int) and quick and self.source is None and not self.level.careful:
-            x = self.value
-            f = operate(x, other)
-            return propagated(f, self.level, self.eps, dx(f, x, other))
-        if t is DualArray or t is DualScalar:
-            if other.level is self.level:
-                return both(self, other)
-            return ordered(self, other, left, right, both)
-        if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
-            return left(self, other)
-        known = operand(other)
-        if known is NotImplemented:
-            return known if foreign is None else foreign(self, other, False)
-        return forward(self, known) if type(known) in LEVELED else left(self, known)
-
-    def backward(self: Any, other: Any) -> Any:
-        t = type(other)
-        if t in NUMBERS or (t is np.ndarray and other.dtype.kind in "fciub"):
-            return right(other, self)
-        known = operand(other)
-        if known is NotImplemented:
-            return known if foreign is None else foreign(self, other, True)
-        return forward(known, self) if type(known) in LEVELED else right(known, self)
-
-    return forward, backward
-
-
-def ordered(a: Any, b: Any, left: Any, right: Any, both: Any) -> Any:
-    """The highest level computes; the lower one is its constant."""
-    if a.level.number == b.level.number:
-        return both(a, b)
-    return left(a, constant(b)) if a.level.number > b.level.number else right(constant(a), b)
 
 
 def constant(x: Any) -> Any:

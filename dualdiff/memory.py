@@ -27,8 +27,9 @@ from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
 
 # Where a view came from: its base and what was done to it, a move or an index, of which the move is only made when it is
-# needed. A tuple, because every x[1:] makes one.
-View = tuple[Any, Any, Any]
+# needed; the memory that it shows, and what the memory's version was when the view was last brought up to date. A tuple,
+# because every x[1:] makes one.
+View = tuple[Any, Any, Any, "Memory", int]
 FEW = 16                                                   # writes that are told one by one when the log is closed
 SMALL = 64                                                 # arrays up to this size are joined whole: it costs no more
 
@@ -40,9 +41,10 @@ class Memory:
     old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``.
     """
 
-    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "views")
+    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "version", "views")
 
     def __init__(self) -> None:
+        self.version = 0                                   # how often the array was written to
         self.views: list[Any] = []                         # weak: a view holds its base, not the other way round
         self.copied: list[Any] = []                        # the views that hold a copy, since they were read
         self.limit = 8
@@ -52,13 +54,6 @@ class Memory:
         self.starts: list[int] = []
         self.trails: list[Any] | None = []                 # where each piece was written, while they are few
         self.size = self.end = 0
-
-    def add_view(self, view: Any) -> None:
-        views = self.views
-        if len(views) >= self.limit:
-            views[:] = [r for r in views if r() is not None]
-            self.limit = 2 * len(views) + 8
-        views.append(ref(view))
 
     # ---- the log -----------------------------------------------------------------------------------------------------
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
@@ -186,25 +181,29 @@ def root_of(x: Any) -> Any:
 
 def link(view: Any, base: Any, move: Any, index: Any) -> None:
     """From now on a write to one is a write to the other."""
-    view.source = (base, move, index)
-    root = base if type(base.source) is not tuple else root_of(base)
-    memory = root.source
+    memory = base.source
     if memory is None:
-        memory = root.source = Memory()
-    memory.add_view(view)
-    view.version = root.version
+        memory = base.source = Memory()
+    elif type(memory) is tuple:
+        memory = memory[3]
+    view.source = (base, move, index, memory, memory.version)
+    views = memory.views
+    if len(views) >= memory.limit:
+        views[:] = [r for r in views if r() is not None]
+        memory.limit = 2 * len(views) + 8
+    views.append(ref(view))
     if memory.index is not None:
         memory.copied.append(ref(view))
 
 
 def trail_of(x: Any) -> tuple[Any, ...]:
     """What leads from an array to its view x."""
-    return (*trail_of(x.source[0]), x.source[1:]) if type(x.source) is tuple else ()
+    return (*trail_of(x.source[0]), x.source[1:3]) if type(x.source) is tuple else ()
 
 
 def along(view: Any, a: Any) -> Any:
     """What the view is of an array (values, or the map of a log) that is shaped like its root."""
-    base, move, index = view.source
+    base, move, index, *_ = view.source
     if type(base.source) is tuple:
         a = along(base, a)
     return a[index] if move is None else move.row.function(a, *move.args, **move.options)
@@ -220,35 +219,38 @@ def is_part(x: Any) -> bool:
 
 
 def view_move(view: View) -> Any:
-    base, move, index = view
+    base, move, index, *_ = view
     return Item(base.shape, base.value[index].shape, index, as_key(index)) if move is None else move
 
 
 def settle(x: Any) -> None:
     """Before x is read: close its log; give a view what was written since, in values that nobody writes to."""
-    memory = x.source
-    if type(memory) is Memory:
-        if memory.index is not None:
-            close(x, memory)
+    source = x.source
+    if type(source) is Memory:
+        if source.index is not None:
+            close(x, source)
+        return
+    base, _, _, memory, version = source
+    if version == memory.version:
         return
     root = root_of(x)
-    if x.version == root.version:
-        return
-    memory = root.source
     if memory.index is not None:
         eps = None if is_part(x) else memory.part(along(x, memory.index))
         if eps is not None:
             x.value, x.eps = x.value.copy(), eps
             memory.copied.append(ref(x))
-            x.level, x.version = root.level, root.version
+            brought_up(x, root, memory)
             return
         close(root, memory)
-    base = x.source[0]
     if base is not root:
         settle(base)
     move = view_move(x.source)
     x.eps = base.eps.linear(move) if type(move) is Map else base.eps.gather(move)
-    x.level, x.version = root.level, root.version
+    brought_up(x, root, memory)
+
+
+def brought_up(view: Any, root: Any, memory: Memory) -> None:
+    view.level, view.source = root.level, (*view.source[:4], memory.version)
 
 
 def relink(root: Any, views: list[Any]) -> None:
@@ -260,11 +262,9 @@ def relink(root: Any, views: list[Any]) -> None:
 
 
 def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
-    """Value and tangent of ``x[index]`` while the log is open; None if it is closed, or better closed now."""
+    """Value and tangent of ``x[index]`` while the log is open; None if it is better closed now."""
     root = x if type(x.source) is Memory else root_of(x)
     memory = root.source
-    if memory.index is None:
-        return None
     if is_part(x):
         close(root, memory)
         return None
@@ -306,12 +306,14 @@ def replace_value(root: Any, value: Any) -> None:
 def rise(root: Any, level: Level, value: Any) -> None:
     """The array, its log closed, goes to a higher level, where its old self is a constant."""
     root.eps, root.level = Tangent({}, root.eps.shape), level
-    root.version += 1
     replace_value(root, value)
-    for r in root.source.views if root.source is not None else ():
-        view = r()
-        if view is not None:
-            view.level = level
+    memory = root.source
+    if memory is not None:
+        memory.version += 1
+        for r in memory.views:
+            view = r()
+            if view is not None:
+                view.level = level
 
 
 def close(root: Any, memory: Memory) -> None:
@@ -354,16 +356,16 @@ def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
         if place.size and not np.may_share_memory(place, memory.index):
             raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
     x.value[index] = value
-    root.version += 1
+    memory.version += 1
     memory.append(place, index, eps, trail_of(x))
 
 
 def overwrite(root: Any, value: Any, eps: Tangent) -> None:
     """Every element takes a new value and tangent; what was logged is forgotten."""
-    root.version += 1
     memory = root.source
     old = root.eps
     if memory is not None:
+        memory.version += 1
         old = old if memory.index is None else memory.old
         forget(memory)
     root.eps = counted(eps, old, root.level)

@@ -83,11 +83,9 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
     """The tangent of one number where each leaf is a slice of the directions with plain weights; else None."""
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
-        if not leaf.affine or len(leaf.cols.shape) != 1 or \
-                (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
-            return None
         factors = leaf.factors
-        if len(factors) > 1:
+        if not leaf.affine or leaf.cols.ndim != 1 or len(factors) > 1 or \
+                (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
             return None
         if not factors:
             weights = 1.0 if coef is None else coef

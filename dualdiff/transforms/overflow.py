@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualArray, DualScalar, array, wrapped
+from ..dual_array import array, wrapped
+from ..elementwise import LEVELED
 from ..forms import belongs
 from ..tangents.coefficients import plain
 from ..tangents.leaf import dense_leaf
@@ -30,7 +31,7 @@ def overflowed(x: Any, level: Level) -> bool:
 
 def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:
     """The result of f, with NaN for a derivative that is zero though perturbed, at elements whose value is not finite."""
-    if isinstance(out, DualArray | DualScalar) and not overflowed(out, level):
+    if type(out) in LEVELED and not overflowed(out, level):
         return out  # what most sweeps end with, not taken apart
     leaves, rebuild = flatten(out, "the result of f")
     if not any(overflowed(x, level) for x in leaves):

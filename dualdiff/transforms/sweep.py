@@ -39,7 +39,7 @@ class Inputs:
         if not callable(f):
             raise StructureError(f"the first argument must be a function; got {f!r} of type {type(f).__name__}. "
                                  "Write gradient(f)(x), not gradient(f(x))")
-        self.f, self.args, self.options = f, list(args), options
+        self.f, self.args, self.options = f, args, options
         self.is_complex = False
         if type(argnums) is int and argnums == 0 and args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE:
             self.single = True  # the everyday case, without taking a tree apart
@@ -79,9 +79,11 @@ class Inputs:
     def dtype_with(self, value: Any) -> Any:
         """The type of the derivative of a result with respect to the arguments."""
         dtype = dtype_of(value)
-        return dtype if len(self.leaves) == 1 and self.dtypes[0] is dtype else np.result_type(dtype, *self.dtypes)
+        return dtype if self.dtypes == [dtype] else np.result_type(dtype, *self.dtypes)
 
     def call(self, duals: list[Any]) -> Any:
+        if self.chosen is EVERYDAY:
+            return self.f(duals[0], *self.args[1:], **self.options)
         args, start = list(self.args), 0
         for number, count, rebuild in self.chosen:
             args[number] = rebuild(duals[start:start + count])
@@ -98,6 +100,8 @@ class Inputs:
 
     def like_arguments(self, arrays: list[Any]) -> Any:
         """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
+        if self.chosen is EVERYDAY:
+            return arrays[0]
         trees, start = [], 0
         for _, count, rebuild in self.chosen:
             trees.append(rebuild(arrays[start:start + count]))
@@ -193,6 +197,8 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
     What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
     """
+    if type(x) is DualScalar and x.level is level:         # what a gradient ends with
+        return x.value, x.eps
     while type(x) in LEVELED and x.level.number > level.number:
         if x.source is not None:
             x.refresh()
@@ -213,7 +219,7 @@ def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild
 
 def scalar_result(out: Any, what: str) -> Any:
     """The one number that a gradient needs; an array of one element counts, as in SciPy."""
-    if isinstance(out, DualScalar):
+    if type(out) is DualScalar:
         return out
     leaves, _ = flatten(out, f"the result of f in {what}")
     if len(leaves) != 1 or np.size(leaves[0]) != 1:
