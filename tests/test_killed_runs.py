@@ -43,14 +43,17 @@ def bits(result):
 
 def child(code, *words):
     found = f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]}\n"
-    return subprocess.Popen([sys.executable, "-c", found + code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", found + code, *map(str, words)], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 SCRIPT = """
 import test_killed_runs as t
-run = t.RUNS[sys.argv[1]]
+def step(*_):
+    print("step", flush=True)
+    sys.stdin.readline()  # leave to go on; once the parent has no more to say, none is needed
 print("begun", flush=True)
-print(t.bits(run(checkpoint=sys.argv[2], resume=True, callback=lambda *_: print("step", flush=True))))
+print(t.bits(t.RUNS[sys.argv[1]](checkpoint=sys.argv[2], resume=True, callback=step)))
 """
 
 
@@ -58,6 +61,8 @@ def killed_and_resumed(name, path, moments):
     """The last line of a run that is killed after so many steps of each child, and a random piece of the next one."""
     for steps, rest in moments:
         process = child(SCRIPT, name, path)
+        process.stdin.write("go\n" * (steps + 2))
+        process.stdin.flush()
         for _ in range(steps + 1):
             process.stdout.readline()
         time.sleep(rest)
@@ -78,7 +83,7 @@ def test_runs_killed_twenty_times_at_random_moments_end_in_the_same_bits(tmp_pat
     assert min(steps.values()) >= 150
     with ThreadPoolExecutor(2) as both:
         ends = {name: both.submit(killed_and_resumed, name, tmp_path / f"{name}.npz",
-                                  [(int(rng.integers(steps[name] // (KILLS + 2))), 0.002 * rng.random()) for _ in range(KILLS)])
+                                  [(int(rng.integers(steps[name] // (KILLS + 3))), 0.002 * rng.random()) for _ in range(KILLS)])
                 for name in RUNS}
     for name, end in ends.items():
         assert end.result() == whole[name]
