@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 
 from benchmarks._nist import nonlinear
 from dualdiff.optimize import adam, checkpoint, least_squares
+from dualdiff.optimize.attempts import packed, restored
+from dualdiff.optimize.stopping import State
 
 ROOT = Path(__file__).parent.parent
 SEED = int(os.environ.get("KILL_SEED", time.time_ns() % 2**32))
@@ -88,6 +91,13 @@ def test_runs_killed_twenty_times_at_random_moments_end_in_the_same_bits(tmp_pat
     for name, end in ends.items():
         assert end.result() == whole[name]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["levenberg.npz", "stochastic.npz"]
+
+
+def test_all_that_the_next_step_depends_on_is_in_a_checkpoint():
+    x = np.arange(3.0)
+    kept = packed(State(x, x, 1.0, S=np.eye(3)), "")
+    assert {field.name for field in fields(State)} - set(kept) == {"nfev", "njev"}  # the problem counts them
+    assert all(np.array_equal(getattr(restored(kept, ""), name), kept[name]) for name in kept)
 
 
 WRITE = """

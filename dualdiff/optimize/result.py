@@ -24,9 +24,8 @@ class Result:
 
     ``x`` has the form of x0, and so has ``jac``, the gradient there; ``fun`` is f(x). ``nit`` counts iterations,
     ``nfev`` runs of f and of its gradient (one run that gives both counts once). ``success`` is True only where the
-    stopping test was met, ``reason`` is one of converged, out of budget, stalled, interrupted, and ``message`` says in words
-    what happened. ``history`` holds f at x0 and after every
-    iteration.
+    stopping test was met, ``reason`` is one of converged, out of budget, stalled, diverged, interrupted, and ``message`` says
+    in words what happened. ``history`` holds f at x0 and after every iteration.
 
     >>> from dualdiff.optimize import gradient_descent
     >>> gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, max_iter=3, tol=0).history
