@@ -148,7 +148,10 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
         v = c if sign == 1 else q if c is None else -c if sign == -1 else owned(c, q) if nested else c * q
         if leaf in terms:
             have = terms[leaf]
-            v = (1.0 if have is None else have) + v
+            if c is not None and type(have) is ndarray is type(v) and have.shape == v.shape and have.dtype is v.dtype:
+                v += have  # the product is nobody else's
+            else:
+                v = (1.0 if have is None else have) + v
         terms[leaf] = v
     r = Tangent(terms, shape)
     return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())

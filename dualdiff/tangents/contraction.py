@@ -33,16 +33,22 @@ def trimmed(array: Any, labels: Sequence[Label]) -> Operand:
 def aligned(operand: Operand, target: Sequence[Label]) -> Any:
     """The array with its axes in the order of target and length one along the labels it lacks."""
     array, labels = operand
-    if tuple(labels) == tuple(target):
+    if labels == target:
         return array
+    order, axes = places(tuple(labels), tuple(target))
+    shape = array.shape
+    return (array if order is None else array.transpose(order)).reshape([1 if i is None else shape[i] for i in axes])
+
+
+@lru_cache(maxsize=1024)  # pure functions of labels: no array is kept
+def places(labels: tuple[Label, ...], target: tuple[Label, ...]) -> tuple[Any, list[int | None]]:
+    """The order of an operand's axes in the target (None: as they are), and for each axis of the target the operand's."""
     order = sorted(range(len(labels)), key=lambda i: target.index(labels[i]))
-    if order != list(range(len(order))):
-        array = array.transpose(order)
-    sizes = dict(zip((labels[i] for i in order), array.shape, strict=True))
-    return array.reshape(tuple(sizes.get(label, 1) for label in target))
+    axes = [labels.index(label) if label in labels else None for label in target]
+    return None if order == list(range(len(order))) else order, axes
 
 
-@lru_cache(maxsize=1024)  # a pure function of labels: no array is kept
+@lru_cache(maxsize=1024)
 def as_matrices(lx: tuple[Label, ...], ly: tuple[Label, ...], result: tuple[Label, ...]) -> tuple[bool, bool, bool] | None:
     """Whether y comes first, and the left and the right operand are transposed, where one plain product of vectors or
     matrices does it; else None.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -187,6 +187,18 @@ class Place(Routing):
         return u[..., self.places]
 
 
+@lru_cache(maxsize=1024)  # a pure function of sizes; nobody writes to what it gives
+def extents(labels: tuple[Label, ...], shape: Shape, result: tuple[Label, ...], others: tuple[Label, ...],
+            other_shape: Shape) -> tuple[dict[Label, int], Shape]:
+    """How long each label is, and the shape of the result."""
+    sizes = dict(zip(labels, shape, strict=True))
+    for name, n in zip(others, other_shape, strict=True):
+        if sizes.get(name, 1) == 1:
+            sizes[name] = n
+    sizes |= {name: 1 for name in result if name not in sizes}
+    return sizes, tuple(sizes[name] for name in result)
+
+
 class Contraction:
     """Σ of the array with labels ``labels`` times a constant operand, leaving the labels ``result``."""
 
@@ -199,13 +211,8 @@ class Contraction:
             constant = kept(constant)
         self.labels, self.shape, self.result, self.level = tuple(labels), shape, tuple(result), level
         self.constant = [] if constant is None else [(constant, tuple(constant_labels))]
-        self.sizes: dict[Label, int] = dict(zip(self.labels, shape, strict=True))
-        if constant is not None:
-            for name, n in zip(constant_labels, np.shape(constant), strict=True):
-                if self.sizes.get(name, 1) == 1:
-                    self.sizes[name] = n
-        self.sizes |= {name: 1 for name in self.result if name not in self.sizes}
-        self.out_shape = tuple(self.sizes[name] for name in self.result)
+        also = ((), ()) if constant is None else (self.constant[0][1], constant.shape)
+        self.sizes, self.out_shape = extents(self.labels, shape, self.result, *also)
 
     def recorded(self) -> Contraction:
         """The contraction as a tape keeps it."""

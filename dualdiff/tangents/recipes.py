@@ -79,8 +79,8 @@ class Strided:
                 else:
                     block = np.empty((*leaf.width, rows.stop - rows.start), dtype)
                     put_product(block, leaf, here)
-                    for slot, values in zip(slots[at:at + breadth], block.reshape((breadth, -1)), strict=True):
-                        table[rows, slot] = values
+                    for slot, i in zip(slots[at:at + breadth], np.ndindex(*leaf.width), strict=True):
+                        table[rows, slot] = block[i]
                 at += breadth
         data = table.reshape(-1)
         if self.mended_to.size:
