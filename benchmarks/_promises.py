@@ -34,7 +34,7 @@ PROMISES = (
     Promise(2, "the same, n = 100 000, at most 4 × by hand, both modes", "gradients", "over by hand"),
     Promise(2, "never slower than autograd", "gradients", "over autograd"),
     Promise(2, "Dual within 1.3 × of the leanest class (issue 6: 1.2)", "scalar_dual", "Dual over LeanDual"),
-    Promise(2, "a formula of twenty operations in 7 µs", "scalar_dual", "Dual, twenty operations"),
+    Promise(2, "a formula of twenty operations in 7 µs", "scalar_dual", "^Dual, twenty operations"),
     Promise(2, "logistic regression to gradient norm 10⁻⁸ and SciPy's coefficients to 10⁻⁶", "optimisers",
             "gradient norm|coefficients"),
     Promise(2, "Norris to 9 digits", "nist", "Norris"),
@@ -123,7 +123,8 @@ def table(found: Sequence[dict[str, Any]]) -> list[str]:
     """Lines for the terminal: what was promised, what the worst of its bars measured, whether it holds."""
     rows = list(verdicts(found))
     width = max((len(v.promise.text) for v in rows), default=0)
-    return ["", "what was promised, and the worst that was measured",
+    few = " (quick: sizes too small and samples too few to judge)" if any(f["quick"] for f in found) else ""
+    return ["", f"what was promised, and the worst that was measured{few}",
             *(f"  {v.promise.issue}  {v.promise.text:{width}}  {v.verdict:12}  {v.measured}" for v in rows)]
 
 

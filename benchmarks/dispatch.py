@@ -55,8 +55,8 @@ def cases(quick: bool) -> Iterator[Case]:
         yield Case(
             f"numpy.{name} of ten dual numbers",
             [Contender(rule, partial(value_of, rule_of(function), *args)), Contender(call, partial(value_of, function, *args))],
-            [Bar(f"nanoseconds that numpy.{name} adds to its rule", lambda t, c=call, r=rule: t.difference(c, r), 2000.0)],
-            seconds=1.0)
+            [Bar(f"nanoseconds that numpy.{name} adds to its rule", lambda t, c=call, r=rule: t.difference(c, r), 2000.0,
+                 "ns")], seconds=1.0)
     yield Case(
         "the gradient of a function that fills a buffer of 40",
         [Contender("like=x", lambda: dd.gradient(fills_like)(a)),

@@ -1,6 +1,7 @@
 """The benchmarks compare like with like: every contender gives the same answer, and the timer says what it measured."""
 
 import ast
+import csv
 import importlib
 import inspect
 import json
@@ -13,6 +14,7 @@ from time import sleep
 import numpy as np
 import pytest
 
+from benchmarks import __main__ as front
 from benchmarks import (
     _expression_graph,
     _families,
@@ -162,6 +164,24 @@ def test_a_benchmark_that_fails_fails_the_run_and_leaves_no_figures_of_an_earlie
     (tmp_path / "nothing.json").write_text("{}", encoding="utf-8")
     assert not ran("nothing", ["--quick"], tmp_path)
     assert not (tmp_path / "nothing.json").exists()
+
+
+def test_an_interrupted_run_writes_the_page_of_what_it_has(tmp_path, monkeypatch, capsys):
+    def one_then_ctrl_c(name, flags, folder):
+        if name == "dispatch":
+            raise KeyboardInterrupt
+        return ran(name, flags, folder)
+    monkeypatch.setattr(front, "ran", one_then_ctrl_c)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "batches", "dispatch", "--quick", "--out", str(tmp_path)])
+    assert front.main() == 1
+    said = capsys.readouterr().out
+    assert "FAILED: interrupted" in said
+    assert "10⁵ Lorenz Jacobians at most 4 × by hand" in said
+    assert (tmp_path / "index.html").exists()
+    with (tmp_path / "bars.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["where"] == "batches" and row["bar"]]
+    assert len(rows) == 5
+    assert all(float(row["measured"]) > 0 and row["verdict"] in {"holds", "MISSED"} for row in rows)
 
 
 def test_the_peak_of_a_contender_is_what_it_holds_at_once():
