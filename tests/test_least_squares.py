@@ -149,6 +149,17 @@ def test_damped_steps_of_many_parameters_need_no_normal_equations():
         assert predicted == pytest.approx(-point.model(s), rel=1e-9)
 
 
+def test_many_parameters_that_the_data_do_not_determine_end_at_a_minimum():
+    rng = np.random.default_rng(3)
+    M = rng.normal(size=(30, 3)) @ rng.normal(size=(3, 20)) + 0.01 * rng.normal(size=(30, 20))
+    fit = least_squares(lambda p: (p["U"] @ p["V"].T - M).ravel(),  # U V and U Q, V Q⁻ᵀ fit alike: JᵀJ is singular
+                        {"U": rng.normal(size=(30, 3)), "V": rng.normal(size=(20, 3))})
+    best = 0.5 * np.sum(np.linalg.svd(M, compute_uv=False)[3:] ** 2)  # Eckart and Young (1936)
+    assert fit.success
+    assert fit.cost == pytest.approx(best, rel=1e-9)
+    assert not np.isfinite(fit.covariance).any()
+
+
 def test_a_list_of_one_array_of_residuals_costs_what_the_array_costs():
     A = np.random.default_rng(3).normal(size=(500, 90))
 

@@ -20,7 +20,6 @@ FEW = 48              # parameters up to which singular values cost less than th
 HANDFUL = 8           # parameters that plain Python solves for sooner than LAPACK
 PIVOT = 1e-6          # of scaled JᵀJ, whose diagonal is 1
 SMALL = 300_000       # entries of J up to which its own SVD is taken
-DEAR = 2_000_000_000  # multiplications of an SVD of many parameters, about a second
 ILL = 1e-7            # smaller eigenvalues of scaled JᵀJ cost digits of the answer
 LOOSE = 0.05          # of the gradient's length: what a damped step may leave of it
 NEARLY = 1.1          # Moré's: a step 10 % too long is not worth another λ
@@ -240,10 +239,7 @@ def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
 
 def spectrum(point: Any, state: Any, D: Array) -> Any:
     """The decomposition that size and conditioning ask for; ``state.ill`` remembers that rows were needed."""
-    n, m = D.size, point.rows
-    if n > FEW:
-        if point.Jt is not None and state.ill and n * n * m <= DEAR:
-            return of_rows(point.Jt, point.r, D)
+    if D.size > FEW:
         return Damped(point, state, D)
     if not state.ill or point.Jt is None:
         found = of_normal(point.A, point.g, D)
