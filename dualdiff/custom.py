@@ -19,8 +19,8 @@ from .forms import holds_dual
 from .policies import WATCH
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
+from .rules.linear import sparse_product
 from .rules.registry import Formula, Linear, name_of
-from .rules.sparse_products import sparse_product
 from .tangents.differential import Differential
 from .tangents.moves import Map
 

@@ -17,8 +17,8 @@ from .equalities import warn_of_equality
 from .errors import AssignmentError
 from .forms import holds_dual
 from .rules import row_of
+from .rules.linear import matmul_sparse
 from .rules.registry import ROWS, Elementwise
-from .rules.sparse_products import matmul_sparse
 from .subclasses import base_array, is_subclassed
 from .tangents.differential import Differential
 from .tangents.level import HAND

@@ -7,7 +7,7 @@ import pytest
 from law_cases import CASES
 
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
-from dualdiff.rules import folds, formula, gather, linear, products, quantiles, shapes, sparse_products, statistics
+from dualdiff.rules import folds, formula, gather, linear, products, quantiles, shapes, statistics
 from dualdiff.rules.registry import ROWS, Constant, Elementwise, Refused, name_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -166,7 +166,7 @@ def test_every_function_that_has_a_derivative_has_a_case():
     # SciPy's rows join the table when the first of its functions is met; tests/test_special.py has their cases, and
     # tests/test_sparse.py those of its matrices
     differentiable = [f for f, row in ROWS.items() if not isinstance(row, Constant | Refused)
-                      and not name_of(f).startswith("scipy.") and f is not sparse_products.sparse_product
+                      and not name_of(f).startswith("scipy.") and f is not linear.sparse_product
                       and not (isinstance(row, Elementwise) and not isinstance(f, np.ufunc))  # measured beside the ufuncs
                       and not getattr(f, "__module__", "").startswith("dualdiff.rules.special")]
     assert [f for f in differentiable if SPELLED.get(f, f".{getattr(f, '__name__', f)}(") not in text] == []

@@ -189,9 +189,6 @@ class Residuals:
         return root @ r, None if Jt is None else Jt @ root.T
 
     def check(self, r: Array) -> None:
-        if r.dtype.kind == "c":
-            raise StructureError("the residuals are complex; return real and imaginary parts side by side: "
-                                 "np.concatenate([r.real, r.imag])")
         if not r.size:
             raise ShapeError("the function returned no residuals")
         if self.target is not None and r.size not in {1, self.target.size}:

@@ -22,7 +22,6 @@ from . import (  # noqa: F401 - importing fills the table
     selection,
     shapes,
     singular,
-    sparse_products,
     spectra,
     statistics,
 )

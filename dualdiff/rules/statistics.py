@@ -18,6 +18,10 @@ def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)
 
 
+def squared(x: Any) -> Any:
+    return np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
+
+
 # ---- variance
 @composite(np.var)
 def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
@@ -28,7 +32,7 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
     if mean is None:
         mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a.dtype)
     x = a - mean
-    squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
+    squares = squared(x)
     total = np.sum(squares, axis=axis, keepdims=keepdims, **chosen)
     return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares.dtype)
 
@@ -251,7 +255,7 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdim
         count = of_type(np.sum(there, axis=axis, keepdims=True), a.dtype)
         mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / count
     x = np.where(there, a - mean, 0)
-    squares = np.real(x * np.conj(x)) if np.iscomplexobj(x) else x * x
+    squares = squared(x)
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
     result = np.sum(squares, axis=axis, keepdims=keepdims) / of_type(np.where(free > 0, free, 1), squares.dtype)
     return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
