@@ -165,7 +165,7 @@ def test_a_chain_makes_no_array_for_each_coefficient():
     value, derivative = jvp(f, (x,), (v,))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < (10 + 1 + 1) * x.nbytes                  # and slabs, together less than another array
+    assert peak < (10 + 1 + 1 + 1) * x.nbytes  # values, answer, the argument, and slabs together less than another array
     np.testing.assert_allclose(derivative[::9999], [dd.derivative(f)(number) / 2 for number in x[::9999]], rtol=1e-13)
     np.testing.assert_array_equal(value, f(x))
 
@@ -183,7 +183,7 @@ def test_no_more_is_put_off_than_promised():
     jvp(f, (x,), (x,))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < (deferred.MOST + 5) * x.nbytes
+    assert peak < (deferred.MOST + 6) * x.nbytes
 
 
 @pytest.mark.usefixtures("small_slabs")

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, linearize, vjp
+from dualdiff import elementwise, gradient, hessian, jacobian, jvp, linearize, vjp
 from dualdiff.tangents.moves import kept
 
 X = np.array([0.5, 1.25, 2.0])
@@ -166,6 +166,31 @@ def test_a_record_outlives_writes_to_its_arguments_and_results(f):
     np.testing.assert_allclose(pullback(u)[0], u @ J, rtol=1e-13)
     np.testing.assert_allclose(operator @ u, J @ u, rtol=1e-13)
     np.testing.assert_allclose(operator.T @ u, u @ J, rtol=1e-13)
+
+
+@pytest.mark.parametrize("use", [lambda x: x[1:] * x[:-1], lambda x: x @ x * np.ones(2),
+                                 lambda x: np.sin(x[:2]) * x[:2] * x[1:]])
+@pytest.mark.parametrize("mode", [
+    lambda f, x: jvp(f, (x,), (np.ones(3),))[1], lambda f, x: vjp(f, x)[1](np.ones(2))[0], lambda f, x: jacobian(f)(x),
+    lambda f, x: jacobian(f, sparse=True)(x).toarray(), lambda f, x: gradient(lambda u: np.sum(f(u)), mode="reverse")(x),
+    lambda f, x: gradient(lambda s, u: np.sum(f(u)) * s, argnums=(0, 1))(2.0, x)[1],
+    lambda f, x: hessian(lambda u: np.sum(f(u)))(x), lambda f, x: jacobian(jacobian(f))(x)])
+@pytest.mark.parametrize("large", [None, 1])
+def test_f_may_overwrite_the_array_that_it_was_called_with(use, mode, large, monkeypatch):
+    """The caller's, known to f by another name; small arrays, and those whose work is put off."""
+    if large is not None:
+        monkeypatch.setattr(elementwise, "LARGE", large)
+
+    def at(overwritten):
+        x = X.copy()
+
+        def f(u):
+            y = use(u)
+            if overwritten:
+                x[:] = 7.0
+            return y
+        return mode(f, x)
+    np.testing.assert_array_equal(at(True), at(False))
 
 
 def program_of(use, b, y):

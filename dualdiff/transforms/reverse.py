@@ -97,7 +97,6 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     (array([ 2., 60.]),)
     """
     inputs = Inputs(f, tuple(range(len(primals))), primals, {})
-    inputs.leaves = kept(inputs.leaves)  # the record outlives the call: what it holds is not the caller's to write to
     roots: list[TapeLeaf] = []
 
     def read(out: Any, level: Level) -> Any:

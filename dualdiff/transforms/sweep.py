@@ -33,7 +33,10 @@ Function = Callable[..., Any]
 
 
 class Inputs:
-    """The arguments of one call: which are differentiated, as flat lists of arrays, and how to call f with others."""
+    """The arguments of one call: which are differentiated, as flat lists of arrays, and how to call f with others.
+
+    The arrays are copies, read-only: what is recorded is taken at them, and f, or later its caller, may write to the originals.
+    """
 
     def __init__(self, f: Function, argnums: int | Sequence[int], args: tuple[Any, ...], options: dict[str, Any]) -> None:
         if not callable(f):
@@ -43,7 +46,7 @@ class Inputs:
         self.is_complex = False
         if type(argnums) is int and argnums == 0 and args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE:
             self.single = True  # the everyday case, without taking a tree apart
-            self.leaves: list[Any] = [args[0]]
+            self.leaves: list[Any] = [frozen(args[0])]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
             self.shapes: list[Shape] = [args[0].shape]
             self.dtypes = [DOUBLE]
@@ -57,7 +60,7 @@ class Inputs:
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
             leaves, rebuild = flatten(args[number], f"argument {number}")
-            leaves = [x if hasattr(x, "level") else as_float(x) for x in leaves]
+            leaves = [x if hasattr(x, "level") else frozen(as_float(x)) for x in leaves]
             self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
             self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
@@ -117,6 +120,14 @@ def as_float(x: Any) -> Any:
     """A number as NumPy's own scalar, an array as floating-point or complex."""
     a = inexact(x, "a differentiated argument")
     return a if isinstance(x, np.ndarray) else a[()]
+
+
+def frozen(x: Any) -> Any:
+    """The array as it is now."""
+    if type(x) is np.ndarray and x.flags.writeable:
+        x = x.copy("K")
+        x.flags.writeable = False
+    return x
 
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
