@@ -300,11 +300,15 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     f = row.function(*values, *args[n:], **options)
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
+        at = f
+        if level.generic and row.smooth:
+            values = [generic(v, not belongs(x, level)) for v, x in zip(values, inputs, strict=True)]
+            at = row.function(*values, *args[n:], **options)
         for d, x in zip(row.differentials, inputs, strict=True):
             if d is not None and belongs(x, level):
-                part = d(f, *values, Differential(x.eps, level), *args[n:], **options)
+                part = d(at, *values, Differential(x.eps, level), *args[n:], **options)
                 if isinstance(part, Restated):
-                    f, part = part.f, part.parts
+                    f, part = part.f if at is f else f, part.parts
                 parts.append(part)
     if not parts:
         raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")

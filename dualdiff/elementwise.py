@@ -17,7 +17,7 @@ from .memory import settle
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .subclasses import base_array
-from .tangents.coefficients import owned
+from .tangents.coefficients import generic, owned
 from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential
 from .tangents.level import Level
@@ -45,7 +45,8 @@ def unary(row: Elementwise, operate: Any) -> Any:
         f = operate(v)
         level = x.level
         if real_linear is not None and np.iscomplexobj(v):
-            eps = differential(row, x.level, real_linear, f, v, x.eps)
+            at = generic(v, False) * (1 + 0.5j) if level.generic else v
+            eps = differential(row, level, real_linear, f if at is v else operate(at), at, x.eps)
             return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
             with np.errstate(all="ignore"):

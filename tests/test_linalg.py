@@ -1,9 +1,11 @@
 """Factorisations, inverses, least squares and norms: complex numbers, hard points, refusals. The laws are in test_laws.py."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
-from dualdiff import gradient, jacobian, jvp, vjp
+from dualdiff import gradient, hessian, jacobian, jvp, vjp
 from dualdiff.errors import DegenerateError, RuleError
 
 
@@ -122,3 +124,16 @@ def test_empty_matrices_have_empty_derivatives():
     for f in (np.linalg.eigvalsh, np.linalg.svdvals, np.linalg.pinv, np.linalg.cholesky, np.linalg.eigvals):
         A = np.zeros((2, 0, 0))
         assert jvp(f, (A,), (A,))[1].shape == f(A).shape
+
+
+@pytest.mark.parametrize("A", [np.zeros((2, 2)), np.arange(1.0, 10).reshape(3, 3), np.ones((3, 3)), np.diag([1.0, 0, 0, 0]),
+                               np.diag([1.0, 1e-9, 1.0]), np.zeros((1, 1)), np.zeros((0, 0))], ids=lambda A: f"{A.shape} {A.sum()}")
+def test_the_determinant_has_every_derivative_at_singular_matrices(A):
+    """Its curvature is bilinear in minors of order n - 2: Leibniz' sum over the permutations, differentiated, says so."""
+    def leibniz(A):
+        n = A.shape[0]
+        return sum((np.linalg.det(np.eye(n)[list(p)]) * np.prod(A[range(n), p]) for p in permutations(range(n))), 0 * np.sum(A))
+    np.testing.assert_allclose(gradient(np.linalg.det)(A), gradient(leibniz)(A), atol=1e-14)
+    np.testing.assert_allclose(hessian(np.linalg.det)(A), hessian(leibniz)(A), atol=1e-13)
+    np.testing.assert_allclose(jacobian(jacobian(np.linalg.det))(A), hessian(leibniz)(A), atol=1e-13)
+    np.testing.assert_allclose(jacobian(hessian(np.linalg.det))(A), jacobian(hessian(leibniz))(A), atol=1e-12)

@@ -190,7 +190,7 @@ def sinc_slope(f: Any, x: Any) -> Any:
     return np.where(small, near * series(SINC, near * near), (np.cos(np.pi * far) - f) / far)
 
 
-formula(np.sinc, lambda f, x, dx: dx * sinc_slope(f, x))
+formula(np.sinc, lambda f, x, dx: dx * sinc_slope(f, x), smooth=True)
 
 # I₁(x)/(x/2) = Σ (x²/4)ᵏ / (k! (k+1)!), DLMF 10.25.2; √(2πx) e⁻ˣ I₁(x) ~ Σ aₖ x⁻ᵏ, DLMF 10.40.1 with ν = 1.
 I1_SERIES, I1_TAIL = [1.0], [1.0]
@@ -212,7 +212,7 @@ def bessel_i1(x: Any) -> Any:
     return np.where(far, np.sign(plain(x)) * large, result)
 
 
-formula(np.i0, lambda f, x, dx: dx * bessel_i1(x))
+formula(np.i0, lambda f, x, dx: dx * bessel_i1(x), smooth=True)
 
 
 # ---- angles and parts of numbers

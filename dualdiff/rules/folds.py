@@ -34,4 +34,4 @@ def folded_differential(f: Any, x: Any, dx: Any, ufunc: Any, axis: Any, keepdims
     return np.sum(dx * (partial if where is True else np.where(where, partial, 0)), axis=axis, keepdims=keepdims)
 
 
-formula(folded, folded_differential)
+formula(folded, folded_differential, smooth=True)

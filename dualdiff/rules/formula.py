@@ -95,24 +95,34 @@ formula(np.linalg.inv,
 formula(np.linalg.solve, solve_for_matrix, solve_for_side)  # A dX = dB - dA X
 
 
+LARGEST_MINORS = 32  # n⁴ numbers
+
+
 def adjugate_transposed(f: Any, A: Any) -> Any:
     """The cofactors ∂det/∂A. Exact at singular matrices: with A = U S V, they are det(U) det(V) U (Π_{j≠i} s_j) V.
 
-    f A⁻ᵀ is used for matrices that carry an outer derivative, where it exists.
+    Of matrices that carry an outer derivative they are f A⁻ᵀ, and where that would cancel the determinants of the minors.
     """
+    n = A.shape[-1]
+    if n < 2:
+        return np.ones(A.shape, A.dtype)
     if type(A) is not np.ndarray:
-        if np.any(np.asarray(f == 0)):
-            raise DegenerateError("numpy.linalg.det: the second derivative at a singular matrix is not available; "
-                                  "expand the determinant by cofactors for this matrix")
-        return np.expand_dims(f, (-2, -1)) * np.swapaxes(np.linalg.inv(A), -1, -2)
+        if np.all(np.linalg.cond(plain(A)) < (1e3 if n <= LARGEST_MINORS else 1e10)):
+            return np.expand_dims(f, (-2, -1)) * np.swapaxes(np.linalg.inv(A), -1, -2)
+        if n > LARGEST_MINORS:
+            raise DegenerateError(f"numpy.linalg.det: the second derivative at a nearly singular matrix of order {n} is not "
+                                  "available; use slogdet, or expand the determinant by hand")
+        rest = np.array([np.delete(np.arange(n), i) for i in range(n)])
+        signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+        return signs * np.linalg.det(A[..., rest[:, None, :, None], rest[None, :, None, :]])
     U, s, V = np.linalg.svd(A)
-    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(s.shape[-1])], axis=-1)
+    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1)
     sign = np.linalg.det(U) * np.linalg.det(V)
     return np.conj(sign)[..., None, None].conj() * ((U.conj() * others[..., None, :]) @ V.conj())
 
 
 formula(np.linalg.det,
-        lambda f, A, dA: np.sum(dA * adjugate_transposed(f, A), axis=(-2, -1)))  # d det A = tr(adj(A) dA)
+        lambda f, A, dA: np.sum(dA * adjugate_transposed(f, A), axis=(-2, -1)), smooth=True)  # d det A = tr(adj(A) dA)
 
 
 def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -149,7 +159,7 @@ def with_kink_at_zero(df: Any, length: Any, x: Any, dx: Any, axis: Any, keepdims
     return df if apex is None else df + np.sum(np.real(apex) if np.iscomplexobj(x) else apex, axis=axis, keepdims=keepdims)
 
 
-formula(euclidean_norm, euclidean_differential)
+formula(euclidean_norm, euclidean_differential, smooth=True)
 
 
 def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -165,4 +175,4 @@ def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, k
     return with_kink_at_zero(df, length, size, ds, axis, keepdims) if WATCH.count else df
 
 
-formula(power_norm, power_differential)
+formula(power_norm, power_differential, smooth=True)

@@ -44,7 +44,7 @@ def product_differential(f: Any, x: Any, dx: Any, axis: tuple[int, ...], keepdim
     return np.sum(dx * np.moveaxis(np.reshape(partial, y.shape), last, axis), axis=axis, keepdims=keepdims)
 
 
-formula(product, product_differential)
+formula(product, product_differential, smooth=True)
 
 
 @composite(np.prod)
@@ -92,7 +92,7 @@ def running_differential(f: Any, x: Any, dx: Any) -> Any:
     return dx
 
 
-formula(running_product, running_differential)
+formula(running_product, running_differential, smooth=True)
 
 
 @composite(np.cumprod)
@@ -151,7 +151,7 @@ def part_of_full(n: int, m: int, mode: str) -> slice:
 
 formula(np.convolve,
         lambda f, a, v, da, mode="full": overlap(da, v)[part_of_full(a.shape[0], v.shape[0], mode)],
-        lambda f, a, v, dv, mode="full": overlap(dv, a)[part_of_full(a.shape[0], v.shape[0], mode)])
+        lambda f, a, v, dv, mode="full": overlap(dv, a)[part_of_full(a.shape[0], v.shape[0], mode)], smooth=True)
 
 
 @composite(np.correlate)

@@ -88,13 +88,14 @@ class Formula:
 
     ``differentials[i](result, *inputs, d_input_i, **options)`` is the part that input i contributes; None: its
     perturbation has no effect (the condition of ``where``). Where the result is a tuple, so is the differential: one for
-    each output, None for a constant one; `outputs.py` holds what else may stand there.
+    each output, None for a constant one; `outputs.py` holds what else may stand there. ``smooth``: the same formulas hold at
+    other values, which tell a zero of the derivative from what is not perturbed (`overflow.py`).
     """
 
-    __slots__ = ("differentials", "function")
+    __slots__ = ("differentials", "function", "smooth")
 
-    def __init__(self, function: Function, differentials: tuple[Function | None, ...]) -> None:
-        self.function, self.differentials = function, differentials
+    def __init__(self, function: Function, differentials: tuple[Function | None, ...], smooth: bool) -> None:
+        self.function, self.differentials, self.smooth = function, differentials, smooth
 
 
 class Composite:
@@ -206,8 +207,8 @@ def bilinear(function: Function, subscripts: Function) -> None:
     TABLE.add(Bilinear(function, subscripts))
 
 
-def formula(function: Function, *differentials: Function | None) -> None:
-    TABLE.add(Formula(function, differentials))
+def formula(function: Function, *differentials: Function | None, smooth: bool = False) -> None:
+    TABLE.add(Formula(function, differentials, smooth))
 
 
 def composite(*functions: Function, raw: bool = False) -> Callable[[Function], Function]:

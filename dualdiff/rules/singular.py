@@ -147,7 +147,7 @@ def svd_vectors(U: Any, s: Any, Vh: Any, A: Any, dA: Any, P: Any, same: Any, zer
     return dU, dVh
 
 
-formula(np.linalg.svd, svd_differential)
+formula(np.linalg.svd, svd_differential, smooth=True)
 
 
 composite(np.linalg.svdvals)(lambda x: np.linalg.svd(x, compute_uv=False))

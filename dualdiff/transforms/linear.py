@@ -235,6 +235,7 @@ class JacobianOperator:
 
         def read(t: Tangent, size: int, start: int) -> Any:
             rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)
+            rows = rows if dtype.kind == "c" else np.real(rows)
             return rows.astype(dtype, copy=False) if type(rows) is np.ndarray else rows
         rows = self._replayed(read)
         return rows[0] if len(rows) == 1 else np.concatenate([*rows, np.zeros((0, n), dtype)])
