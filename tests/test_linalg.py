@@ -127,7 +127,7 @@ def test_empty_matrices_have_empty_derivatives():
 
 
 @pytest.mark.parametrize("A", [np.zeros((2, 2)), np.arange(1.0, 10).reshape(3, 3), np.ones((3, 3)), np.diag([1.0, 0, 0, 0]),
-                               np.diag([1.0, 1e-9, 1.0]), np.zeros((1, 1)), np.zeros((0, 0))], ids=lambda A: f"{A.shape} {A.sum()}")
+                               np.diag([1.0, 1e-9, 1.0]), np.zeros((1, 1)), np.zeros((0, 0))])
 def test_the_determinant_has_every_derivative_at_singular_matrices(A):
     """Its curvature is bilinear in minors of order n - 2: Leibniz' sum over the permutations, differentiated, says so."""
     def leibniz(A):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .constant import plain
 from .gather import axes_of, axes_or_all, spread
 from .registry import composite, formula, gather, known, primitive
 
@@ -17,8 +18,10 @@ def product(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
 
 
 def regular(x: Any, f: Any) -> bool:
-    """Whether every quotient f / x is finite and keeps its digits."""
+    """Whether every quotient f / x is finite and keeps its digits; those that are differentiated again lose them at small x."""
     size = np.abs(f)
+    if type(x) is not np.ndarray and x.size and np.max(np.abs(plain(x))) > 100 * np.min(np.abs(plain(x))):
+        return False
     return bool(np.all(x != 0) and np.all(np.isfinite(f)) and np.all(size > np.finfo(size.dtype).tiny))
 
 
