@@ -94,7 +94,7 @@ class Formula:
 
     __slots__ = ("differentials", "function", "smooth")
 
-    def __init__(self, function: Function, differentials: tuple[Function | None, ...], smooth: bool) -> None:
+    def __init__(self, function: Function, differentials: tuple[Function | None, ...], smooth: bool = False) -> None:
         self.function, self.differentials, self.smooth = function, differentials, smooth
 
 
