@@ -223,6 +223,9 @@ np.array([1j,2.0])*s  np.isreal(x)*x  np.sort_complex(x+1j*y)  np.abs(np.fft.fft
 np.prod(x+1j*y)  np.cumprod(x+1j*y)  np.mean(x+1j*y)  np.var(x+1j*y)  np.dot(x+1j*y,y)  (A+1j*P)@B  np.linalg.inv(M+1j*S)
 np.linalg.det(M+1j*S)  np.power(x+1j*y,3)  np.linalg.norm(x+1j*y)  np.where(x>0,x+1j*y,y)  np.tanh(x+1j*y)
 np.reciprocal(x+1j*y)  np.einsum("i,i",x+1j*y,np.conj(x-1j*y))  np.outer(x+1j*y,y)
+np.emath.sqrt(x)  np.emath.sqrt(y)  np.emath.log(x)  np.emath.log2(x)  np.emath.log10(y)  np.emath.logn(3,y)
+np.emath.logn(y+1,x)  np.emath.power(x,0.5)  np.emath.power(-2.0,x)  np.emath.power(y,x)  np.emath.arcsin(x)
+np.emath.arccos(u)  np.emath.arctanh(x)
 """
 FOURIER = """
 np.fft.fft(x)  np.fft.fft(x,8)  np.fft.fft(x,n=3)  np.fft.fft(A,axis=0)  np.fft.fft(x,norm="ortho")  np.fft.ifft(x)

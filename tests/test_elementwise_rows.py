@@ -346,3 +346,17 @@ def test_the_partial_of_remainder_counts_as_numpy_does():
         x, y = np.array([1.0, 6.0, 0.6]), np.array([0.1, 0.3, 0.2])
         f = ufunc(x, y)
         np.testing.assert_array_equal(ELEMENTWISE[ufunc].partials[1](f, x, y), -np.rint((x - f) / y))
+
+
+@pytest.mark.parametrize("function", [np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh, np.sqrt, np.log],
+                         ids=lambda f: f.__name__)
+def test_on_a_branch_cut_the_derivative_is_that_of_the_side_where_the_value_is(function):
+    """On either side, which the sign of a zero says; along the cut, where the function is smooth."""
+    for z, along in [(1.5 + 0j, 1), (complex(1.5, -0.0), 1), (-1.5 + 0j, 1), (complex(-1.5, -0.0), 1), (0.5 + 0j, 1),
+                     (complex(0.0, 1.5), 1j), (complex(-0.0, 1.5), 1j), (complex(-0.0, -1.5), 1j), (-2 - 3j, 1)]:
+        def moved(t, z=z, along=along):
+            return function(complex(z.real + t, z.imag) if along == 1 else complex(z.real, z.imag + t))
+        step = 2.0**-10
+        coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / 2))
+        for x in (np.array([z]), z):
+            np.testing.assert_allclose(np.ravel(dd.jvp(function, (x,), (x * 0 + along,))[1]), (4 * fine - coarse) / 3, 1e-8)

@@ -233,3 +233,18 @@ def frexp(x: Any) -> Any:
     """The exponent is constant, and the mantissa x times a power of two."""
     exponent = np.frexp(plain(x))[1]
     return np.ldexp(x, -exponent), exponent
+
+
+# ---- numpy.emath: complex where a real number leaves the domain
+def widened(function: Any, outside: Any) -> Any:
+    def of(x: Any, *more: Any) -> Any:
+        return function(*(v + 0j if not np.iscomplexobj(v) and np.any(outside(plain(v))) else v for v in (x, *more[:1])))
+    return of
+
+
+for _name in ("sqrt", "log", "log2", "log10"):
+    composite(getattr(np.emath, _name))(widened(getattr(np, _name), lambda x: x < 0))
+for _name in ("arccos", "arcsin", "arctanh"):
+    composite(getattr(np.emath, _name))(widened(getattr(np, _name), lambda x: np.abs(x) > 1))
+composite(np.emath.logn)(lambda n, x: np.emath.log(x) / np.emath.log(n))
+composite(np.emath.power)(lambda x, p: np.power(x + 0j if not np.iscomplexobj(x) and np.any(plain(x) < 0) else x, p))

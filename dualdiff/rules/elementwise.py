@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .constant import plain
 from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smooth
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
@@ -49,9 +50,26 @@ def sech_squared(f: Any, x: Any) -> Any:
     return s
 
 
-def inverse_root(x: Any) -> Any:
-    """1/√(1 + x²) without overflow."""
-    return 1 / np.sqrt(1 + x * x) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
+def inverse_root(f: Any, x: Any) -> Any:
+    """1/√(1+x²), without overflow."""
+    return 1 / on_sheet(np.sqrt(1 + x * x), np.cosh, f) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
+
+
+def root_inside(f: Any, x: Any, branch: Any) -> Any:
+    """√(1-x²), which is ``branch(f)``."""
+    root = np.sqrt((1 - x) * (1 + x))
+    return on_sheet(root, branch, f) if np.iscomplexobj(x) else root
+
+
+def root_outside(f: Any, x: Any) -> Any:
+    """√(x²-1), which is sinh f."""
+    root = np.sqrt(x - 1) * np.sqrt(x + 1)
+    return on_sheet(root, np.sinh, f) if np.iscomplexobj(x) else root
+
+
+def on_sheet(root: Any, branch: Any, f: Any) -> Any:
+    """A complex root, or its negative where that is branch(f): on a cut the sign of a zero decides, and sums lose it."""
+    return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -1, 1) * root
 
 
 def ratio(x: Any, f: Any) -> Any:
@@ -168,14 +186,14 @@ elementwise(np.log1p,       lambda f, x: inverse(1 + x),                        
 elementwise(np.sin,         lambda f, x: np.cos(x))
 elementwise(np.cos,         lambda f, x: -np.sin(x))
 elementwise(np.tan,         lambda f, x: 1 + f * f)
-elementwise(np.arcsin,      lambda f, x: 1 / np.sqrt((1 - x) * (1 + x)),            domain=UNIT)
-elementwise(np.arccos,      lambda f, x: -1 / np.sqrt((1 - x) * (1 + x)),           domain=UNIT)
+elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),             domain=UNIT)
+elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin),            domain=UNIT)
 elementwise(np.arctan,      lambda f, x: 1 / (1 + x * x))
 elementwise(np.sinh,        lambda f, x: np.cosh(x),                                domain=MODEST)
 elementwise(np.cosh,        lambda f, x: np.sinh(x),                                domain=MODEST)
 elementwise(np.tanh,        sech_squared)
-elementwise(np.arcsinh,     lambda f, x: inverse_root(x))
-elementwise(np.arccosh,     lambda f, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),     domain=(1.0, float("inf")))
+elementwise(np.arcsinh,     inverse_root)
+elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),                    domain=(1.0, float("inf")))
 elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),                domain=UNIT)
 elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
