@@ -13,7 +13,7 @@ import numpy as np
 
 from .assignment import assign, store
 from .creation import BUFFERS, LIKE
-from .dual import Dual
+from .dual import Dual, escape
 from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
 from .equalities import warn_of_equality
@@ -24,7 +24,7 @@ from .policies import TRACE, WATCH
 from .reading import dtype_of
 from .rules import row_of
 from .rules.composite import contraction
-from .rules.gather import sections
+from .rules.gather import floating, sections
 from .rules.outputs import Restated, Without
 from .rules.registry import (
     Bilinear,
@@ -226,6 +226,8 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
     value = row.function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+    if dtype_of(value).kind in "iub":
+        raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
     if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
         link(result, x, Map(row, x.shape, shape, rest, options), None)
@@ -260,7 +262,7 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
             return a * b
         raise ValueError(f"{name_of(row.function)}: an operand is a scalar, arrays of one or more dimensions are needed")
     level = top_level((a, b))
-    x, y = value_at(a, level), value_at(b, level)
+    x, y = floating([value_at(a, level), value_at(b, level)])
     subscripts = row.subscripts(a.ndim, b.ndim, *args[2:], **options)
     return product_of(row.function(x, y, *args[2:], **options), subscripts, (a, b), (x, y), level)
 
@@ -278,7 +280,7 @@ def einsum_pair(subscripts: str, *operands: Any) -> Any:
     """Einsum of one or two operands."""
     operands = tuple(as_array(dual_form(x)) for x in operands)
     level = top_level(operands)
-    values = [value_at(x, level) for x in operands]
+    values = floating([value_at(x, level) for x in operands])
     value = contraction(subscripts, *values)
     if len(operands) == 1:
         return wrapped(value, contracted(subscripts, 0, operands[0].eps, None, level), level)
@@ -301,6 +303,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         at = f
+        values = values if weak else floating(values)
         if level.generic and row.smooth:
             values = [generic(v, not belongs(x, level)) for v, x in zip(values, inputs, strict=True)]
             at = row.function(*values, *args[n:], **options)

@@ -15,6 +15,7 @@ from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scal
 from .errors import HolomorphicError, RuleError
 from .memory import settle
 from .policies import WATCH
+from .reading import dtype_of
 from .rules.registry import Elementwise, name_of
 from .subclasses import base_array
 from .tangents.coefficients import generic, owned
@@ -28,6 +29,7 @@ from .tangents.watch import observed
 LEVELED = (DualArray, DualScalar)
 ARRAYS = (np.ndarray, DualArray)
 ndarray = np.ndarray
+DOUBLE = np.dtype(np.float64)
 NUMBERS = frozenset({float, int, bool, complex})
 
 
@@ -239,6 +241,7 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
     left, right, both = binary(row, operate)
     dx: Any = row.partials[0]
     quick = callable(dx) and row.holomorphic
+    whole = any(set(t[:2]) & set("iIlLqQ") and set(t[:2]) & set("efdg") for t in getattr(row.function, "types", ()))
 
     def forward(self: Any, other: Any) -> Any:
         if self.source is not None:
@@ -257,23 +260,23 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
             if mine.number > others.number:                # the highest level computes; the lower one is its constant
                 return left(self, constant(other))
             return right(constant(self), other)
-        if t in NUMBERS or (t is ndarray and other.dtype.kind in "fciub"):
+        if t in NUMBERS or (t is ndarray and other.dtype is DOUBLE):
             return left(self, other)
         known = operand(other)
         if known is NotImplemented:
             return known if foreign is None else foreign(self, other, False)
-        return forward(self, known) if type(known) in LEVELED else left(self, known)
+        return forward(self, known) if type(known) in LEVELED else left(self, known if whole else promoted(known, self))
 
     def backward(self: Any, other: Any) -> Any:
         if self.source is not None:
             settle(self)
         t = type(other)
-        if t in NUMBERS or (t is ndarray and other.dtype.kind in "fciub"):
+        if t in NUMBERS or (t is ndarray and other.dtype is DOUBLE):
             return right(other, self)
         known = operand(other)
         if known is NotImplemented:
             return known if foreign is None else foreign(self, other, True)
-        return forward(known, self) if type(known) in LEVELED else right(known, self)
+        return forward(known, self) if type(known) in LEVELED else right(known if whole else promoted(known, self), self)
 
     return forward, backward
 
@@ -333,6 +336,23 @@ def no_partial(row: Elementwise, p: Any, place: str) -> Exception:
         return RuleError(f"{name} has no derivative in its {place} input; wrap that input in "
                          "dualdiff.stop_gradient() if it is meant as a constant")
     return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
+
+
+def promoted(c: Any, x: Any) -> Any:
+    """A constant beside the dual x in the type of the result, real if it is: partials of uint8 or float32 would overflow, or
+    round.
+    """
+    kind = getattr(c, "dtype", None)
+    if kind is None:
+        return c
+    dtype = np.result_type(dtype_of(x), kind)
+    dtype = dtype if kind.kind == "c" or dtype.kind != "c" else dtype.type().real.dtype
+    if kind == dtype:
+        return c
+    c = c.astype(dtype)
+    if c.shape:
+        c.flags.writeable = False  # nobody else's: a record need not copy it
+    return c
 
 
 def constant(x: Any) -> Any:

@@ -352,6 +352,8 @@ CHOICES = {
              "np.union1d(x[0], x[1])", "np.intersect1d(x[:2], x[1:])", "np.setdiff1d(x, x[1])",
              "np.setxor1d(x[:2], x[1:])", "np.nan_to_num(x)", "np.real_if_close(x)", "np.angle(x + 1j * x ** 2)",
              "np.nan_to_num(np.where(np.eye(4, 5) > 0, np.nan, x), nan=x[0, 0])", "np.angle(x + 2j, deg=True)",
+             *(f"np.real(np.emath.{f}(x) * 1j)" for f in ("sqrt", "log", "log2", "log10", "arccos", "arcsin", "arctanh")),
+             "np.imag(np.emath.logn(3.0, x))", "np.real(np.emath.power(x, 1.5))",
              "np.unwrap(x * 9)", "np.unwrap(x * 9, axis=0, period=3)", "np.frexp(x)[0]",
              "np.interp(x, [-1, 0, 0.5], [2, 3, 1])",
              "np.interp([0.3, 1.2, 2.5, -1], np.cumsum(x[0] ** 2), x[1])",

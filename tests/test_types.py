@@ -163,3 +163,47 @@ def test_masked_arrays_and_matrices_are_refused_by_name(meet, name):
 def test_nor_do_they_make_duals(make, name):
     with pytest.raises(StructureError, match=name):
         make(MASKED if name == "MaskedArray" else np.matrix(MATRIX))
+
+
+# ---- constants of narrow types -----------------------------------------------------------------------------------------
+NARROW = ["x * c * c", "1 - x * c", "-(x * c)", "x / c", "c / x", "x % c", "x ** c", "np.arctan2(x, c)", "c @ (x * c)",
+          "np.outer(c, x * c)", "np.einsum('i,i,i->', c, c, x)", "np.einsum('ij,jk,k->i', C, C, x)", "C @ C @ x",
+          "np.dot(C, x * c)", "np.convolve(x * c, c)", "np.kron(c, x) * C[0, 0]", "np.interp(x + 3, np.cumsum(c / 100), c)",
+          "np.interp(x, [-9.0, 0.0, 9.0], c)", "np.gradient(x, np.cumsum(c))", "np.linalg.solve(C + np.eye(3), x)",
+          "x * c[0] * c[0]", "np.average(x, weights=c)", "np.multiply(c, np.multiply(c, x))", "np.polyval(c, x) * c"]
+
+
+@pytest.mark.parametrize("code", NARROW)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool, np.float32])
+def test_constants_of_narrow_types_neither_overflow_nor_round_in_the_derivative(code, dtype):
+    """Where NumPy's own value is that of float64 constants, so is the derivative."""
+    c, C = np.array([100, 0, 3]).astype(dtype), np.full((3, 3), 100).astype(dtype)
+    if "/ c" in code or "% c" in code:
+        c = np.array([100, 1, 3]).astype(dtype)
+
+    def f(x, c=c, C=C):
+        return eval(code, {"np": np, "x": x, "c": c, "C": C})
+    x = np.array([1.25, -2.5, 3.5])
+    if "** c" in code:
+        x = np.abs(x)
+    with np.errstate(all="ignore"):
+        wide, plain = f(x, c.astype(float), C.astype(float)), f(x)
+        if not np.array_equal(plain, wide):
+            pytest.skip("NumPy itself computes another value")
+        expected = jacobian(lambda x: f(x, c.astype(float), C.astype(float)))(x)
+        for J in (jacobian(f, mode="forward")(x), jacobian(f, mode="reverse")(x), jacobian(f, sparse=True)(x).toarray()):
+            np.testing.assert_allclose(J.reshape(expected.shape), expected, rtol=1e-14)
+
+
+def test_truth_values_add_up_as_numbers():
+    x = np.array([1.0, -2.0, 3.0])
+    np.testing.assert_array_equal(jacobian(lambda x: (x > 0) * x + (x < 2) * x)(x), np.diag([2.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(jacobian(lambda x: 1 - (x > 0) * x)(x), np.diag([-1.0, 0.0, -1.0]))
+    np.testing.assert_array_equal(jacobian(lambda x: np.all(x < 9) * x - 3 * x)(x), np.diag([-2.0, -2.0, -2.0]))
+
+
+@pytest.mark.parametrize("f", [lambda s: np.insert([1, 2], 1, s), lambda s: np.pad(np.arange(3), 1, constant_values=s),
+                               lambda s: np.cumsum(np.ones(2) * s, dtype=int)])
+def test_what_numpy_would_cut_off_to_integers_is_refused(f):
+    with pytest.raises(TypeError, match=r"float|int\(\)"):
+        jvp(f, (1.7,), (1.0,))

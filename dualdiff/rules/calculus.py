@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import marked
-from .gather import axes_of, axes_or_all, from_list
+from .gather import axes_of, axes_or_all, floating, from_list
 from .registry import composite, formula
 
 
@@ -58,7 +58,7 @@ def slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     if np.ndim(spacing):
         if np.shape(spacing) != (f.shape[-1],):
             raise ValueError("when 1d, distances must match the length of the corresponding dimension")
-        step = np.diff(spacing)
+        step = np.diff(*floating([from_list(spacing)]))
         inside, ends = uneven(f, step, edge_order)
     else:
         inside = (f[..., 2:] - f[..., :-2]) / (2.0 * spacing)
@@ -89,7 +89,7 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 # ---- interpolation
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    x, xp, fp = map(from_list, (x, xp, fp))
+    x, xp, fp = floating([from_list(a) for a in (x, xp, fp)])
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
-from .gather import axes_of, from_list
+from .gather import axes_of, floating, from_list
 from .registry import composite, known
 
 
@@ -74,7 +74,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         subscripts, operands = from_lists((subscripts, *operands))
     if dtype is not None:
         operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
-    operands = tuple(map(from_list, operands))
+    operands = tuple(floating([from_list(x) for x in operands]))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \

@@ -35,6 +35,16 @@ def from_list(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
+def floating(arrays: Any) -> list[Any]:
+    """Integers and truth values in the common type, where they do not overflow; what has a floating-point type as it is."""
+    kinds = [getattr(x, "dtype", None) for x in arrays]
+    if not any(kind is not None and kind.kind in "iub" for kind in kinds):
+        return list(arrays)
+    common = np.result_type(*(kind for kind in kinds if kind is not None))
+    common = common if common.kind in "fc" else np.dtype(float)
+    return [x.astype(common) if kind is not None and kind.kind in "iub" else x for x, kind in zip(arrays, kinds, strict=True)]
+
+
 def spread(f: Any, axis: Any, keepdims: bool) -> Any:
     """What a reduction over ``axis`` gave, broadcastable to what it was taken over."""
     return f if keepdims or axis is None else np.expand_dims(f, axis)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import RuleError
 from .registry import composite
-from .shapes import by_position
+from .shapes import by_position, refuse_integers
 
 MOVING = ("edge", "wrap", "reflect", "symmetric")
 STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
@@ -17,6 +17,7 @@ STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.m
 
 @composite(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    refuse_integers(array, "pad")
     if mode == "constant":
         fill = options.get("constant_values", 0)
         return by_position([array, fill], partial(filled, pad_width=pad_width))

@@ -80,7 +80,14 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 
 @composite(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    refuse_integers(arr, "insert")
     return by_position([arr, from_list(values)], partial(inserted, obj=obj, axis=axis))
+
+
+def refuse_integers(x: Any, function: str) -> None:
+    if not hasattr(x, "level") and x.dtype.kind in "iub":
+        raise RuleError(f"numpy.{function}: an array of dtype {x.dtype} would cut the dual numbers off to integers; "
+                        "use x.astype(float)")
 
 
 def inserted(old: Any, new: Any, obj: Any, axis: Any) -> Any:
