@@ -15,7 +15,8 @@ from ._report import duration
 
 Found = dict[str, Any]    # what a benchmark wrote to JSON
 COLUMNS = ("contender", "first_ns", "quartile_1_ns", "median_ns", "quartile_3_ns", "unit", "ratio", "over_hand",
-           "best_peer", "over_peer", "share_of_limit", "peak_bytes", "samples")
+           "best_peer", "over_peer", "share_of_limit", "first_resident_bytes", "peak_bytes",
+           "samples")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse;
 margin:.5em 0 1.5em}td,th{padding:.15em .7em;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child{
 text-align:left}.missed{color:#b00}img{max-width:100%}h3{margin-bottom:.2em}small{color:#555}"""
@@ -76,10 +77,11 @@ def section(f: Found, images: Sequence[Path]) -> str:
             body = "".join(f"<tr><td>{escape(r['contender'])}</td>" + "".join(f"<td>{cell}</td>" for cell in (
                 duration(r["first_ns"]), duration(r["median_ns"]), f"{r['ratio']:.2f}", times(r, "over_hand"),
                 times(r, "over_peer"), f"{r['share_of_limit']:.1%}" if "share_of_limit" in r else "",
+                f"{r['first_resident_bytes'] / 1e6:.0f}" if "first_resident_bytes" in r else "",
                 f"{r['peak_bytes'] / 1e6:.2f}" if "peak_bytes" in r else "")) + "</tr>" for r in rows)
             best = rows[0].get("best_peer")
             head = ("", "first call", "median", f"× {rows[0]['contender']}", "× by hand", f"× {best or 'best peer'}",
-                    "of the copy limit", "peak MB")
+                    "of the copy limit", "first call's MB", "peak MB")
             parts.append(f"<h3>{escape(case['title'])}</h3><table><tr>" + "".join(f"<th>{escape(h)}</th>" for h in head)
                          + f"</tr>{body}</table>")
         parts += [f"<p class=missed>FAILED {escape(name)}: {escape(message)}</p>"

@@ -103,6 +103,9 @@ class Report:
             timings = interleaved(timed, case.seconds / 40 if self.quick else case.seconds, case.least_sample,
                                   first_calls=found.first_calls)
         rows = [row_of(c, timings, contenders) for c in contenders]
+        for row in rows:
+            if row["contender"] in found.resident:
+                row["first_resident_bytes"] = found.resident[row["contender"]]
         self.say("", f"{case.title}   [{perf_counter() - self.start:.0f} s]", table(rows),
                  *(f"  FAILED {name}: {message}" for name, message in failed.items()))
         timings.peaks = {row["contender"]: row["peak_bytes"] for row in rows if "peak_bytes" in row}
@@ -167,7 +170,10 @@ def row_of(contender: Contender, timings: Timings, contenders: Sequence[Contende
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as aligned text; ratios are medians of ratios of neighbours in time."""
+    """Rows as aligned text; ratios are medians of ratios of neighbours in time.
+
+    ``first resident``: by how much the process grew in the first call, which prepares; ``peak``: what a later call holds.
+    """
     if not rows:
         return "  nothing to time"
     columns: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
@@ -181,6 +187,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         columns.append(("× best peer", lambda r: f"{r['over_peer']:.2f}"))
     if any("share_of_limit" in r for r in rows):
         columns.append(("of copying", lambda r: f"{r['share_of_limit']:.1%}" if "share_of_limit" in r else ""))
+    if any("first_resident_bytes" in r for r in rows):
+        columns.append(("first resident", lambda r: f"{r.get('first_resident_bytes', 0) / 1e6:.0f} MB"))
     columns += [("peak", lambda r: f"{r['peak_bytes'] / 1e6:.2f} MB" if "peak_bytes" in r else ""),
                 ("samples", lambda r: str(r["samples"]))]
     lines = [["", *(title for title, _ in columns)],

@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
@@ -45,9 +46,13 @@ class DisagreementError(AssertionError):
 
 @dataclass
 class Checked:
-    """What the first call of every contender gave: nanoseconds per operation, bytes of the answer, or what went wrong."""
+    """What the first call of every contender gave: nanoseconds per operation, bytes of the answer, or what went wrong.
+
+    ``resident``: bytes by which the process grew at most meanwhile, compilers included; where the system tells.
+    """
 
     first_calls: dict[str, float] = field(default_factory=dict)
+    resident: dict[str, int] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
     nbytes: int = 0
 
@@ -57,9 +62,12 @@ def checked(contenders: Sequence[Contender], clock: Callable[[], int] = perf_cou
     found, expected, first = Checked(), None, ""
     for c in contenders:
         try:
+            before = resident(reset=True)
             start = clock()
             answer = c.run()
             found.first_calls[c.name] = (clock() - start) / c.per_call
+            if before is not None:
+                found.resident[c.name] = max(0, (resident() or 0) - before)
             if c.tolerance is None:
                 continue
             answer = np.asarray(answer, dtype=float)
@@ -72,6 +80,17 @@ def checked(contenders: Sequence[Contender], clock: Callable[[], int] = perf_cou
     if sum(c.tolerance is not None and c.name not in found.failures for c in contenders) < 2 and not found.failures:
         raise DisagreementError(f"of {[c.name for c in contenders]} fewer than two are compared: nothing checks them")
     return found
+
+
+def resident(reset: bool = False) -> int | None:
+    """Bytes of the process's highest resident size; with ``reset``, from now on. None where there is no /proc."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
 
 
 def check_agreement(contenders: Sequence[Contender]) -> None:

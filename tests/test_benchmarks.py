@@ -166,6 +166,18 @@ def test_a_benchmark_that_fails_fails_the_run_and_leaves_no_figures_of_an_earlie
     assert not (tmp_path / "nothing.json").exists()
 
 
+def test_the_first_call_says_how_much_the_process_grew():
+    if _timing.resident() is None:
+        pytest.skip("no /proc on this system")
+    held = [contender("few", [1.0]), _timing.Contender("many", lambda: [np.ones(20_000_000).min()]), contender("again", [1.0])]
+    found = _timing.checked(held)
+    assert 150e6 < found.resident["many"] < 400e6                # 160 MB and what else the process does
+    assert max(found.resident["few"], found.resident["again"]) < 50e6
+    report = _report.Report("none", True, {})
+    report.run(_report.Case("two", held, seconds=0.1))
+    assert 150e6 < report.cases[0]["rows"][1]["first_resident_bytes"] < 400e6
+
+
 def test_an_interrupted_run_writes_the_page_of_what_it_has(tmp_path, monkeypatch, capsys):
     def one_then_ctrl_c(name, flags, folder):
         if name == "dispatch":
