@@ -43,7 +43,7 @@ from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, gathered, mapped
 from .tangents.join import Arrangement
 from .tangents.level import HAND, Level
-from .tangents.moves import Map, Move, as_key
+from .tangents.moves import Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed, traced
@@ -264,6 +264,10 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
     level = top_level((a, b))
     x, y = floating([value_at(a, level), value_at(b, level)])
     subscripts = row.subscripts(a.ndim, b.ndim, *args[2:], **options)
+    if type(x) is DualArray and type(y) is np.ndarray:  # each level would copy the constant for itself
+        y = sealed(y)
+    elif type(y) is DualArray and type(x) is np.ndarray:
+        x = sealed(x)
     return product_of(row.function(x, y, *args[2:], **options), subscripts, (a, b), (x, y), level)
 
 

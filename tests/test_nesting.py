@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, vjp
+from dualdiff.tangents import moves
 
 MODES = ["forward", "reverse"]
 modes = pytest.mark.parametrize("mode", MODES)
@@ -262,3 +263,18 @@ def test_a_hessian_times_a_vector_copies_no_coefficient_as_if_the_program_might_
     x, v = np.linspace(-1, 1, 5), np.linspace(1, 2, 5)
     assert np.allclose(hvp(rosenbrock)(x, v), hessian(rosenbrock)(x) @ v, rtol=1e-13)
     assert copied == []
+
+
+def test_two_levels_share_one_copy_of_a_constant_matrix(monkeypatch):
+    copied, kept = [], moves.kept
+
+    def counted(x):
+        if type(x) is np.ndarray and x.flags.writeable:
+            copied.append(x.shape)
+        return kept(x)
+    monkeypatch.setattr(moves, "kept", counted)
+    A = np.linspace(-1, 1, 12).reshape(4, 3)
+    x = np.array([0.3, -0.2, 0.5])
+    assert np.allclose(hessian(lambda x: np.sum(np.tanh(A @ x)))(x), hessian(lambda x: np.sum(np.tanh((A * x).sum(axis=1))))(x))
+    assert copied.count(A.shape) == 1
+    assert A.flags.writeable

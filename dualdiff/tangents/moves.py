@@ -53,6 +53,13 @@ def kept(x: Any) -> Any:
     return x.copy() if hasattr(x, "eps") and x.shape else x
 
 
+def sealed(a: Any) -> Any:
+    """An array that nobody can write to: a copy, unless it is one."""
+    a = kept(a)
+    a.flags.writeable = False
+    return a
+
+
 NONE: dict[str, Any] = {}
 
 
