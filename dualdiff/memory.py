@@ -30,8 +30,8 @@ from .tangents.writes import rewritten
 # needed; the memory that it shows, and what the memory's version was when the view was last brought up to date. A tuple,
 # because every x[1:] makes one.
 View = tuple[Any, Any, Any, "Memory", int]
-FEW = 16                                                   # writes that are told one by one when the log is closed
-SMALL = 64                                                 # arrays up to this size are joined whole: it costs no more
+FEW = 16    # writes that are told one by one when the log is closed
+SMALL = 64  # arrays up to this size are joined whole: it costs no more
 
 
 class Memory:
@@ -44,18 +44,18 @@ class Memory:
     __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "version", "views")
 
     def __init__(self) -> None:
-        self.version = 0                                   # how often the array was written to
-        self.views: list[Any] = []                         # weak: a view holds its base, not the other way round
-        self.copied: list[Any] = []                        # the views that hold a copy, since they were read
+        self.version = 0             # how often the array was written to
+        self.views: list[Any] = []   # weak: a view holds its base, not the other way round
+        self.copied: list[Any] = []  # the views that hold a copy, since they were read
         self.limit = 8
         self.index: Any = None
         self.old: Any = None
         self.pieces: list[Tangent] = []
         self.starts: list[int] = []
-        self.trails: list[Any] | None = []                 # where each piece was written, while they are few
+        self.trails: list[Any] | None = []  # where each piece was written, while they are few
         self.size = self.end = 0
 
-    # ---- the log -----------------------------------------------------------------------------------------------------
+    # ---- the log
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
         """Elements ``place[index]`` take the tangent; ``place`` is a view of the map, ``trail`` how it is one."""
         self.trails = None if self.trails is None or len(self.trails) == FEW else \
@@ -73,7 +73,7 @@ class Memory:
 
     def owner(self, number: int) -> int:
         """Which piece a number of the map belongs to."""
-        if self.end - self.size == len(self.pieces):       # all are single numbers
+        if self.end - self.size == len(self.pieces):  # all are single numbers
             return number - self.size
         return bisect_right(self.starts, number) - 1
 
@@ -84,9 +84,9 @@ class Memory:
             j = self.owner(number)
             t, at = self.pieces[j], number - self.starts[j]
         if t.shape == ():
-            return t                                       # type: ignore[no-any-return]
+            return t  # type: ignore[no-any-return]
         index: Any = at if len(t.shape) == 1 else tuple(map(int, np.unravel_index(at, t.shape)))
-        return t.item(index, as_key(index), ())            # type: ignore[no-any-return]
+        return t.item(index, as_key(index), ())  # type: ignore[no-any-return]
 
     def part(self, numbers: Any, index: Any = None) -> Tangent | None:
         """The tangent of some elements (``index`` of the whole, if it is known); None where it is no dearer to put the whole
@@ -98,13 +98,13 @@ class Memory:
         written = flat >= self.size
         if not flat.size or not written.any():
             place = np.unravel_index(numbers, self.old.shape) if index is None else index
-            return self.old.item(place, as_key(place), numbers.shape)                      # type: ignore[no-any-return]
+            return self.old.item(place, as_key(place), numbers.shape)  # type: ignore[no-any-return]
         owners = np.array([self.owner(i) for i in flat[written].tolist()])
         live = np.unique(owners)
         first = self.pieces[live[0]]
         start = self.starts[live[0]]
         if live.size == 1 and first.shape == numbers.shape and np.array_equal(flat, np.arange(start, start + flat.size)):
-            return first                                   # type: ignore[no-any-return]  # just what was written
+            return first  # type: ignore[no-any-return]  # just what was written
         if sum(prod(self.pieces[j].shape) for j in live) + flat.size > self.size // 2:
             return None
         old = flat[~written]
@@ -126,7 +126,7 @@ class Memory:
     def whole(self) -> Tangent:
         """The ε-part of the whole array."""
         if not self.pieces:
-            return self.old                                # type: ignore[no-any-return]
+            return self.old  # type: ignore[no-any-return]
         if self.trails is not None:
             return rewritten(self.old, self.pieces, self.trails, self.index)
         self.forget_overwritten()
@@ -171,7 +171,7 @@ class Unsettled:
         return getattr(owner.eps, name)
 
 
-# ---- views -----------------------------------------------------------------------------------------------------------
+# ---- views
 def root_of(x: Any) -> Any:
     """The array that a view is a part of."""
     while type(x.source) is tuple:
@@ -278,14 +278,14 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
     return x.value[index].copy(), eps
 
 
-# ---- writing ---------------------------------------------------------------------------------------------------------
+# ---- writing
 def begin(root: Any, memory: Memory) -> None:
     """Open the log: values move to memory of their own."""
     plain = root.value
     while hasattr(plain, "level"):
         plain = plain.value
     numbers = np.arange(plain.size).reshape(plain.shape)
-    if not plain.flags.c_contiguous:                       # the map lies in memory as the values do: it has the same views
+    if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
         numbers, in_order = np.empty_like(plain, np.intp), numbers
         numbers[...] = in_order
     memory.old = root.eps

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MODES = ("auto", "forward", "reverse")
 LITTLE = 200_000  # multiply-adds of a forward sweep up to which no reverse one was seen to take less than 1/1.3 of its time
 CLEARLY = 1.5  # what works less by a smaller factor may take longer: counts are no clock
-FEW_INPUTS = 4                                             # up to here a forward sweep costs no more than a tape
+FEW_INPUTS = 4  # up to here a forward sweep costs no more than a tape
 
 
 def checked_mode(mode: str) -> str:
@@ -125,7 +125,7 @@ class Choices:
                 pass
             else:
                 m = count(out[0])
-                if m > n or sum(work) <= (LITTLE if m > 1 else 0):       # one number: a contraction is reason enough
+                if m > n or sum(work) <= (LITTLE if m > 1 else 0):  # one number: a contraction is reason enough
                     self.known[key] = "forward", m
                     return out
         from .linear import recorded  # only a program whose mode is in doubt needs it

@@ -18,7 +18,7 @@ from .chunks import Parts, inputs_of
 from .sweep import DOUBLE, Function, Inputs, pairs_of, seed_identity, swept, value_and_eps
 from .trees import flatten
 
-LONG = 1000                                                # elements of a direction that is worth a look for ones
+LONG = 1000  # elements of a direction that is worth a look for ones
 
 
 def derivative(f: Function, order: int = 1) -> Callable[..., Any]:

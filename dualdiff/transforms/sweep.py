@@ -208,7 +208,7 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
     What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
     """
-    if type(x) is DualScalar and x.level is level:         # what a gradient ends with
+    if type(x) is DualScalar and x.level is level:  # what a gradient ends with
         return x.value, x.eps
     while type(x) in LEVELED and x.level.number > level.number:
         if x.source is not None:
