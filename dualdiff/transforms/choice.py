@@ -92,7 +92,7 @@ def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options
     >>> A = np.ones((30, 1000))
     >>> why = explain(lambda x: A[:2] .T @ np.tanh(A[:2, :30] @ np.tanh(A @ x)), np.ones(1000))
     >>> why.mode, why.n, why.m
-    ('forward', 1000, 1000)
+    ('mixture', 1000, 1000)
     """
     from .linear import recorded
     return Explanation(recorded(Inputs(f, argnums, args, options)))
