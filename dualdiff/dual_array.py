@@ -24,6 +24,7 @@ from .tangents.moves import as_key
 from .tangents.tangent import Tangent
 
 AnArray = type("DualArray", (np.ndarray,), {})              # not np.ndarray itself: scipy.sparse takes that as it is
+ndarray = np.ndarray
 SPARSE_PRODUCTS = ("_matmul_dispatch", "_mul_dispatch")
 
 
@@ -127,16 +128,18 @@ class DualArray:
             key = as_key(index)
         source, found = self.source, None
         if source is not None:
-            if (source[3] if type(source) is tuple else source).index is not None:
+            is_open = (source[3] if type(source) is tuple else source).index is not None
+            if is_open:
                 found = read(self, index)
-            if found is None:
+            if found is None and (is_open or type(source) is tuple):
                 settle(self)
         if found is not None:
             value, eps = found
         else:
             value = self.value[index]
             eps = self.eps.item(index, key, value.shape)
-        if type(value) is not np.ndarray and type(value) is not DualArray:
+        form = type(value)
+        if form is not ndarray and form is not DualArray:
             return scalar(value, eps, self.level)
         result = array(value, eps, self.level)
         if kind is slice or is_basic(index):

@@ -143,19 +143,21 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
             terms[leaf] = p if c is None else owned(c, p) if type(p) is DualArray else c * p
     sign, nested = q if q.__class__ is int else 0, type(q) is DualArray
     for leaf, c in t.terms.items():
-        if leaf in terms and sign:
-            have = 1.0 if terms[leaf] is None else terms[leaf]
+        if leaf not in terms:
+            terms[leaf] = c if sign == 1 else q if c is None else -c if sign == -1 else owned(c, q) if nested else c * q
+            continue
+        have = terms[leaf]
+        have = 1.0 if have is None else have
+        if sign:
             c = 1.0 if c is None else c
             terms[leaf] = have + c if sign == 1 else have - c
             continue
-        v = c if sign == 1 else q if c is None else -c if sign == -1 else owned(c, q) if nested else c * q
-        if leaf in terms:
-            have = terms[leaf]
-            if c is not None and type(have) is ndarray is type(v) and have.shape == v.shape and have.dtype is v.dtype:
-                v += have  # the product is nobody else's
-            else:
-                v = (1.0 if have is None else have) + v
-        terms[leaf] = v
+        v = q if c is None else owned(c, q) if nested else c * q
+        if c is not None and type(have) is ndarray is type(v) and have.shape == v.shape and have.dtype is v.dtype:
+            v += have  # the product is nobody else's
+            terms[leaf] = v
+        else:
+            terms[leaf] = have + v
     r = Tangent(terms, shape)
     return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
 

@@ -126,9 +126,11 @@ class Item(Move):
     def __init__(self, shape: Shape, out_shape: Shape, index: Any, key: Any) -> None:
         self.row, self.shape, self.out_shape, self.options = GETITEM, shape, out_shape, NONE
         self.key, self._index = key, None
-        self.basic = (index,) if type(index) is slice else \
-            None if not is_basic(index) else index if type(index) is tuple else (index,)
-        self.args: Any = (index if self.basic is not None else kept(index),)
+        if type(index) is slice:
+            self.basic = self.args = (index,)
+            return
+        self.basic = None if not is_basic(index) else index if type(index) is tuple else (index,)
+        self.args = (index if self.basic is not None else kept(index),)
 
 
 class Total:

@@ -106,9 +106,10 @@ class Tangent:
         terms, shape = {}, self.shape
         for leaf, c in self.terms.items():
             moved = leaf.memo.get(key)
-            if moved is None and c is None and type(index) is slice:
-                moved = leaf.sliced(index, key, out_shape)
-            elif moved is None or (c is not None and c.__class__ is np.ndarray and c.shape != shape):
+            if c is None and (moved is not None or type(index) is slice):
+                terms[leaf.sliced(index, key, out_shape) if moved is None else moved] = None
+                continue
+            if moved is None or (c is not None and c.__class__ is np.ndarray and c.shape != shape):
                 move = Item(shape, out_shape, index, key) if move is None else move
                 moved = leaf.gather(move)
             if c.__class__ is np.ndarray:

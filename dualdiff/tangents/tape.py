@@ -178,11 +178,11 @@ def roots_of(terms: dict[Any, Any]) -> list[TapeLeaf]:
 
 def reachable(terms: dict[Any, Any], ends: Any = ()) -> list[TapeLeaf]:
     """Every leaf that the terms depend on, latest first; what lies behind the ``ends`` is left out."""
-    seen, stack = set(terms), list(terms)
-    while stack:
-        leaf = stack.pop()
+    seen, found = set(terms), list(terms)
+    for leaf in found:  # which grows on the way
         for _, parent, _ in leaf.edges if leaf not in ends else ():
             if parent not in seen:
                 seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=by_serial, reverse=True)
+                found.append(parent)
+    found.sort(key=by_serial, reverse=True)
+    return found

@@ -57,8 +57,8 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             y = scalar_result(out, "gradient")
             value, eps = value_and_eps(y, level)
             arrays = blocks(value, eps, inputs) if forward else \
-                pulled(eps.terms, (), dtype_of(value).type(1), 0, roots, inputs)
-            return number(value), inputs.like_arguments([number(a) for a in arrays])
+                [number(a) for a in pulled(eps.terms, (), dtype_of(value).type(1), 0, roots, inputs)]
+            return number(value), inputs.like_arguments(arrays)
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
 
