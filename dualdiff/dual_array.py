@@ -141,7 +141,11 @@ class DualArray:
         form = type(value)
         if form is not ndarray and form is not DualArray:
             return scalar(value, eps, self.level)
-        result = array(value, eps, self.level)
+        result = new(DualArray)                            # ``array`` written out: programs take slices all the time
+        result.value = value
+        result.eps = eps
+        result.level = self.level
+        result.source = None
         if kind is slice or is_basic(index):
             link(result, self, None, index)
         return result
@@ -295,13 +299,18 @@ class DualScalar(Dual):
 # ---- making them -----------------------------------------------------------------------------------------------------
 def array(value: Any, eps: Tangent, level: Level) -> DualArray:
     r = new(DualArray)
-    r.value, r.eps, r.level, r.source = value, eps, level, None
+    r.value = value
+    r.eps = eps
+    r.level = level
+    r.source = None
     return r
 
 
 def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
     r = new(DualScalar)
-    r.value, r.eps, r.level = value, eps, level
+    r.value = value
+    r.eps = eps
+    r.level = level
     return r
 
 

@@ -158,7 +158,9 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
             terms[leaf] = v
         else:
             terms[leaf] = have + v
-    r = Tangent(terms, shape)
+    r = new(Tangent)
+    r.terms = terms
+    r.shape = shape
     return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
 
 

@@ -35,7 +35,12 @@ class Leaf:
 
     def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
                  affine: bool = False) -> None:
-        self.level, self.k, self.shape, self.width, self.cols, self.factors = level, k, shape, width, cols, factors
+        self.level = level
+        self.k = k
+        self.shape = shape
+        self.width = width
+        self.cols = cols
+        self.factors = factors
         self.affine = affine  # cols is a strided view of arange: geometry, not numbers
         self.kept = False     # whether later sweeps meet this leaf again, see transforms/sparse
         self.memo: dict[Any, Leaf] = {}

@@ -21,6 +21,7 @@ from .moves import Contraction, Item, Map, Move, Shape, Total
 from .ragged import Ragged, mapped_again, sparsely_mapped
 from .tape import Copy, TapeLeaf, record
 
+new = object.__new__
 MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
 
 
@@ -117,7 +118,10 @@ class Tangent:
             elif c is not None and getattr(c, "shape", None):
                 c = (c if c.shape == shape else np.broadcast_to(c, shape))[index]
             terms[moved] = c
-        return Tangent(terms, out_shape)
+        t = new(Tangent)
+        t.terms = terms
+        t.shape = out_shape
+        return t
 
     # ---- contractions and general linear maps
     def contract(self, op: Contraction) -> Tangent:

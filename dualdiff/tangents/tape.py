@@ -57,7 +57,10 @@ class TapeLeaf:
     k = None
 
     def __init__(self, level: Level, shape: Shape, edges: tuple[Edge, ...] = ()) -> None:
-        self.level, self.shape, self.edges, self.serial = level, shape, edges, next(_serial)
+        self.level = level
+        self.shape = shape
+        self.edges = edges
+        self.serial = next(_serial)
         self.memo: dict[Any, TapeLeaf] = {}
 
     def gather(self, move: Move) -> TapeLeaf:
