@@ -123,6 +123,9 @@ def constants(args: Any, options: dict[str, Any], function: Any) -> None:
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
     if row.raw:
         return row.definition(*args, **options)
+    if len(args) == 1 and not options and type(args[0]) is DualArray:
+        args[0].refresh()
+        return row.definition(args[0])
     return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
                             for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
 
