@@ -88,11 +88,10 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = Fals
     terms: dict[Any, Any] = {}
     last: Any = level
     r: Any = None
-    nested = type(p) is DualArray
     for leaf, c in eps.terms.items():
         if c is not last:
             last = c
-            r = (kept(p) if borrowed else p) if c is None else owned(c, p) if nested else c * p
+            r = (kept(p) if borrowed else p) if c is None else owned(c, p) if type(p) is DualArray else c * p
         terms[leaf] = r
     t = new(Tangent)
     t.terms = terms

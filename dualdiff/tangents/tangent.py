@@ -104,7 +104,8 @@ class Tangent:
     def item(self, index: Any, key: Any, out_shape: Shape) -> Tangent:
         """``gather`` for an index: programs take the same slices again and again, so the leaf's memo is asked first."""
         move: Any = None
-        terms, shape = {}, self.shape
+        terms: dict[Any, Any] = {}
+        shape = self.shape
         for leaf, c in self.terms.items():
             moved = leaf.memo.get(key)
             if c is None and (moved is not None or type(index) is slice):
