@@ -319,3 +319,30 @@ def test_dead_views_are_forgotten():
     for _ in range(1000):
         x[1:] * 2.0
     assert len(x.source.views) < 20
+
+
+def diagonal_written(A):
+    B = A * A
+    np.einsum("ii->i", B)[:] = A[0]
+    return B
+
+
+def transpose_written(A):
+    B = A * A
+    np.einsum("ij->ji", B)[0] = A[1]
+    return B
+
+
+def diagonal_seen(A):
+    B = A * A
+    d = np.einsum("ii->i", B)
+    B[1, 1] = 5 * A[0, 0]
+    return d
+
+
+@pytest.mark.parametrize("f", [diagonal_written, transpose_written, diagonal_seen])
+def test_einsum_without_a_sum_is_a_view_as_in_numpy(f):
+    A = np.arange(1.0, 10.0).reshape(3, 3)
+    J = np.stack([f(A + 1j * STEP * e.reshape(3, 3)).imag.ravel() / STEP for e in np.eye(9)], axis=1)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(jacobian(f, mode=mode)(A).reshape(-1, 9), J, rtol=1e-14)

@@ -76,6 +76,10 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
     operands = tuple(floating([from_list(x) for x in operands]))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
+    if len(terms) == 1 and sorted(terms[0]) == sorted(result):  # nothing is summed: views, as NumPy's
+        return np.transpose(operands[0], [terms[0].index(c) for c in result])
+    if len(result) == 1 and terms == [result * 2] and operands[0].shape[0] == operands[0].shape[1]:
+        return np.reshape(operands[0], -1)[::operands[0].shape[0] + 1]
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \
         else []
