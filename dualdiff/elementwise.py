@@ -253,7 +253,8 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
         if (t is float or t is int) and quick and not self.level.careful:
             x = self.value
             f = operate(x, other)
-            return propagated(f, self.level, self.eps, dx(f, x, other))
+            late = deferred(row, f.shape, ((self.eps, dx),), (f, x, other)) if type(f) is ndarray and f.size > LARGE else None
+            return propagated(f, self.level, self.eps, dx(f, x, other)) if late is None else array(f, late, self.level)
         if t is DualArray or t is DualScalar:
             if other.source is not None:
                 settle(other)

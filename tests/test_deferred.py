@@ -7,6 +7,7 @@ import pytest
 
 import dualdiff as dd
 from dualdiff import elementwise, gradient, hvp, jacobian, jvp, linearize, stop_gradient, vjp
+from dualdiff.rules.registry import ROWS, Elementwise
 from dualdiff.tangents import deferred
 from dualdiff.transforms import forward
 
@@ -168,6 +169,41 @@ def test_a_chain_makes_no_array_for_each_coefficient():
     assert peak < (10 + 1 + 1 + 1) * x.nbytes  # values, answer, the argument, and slabs together less than another array
     np.testing.assert_allclose(derivative[::9999], [dd.derivative(f)(number) / 2 for number in x[::9999]], rtol=1e-13)
     np.testing.assert_array_equal(value, f(x))
+
+
+PARTIALS = {p: p for row in ROWS.values() if type(row) is Elementwise and getattr(np, row.function.__name__, 0) is row.function
+            for p in (*row.partials, *(row.joint or ())) if callable(p)}
+
+
+@pytest.mark.parametrize("partial", PARTIALS)
+def test_what_a_partial_does_not_read_may_be_missing(partial):
+    code = partial.__code__
+    read = deferred.read_by(partial)
+    values = [np.array([0.25, 0.5, 0.75]) + i / 8 for i in range(code.co_argcount - len(partial.__defaults__ or ()))]
+    if "ldexp" in code.co_names:
+        values[2] = np.array([1, 2, 3])
+    with np.errstate(all="ignore"):
+        found = partial(*(a if i in read else None for i, a in enumerate(values)))
+        np.testing.assert_array_equal(found, partial(*values))
+
+
+def test_all_is_kept_for_a_partial_that_hides_what_it_reads():
+    assert deferred.read_by(lambda f, *x: x[0]) >= {0, 1, 2}
+    assert deferred.read_by(lambda f, x: lambda: x) >= {0, 1}
+    assert deferred.read_by(np.multiply) >= {0, 1}
+
+
+def test_values_that_no_partial_reads_are_not_kept():
+    x = np.linspace(0.5, 1.5, 4 * deferred.LARGE)
+
+    def f(x):
+        return 3.0 * (x * 2.0)
+    jvp(f, (x,), (x,))
+    tracemalloc.start()
+    jvp(f, (x,), (x,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3.5 * x.nbytes  # two values, and the answer
 
 
 def test_no_more_is_put_off_than_promised():

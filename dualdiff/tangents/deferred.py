@@ -7,6 +7,7 @@ asks for the coefficients has them made slab by slab, and of the whole chain onl
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -19,6 +20,8 @@ from .tangent import MAX_TERMS, Tangent
 LARGE = 1 << 17  # elements, a megabyte: what is smaller stays in the cache anyway
 SLAB = 1 << 14   # elements of each array that are worked on at a time
 MOST = 12        # operations put off, which keep their values in memory so long
+
+NUMBERS = (int, float)
 
 Part = tuple[Tangent, Any]  # a tangent and its partial: a number, or a function of the values
 
@@ -72,11 +75,27 @@ def deferred(row: Any, shape: Shape, parts: tuple[Part, ...], values: tuple[Any,
             leaves |= dict.fromkeys(t.terms)
     if not 0 < len(leaves) <= MAX_TERMS:
         return None
-    result = Deferred(shape, parts, values if any(callable(p) for _, p in parts) else (), leaves)
+    needed: set[int] = set().union(*(read_by(p) for _, p in parts if callable(p)))
+    if row is not None and row.function is np.power and type(values[2]) in NUMBERS and values[2] - 1 + 1 == values[2]:
+        needed.discard(0)  # x^y itself serves only where y - 1 is rounded
+    result = Deferred(shape, parts, tuple(a if i in needed else None for i, a in enumerate(values)), leaves)
     if len(pending(result)) > MOST:
         for t, _ in parts:
             t.terms  # noqa: B018 - makes them
     return result
+
+
+@cache
+def read_by(partial: Any) -> frozenset[int]:
+    """Which of its arguments, the result and the inputs, a partial looks at: arrays of the others need not be kept for it."""
+    import dis
+    import inspect
+    code = getattr(partial, "__code__", None)
+    if code is None or code.co_cellvars or code.co_flags & inspect.CO_VARARGS:
+        return frozenset(range(8))
+    names = {name for step in dis.get_instructions(code) if "LOAD_FAST" in step.opname
+             for name in (step.argval if type(step.argval) is tuple else (step.argval,))}
+    return frozenset(i for i, name in enumerate(code.co_varnames[:code.co_argcount]) if name in names)
 
 
 def pending(t: Tangent, found: dict[Any, None] | None = None) -> dict[Any, None]:
