@@ -20,7 +20,7 @@ from typing import Any
 from . import _page, _peers, _promises
 
 HERE = Path(__file__).parent
-MOST_SECONDS = 600        # of one benchmark: nothing may keep the rest waiting for ever
+MOST_SECONDS = 900        # of one benchmark: nothing may keep the rest waiting for ever
 
 
 def names() -> list[str]:
