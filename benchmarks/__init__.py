@@ -1,7 +1,8 @@
 """What derivatives cost: one file per question.
 
 ``python -m benchmarks [NAME …] [--quick] [--peers] [--out DIR]`` runs all, or those named, and gathers their figures on a page;
-``python -m benchmarks.NAME [--quick] [--peers] [--json FILE]`` runs one.
+``python -m benchmarks.NAME [--quick] [--peers] [--json FILE]`` runs one. At the end stands what was promised, the worst that
+was measured of it, and whether it holds (bars.csv, and on the page).
 
     sparse_jacobians          sparse Jacobians and Hessians, from nothing and again, against those written by hand
     jacobian_mlp              the Jacobian of a network's residuals, against the one an expert writes by hand

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PLOTS = {"forward_reverse": "Forward over reverse in the plane of n inputs and m outputs, measured above, counted below; on "
-                            "the black line both cost the same",
+                            "the black line both cost the same; blank where one of them would take minutes",
          "scaling": "Time over size, with fitted slopes",
          "gradients": "Gradients of Rosenbrock's and Ackley's functions, medians and quartiles"}
 ROWS = (                                                   # benchmark, how the case begins, our contender
