@@ -60,6 +60,10 @@ MET = [
     ("x // 2", [1.0, 4.0], [[0, 0], [0, NAN]], "numpy.floor_divide has a jump at 4.0"),
     ("x % 2", [1.0, 4.0], [[1, 0], [0, NAN]], "numpy.remainder has a jump at 4.0"),
     ("np.fmod(x, 2.0)", [0.0, 4.0], [[1, 0], [0, NAN]], "numpy.fmod has a jump at 4.0"),
+    ("np.linalg.eigvalsh(np.diag(x))[-1]", [2.0, 2.0, 1.0], [NAN, NAN, 0], "numpy.linalg.eigvalsh has a kink at 2.0"),
+    ("np.linalg.eigh(np.diag(x))[0][0]", [2.0, 2.0, 3.0], [NAN, NAN, 0], "numpy.linalg.eigh has a kink at 2.0"),
+    ("np.linalg.svd(np.diag(x), compute_uv=False)[0]", [2.0, 2.0, 1.0], [NAN, NAN, 0], "numpy.linalg.svd has a kink at 2.0"),
+    ("np.linalg.norm(np.diag(x), 'nuc')", [2.0, 0.0], [1, NAN], "numpy.linalg.norm: numpy.linalg.svd has a kink at 0.0"),
 ]
 # Nothing is met: the element is not perturbed, or the function is smooth there.
 NOT_MET = [
@@ -70,6 +74,7 @@ NOT_MET = [
     ("np.floor(x) + 0 * x", [1.5, -0.5]), ("np.interp(x, [0.0, 1.0], [0.0, 5.0])", [0.3, 0.5]),
     ("x ** 2 + np.sqrt(x)", [0.0, 1.0]),
     ("np.maximum(x[0], 1.0) + np.floor(dd.stop_gradient(x[1]))", [0.5, 2.0]), ("np.unique(x)", [1.0, 2.0]),
+    ("np.linalg.eigvalsh(np.diag(x))", [1.0, 2.0]), ("np.linalg.svd(np.diag(x), compute_uv=False)[0]", [1.0, 2.0]),
 ]
 
 

@@ -26,6 +26,7 @@ from .spectra import (
     plain,
     real_diagonal,
     reason_for,
+    tied,
     undefined,
 )
 
@@ -88,17 +89,19 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         Vh = np.concatenate([Vh[..., :k, :], adjoint(turn, U) @ Vh[..., k:, :]], axis=-2) if Vh.shape[-2] > k else Vh
     U1, V1h = U[..., :k], Vh[..., :k, :]
     P = adjoint(U1, A) @ dA @ adjoint(V1h, A)
-    ds = real_diagonal(P, A)
     marked = same | (zero[..., None, :] & np.ones_like(same))
+    ds = real_diagonal(P, A)
     if mixed is not None:
         ds = (mixed.astype(s.dtype) @ ds[..., None])[..., 0]
     elif special and one is None:
         if not plainly and np.any(zero):
             raise DegenerateError(reason_for("svd", "singular vectors", s, marked))
-        ds = group_means(ds * ~zero, same, s) if plainly else ds
+        ds = tied(group_means(ds * ~zero, same, s) if plainly else ds, P, same, s, "svd", zero)
         helped = level if plainly and in_sweep(level) and not np.any(zero) else None
         reason = undefined("svd", "singular vectors", s, marked, helped)
         return (reason, ds, reason) if compute_uv else ds
+    elif special:
+        ds = tied(ds, P, same, s, "svd", zero)
     if not compute_uv:
         return ds
     if one is not None:

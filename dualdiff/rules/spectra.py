@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError
+from ..policies import WATCH
 from .bases import FLIPPED, flips
 from .linear import linear_solve
 from .outputs import Restated, Without
@@ -86,6 +87,16 @@ def inverse_gaps(w: Any, same: Any) -> Any:
 def group_means(dw: Any, same: Any, like: Any) -> Any:
     weights = same / np.sum(same, axis=-1, keepdims=True)
     return (weights.astype(plain(like).real.dtype) @ dw[..., None])[..., 0]
+
+
+def tied(dw: Any, P: Any, same: Any, w: Any, function: str, zero: Any = False) -> Any:
+    """The differential of values, as the policy for kinks wants it where some are equal, or zero, and P moves them apart."""
+    if not WATCH.count:
+        return dw
+    n = same.shape[-1]
+    moved = group_means(np.sum(P * (same * np.cos(np.arange(1.0, n * n + 1)).reshape(n, n)), axis=-1), same, w)
+    tie = moved.at_kink(f"numpy.linalg.{function}", zero | (np.count_nonzero(same, axis=-1) > 1), w)
+    return dw if tie is None else dw + np.real(tie)
 
 
 def direction_of(dA: Any) -> Any:
@@ -153,7 +164,7 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
             if level.bases is not None:
                 V = V * np.where(np.sum(same, axis=-1) > 1, flips(w.shape[-1], np.iscomplexobj(V)), 1)[..., None, :]
     P = adjoint(V, A) @ dA @ V
-    dw = real_diagonal(P, A)
+    dw = tied(real_diagonal(P, A), P, same, w, "eigh" if vectors else "eigvalsh")
     if mixed is not None:
         return V, (mixed.astype(w.dtype) @ dw[..., None])[..., 0], V @ (P * inverse_gaps(w, same)), True
     if repeated and type(V) is not np.ndarray:  # a second derivative: the outer sweep tries the bases
