@@ -258,7 +258,7 @@ def creator(make: Any) -> Any:
 
 
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
-              np.asfortranarray, np.eye, np.identity, np.fromiter, np.fromfunction):
+              np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
     standin(_make, creator(_make))
 
 

@@ -140,7 +140,7 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     try:
         return attempted(inputs, seed, read, holomorphic)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         ours: Any = error
         if isinstance(ours, DualdiffError) and not isinstance(ours, ConversionError):
             raise
