@@ -56,8 +56,10 @@ def unary(row: Elementwise, operate: Any) -> Any:
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
-        late = deferred(row, f.shape, ((x.eps, p),), (f, v)) if type(f) is ndarray and f.size > LARGE else None
-        return propagated(f, level, x.eps, p(f, v)) if late is None else array(f, late, level)
+        if type(f) is ndarray and f.size > LARGE and \
+                (late := deferred(row, f.shape, ((x.eps, p),), (f, v))) is not None:
+            return array(f, late, level)
+        return propagated(f, level, x.eps, p(f, v))
 
     return apply
 
@@ -198,18 +200,20 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         x, level = a.value, a.level
         f = operate(x, y)
         if x_varies and not level.careful:
-            late = deferred(row, f.shape, ((a.eps, dx),), (f, x, kept(y))) \
-                if type(f) is ndarray and f.size > LARGE else None
-            return propagated(f, level, a.eps, dx(f, x, y), factor) if late is None else array(f, late, level)
+            if type(f) is ndarray and f.size > LARGE and \
+                    (late := deferred(row, f.shape, ((a.eps, dx),), (f, x, kept(y)))) is not None:
+                return array(f, late, level)
+            return propagated(f, level, a.eps, dx(f, x, y), factor)
         return shifted(f, level, a.eps, dx) if x_shifts and not level.careful else watched(kx, f, x, y, a)
 
     def right(x: Any, b: Any) -> Any:
         y, level = b.value, b.level
         f = operate(x, y)
         if y_varies and not level.careful:
-            late = deferred(row, f.shape, ((b.eps, dy),), (f, kept(x), y)) \
-                if type(f) is ndarray and f.size > LARGE else None
-            return propagated(f, level, b.eps, dy(f, x, y), factor) if late is None else array(f, late, level)
+            if type(f) is ndarray and f.size > LARGE and \
+                    (late := deferred(row, f.shape, ((b.eps, dy),), (f, kept(x), y))) is not None:
+                return array(f, late, level)
+            return propagated(f, level, b.eps, dy(f, x, y), factor)
         return shifted(f, level, b.eps, dy) if y_shifts and not level.careful else watched(ky, f, x, y, b)
 
     def both(a: Any, b: Any) -> Any:
@@ -253,8 +257,10 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
         if (t is float or t is int) and quick and not self.level.careful:
             x = self.value
             f = operate(x, other)
-            late = deferred(row, f.shape, ((self.eps, dx),), (f, x, other)) if type(f) is ndarray and f.size > LARGE else None
-            return propagated(f, self.level, self.eps, dx(f, x, other)) if late is None else array(f, late, self.level)
+            if type(f) is ndarray and f.size > LARGE and \
+                    (late := deferred(row, f.shape, ((self.eps, dx),), (f, x, other))) is not None:
+                return array(f, late, self.level)
+            return propagated(f, self.level, self.eps, dx(f, x, other))
         if t is DualArray or t is DualScalar:
             if other.source is not None:
                 settle(other)
