@@ -225,7 +225,8 @@ SHARES = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: l
 
 
 def test_every_function_that_partials_are_written_with_is_measured():
-    assert set(SHARES) == {function for function, row in ROWS.items() if isinstance(row, Elementwise)} - set(ELEMENTWISE)
+    parts = {function for function, row in ROWS.items() if isinstance(row, Elementwise) and not isinstance(function, np.ufunc)}
+    assert set(SHARES) == parts  # SciPy's ufuncs, which another test may have met, are measured by themselves
 
 
 @pytest.mark.parametrize("function", SHARES, ids=lambda function: function.__name__)
