@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dualdiff import elementwise, gradient, hessian, jacobian, jvp, linearize, vjp
+from dualdiff import elementwise, gradient, hessian, jacobian, jvp, linearize, value_and_jacobian, vjp
 from dualdiff.tangents.moves import kept
 
 X = np.array([0.5, 1.25, 2.0])
@@ -191,6 +191,15 @@ def test_f_may_overwrite_the_array_that_it_was_called_with(use, mode, large, mon
             return y
         return mode(f, x)
     np.testing.assert_array_equal(at(True), at(False))
+
+
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: x[::-1], lambda x: x.reshape(3, 1), lambda x: np.broadcast_to(x, (2, 3))])
+def test_results_are_the_callers_to_write_to(f):
+    """Also where f returns its argument or a view of it."""
+    for results in (value_and_jacobian(f)(X), jvp(f, (X,), (X,)), vjp(f, X)[:1], (linearize(f, X).value, gradient(np.sum)(X))):
+        for a in results:
+            assert a.flags.writeable
+            assert not np.shares_memory(a, X)
 
 
 def program_of(use, b, y):

@@ -223,9 +223,10 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
 
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
-    """Value and ε-part of each array of the result of f, and the function that puts others in place."""
+    """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
     leaves, rebuild = flatten(out, "the result of f")
-    return [value_and_eps(leaf, level) for leaf in leaves], rebuild
+    pairs = [value_and_eps(leaf, level) for leaf in leaves]
+    return [(x.copy() if type(x) is np.ndarray and not x.flags.writeable else x, eps) for x, eps in pairs], rebuild
 
 
 def scalar_result(out: Any, what: str) -> Any:
