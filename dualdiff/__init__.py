@@ -14,6 +14,7 @@ The map of the house; imports point upwards only.
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray and DualScalar: storage, views, items
     reading.py       what they show: the tangent as an array, the type, the text
+    operands.py      what may stand beside a dual in an operation
     elementwise.py   what an elementwise operation does to value and ε-part
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
     subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name
@@ -23,7 +24,8 @@ The map of the house; imports point upwards only.
     creation.py      new arrays to write to: zeros_like and its kin, like=
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
-    dispatch.py      NumPy's functions and methods
+    handlers.py      what the other kinds of row do
+    dispatch.py      NumPy's functions and methods: each looks up its row
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep

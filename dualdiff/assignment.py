@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .dual_array import DualArray, DualScalar, array, plain_index, zero_dimensional
-from .elementwise import LEVELED, constant
+from .elementwise import LEVELED
 from .errors import AssignmentError, DualdiffError, EscapeError
 from .forms import as_array, dual_form, stripped
 from .memory import overwrite, replace_value, rise, root_of, write
+from .operands import constant
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import by_place, run_formula, watched
+from .dispatch import by_place, watched
 from .errors import RuleError, ShapeError, StructureError
 from .forms import holds_dual
+from .handlers import run_formula
 from .policies import WATCH
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .dual import Dual, is_plain, new
-from .dual_array import DualArray, DualScalar, array, from_objects, lifted, scalar
+from .dual import new
+from .dual_array import DualArray, DualScalar, array, scalar
 from .errors import HolomorphicError, RuleError
 from .memory import settle
+from .operands import constant, operand, promoted
 from .policies import WATCH
-from .reading import dtype_of
 from .rules.registry import Elementwise, name_of
-from .subclasses import base_array
 from .tangents.coefficients import generic, owned
 from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential
@@ -346,46 +345,3 @@ def no_partial(row: Elementwise, p: Any, place: str) -> Exception:
         return RuleError(f"{name} has no derivative in its {place} input; wrap that input in "
                          "dualdiff.stop_gradient() if it is meant as a constant")
     return HolomorphicError(f"{name} of complex numbers compares them and is not differentiable; apply it to real parts")
-
-
-def promoted(c: Any, x: Any) -> Any:
-    """A constant beside the dual x in the type of the result, real if it is: partials of uint8 or float32 would overflow, or
-    round.
-    """
-    kind = getattr(c, "dtype", None)
-    if kind is None:
-        return c
-    dtype = np.result_type(dtype_of(x), kind)
-    dtype = dtype if kind.kind == "c" or dtype.kind != "c" else dtype.type().real.dtype
-    if kind == dtype:
-        return c
-    c = c.astype(dtype)
-    if c.shape:
-        c.flags.writeable = False  # nobody else's: a record need not copy it
-    return c
-
-
-def constant(x: Any) -> Any:
-    """A dual of a lower level as the constant it is: its value alone, where it is not perturbed."""
-    if x.source is not None:
-        x.refresh()
-    return x if x.eps.terms else x.value
-
-
-def operand(x: Any) -> Any:
-    """Anything NumPy would accept beside a dual: a Dual by hand lifted, lists and object arrays as one array."""
-    if type(x) is Dual:
-        return lifted(x)
-    if isinstance(x, np.ndarray):
-        if x.dtype == object:                              # of one thing that is no dual: that thing
-            return from_objects(x) if x.shape or isinstance(x.item(), Dual) else operand(x.item())
-        return x if type(x) is np.ndarray else base_array(x)
-    if isinstance(x, np.generic):
-        return x
-    if isinstance(x, list | tuple):
-        if any(hasattr(part, "level") for part in x):
-            return np.stack([part if hasattr(part, "level") else np.asarray(part, float) for part in x])
-        return np.asarray(x)
-    if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
-        return NotImplemented
-    return x if is_plain(x) else NotImplemented

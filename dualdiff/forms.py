@@ -8,7 +8,8 @@ import numpy as np
 
 from .dual import Dual
 from .dual_array import from_objects, lifted
-from .elementwise import LEVELED, constant
+from .elementwise import LEVELED
+from .operands import constant
 from .subclasses import base_array
 from .tangents.joined import joined_or_later
 from .tangents.level import Level

@@ -21,9 +21,10 @@ from .creation import BUFFERS, LIKE, unperturbed
 from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray
-from .elementwise import LEVELED, constant
+from .elementwise import LEVELED
 from .errors import RuleError
 from .forms import dual_form, holds_dual
+from .operands import constant
 from .rules import row_of
 
 

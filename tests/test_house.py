@@ -15,13 +15,15 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 
 # Imports point from a later floor to an earlier one, or stay in the room. "" is dualdiff/__init__.py: it
 # gathers the public names from everywhere and has no limits of its own; who imports them stands above it.
+# An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
+MUTUAL = {"dual", "dual_array", "reading", "operands", "elementwise", "equalities", "forms", "memory", "assignment", "creation",
+          "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifting", "subclasses"}
 FLOORS = [
     {"errors"},
     {"policies"},
     {"rules"},
     {"tangents"},
-    {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation", "operators",
-     "ufunc_forms", "dispatch", "methods", "lifting", "subclasses"},
+    MUTUAL,
     {"custom"},
     {"transforms"},
     {"symbolic", "testing"},
@@ -34,9 +36,6 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_array", "reading", "elementwise", "equalities", "forms", "memory", "assignment", "creation",
-          "operators", "ufunc_forms", "dispatch", "methods", "lifting", "subclasses"}
 # The data sets are tables of numbers: they know nothing of derivatives.
 ONLY = {"datasets": {"errors"}}
 

@@ -1,0 +1,284 @@
+"""What each kind of row does: the value is computed by NumPy itself on the values; the ε-part by the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from .dual import Dual, escape
+from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
+from .elementwise import LEVELED
+from .equalities import warn_of_equality
+from .errors import AssignmentError, RuleError
+from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .memory import link, settle
+from .policies import WATCH
+from .reading import dtype_of
+from .rules.composite import contraction
+from .rules.gather import floating, sections
+from .rules.outputs import Restated, Without
+from .rules.registry import (
+    Bilinear,
+    Composite,
+    Constant,
+    Elementwise,
+    Formula,
+    Gather,
+    Linear,
+    Refused,
+    Row,
+    name_of,
+)
+from .subclasses import base_array, is_subclassed
+from .tangents.coefficients import generic
+from .tangents.differential import Differential, contracted, gathered, mapped
+from .tangents.join import Arrangement
+from .tangents.level import HAND, Level
+from .tangents.moves import Map, Move, as_key, sealed
+from .tangents.tangent import Tangent
+from .tangents.undefined import Undefined
+from .tangents.watch import observed
+
+
+def constants(args: Any, options: dict[str, Any], function: Any) -> None:
+    """Arguments beside the arrays (axes, shapes, indices) must be constants."""
+    for x in (*args, *options.values()):
+        if is_subclassed(x):
+            base_array(x)
+        if holds_dual(x):
+            raise RuleError(f"{name_of(function)}: only its array arguments can be perturbed; wrap the other in "
+                            "dualdiff.stop_gradient() if it is meant as a constant")
+
+
+# ---- what each kind of row does
+def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
+    if row.raw:
+        return row.definition(*args, **options)
+    if len(args) == 1 and not options and type(args[0]) is DualArray:
+        args[0].refresh()
+        return row.definition(args[0])
+    return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
+                            for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+
+
+def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
+    result = row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+    if row.jump is not None and WATCH.count:
+        return stepped(row, result, args, options)
+    if row.function in EQUALITIES:
+        warn_of_equality(EQUALITIES[row.function](result), *args[:2])
+    return result
+
+
+EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
+                              np.array_equiv: np.asarray, np.not_equal: np.logical_not}
+
+
+def stepped(row: Constant, f: Any, args: Any, options: dict[str, Any]) -> Any:
+    """The value of a step function, NaN or an error in its ε-part where a perturbed element is at a jump, if that is asked."""
+    inputs = tuple(dual_form(x) for x in args[:getattr(row.function, "nin", 1)])
+    rest = (*args[len(inputs):],)
+
+    def holds(f: Any, *x: Any) -> Any:
+        return row.jump(f, *x, *rest, **options)  # type: ignore[misc]
+    level = top_level(inputs)
+    tangents = tuple(x.eps if belongs(x, level) else None for x in inputs)
+    eps = observed(row, f, tuple(map(stripped, inputs)), tangents, None, (("jump", holds),) * len(inputs))
+    return f if eps is None else wrapped(f, eps, level)
+
+
+def run_refused(row: Refused, args: Any, options: dict[str, Any]) -> Any:
+    raise RuleError(f"{name_of(row.function)} has no derivative: {row.reason}")
+
+
+def run_elementwise(row: Elementwise, args: Any, options: dict[str, Any]) -> Any:
+    return row.function(*args, **options)
+
+
+EACH = (np.atleast_1d, np.atleast_2d, np.atleast_3d)  # which take several arrays and answer for each
+
+
+def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
+    if row.sequence:
+        return run_join(row, args, options)
+    if len(args) > 1 and row.function in EACH:
+        return tuple(map(row.function, args))
+    x, rest = dual_form(args[0]), tuple(args[1:])
+    constants(rest, options, row.function)
+    if type(x) not in LEVELED:
+        raise RuleError(f"{name_of(row.function)}: only its array argument can be perturbed")
+    value = row.function(x.value, *rest, **options)
+    shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+    result = wrapped(value, gathered(row, x.eps, shape, rest, options), x.level)
+    if type(result) is DualArray and type(x) is DualArray:
+        link_view(result, x, row, rest, options)
+    return maybe_scalar(result, args)
+
+
+def link_view(result: DualArray, base: DualArray, row: Gather, rest: Any, options: dict[str, Any]) -> None:
+    """Where NumPy's result shares memory with its input, later writes to either must be seen by both."""
+    if np.may_share_memory(stripped(result), stripped(base)):
+        link(result, base, Move(row, base.shape, result.shape, rest, options), None)
+
+
+def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
+    """Concatenate and its kin: what the function does to the values, it does to coefficients and columns too."""
+    pieces = [as_array(dual_form(x)) for x in args[0]]
+    constants(args[1:], options, row.function)
+    dtype = options.pop("dtype", None)
+    options.pop("casting", None)
+    if dtype is not None:
+        pieces = [x.astype(dtype) for x in pieces]
+    level = top_level(pieces)
+    def place(arrays: list[Any]) -> Any:
+        return row.function(arrays, *args[1:], **options)
+
+    value = place([value_at(x, level) for x in pieces])
+    shapes = [x.shape for x in pieces]
+    key = None if level.geometry is None else name_for_later((row.function, *shapes), args[1:], options)
+    how = Arrangement(place, shapes, key, dtype_of(value))
+    how.sections = lambda: sections(row.function, args[1:], options, shapes, value.ndim)
+    return array(value, joined(pieces, how, value.shape, level), level)
+
+
+def name_for_later(what: Any, args: Any, options: dict[str, Any]) -> Any:
+    """A name for a function with these arguments, if it can be told by them in a later sweep; else None."""
+    try:
+        key = (*what, as_key(args), as_key(options))
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
+    x, rest = dual_form(args[0]), args[1:]
+    if row.function is np.sum:
+        x, rest, options, initial = sum_arguments(x, *rest, **options)
+    constants(rest, options, row.function)
+    if row.local and not np.iscomplexobj(x.value):
+        return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
+    value = row.function(x.value, *rest, **options)
+    shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+    if dtype_of(value).kind in "iub":
+        raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
+    result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
+    if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
+        link(result, x, Map(row, x.shape, shape, rest, options), None)
+    return result if row.function is not np.sum or initial is None else result + initial
+
+
+def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
+                  initial: Any = None, where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
+    """numpy.sum's extras, done first: a mask selects, a type converts, an initial value is added after."""
+    if out is not None:
+        raise AssignmentError("numpy.sum with out= of dual numbers: assign the result instead, out[...] = x.sum(...)")
+    if where is not True:
+        x = np.where(where, x, 0)
+    if dtype is not None:
+        x = x.astype(dtype)
+    keep = keepdims is not False and keepdims is not np._NoValue and bool(keepdims)
+    return x, (), {"axis": axis, "keepdims": keep} if keep else {"axis": axis}, initial
+
+
+def summed(x: DualArray) -> Any:
+    """The sum of all elements: what most programs end with."""
+    if x.source is not None:
+        settle(x)
+    value = x.value
+    return scalar(np.add.reduce(value, axis=None) if type(value) is np.ndarray else np.sum(value), x.eps.total(), x.level)
+
+
+def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
+    a, b = (as_array(dual_form(x)) for x in args[:2])
+    if a.shape == () or b.shape == ():
+        if row.function in (np.dot, np.inner):
+            return a * b
+        raise ValueError(f"{name_of(row.function)}: an operand is a scalar, arrays of one or more dimensions are needed")
+    level = top_level((a, b))
+    x, y = floating([value_at(a, level), value_at(b, level)])
+    subscripts = row.subscripts(a.ndim, b.ndim, *args[2:], **options)
+    if type(x) is DualArray and type(y) is np.ndarray:  # each level would copy the constant for itself
+        y = sealed(y)
+    elif type(y) is DualArray and type(x) is np.ndarray:
+        x = sealed(x)
+    return product_of(row.function(x, y, *args[2:], **options), subscripts, (a, b), (x, y), level)
+
+
+def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:
+    """Σ a b: d(a b) = da b + a db."""
+    mine = [belongs(x, level) for x in operands]
+    if level.generic:
+        values = [generic(v, not own) for v, own in zip(values, mine, strict=True)]
+    parts = [contracted(subscripts, i, operands[i].eps, values[1 - i], level, not mine[1 - i]) for i in (0, 1) if mine[i]]
+    return wrapped(value, parts[0] if len(parts) == 1 else parts[0].plus(parts[1]), level)
+
+
+def einsum_pair(subscripts: str, *operands: Any) -> Any:
+    """Einsum of one or two operands."""
+    operands = tuple(as_array(dual_form(x)) for x in operands)
+    level = top_level(operands)
+    values = floating([value_at(x, level) for x in operands])
+    value = contraction(subscripts, *values)
+    if len(operands) == 1:
+        return wrapped(value, contracted(subscripts, 0, operands[0].eps, None, level), level)
+    return product_of(value, subscripts, operands, values, level)
+
+
+def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
+    n = len(row.differentials)
+    if row.function is np.where and len(args) == 1:
+        return np.nonzero(stripped(args[0]))
+    weak = row.function is np.where  # whose plain numbers take the type of the other array
+    inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
+    constants(args[n:], options, row.function)
+    options = {name: x for name, x in options.items() if x is not np._NoValue}
+    if row.function is np.where:
+        inputs[0] = stripped(inputs[0])
+    level = top_level(inputs)
+    values = [value_at(x, level) for x in inputs]
+    f = row.function(*values, *args[n:], **options)
+    parts: list[Any] = []  # what each perturbed input contributes
+    with np.errstate(all="ignore"):
+        at = f
+        values = values if weak else floating(values)
+        if level.generic and row.smooth:
+            values = [generic(v, not belongs(x, level)) for v, x in zip(values, inputs, strict=True)]
+            at = row.function(*values, *args[n:], **options)
+        for d, x in zip(row.differentials, inputs, strict=True):
+            if d is not None and belongs(x, level):
+                part = d(at, *values, Differential(x.eps, level), *args[n:], **options)
+                if isinstance(part, Restated):
+                    f, part = part.f if at is f else f, part.parts
+                parts.append(part)
+    if not parts:
+        raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")
+    if not isinstance(f, tuple):
+        return maybe_scalar(output(f, parts, level), args)
+    outputs = [maybe_scalar(output(value, mine, level), args) for value, *mine in zip(f, *parts, strict=True)]
+    return type(f)(*outputs) if hasattr(f, "_fields") else tuple(outputs)
+
+
+def output(value: Any, parts: list[Any], level: Level) -> Any:
+    """One result of a formula with what each input contributes to its differential (None: nothing)."""
+    eps: Any = None
+    for part in parts:
+        if isinstance(part, Without):
+            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level)), level)
+        if part is not None:
+            eps = part.tangent if eps is None else eps.plus(part.tangent)
+    return value if eps is None else wrapped(value, eps, level)
+
+
+HANDLERS: dict[type[Row], Callable[..., Any]] = {
+    Composite: run_composite, Constant: run_constant, Refused: run_refused, Elementwise: run_elementwise,
+    Gather: run_gather, Linear: run_linear, Bilinear: run_bilinear, Formula: run_formula}
+
+
+def maybe_scalar(result: Any, args: Any) -> Any:
+    """A plain Dual where a plain Dual came in."""
+    if type(result) is DualScalar and result.level is HAND and any(type(x) is Dual for x in args):
+        return lowered(result)
+    return result
