@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "forward", "reverse")
 LITTLE = 200_000  # multiply-adds of a forward sweep up to which no reverse one was seen to take less than 1/1.3 of its time
-CLEARLY = 1.5  # what works less by a smaller factor may take longer: counts are no clock
+CLEARLY = 1.35  # what works less by a smaller factor may take longer: counts are no clock
 FEW_INPUTS = 4  # up to here a forward sweep costs no more than a tape
 
 
