@@ -16,7 +16,7 @@ from .tangents.watch import moving, nonzero
 
 MESSAGE = ("== is true of a number that is being differentiated: a branch on it may lose the derivative, as in "
            "`0 if x == 0 else sin(x)`. Compare stop_gradient(x) if the branch is right for the neighbours too")
-SILENT = ("dualdiff.rules", "dualdiff.tangents")  # rules compare on purpose
+SILENT = ("dualdiff.rules", "dualdiff.tangents", "numpy.linalg")  # these compare on purpose
 
 
 def warn_of_equality(equal: Any, x: Any, y: Any = None) -> None:

@@ -373,6 +373,11 @@ POLYNOMIALS_OF_TWO = [
     ("np.polynomial.polynomial.polygrid2d(x, y, z)", (4,), (2, 1), (3, 2)),
     ("np.polynomial.polynomial.polygrid2d(x, y, [[1, 2, 3], [4, 5, 6]])", (), (3,)),
 ]
+if hasattr(np.polynomial.polynomial, "polyvalnd"):  # NumPy 2.5
+    POLYNOMIALS_OF_TWO += [
+        ("np.polynomial.polynomial.polyvalnd((x, y), z)", (4,), (4,), (3, 2, 2)),
+        ("np.polynomial.polynomial.polyvalnd((x, 0.5, x * x), np.ones((3, 2, 2)) * y)", (), ()),
+        ("np.polynomial.polynomial.polyvalnd([x], y)", (2, 3), (4,))]
 REST_OF_NUMPY = [
     *tabled(SPLITS_AND_GRIDS), *tabled(PRODUCTS_AND_SCANS), *listed(PRODUCTS_OF_TWO), *listed(POLYNOMIALS_OF_TWO),
     *tabled(STATISTICS, smooth=False), *tabled(CHOICES, smooth=False), *listed(PAIRS_OF_SAMPLES, smooth=False)]

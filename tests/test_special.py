@@ -11,6 +11,7 @@ from pathlib import Path
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy
 import scipy.special as sp
 from special_cases import HOLOMORPHIC, MORE, ONE, PHASES, PLANE, TWO, Integral, Solved, slope
 
@@ -21,6 +22,7 @@ from dualdiff.rules.registry import Constant, Elementwise, Refused
 ROOT = Path(__file__).parent.parent
 DIGITS = 70
 CLOSE = 1e-12
+SCIPY = tuple(map(int, scipy.__version__.split(".")[:2]))
 KELVIN = (1e-10, "SciPy's Kelvin functions have ten digits (Zhang & Jin's polynomials)")
 INVERSE = (1e-10, "SciPy's inverse, at which the derivative is taken, has eleven digits")
 COARSER = {
@@ -186,9 +188,11 @@ def test_a_partial_agrees_with_mpmath(name, arity, record_property):
 
 
 def test_a_partial_listed_as_coarser_is():
-    for name, (bound, _) in COARSER.items():
+    for name, (bound, reason) in COARSER.items():
         function, _ = split(name)
-        assert CLOSE < max(m.error() for m in measured(name, function.nin)) <= bound
+        worst = max(m.error() for m in measured(name, function.nin))
+        assert worst <= bound
+        assert worst > CLOSE or (reason is INVERSE[1] and SCIPY >= (1, 18))  # whose inverses are exact to rounding
 
 
 def test_an_error_in_the_ninth_digit_of_any_partial_would_be_found():

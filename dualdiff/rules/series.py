@@ -1,4 +1,4 @@
-"""Functions of numpy.polynomial that NumPy dispatches: polynomials of two variables."""
+"""Functions of numpy.polynomial that NumPy dispatches: polynomials of several variables."""
 
 from __future__ import annotations
 
@@ -24,11 +24,23 @@ def outer_horner(x: Any, c: Any) -> Any:
 
 @composite(np.polynomial.polynomial.polyval2d)
 def polyval2d(x: Any, y: Any, c: Any) -> Any:
-    if np.shape(x) != np.shape(y):
-        raise ValueError("x, y are incompatible")
-    return horner(y, outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c))
+    return values((x, y), c)
 
 
 @composite(np.polynomial.polynomial.polygrid2d)
 def polygrid2d(x: Any, y: Any, c: Any) -> Any:
     return outer_horner(y, outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c))
+
+
+def values(points: Any, c: Any) -> Any:
+    x, *others = points
+    if any(np.shape(y) != np.shape(x) for y in others):
+        raise ValueError(f"{', '.join('xyz'[:len(points)]) if len(points) < 4 else 'ordinates'} are incompatible")
+    c = outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c)
+    for y in others:
+        c = horner(y, c)
+    return c
+
+
+if hasattr(np.polynomial.polynomial, "polyvalnd"):  # NumPy 2.5
+    composite(np.polynomial.polynomial.polyvalnd, raw=True)(values)

@@ -89,7 +89,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         Vh = np.concatenate([Vh[..., :k, :], adjoint(turn, U) @ Vh[..., k:, :]], axis=-2) if Vh.shape[-2] > k else Vh
     U1, V1h = U[..., :k], Vh[..., :k, :]
     P = adjoint(U1, A) @ dA @ adjoint(V1h, A)
-    marked = same | (zero[..., None, :] & np.ones_like(same))
+    marked = same | zero[..., :, None]  # for messages: what is repeated, and what is 0
     ds = real_diagonal(P, A)
     if mixed is not None:
         ds = (mixed.astype(s.dtype) @ ds[..., None])[..., 0]

@@ -56,7 +56,7 @@ def lost(future: Future[Found] | None, task: tuple[Any, ...]) -> BaseException |
         return cancelled
     if error is None or isinstance(error, BrokenExecutor) or type(error).__name__ in LOST:
         return error
-    if "pickle" in str(error):  # whatever its class, which every release of Python changes
+    if "pickle" in str(error) or "local object" in str(error):  # whatever its class, which releases of Python change
         refuse_unpicklable(task, error)
     raise error
 
