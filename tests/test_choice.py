@@ -18,7 +18,10 @@ H = 20
 
 def network(n, m, depth=3):
     """Dense layers from n inputs to m results, H wide between."""
-    sizes = [n, *[H] * (depth - 1), m]
+    return layers([n, *[H] * (depth - 1), m])
+
+
+def layers(sizes):
     matrices = [RNG.standard_normal((b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
 
     def f(x):
@@ -192,16 +195,7 @@ def test_the_matrix_of_an_operator_is_made_the_cheaper_way(monkeypatch):
 
 # ---- mixtures ----------------------------------------------------------------------------------------------------------
 def autoencoder(n, middle, m, wide=40):
-    sizes = [n, wide, middle, wide, m]
-    matrices = [RNG.standard_normal((b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
-
-    def f(x):
-        f.calls += 1
-        for A in matrices:
-            x = np.tanh(A @ x)
-        return x
-    f.calls = 0
-    return f
+    return layers([n, wide, middle, wide, m])
 
 
 def test_what_passes_through_few_numbers_goes_both_ways_from_there():
