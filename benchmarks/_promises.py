@@ -21,7 +21,7 @@ class Promise:
     text: str
     where: str                                             # a benchmark, or files of tests
     pattern: str = ""                                      # of its bars; "" for tests
-    peers: bool = False                                    # whether it needs --peers
+    peers: bool = False                                    # whether it needs a contestant that may not be installed
 
 
 PROMISES = (
@@ -32,7 +32,7 @@ PROMISES = (
             "arrays of tangents"),
     Promise(2, "Rosenbrock and Ackley gradients, n = 10, at most 40 µs (Rosenbrock 30: issue 6)", "gradients", r"n = 10$"),
     Promise(2, "the same, n = 100 000, at most 4 × by hand, both modes", "gradients", "over by hand"),
-    Promise(2, "never slower than autograd", "gradients", "over autograd"),
+    Promise(2, "never slower than autograd", "gradients", "over autograd", peers=True),
     Promise(2, "Dual within 1.3 × of the leanest class (issue 6: 1.2)", "scalar_dual", "Dual over LeanDual"),
     Promise(2, "a formula of twenty operations in 7 µs", "scalar_dual", "^Dual, twenty operations"),
     Promise(2, "logistic regression to gradient norm 10⁻⁸ and SciPy's coefficients to 10⁻⁶", "optimisers",
@@ -106,7 +106,7 @@ def verdicts(found: Sequence[dict[str, Any]]) -> Iterator[Verdict]:
             held = sum(bar["holds"] for bar in bars)
             verdict = "not measured" if not figures else "holds" if held == len(bars) else "in part" if held else "MISSED"
             yield Verdict(p, verdict, said(max(figures, key=excess)) + (f"; {held} of {len(bars)}" if len(bars) > 1 else "")
-                          if figures else "needs --peers" if p.peers else "")
+                          if figures else "needs its contestant" if p.peers else "")
 
 
 def excess(bar: dict[str, Any]) -> float:

@@ -43,7 +43,9 @@ def fails(x): return x[7]
 def refused(x): return np.gcd(x, 2)
 def texts(x): return "text"
 def leaves(x): raise SystemExit(3)
-def stops(x): os.kill(os.getpid(), signal.SIGINT)
+def stops(x):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background is started without
+    os.kill(os.getpid(), signal.SIGINT)
 number = 3.0
 
 class Model:
