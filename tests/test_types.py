@@ -207,13 +207,3 @@ def test_truth_values_add_up_as_numbers():
 def test_what_numpy_would_cut_off_to_integers_is_refused(f):
     with pytest.raises(TypeError, match=r"float|int\(\)"):
         jvp(f, (1.7,), (1.0,))
-
-
-@pytest.mark.parametrize("dtype", [float, complex])
-def test_a_quotient_by_single_precision_has_the_derivative_in_the_type_of_the_result(dtype):
-    x, y = np.array([1.25, -2.5, 3.5], dtype), np.array([0.3, 7.1, -1.9], np.float32)
-    by_x, by_y = jacobian(lambda x, y: x / y, (0, 1))(x, y)
-    np.testing.assert_allclose(by_x, np.diag(1 / y.astype(float)), rtol=1e-15)
-    np.testing.assert_allclose(by_y, np.diag(-x / y.astype(float) ** 2), rtol=1e-15)
-    along = jvp(lambda x, y: x / y, (x, y), (np.ones(3, dtype), np.zeros(3, np.float32)))[1]
-    np.testing.assert_allclose(along, 1 / y.astype(float), rtol=1e-15)

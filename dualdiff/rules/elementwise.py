@@ -33,13 +33,6 @@ def inverse(x: Any) -> Any:
         return np.divide(1.0, x)
 
 
-def widened(y: Any, f: Any) -> Any:
-    """y in the precision of the result, real if it is: the other operand may have had more."""
-    if y.dtype is f.dtype:
-        return y
-    return y.astype(f.dtype if y.dtype.kind == f.dtype.kind else f.real.dtype)
-
-
 def sech_squared(f: Any, x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels: with s = exp(-2|x|), cosh(x)² = (1 + s)²/(4s)."""
     if np.iscomplexobj(x):
@@ -212,8 +205,7 @@ elementwise(np.fabs,        lambda f, x: np.sign(x),                            
 elementwise(np.add,         1,                                          1)
 elementwise(np.subtract,    1,                                          -1)
 elementwise(np.multiply,    lambda f, x, y: y,                          lambda f, x, y: x)
-elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y,
-            joint=(lambda f, x, y: inverse(widened(y, f)), lambda f, x, y: -f / y))
+elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f),
