@@ -167,7 +167,6 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
     evenly over the rounds of the others, if that takes no longer than PATIENCE; else once. ``first_calls``: nanoseconds per
     operation of those already made, which are not made again.
     """
-    settle_allocator()
     known = first_calls or {}
     first = [known.get(c.name) or sample(c, 1, clock) for c in contenders]
     once = [not c.peer and c.name in known and t * c.per_call > PATIENCE * 1e9 for c, t in zip(contenders, first, strict=True)]
@@ -188,16 +187,6 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
             if takes_part(i, turns[j], rounds):
                 samples[j][i] = sample(contenders[j], inner[j], clock)
     return Timings([Timing(c.name, a, s) for c, a, s in zip(contenders, first, samples, strict=True)])
-
-
-def settle_allocator() -> None:
-    """Bring the heap to where any long-running program has it: having once freed a large array.
-
-    glibc gives memory back to the system above a size that grows with the largest block freed so far, up to 32 MB. Until
-    then whether a result of a few megabytes costs page faults, as long as all its arithmetic, hangs on who ran before.
-    """
-    large = np.empty(31 << 20, np.uint8)
-    del large
 
 
 def takes_part(i: int, turns: int, rounds: int) -> bool:

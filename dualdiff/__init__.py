@@ -3,6 +3,7 @@
 The map of the house; imports point upwards only.
 
     errors.py        one class per mistake a user can make
+    allocator.py     freed memory stays with the process
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
@@ -45,6 +46,7 @@ The map of the house; imports point upwards only.
 
 from typing import TYPE_CHECKING, Any
 
+from . import allocator as _allocator
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions
 from . import methods as _methods  # noqa: F401 - what else NumPy's arrays have
 from . import operators as _operators  # noqa: F401 - and its operators
@@ -87,3 +89,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+_allocator.settle()

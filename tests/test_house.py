@@ -19,7 +19,7 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 MUTUAL = {"dual", "dual_array", "reading", "operands", "elementwise", "equalities", "forms", "memory", "assignment", "creation",
           "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifting", "subclasses"}
 FLOORS = [
-    {"errors"},
+    {"allocator", "errors"},
     {"policies"},
     {"rules"},
     {"tangents"},
