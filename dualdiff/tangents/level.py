@@ -31,19 +31,19 @@ class Level:
     the sweep is repeated with ``careful``, which applies the strong zero at every step.
     """
 
-    __slots__ = ("bases", "careful", "columns", "doubt", "generic", "geometry", "half_step", "holomorphic", "k", "meter",
-                 "number", "one")
+    # What most sweeps leave as it is stands in the class: every transform makes a level.
+    one: Any = None  # the one-direction leaf, made by tangents.leaf when asked for
+    half_step: Level | None = None
+    bases: Any = None                       # which bases of degenerate spaces a run takes, see rules/bases.py
+    doubt: str | None = None                # why the values may depend on such a basis
+    generic = False                         # partials are replaced by numbers near one: what is perturbed?
+    geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
+    columns: Any = None                     # of a sweep of some directions: their numbers, -1 for others
+    meter: Meter | None = None              # of a sweep with a memory budget
+    k: int | None = None
 
-    def __init__(self, number: float, k: int | None = None, careful: bool = True, holomorphic: bool = False) -> None:
-        self.number, self.k, self.careful, self.holomorphic = number, k, careful, holomorphic
-        self.one: Any = None  # the one-direction leaf, made by tangents.leaf when asked for
-        self.half_step: Level | None = None
-        self.bases: Any = None                       # which bases of degenerate spaces a run takes, see rules/bases.py
-        self.doubt: str | None = None                # why the values may depend on such a basis
-        self.generic = False                         # partials are replaced by numbers near one: what is perturbed?
-        self.geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
-        self.columns: Any = None                     # of a sweep of some directions: their numbers, -1 for others
-        self.meter: Meter | None = None              # of a sweep with a memory budget
+    def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:
+        self.number, self.careful, self.holomorphic = number, careful, holomorphic
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""

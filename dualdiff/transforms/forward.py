@@ -15,7 +15,7 @@ from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
-from .sweep import DOUBLE, Function, Inputs, pairs_of, seed_identity, swept, value_and_eps
+from .sweep import DOUBLE, EVERYDAY, Function, Inputs, pairs_of, seed_identity, swept, value_and_eps
 from .trees import flatten
 
 LONG = 1000  # elements of a direction that is worth a look for ones
@@ -222,7 +222,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple) or len(primals) != len(tangents):
         raise StructureError("jvp takes a tuple of arguments and a tuple of as many tangents: jvp(f, (x,), (v,))")
     inputs = Inputs(f, tuple(range(len(primals))), tuple(primals), {})
-    directions, _ = flatten(tuple(tangents), "the tangents")
+    directions: list[Any] = list(tangents) if inputs.chosen is EVERYDAY and type(tangents[0]) is np.ndarray else \
+        flatten(tuple(tangents), "the tangents")[0]
     if len(directions) != len(inputs.leaves):
         raise StructureError(f"the tangents hold {len(directions)} arrays, the arguments {len(inputs.leaves)}")
     directions = [v if hasattr(v, "level") else inexact(v, "jvp") for v in directions]

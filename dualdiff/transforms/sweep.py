@@ -44,8 +44,9 @@ class Inputs:
                                  "Write gradient(f)(x), not gradient(f(x))")
         self.f, self.args, self.options = f, args, options
         self.is_complex = False
-        if type(argnums) is int and argnums == 0 and args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE:
-            self.single = True  # the everyday case, without taking a tree apart
+        if args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE \
+                and type(argnums) in (int, tuple) and argnums in FIRST:
+            self.single = argnums == 0  # the everyday case, without taking a tree apart
             self.leaves: list[Any] = [frozen(args[0])]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
             self.shapes: list[Shape] = [args[0].shape]
@@ -104,7 +105,7 @@ class Inputs:
     def like_arguments(self, arrays: list[Any]) -> Any:
         """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
         if self.chosen is EVERYDAY:
-            return arrays[0]
+            return arrays[0] if self.single else tuple(arrays)
         trees, start = [], 0
         for _, count, rebuild in self.chosen:
             trees.append(rebuild(arrays[start:start + count]))
@@ -113,7 +114,9 @@ class Inputs:
 
 
 DOUBLE = np.dtype(np.float64)
-EVERYDAY: list[tuple[int, int, Rebuild]] = [(0, 1, operator.itemgetter(0))]
+FIRST = (0, (0,))  # the argnums of most calls
+ALONE = operator.itemgetter(0)  # what puts one array in place
+EVERYDAY: list[tuple[int, int, Rebuild]] = [(0, 1, ALONE)]
 
 
 def as_float(x: Any) -> Any:
@@ -224,7 +227,7 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
     """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
-    leaves, rebuild = flatten(out, "the result of f")
+    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out, "the result of f")
     pairs = [value_and_eps(leaf, level) for leaf in leaves]
     return [(x.copy() if type(x) is np.ndarray and not x.flags.writeable else x, eps) for x, eps in pairs], rebuild
 
