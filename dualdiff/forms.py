@@ -37,9 +37,11 @@ def holds_dual(x: Any) -> bool:
 
 
 def top_level(parts: Any) -> Level:
-    levels = [x.level for x in parts if type(x) in LEVELED]
-    top: Level = max(levels, key=lambda level: level.number)
-    return top
+    top: Any = None
+    for x in parts:
+        if type(x) in LEVELED and (top is None or x.level.number > top.number):
+            top = x.level
+    return top  # type: ignore[no-any-return]
 
 
 def belongs(x: Any, level: Level) -> bool:

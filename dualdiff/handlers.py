@@ -192,7 +192,7 @@ def summed(x: DualArray) -> Any:
 
 
 def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
-    a, b = (as_array(dual_form(x)) for x in args[:2])
+    a, b = as_array(dual_form(args[0])), as_array(dual_form(args[1]))
     if a.shape == () or b.shape == ():
         if row.function in (np.dot, np.inner):
             return a * b
@@ -209,11 +209,14 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
 
 def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:
     """Σ a b: d(a b) = da b + a db."""
-    mine = [belongs(x, level) for x in operands]
+    first, second = belongs(operands[0], level), belongs(operands[1], level)
     if level.generic:
-        values = [generic(v, not own) for v, own in zip(values, mine, strict=True)]
-    parts = [contracted(subscripts, i, operands[i].eps, values[1 - i], level, not mine[1 - i]) for i in (0, 1) if mine[i]]
-    return wrapped(value, parts[0] if len(parts) == 1 else parts[0].plus(parts[1]), level)
+        values = [generic(v, not own) for v, own in zip(values, (first, second), strict=True)]
+    eps: Any = contracted(subscripts, 0, operands[0].eps, values[1], level, not second) if first else None
+    if second:
+        other = contracted(subscripts, 1, operands[1].eps, values[0], level, not first)
+        eps = other if eps is None else eps.plus(other)
+    return wrapped(value, eps, level)
 
 
 def einsum_pair(subscripts: str, *operands: Any) -> Any:

@@ -117,14 +117,15 @@ def share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
     """
     d = y - x
     strange = np.logical_not(np.isfinite(d))
-    if np.any(strange):
+    some = strange.any() if type(strange) is np.ndarray else np.any(strange)
+    if some:
         d = np.where((x == y) & strange, 0, d)
     larger = d > 0
-    s = exp(np.where(larger, -d, d))                       # which is smooth at 0, as -|d| is not
+    s = exp(-np.abs(d) if type(d) is np.ndarray else np.where(larger, -d, d))  # of duals this is smooth at 0, as -|d| is not
     if not (type(x) in (int, float) and x == 0) and not (type(y) in (int, float) and y == 0):
         b = d - y
         e = (y - (d - b)) - (x + b)
-        e = np.where(strange, 0, e) if np.any(strange) else e
+        e = np.where(strange, 0, e) if some else e
         s = s + s * (np.where(larger, -e, e) * log_base)
     return np.where(larger, s, 1) / (1 + s)
 

@@ -38,7 +38,10 @@ def from_list(x: Any) -> Any:
 def floating(arrays: Any) -> list[Any]:
     """Integers and truth values in the common type, where they do not overflow; what has a floating-point type as it is."""
     kinds = [getattr(x, "dtype", None) for x in arrays]
-    if not any(kind is not None and kind.kind in "iub" for kind in kinds):
+    for kind in kinds:
+        if kind is not None and kind.kind in "iub":
+            break
+    else:
         return list(arrays)
     common = np.result_type(*(kind for kind in kinds if kind is not None))
     common = common if common.kind in "fc" else np.dtype(float)

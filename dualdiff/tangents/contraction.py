@@ -7,7 +7,7 @@ have is summed in the other factors alone, as an expert would by hand. Operands 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -64,36 +64,55 @@ def as_matrices(lx: tuple[Label, ...], ly: tuple[Label, ...], result: tuple[Labe
     return swap, left[-1] != inner[0], right[0] != inner[0]
 
 
-def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
-    """The product of two operands, summed over the labels absent from result: one matrix product, or a broadcast."""
-    plan = as_matrices(a[1], b[1], result)
+@lru_cache(maxsize=1024)
+def pairing(lx: tuple[Label, ...], ly: tuple[Label, ...], result: tuple[Label, ...]) -> Callable[[Any, Any], Any]:
+    """What multiplies arrays of these labels, summing over those absent from result: one matrix product, or a broadcast."""
+    plan = as_matrices(lx, ly, result)
     if plan is not None:
-        left, right = (b[0], a[0]) if plan[0] else (a[0], b[0])
-        return (left.T if plan[1] else left) @ (right.T if plan[2] else right), result
-    (x, lx), (y, ly) = summed_alone(a, b[1], result), summed_alone(b, a[1], result)
-    inner = [label for label in lx if label in ly and label not in result]
+        swap, turn_left, turn_right = plan
+
+        def matrices(x: Any, y: Any) -> Any:
+            left, right = (y, x) if swap else (x, y)
+            return (left.T if turn_left else left) @ (right.T if turn_right else right)
+        return matrices
+    (alone_x, mx), (alone_y, my) = alone(lx, ly, result), alone(ly, lx, result)
+    inner = [label for label in mx if label in my and label not in result]
     if not inner:
-        return aligned((x, lx), result) * aligned((y, ly), result), result
-    if result and result[-1] in lx and result[-1] not in ly:  # the columns of the product come last
-        (x, lx), (y, ly) = (y, ly), (x, lx)
-    batch = [label for label in lx if label in ly and label in result]
-    rows = [label for label in lx if label not in ly]
-    columns = [label for label in ly if label not in lx]
-    size = dict(zip(lx, x.shape, strict=True)) | dict(zip(ly, y.shape, strict=True))
-    outer = tuple(size[label] for label in batch)
-    depth = prod(size[label] for label in inner)
-    left = aligned((x, lx), batch + rows + inner).reshape((*outer, prod(size[r] for r in rows), depth))
-    right = aligned((y, ly), batch + inner + columns).reshape((*outer, depth, prod(size[c] for c in columns)))
-    labels = batch + rows + columns
-    return aligned(((left @ right).reshape(tuple(size[label] for label in labels)), tuple(labels)), result), result
+        return lambda x, y: aligned((summed(x, alone_x), mx), result) * aligned((summed(y, alone_y), my), result)
+    swap = bool(result) and result[-1] in mx and result[-1] not in my  # the columns of the product come last
+    one, other = (my, mx) if swap else (mx, my)
+    batch = [label for label in one if label in other and label in result]
+    rows = [label for label in one if label not in other]
+    columns = [label for label in other if label not in one]
+    left_order, right_order = (*batch, *rows, *inner), (*batch, *inner, *columns)
+    labels = (*batch, *rows, *columns)
+    b, r = len(batch), len(batch) + len(rows)
+
+    def product_of_matrices(x: Any, y: Any) -> Any:
+        x, y = summed(x, alone_x), summed(y, alone_y)
+        left, right = (y, x) if swap else (x, y)
+        left, right = aligned((left, one), left_order), aligned((right, other), right_order)
+        outer, shape = left.shape[:b], left.shape[:r] + right.shape[b + len(inner):]
+        depth = prod(left.shape[r:])
+        made = left.reshape((*outer, prod(left.shape[b:r]), depth)) @ right.reshape((*outer, depth, prod(shape[r:])))
+        return aligned((made.reshape(shape), labels), result)
+    return product_of_matrices
 
 
-def summed_alone(a: Operand, others: Sequence[Label], result: Sequence[Label]) -> Operand:
-    array, labels = a
-    alone = tuple(i for i, label in enumerate(labels) if label not in others and label not in result)
-    if not alone:
-        return a
-    return np.sum(array, axis=alone), tuple(label for i, label in enumerate(labels) if i not in alone)
+def alone(labels: tuple[Label, ...], others: Sequence[Label],
+          result: Sequence[Label]) -> tuple[tuple[int, ...], tuple[Label, ...]]:
+    """The axes that only this operand has and the result has not, and the labels that are left without them."""
+    axes = tuple(i for i, label in enumerate(labels) if label not in others and label not in result)
+    return axes, tuple(label for i, label in enumerate(labels) if i not in axes)
+
+
+def summed(array: Any, axes: tuple[int, ...]) -> Any:
+    return np.sum(array, axis=axes) if axes else array
+
+
+def pair(a: Operand, b: Operand, result: tuple[Label, ...]) -> Operand:
+    """The product of two operands, summed over the labels absent from result."""
+    return pairing(a[1], b[1], result)(a[0], b[0]), result
 
 
 def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[Label, int], level: Level) -> Operand:
@@ -132,27 +151,55 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
 
 def eliminated(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level,
                order: Sequence[Label]) -> list[Operand]:
-    place = {name: i for i, name in enumerate(order)}
+    steps, left = elimination(tuple([labels for _, labels in operands]), tuple(gone), tuple(sizes.items()), tuple(order))
+    found: list[Any] = list(operands)
+    for i, j, result in steps:
+        if j is None:
+            found.append((summed(found[i][0], result[0]), result[1]) if i >= 0 else (float(sizes[result]), ()))
+        else:
+            found.append(metered_pair(found[i], found[j], result, sizes, level))
+    return [found[i] for i in left]
+
+
+@lru_cache(maxsize=1024)
+def elimination(operands: tuple[tuple[Label, ...], ...], gone: tuple[Label, ...], extents: tuple[tuple[Label, int], ...],
+                order: tuple[Label, ...]) -> tuple[list[tuple[int, Any, Any]], list[int]]:
+    """How operands of these labels are summed over the labels ``gone``, and the numbers of those that are left.
+
+    Each step appends an operand: the product of two, with the labels it keeps; one summed along axes that it alone has (axes
+    and labels left); or the length of a label that no operand has (-1, None, label).
+    """
+    place, sizes = {name: i for i, name in enumerate(order)}, dict(extents)
+    steps: list[tuple[int, Any, Any]] = []
+    found = list(enumerate(operands))
+
+    def append(rest: list[Any], step: tuple[int, Any, Any], labels: tuple[Label, ...]) -> list[Any]:
+        steps.append(step)
+        return [*rest, (len(operands) + len(steps) - 1, labels)]
+
     for label in gone:
-        if not any(label in labels for _, labels in operands):
-            operands = [*operands, (float(sizes[label]), ())]
+        if not any(label in labels for _, labels in found):
+            found = append(found, (-1, None, label), ())
     while True:
-        label = next((g for g in gone if any(g in labels for _, labels in operands)), None)
+        label = next((g for g in gone if any(g in labels for _, labels in found)), None)
         if label is None:
-            return operands
-        holders = [o for o in operands if label in o[1]]
-        rest = [o for o in operands if label not in o[1]]
+            return steps, [i for i, _ in found]
+        holders = [o for o in found if label in o[1]]
+        rest = [o for o in found if label not in o[1]]
         while len(holders) > 2:
             i, j = cheapest(holders, sizes)
             b, a = holders.pop(j), holders.pop(i)
-            holders.append(metered_pair(a, b, tuple(dict.fromkeys(a[1] + b[1])), sizes, level))
+            both = tuple(dict.fromkeys(a[1] + b[1]))
+            holders = append(holders, (a[0], b[0], both), both)
         elsewhere = {name for _, labels in rest for name in labels}
         names = [name for name in dict.fromkeys(name for _, labels in holders for name in labels)
                  if name not in gone or (name != label and name in elsewhere)]
         kept = tuple(sorted(names, key=lambda name: place.get(name, -1)))
-        rest.append(metered_pair(holders[0], holders[1], kept, sizes, level) if len(holders) == 2 else
-                    summed_alone(holders[0], tuple(elsewhere), kept))
-        operands = rest
+        if len(holders) == 2:
+            found = append(rest, (holders[0][0], holders[1][0], kept), kept)
+        else:
+            axes, labels = alone(holders[0][1], tuple(elsewhere), kept)
+            found = append(rest, (holders[0][0], None, (axes, labels)), labels)
 
 
 def in_window(cols: Operand, operands: list[Operand], names: tuple[Label, ...],
@@ -186,12 +233,26 @@ def whole(operands: list[Operand], level: Level) -> Operand:
                            for a, labels in operands]), tuple(names)
 
 
-def einsum(operands: list[Operand], result: tuple[Label, ...], sizes: dict[Label, int], level: Level) -> Any:
-    """The full contraction as one array with the axes ``result``, repeated along labels that no operand holds."""
-    operands = [trimmed(a, labels) for a, labels in operands]
-    gone = [n for n in dict.fromkeys(name for _, labels in operands for name in labels) if n not in result]
-    operands = eliminate(operands, gone, sizes, level, result)
-    arrays = [aligned(o, result) for o in operands]
-    full = arrays[0] if gone and len(arrays) == 1 else product(level, arrays)
-    shape = tuple(sizes[name] for name in result)
-    return full if getattr(full, "shape", ()) == shape else np.broadcast_to(full, shape)
+class Way:
+    """How a full contraction goes, as far as labels and sizes tell: the result has the axes ``result``."""
+
+    __slots__ = ("full", "gone", "operands", "result", "shape", "sizes")
+
+    def __init__(self, operands: list[tuple[tuple[int, ...], tuple[Label, ...]]], result: tuple[Label, ...],
+                 sizes: dict[Label, int], shape: tuple[int, ...]) -> None:
+        keep = [[i for i, n in enumerate(own) if n != 1] for own, _ in operands]
+        self.operands = [(None if len(at) == len(own) else tuple(own[i] for i in at), tuple(labels[i] for i in at))
+                         for at, (own, labels) in zip(keep, operands, strict=True)]  # without axes of length one
+        self.gone = [n for n in dict.fromkeys(name for _, labels in self.operands for name in labels) if n not in result]
+        self.result, self.sizes, self.shape = result, sizes, shape
+        self.full = tuple(sizes[name] for name in result)
+
+
+def contracted(arrays: list[Any], way: Way, level: Level) -> Any:
+    """The full contraction as one array with the axes ``way.result``, repeated along labels that no operand holds."""
+    operands = [(a if shape is None else a.reshape(shape), labels)
+                for a, (shape, labels) in zip(arrays, way.operands, strict=True)]
+    operands = eliminate(operands, way.gone, way.sizes, level, way.result)
+    arrays = [aligned(o, way.result) for o in operands]
+    full = arrays[0] if way.gone and len(arrays) == 1 else product(level, arrays)
+    return full if getattr(full, "shape", ()) == way.full else np.broadcast_to(full, way.full)

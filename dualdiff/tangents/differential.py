@@ -51,30 +51,33 @@ def contracted(subscripts: str, position: int, t: Tangent, other: Any, level: Le
                borrowed: bool = True) -> Tangent:
     """Σ of the tangent (operand ``position``) times the constant ``other`` (None: a sum), in einsum's notation."""
     ndim = len(t.shape)
-    left, named = parsed(subscripts, (ndim,) if other is None else (ndim, other.ndim) if position == 0 else (other.ndim, ndim))
-    labels = left[position]
-    if len(set(labels)) < len(labels):
+    left, named, repeats = parsed(subscripts, (ndim,) if other is None else (ndim, other.ndim) if position == 0 else
+                                  (other.ndim, ndim))
+    labels, constant_labels = left[position], "" if other is None else left[1 - position]
+    if repeats and len(set(labels)) < len(labels):
         short = "".join(dict.fromkeys(labels))
         rule = f"{labels}->{short}"
         sizes = dict(zip(labels, t.shape, strict=True))
         t = gathered(DIAGONAL, t, tuple(sizes[c] for c in short), (rule,), {})
         labels = short
-    constant_labels = "" if other is None else left[1 - position]
-    if len(set(constant_labels)) < len(constant_labels):
+    if repeats and len(set(constant_labels)) < len(constant_labels):
         short = "".join(dict.fromkeys(constant_labels))
         other, constant_labels = np.einsum(f"{constant_labels}->{short}", other), short
     return t.contract(Contraction(labels, t.shape, named, other, constant_labels, level, borrowed))
 
 
 @lru_cache(maxsize=1024)
-def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """The labels of each operand, and of the result, where each 1 is a new axis with a name of its own."""
+def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[Any, ...], bool]:
+    """The labels of each operand, and of the result, where each 1 is a new axis with a name of its own; whether an operand
+    has one twice.
+    """
     if "1" in subscripts:
         left, _, result = subscripts.partition("->")
         terms = left.split(",")
     else:
         terms, result = explicit_subscripts(subscripts, list(ndims))
-    return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result))
+    repeats = any(len(set(labels)) < len(labels) for labels in terms)
+    return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result)), repeats
 
 
 # ---- the tangent inside a formula

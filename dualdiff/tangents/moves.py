@@ -17,7 +17,7 @@ import numpy as np
 from ..rules.gather import batched_placed, is_basic
 from ..rules.registry import ROWS, Gather, Linear
 from ..rules.statistics import binned
-from .contraction import Label, einsum
+from .contraction import Label, Way, contracted
 from .level import Level
 from .meter import owner
 
@@ -246,18 +246,35 @@ class Contraction:
         return a
 
     def apply(self, a: Any, lead: int = 0) -> Any:
-        return self._run(a, self.labels, self.result, self.out_shape, lead)
+        return self._run(a, lead, False)
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
-        return self._run(u, self.result, self.labels, self.shape, lead)
+        return self._run(u, lead, True)
 
-    def _run(self, a: Any, labels: tuple[Label, ...], result: tuple[Label, ...], shape: Shape, lead: int) -> Any:
-        front = tuple(("lead", i) for i in range(lead))
-        sizes = self.sizes | dict(zip(result, shape, strict=True)) | dict(zip(front, a.shape, strict=False))
-        wide = tuple(name for name, n in zip(result, shape, strict=True) if n != 1)
-        r = einsum([*self.constant, (a, front + labels)], front + wide, sizes, self.level)
-        shape = a.shape[:lead] + shape
-        return r if r.shape == shape else r.reshape(shape)
+    def _run(self, a: Any, lead: int, back: bool) -> Any:
+        ((constant, others),) = self.constant or NOTHING
+        way = whole_contraction(self.labels, self.shape, self.result, others, None if constant is None else constant.shape,
+                                a.shape, lead, back)
+        r = contracted([a] if constant is None else [constant, a], way, self.level)
+        return r if r.shape == way.shape else r.reshape(way.shape)
+
+
+NOTHING: Any = ((None, ()),)
+
+
+@lru_cache(maxsize=1024)
+def whole_contraction(labels: tuple[Label, ...], shape: Shape, result: tuple[Label, ...], others: tuple[Label, ...],
+                      other_shape: Shape | None, given: Shape, lead: int, back: bool) -> Way:
+    """How an array of the shape ``given``, ``lead`` axes in front, is contracted with the constant; or, back, its transpose."""
+    sizes, out_shape = extents(labels, shape, result, others, other_shape or ())
+    into, out_shape = (labels, shape) if back else (result, out_shape)
+    front = tuple(("lead", i) for i in range(lead))
+    sizes = sizes | dict(zip(into, out_shape, strict=True)) | dict(zip(front, given, strict=False))
+    wide = tuple(name for name, n in zip(into, out_shape, strict=True) if n != 1)
+    operands = [(given, front + (result if back else labels))]
+    if other_shape is not None:
+        operands.insert(0, (other_shape, others))
+    return Way(operands, front + wide, sizes, given[:lead] + out_shape)
 
 
 class Map:
