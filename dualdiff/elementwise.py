@@ -84,12 +84,13 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = Fals
     ``borrowed``: p is the program's own array, which it may write to again; a product with it is not.
     """
     shape = f.shape
-    if eps.shape != shape:
-        eps = eps.broadcast(shape)
+    narrow = eps.shape != shape
     terms: dict[Any, Any] = {}
     last: Any = level
     r: Any = None
     for leaf, c in eps.terms.items():
+        if narrow:
+            leaf = leaf.memo.get(shape) or leaf.broadcast(shape)
         if c is not last:
             last = c
             r = (kept(p) if borrowed else p) if c is None else owned(c, p) if type(p) is DualArray else c * p
@@ -131,18 +132,19 @@ def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
 
 def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t: Tangent, q: Any) -> Any:
     """The dual f + (p ⊙ s + q ⊙ t) ε; a partial that is the number 1 leaves coefficients alone."""
-    if s.shape != shape:
-        s = s.broadcast(shape)
-    if t.shape != shape:
-        t = t.broadcast(shape)
-    if p.__class__ is int and p == 1:
+    narrow, same = s.shape != shape, p.__class__ is int and p == 1
+    if same and not narrow:
         terms = s.terms.copy()
     else:
         terms = {}
         for leaf, c in s.terms.items():
-            terms[leaf] = p if c is None else owned(c, p) if type(p) is DualArray else c * p
-    sign, nested = q if q.__class__ is int else 0, type(q) is DualArray
+            if narrow:
+                leaf = leaf.memo.get(shape) or leaf.broadcast(shape)
+            terms[leaf] = c if same else p if c is None else owned(c, p) if type(p) is DualArray else c * p
+    narrow, sign, nested = t.shape != shape, q if q.__class__ is int else 0, type(q) is DualArray
     for leaf, c in t.terms.items():
+        if narrow:
+            leaf = leaf.memo.get(shape) or leaf.broadcast(shape)
         if leaf not in terms:
             terms[leaf] = c if sign == 1 else q if c is None else -c if sign == -1 else owned(c, q) if nested else c * q
             continue
@@ -161,7 +163,17 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
+    if len(terms) > MAX_TERMS:
+        r = r.merged()
+    kind = type(f)
+    if kind is not ndarray and kind is not DualArray:
+        return scalar(f, r, level)
+    d = new(DualArray)
+    d.value = f
+    d.eps = r
+    d.level = level
+    d.source = None
+    return d
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.
@@ -222,7 +234,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             if type(f) is ndarray and f.size > LARGE and \
                     (late := deferred(row, f.shape, ((a.eps, jx), (b.eps, jy)), (f, x, y))):
                 return array(f, late, level)
-            p, q = (jx(f, x, y) if jx_varies else jx), (jy(f, x, y) if jy_varies else jy)
+            p, q = (y, x) if factor else (jx(f, x, y) if jx_varies else jx, jy(f, x, y) if jy_varies else jy)
             s, t = a.eps, b.eps
             return propagated(f, level, s, p + q) if s is t and jx_varies else combined(f, f.shape, level, s, p, t, q)
         shape = shape_of(f)
