@@ -251,3 +251,15 @@ def test_constants_and_comparisons_see_what_was_written_to_the_base_of_a_view():
         assert np.array_equal(np.argmax(right), 1)
         return np.sum(x)
     gradient(f)(np.ones(4))
+
+
+def test_gradients_are_arrays_of_the_callers_own():
+    """No two of them share memory, nor one with the cotangent it came from: a step in place on one changes no other."""
+    x, y, u = np.ones(3), np.arange(3.0), np.ones((3, 2))
+    first, second = gradient(lambda x, y: np.sum((x + y) ** 2), argnums=(0, 1), mode="reverse")(x, y)
+    assert not np.shares_memory(first, second)
+    for f in (lambda x: x.reshape(3, 2), lambda x: x[::-1].reshape(3, 2), lambda x: np.stack([x[:3], x[3:]], axis=1)):
+        assert not np.shares_memory(vjp(f, np.arange(6.0))[1](u)[0], u)
+    first, second = vjp(lambda x, y: np.concatenate([x, y]), x, y)[1](np.arange(6.0))
+    first -= first
+    assert second.tolist() == [3, 4, 5]

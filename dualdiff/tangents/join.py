@@ -15,7 +15,7 @@ import numpy as np
 
 from .assemble import assembled
 from .leaf import Leaf
-from .moves import Routing, Shape, scatter, take_or_fill
+from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
 from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
@@ -77,9 +77,13 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
     how = index if type(index) is Arrangement else by_index(index, pieces)
     if leaves[0].k is None and type(leaves[0]) is not TapeLeaf:
         return {leaves[0]: arranged([next(iter(t.terms.values()), 0) for t in pieces], pieces, how)}
-    offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
     if type(leaves[0]) is TapeLeaf:
-        return joined_tape(pieces, offsets, how.index, shape)
+        places = None if how.sections is None else how.sections()
+        routes = routes_of(pieces, how.index, shape) if places is None or any(Ellipsis in place for place in places) else \
+            [Section(place, t.shape, shape) for t, place in zip(pieces, places, strict=True)]
+        edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) if t.terms for leaf, coef in t.watched()]
+        return {TapeLeaf(leaves[0].level, shape, tuple(edges)): None}
+    offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
     terms: dict[Any, Any] = {}
     for dense in (True, False):
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
@@ -106,19 +110,19 @@ def with_numbers_stacked(pieces: list[Tangent], index: Any) -> tuple[list[Tangen
     return [batch, *arrays], index
 
 
-def joined_tape(pieces: list[Tangent], offsets: Any, index: Any, shape: Shape) -> dict[Any, Any]:
+def routes_of(pieces: list[Tangent], index: Any, shape: Shape) -> list[Routing]:
+    """Where each piece goes by the index map."""
     flat = np.ravel(index)
+    offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
     ordered = bool(np.array_equal(flat, np.arange(flat.size)))
     order = np.arange(flat.size) if ordered else np.argsort(flat, kind="stable")
     bounds = offsets if ordered and offsets[-1] == flat.size else np.searchsorted(flat[order], offsets)
-    edges = []
+    routes = []
     for t, start, low, high in zip(pieces, offsets[:-1], bounds[:-1], bounds[1:], strict=True):
         places = order[low:high]
         taken = None if ordered and high - low == prod(t.shape) else flat[places] - start
-        route = Routing(places, taken, t.shape, shape)
-        edges += [(route, leaf, coef) for leaf, coef in (t.watched() if t.terms else ())]
-    level = edges[0][1].level
-    return {TapeLeaf(level, shape, tuple(edges)): None}
+        routes.append(Routing(places, taken, t.shape, shape))
+    return routes
 
 
 def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:

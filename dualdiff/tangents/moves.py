@@ -196,6 +196,25 @@ class Place(Routing):
         return u[..., self.places]
 
 
+class Section(Routing):
+    """A whole piece fills the part of the result that a basic index shows."""
+
+    __slots__ = ("section",)
+
+    def __init__(self, section: tuple[Any, ...], shape: Shape, out_shape: Shape) -> None:
+        super().__init__(None, None, shape, out_shape)
+        self.section = section
+
+    def index(self, start: int, into: Any) -> None:
+        into.reshape(self.out_shape)[self.section] = np.arange(start, start + prod(self.shape)).reshape(self.shape)
+
+    def write(self, a: Any, into: Any, lead: int) -> None:
+        into.reshape(a.shape[:lead] + self.out_shape)[(slice(None),) * lead + self.section] = a
+
+    def transpose(self, u: Any, lead: int = 0) -> Any:
+        return u[(slice(None),) * lead + self.section]
+
+
 @lru_cache(maxsize=1024)  # a pure function of sizes; nobody writes to what it gives
 def extents(labels: tuple[Label, ...], shape: Shape, result: tuple[Label, ...], others: tuple[Label, ...],
             other_shape: Shape) -> tuple[dict[Label, int], Shape]:

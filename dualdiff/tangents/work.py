@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from .contraction import Label, cheapest
-from .moves import Contraction, Map, Move, Routing, Shape
+from .moves import Contraction, Map, Move, Routing, Section, Shape
 from .replay import Record
 from .tangent import Tangent
 from .tape import Copy
 
 CALL = 10_000         # what Python spends on a recorded map, in the same unit
 MULTIPLY_ADD = 0.125  # of a matrix product, in passes over an element: BLAS against memory
+PIECES = (Routing, Section)
 MOST = 8              # leaves of a tangent; more are merged, as in `tangent.py`
 
 Flags = tuple[bool, ...]
@@ -62,10 +63,10 @@ class Forward:
         self.work = 0.0
         at: dict[Any, list[Shadow]] = {root: [Shadow(root.shape, (), (True,) * len(root.shape), [])] for root in record.roots}
         for leaf, groups, _ in record.steps:
-            routed = [list(distinct(at, parents)) for op, parents in groups if type(op) is Routing]
+            routed = [list(distinct(at, parents)) for op, parents in groups if type(op) in PIECES]
             found = self.joined(routed, leaf.shape) if routed else []
             for op, parents in groups:
-                if type(op) is not Routing:
+                if type(op) not in PIECES:
                     coef = next((c for _, c in parents if np.ndim(c)), None)
                     found += [self.through(op, shadow, coef) for shadow in distinct(at, parents)]
             at[leaf] = found if len(found) <= MOST else self.merged(found, leaf.shape)

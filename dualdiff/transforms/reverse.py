@@ -68,19 +68,20 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
 def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
     """The cotangents of the arguments; zeros where the result does not depend on one, real where the argument is."""
     front = u.shape[:lead]
-    arrays = []
+    arrays: list[Any] = []
     for a, dtype, s in zip(pull(terms, shape, u, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
         if a is None:
             arrays.append(np.zeros(front + s, dtype))
             continue
-        if type(a) is np.ndarray and a.dtype is dtype and a.shape == front + s and a is not u and a.flags.writeable:
-            arrays.append(a)  # what a sweep gives every day
-            continue
         if dtype_of(a) != dtype and dtype_of(a).kind == "c" and dtype.kind != "c":
             a = np.real(a)
-        if a.shape != front + s or (type(a) is np.ndarray and (a is u or not a.flags.writeable)):
+        if a.shape != front + s:
             a = np.broadcast_to(a, front + s)
-            a = np.array(a) if type(a) is np.ndarray else a
+        shared = any(a is b for b in arrays) or a is u
+        if type(a) is np.ndarray and (shared or a.base is not None or not a.flags.writeable):
+            a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
+        elif shared and a.shape:
+            a = a.copy()
         arrays.append(a)
     return arrays
 
