@@ -33,10 +33,10 @@ from .rules.registry import (
 )
 from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import generic
-from .tangents.differential import Differential, contracted, gathered, mapped
+from .tangents.differential import Differential, contracted, mapped
 from .tangents.join import Arrangement
 from .tangents.level import HAND, Level
-from .tangents.moves import Map, Move, as_key, sealed
+from .tangents.moves import PLAIN, Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed
@@ -44,7 +44,9 @@ from .tangents.watch import observed
 
 def constants(args: Any, options: dict[str, Any], function: Any) -> None:
     """Arguments beside the arrays (axes, shapes, indices) must be constants."""
-    for x in (*args, *options.values()):
+    for x in (*args, *options.values()) if options else args:
+        if type(x) in PLAIN:
+            continue
         if is_subclassed(x):
             base_array(x)
         if holds_dual(x):
@@ -111,16 +113,13 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
         raise RuleError(f"{name_of(row.function)}: only its array argument can be perturbed")
     value = row.function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
-    result = wrapped(value, gathered(row, x.eps, shape, rest, options), x.level)
-    if type(result) is DualArray and type(x) is DualArray:
-        link_view(result, x, row, rest, options)
+    move = Move(row, x.eps.shape, shape, rest, options)
+    result = wrapped(value, x.eps.gather(move), x.level)
+    # Where NumPy's result shares memory with its input, later writes to either must be seen by both.
+    if type(result) is DualArray and type(x) is DualArray and (type(value) is not np.ndarray or value.base is not None) \
+            and np.may_share_memory(stripped(value), stripped(x.value)):
+        link(result, x, move, None)
     return maybe_scalar(result, args)
-
-
-def link_view(result: DualArray, base: DualArray, row: Gather, rest: Any, options: dict[str, Any]) -> None:
-    """Where NumPy's result shares memory with its input, later writes to either must be seen by both."""
-    if np.may_share_memory(stripped(result), stripped(base)):
-        link(result, base, Move(row, base.shape, result.shape, rest, options), None)
 
 
 def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
@@ -160,7 +159,8 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     constants(rest, options, row.function)
     if row.local and not np.iscomplexobj(x.value):
         return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
-    value = row.function(x.value, *rest, **options)
+    function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
+    value = function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
     if dtype_of(value).kind in "iub":
         raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")

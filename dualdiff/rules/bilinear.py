@@ -5,6 +5,7 @@ Subscripts are written ``"ij,jk->ik"``; a ``1`` in the result is a new axis of l
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def sum_subscripts(shape: tuple[int, ...], axis: Any = None, keepdims: bool = False) -> str:
-    labels = LETTERS[:len(shape)]
-    gone = axes_or_all(axis, len(shape))
+    return summed_over(len(shape), axis if axis is None or type(axis) is int else axes_of(axis, len(shape)), bool(keepdims))
+
+
+@lru_cache(maxsize=1024)
+def summed_over(ndim: int, axis: Any, keepdims: bool) -> str:
+    labels = LETTERS[:ndim]
+    gone = axes_or_all(axis, ndim)
     kept = [("1" if keepdims else "") if i in gone else label for i, label in enumerate(labels)]
     return f"{labels}->{''.join(kept)}"
 

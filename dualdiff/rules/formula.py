@@ -32,7 +32,8 @@ def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims
     Where a constant ``initial`` attains it as well, the least norm is 0.
     """
     top = spread(f, axis, keepdims)
-    attained = (x == top) & where if initial is None else (x == top) & where & (top != initial)
+    attained = x == top if where is True else (x == top) & where
+    attained = attained if initial is None else attained & (top != initial)
     share = indicator(attained, f)
     count = np.sum(share, axis=axis, keepdims=True)
     df = np.sum(dx * (share / np.maximum(count, 1)), axis=axis, keepdims=keepdims)

@@ -71,6 +71,13 @@ def product(level: Level, arrays: list[Any]) -> Any:
     return np.where(zero, 0, r)
 
 
+def size_together(x: tuple[int, ...], y: tuple[int, ...]) -> int:
+    """Of two shapes broadcast to each other."""
+    longer, shorter = (x, y) if len(x) >= len(y) else (y, x)
+    cut = len(longer) - len(shorter)
+    return prod(longer[:cut]) * prod(n if m == 1 else m for n, m in zip(longer[cut:], shorter, strict=True))
+
+
 def folded(arrays: list[Any], count: int) -> list[Any]:
     """The factors multiplied together, smallest products first, until ``count`` are left."""
     arrays = list(arrays)
@@ -78,7 +85,8 @@ def folded(arrays: list[Any], count: int) -> list[Any]:
         i, j = 0, 1
         if len(arrays) > 2:
             pairs = [(i, j) for j in range(len(arrays)) for i in range(j)]
-            i, j = min(pairs, key=lambda ij: prod(np.broadcast_shapes(np.shape(arrays[ij[0]]), np.shape(arrays[ij[1]]))))
+            shapes = [getattr(a, "shape", ()) for a in arrays]
+            i, j = min(pairs, key=lambda ij: size_together(shapes[ij[0]], shapes[ij[1]]))
         b, a = arrays.pop(j), arrays.pop(i)
         arrays.append(owned(a, b))
     return arrays

@@ -23,11 +23,16 @@ Operand = tuple[Any, tuple[Label, ...]]
 
 def trimmed(array: Any, labels: Sequence[Label]) -> Operand:
     """The operand without its axes of length one."""
-    shape = array.shape
+    shape, left = thin(array.shape, tuple(labels))
+    return array if shape is None else array.reshape(shape), left
+
+
+def thin(shape: tuple[int, ...], labels: tuple[Label, ...]) -> tuple[tuple[int, ...] | None, tuple[Label, ...]]:
+    """The shape without its axes of length one, None where there are none, and the labels of the others."""
     if 1 not in shape:
-        return array, tuple(labels)
+        return None, labels
     keep = [i for i, n in enumerate(shape) if n != 1]
-    return array.reshape(tuple(shape[i] for i in keep)), tuple(labels[i] for i in keep)
+    return tuple(shape[i] for i in keep), tuple(labels[i] for i in keep)
 
 
 def aligned(operand: Operand, target: Sequence[Label]) -> Any:
@@ -240,9 +245,7 @@ class Way:
 
     def __init__(self, operands: list[tuple[tuple[int, ...], tuple[Label, ...]]], result: tuple[Label, ...],
                  sizes: dict[Label, int], shape: tuple[int, ...]) -> None:
-        keep = [[i for i, n in enumerate(own) if n != 1] for own, _ in operands]
-        self.operands = [(None if len(at) == len(own) else tuple(own[i] for i in at), tuple(labels[i] for i in at))
-                         for at, (own, labels) in zip(keep, operands, strict=True)]  # without axes of length one
+        self.operands = [thin(own, labels) for own, labels in operands]
         self.gone = [n for n in dict.fromkeys(name for _, labels in self.operands for name in labels) if n not in result]
         self.result, self.sizes, self.shape = result, sizes, shape
         self.full = tuple(sizes[name] for name in result)

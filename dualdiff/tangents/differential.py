@@ -136,7 +136,8 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         raise RuleError(f"a differential cannot take part in {name_of(ufunc)}: formulas are linear in it")
 
     def _scaled(self, c: Any) -> Differential:
-        shape = np.broadcast_shapes(self.shape, getattr(c, "shape", ()))
+        shape, other = self.shape, getattr(c, "shape", ())
+        shape = shape if other in (shape, ()) else np.broadcast_shapes(shape, other)
         return self._like(self.tangent.chained(c, shape, 0.0) if self.level.careful else self.tangent.scaled(c, shape))
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -14,16 +14,17 @@ a view. Contracting an axis that the columns do not vary along sums it within th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from .coefficients import product
-from .contraction import Operand, aligned, eliminate, in_window, trimmed
+from .contraction import Operand, aligned, eliminate, in_window, thin
 from .level import HAND, Level
 from .meter import owner
-from .moves import Contraction, Item, Map, Move, Shape
+from .moves import Contraction, Item, Map, Move, Shape, extents
 
 MAX_FACTORS = 3  # more are multiplied together where that costs no larger array
 
@@ -154,27 +155,24 @@ class Leaf:
                 and (coef is None or np.shape(coef) == self.shape):
             factors = () if coef is None else (coef,)  # a plain sum of an indexed seed: all axes become width
             return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
-        wide = tuple(range(self.lead))
-        names = wide + op.labels
-        operands = [trimmed(a, names) for a in self.factors]
-        if coef is not None and np.ndim(coef):
-            operands.append(trimmed(coef, op.labels[len(op.labels) - coef.ndim:]))
-        elif coef is not None:
-            operands.append((coef, ()))
-        operands += [trimmed(a, labels) for a, labels in op.constant]
-        cols = None if self.cols is None else trimmed(self.cols, names)
-        gone = [name for name in op.sizes if name not in op.result and op.sizes[name] != 1]
-        moved = tuple(name for name in gone if cols is not None and name in cols[1])
-        sizes = op.sizes | dict(enumerate(self.width))
+        constant, others = op.constant[0] if op.constant else (None, ())
+        way = contraction_way(op.shape, self.width, None if self.cols is None else self.cols.shape,
+                              tuple([a.shape for a in self.factors]), None if coef is None else getattr(coef, "shape", ()),
+                              op.labels, op.result, others, None if constant is None else constant.shape)
+        arrays = self.operands(coef) if constant is None else [*self.operands(coef), constant]
+        operands = [(a if shape is None else a.reshape(shape), labels)
+                    for a, (shape, labels) in zip(arrays, way.operands, strict=True)]
+        cols = None if way.cols is None else (self.cols if way.cols[0] is None else self.cols.reshape(way.cols[0]), way.cols[1])
+        sizes, width = way.sizes, way.width
         if level.columns is not None and cols is not None and not self.affine:
-            cols, operands = in_window(cols, operands, wide + moved, sizes)
+            sizes = dict(sizes)
+            cols, operands = in_window(cols, operands, way.wide, sizes)
+            width = tuple(sizes[name] for name in way.wide)
         if level.meter is not None:
             level.meter.beside(op.shape)
             level.meter.spend(0, prod(op.sizes.values()))
-        operands = eliminate(operands, [name for name in gone if name not in moved], sizes, level,
-                             wide + moved + op.result)
-        width = tuple(sizes[name] for name in wide + moved)
-        return self._assembled(op.survivors(operands), cols, wide + moved, width, op)
+        operands = eliminate(operands, way.gone, sizes, level, way.wide + op.result)
+        return self._assembled(op.survivors(operands), cols, way.wide, width, op)
 
     def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
                    op: Contraction) -> tuple[Leaf, Any]:
@@ -198,6 +196,36 @@ class Leaf:
         if columns is not None:  # a part of the seeds that lies inside the window is affine
             return cols is not None and cols.base is columns and bool(cols.size) and cols.min() >= 0
         return self.affine and cols.base is self.cols.base
+
+
+class LeafWay:
+    """What labels and sizes tell of the contraction of a leaf: its operands and columns without axes of length one, the labels
+    that are summed over and those of the width axes that come of it.
+    """
+
+    __slots__ = ("cols", "gone", "operands", "sizes", "wide", "width")
+
+    def __init__(self, operands: list[Any], cols: Any, gone: list[Any], wide: tuple[Any, ...], sizes: dict[Any, int]) -> None:
+        self.operands, self.cols, self.gone, self.wide, self.sizes = operands, cols, gone, wide, sizes
+        self.width = tuple(sizes[name] for name in wide)
+
+
+@lru_cache(maxsize=1024)
+def contraction_way(shape: Shape, width: Shape, cols_shape: Shape | None, factors: tuple[Shape, ...], coef: Shape | None,
+                    labels: tuple[Any, ...], result: tuple[Any, ...], others: tuple[Any, ...],
+                    other_shape: Shape | None) -> LeafWay:
+    lead = tuple(range(len(width)))
+    operands = [thin(own, lead + labels) for own in factors]
+    if coef is not None:
+        operands.append(thin(coef, labels[len(labels) - len(coef):]))
+    if other_shape is not None:
+        operands.append(thin(other_shape, others))
+    cols = None if cols_shape is None else thin(cols_shape, lead + labels)
+    sizes, _ = extents(labels, shape, result, others, other_shape or ())
+    gone = [name for name in sizes if name not in result and sizes[name] != 1]
+    moved = tuple(name for name in gone if cols is not None and name in cols[1])
+    return LeafWay(operands, cols, [name for name in gone if name not in moved], lead + moved,
+                   sizes | dict(enumerate(width)))
 
 
 def window_seeds(level: Level, shapes: list[Shape], first: int, stop: int) -> list[Leaf | None]:

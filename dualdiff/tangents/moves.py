@@ -73,8 +73,10 @@ class Move:
 
     def __init__(self, row: Gather, shape: Shape, out_shape: Shape, args: tuple[Any, ...] = (),
                  options: dict[str, Any] | None = None) -> None:
-        if args and not all(type(part) in PLAIN for part in args):
-            args = kept(args)
+        for part in args:
+            if type(part) not in PLAIN:
+                args = kept(args)
+                break
         if options:
             options = {name: kept(part) for name, part in options.items()}
         self.row, self.shape, self.out_shape, self.args, self.options = row, shape, out_shape, args, options or NONE

@@ -128,7 +128,7 @@ class Tangent:
     def contract(self, op: Contraction) -> Tangent:
         if not self.terms:
             return Tangent({}, op.out_shape)
-        if self.on_tape:
+        if type(next(iter(self.terms))) is TapeLeaf:
             return Tangent({record(self.watched(), op.recorded()): None}, op.out_shape)
         t = self.one_dense()
         terms: dict[Any, Any] = {}
