@@ -85,6 +85,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
     if point.cost == 0.0:
         raise Stop(CONVERGED, "converged: every residual is zero")
     steps = BoundedSteps(point, state, settings) if settings.bounds is not None else FreeSteps(point, state, settings)
+    refused = False
     while True:
         step = steps.next()
         final = test(point, state, settings, step, steps.clipped, steps.decomposed)
@@ -99,7 +100,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
         if not x.dot(x) < FAR:
             raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; the model may not determine it")
         state.trials += 1
-        new = trial(problem, x, point)
+        new = trial(problem, x, point, refused)
         cost = np.inf if new is None else new.cost
         ratio = gained(point.cost, cost, step)
         resize(state, step, ratio, point.cost, cost)
@@ -107,6 +108,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
         if ratio >= ACCEPT:
             taken(state, step, new, settings, steps.clipped)
             return new
+        refused = True
         if final:
             raise Stop(CONVERGED, within(settings))
         if not settings.damped:
@@ -168,9 +170,11 @@ def decomposed(point: Any, state: State, D: Array) -> Any:
     return tried
 
 
-def trial(problem: Any, x: Array, point: Any) -> Any:
-    """The point at x, or None where it is not finite or, told by a plain run alone where sweeps are dear, no better."""
-    if point.raw is not None and x.size * point.rows > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
+def trial(problem: Any, x: Array, point: Any, refused: bool) -> Any:
+    """The point at x, or None where it is not finite or, told by a plain run alone, no better: that is asked where sweeps are
+    dear, once a step from here was refused. Most steps are not.
+    """
+    if refused and point.raw is not None and x.size * point.rows > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
         return None
     new = problem.sweep(x)
     total = new.cost + sum(new.squares.tolist())
