@@ -50,9 +50,8 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     an R factor where conditioning asks, which are summed in the order of the shards. Shards of workers that die are sent
     again.
 
-    Each step runs the function once, on duals; after one that was refused, and beyond 40 000 entries of the
-    Jacobian, the next is first tried plainly. Memory:
-    a few Jacobians. Raises DataError where the start is not finite.
+    Each step runs the function once, on duals; after one that was refused, and beyond 40 000 entries of the Jacobian, the
+    next is first tried plainly. Memory: a few Jacobians. Raises DataError where the start is not finite.
 
     >>> fit = least_squares(lambda b: np.array([1.0, 2.0, 3.0]) * b[0] + b[1] - np.array([3.0, 5.0, 7.0]), [0.0, 0.0])
     >>> fit.x, fit.success

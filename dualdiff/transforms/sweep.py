@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualScalar, array, inexact, scalar
+from ..dual_array import DualArray, DualScalar, array, inexact, scalar
 from ..elementwise import LEVELED
 from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
 from ..forms import belongs
@@ -44,13 +44,15 @@ class Inputs:
                                  "Write gradient(f)(x), not gradient(f(x))")
         self.f, self.args, self.options = f, args, options
         self.is_complex = False
-        if args and type(args[0]) is np.ndarray and args[0].dtype is DOUBLE \
-                and type(argnums) in (int, tuple) and argnums in FIRST:
+        x = args[0] if args else None
+        if (type(x) is DualArray or (type(x) is np.ndarray and x.dtype is DOUBLE)) and type(argnums) in (int, tuple) \
+                and argnums in FIRST:
             self.single = argnums == 0  # the everyday case, without taking a tree apart
-            self.leaves: list[Any] = [frozen(args[0])]
+            self.leaves: list[Any] = [frozen(x)]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
-            self.shapes: list[Shape] = [args[0].shape]
-            self.dtypes = [DOUBLE]
+            self.shapes: list[Shape] = [x.shape]
+            self.dtypes = [dtype_of(x)]
+            self.is_complex = self.dtypes[0].kind == "c"
             return
         self.single = type(argnums) is int or not np.iterable(argnums)
         numbers: list[Any] = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
