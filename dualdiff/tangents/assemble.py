@@ -18,6 +18,7 @@ from .moves import Shape, scatter
 from .ragged import Ragged
 
 SLAB = 1 << 18    # bytes of a product that is added up piece by piece
+ROWS = 128        # directions that are turned at a time: a whole matrix turned at once takes twice as long
 LARGE = 1 << 12   # entries of a block that is worth a call of einsum
 ROOM = 1 << 20    # bytes of the budget that are left free for them
 FEW = 64          # columns, that many in all, are written one by one
@@ -232,6 +233,8 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
     """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh."""
     if not operands:
         place += 1
+    elif len(operands) == 1 and fresh:
+        by_rows(np.copyto, place, product(leaf.level, operands))
     elif len(operands) == 1 or not all(map(finite, operands)):
         place += product(leaf.level, operands)
     else:
@@ -257,7 +260,17 @@ def put_product(place: Any, a: Any, b: Any) -> None:
             labels: Any = of_left, of_right, axes
             np.einsum(left, labels[0], right, labels[1], labels[2], out=trimmed(place, range(place.ndim))[0])
             return
-    np.multiply(a, b, out=place)
+    by_rows(lambda place, a, b: np.multiply(a, b, out=place), place, a, b)
+
+
+def by_rows(operate: Any, place: Any, *operands: Any) -> None:
+    """operate(place, …), some rows at a time where directions lead in the operands and trail in the memory of the place."""
+    if place.ndim < 2 or place.shape[0] <= ROWS or place.strides[0] != place.itemsize:
+        operate(place, *operands)
+        return
+    for start in range(0, place.shape[0], ROWS):
+        part = slice(start, start + ROWS)
+        operate(place[part], *(x[part] if np.ndim(x) == place.ndim and x.shape[0] > 1 else x for x in operands))
 
 
 def add_product(place: Any, a: Any, b: Any) -> None:
