@@ -77,7 +77,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             a = np.real(a)
         if a.shape != front + s:
             a = np.broadcast_to(a, front + s)
-        shared = any(a is b for b in arrays) or a is u
+        shared = a is u or (len(arrays) > 0 and any(a is b for b in arrays))
         if type(a) is np.ndarray and (shared or a.base is not None or not a.flags.writeable):
             a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
         elif shared and a.shape:

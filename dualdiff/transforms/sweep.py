@@ -98,7 +98,7 @@ class Inputs:
 
     def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
         """f on the seeded arguments, to be run again."""
-        return lambda: self.call([dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(self.leaves, seeds, strict=True)])
+        return lambda: self.call(seeded(self.leaves, seeds, level))
 
     def largest(self) -> float:
         """The size of the arguments."""
@@ -131,8 +131,12 @@ def frozen(x: Any) -> Any:
     """The array as it is now."""
     if type(x) is np.ndarray and x.flags.writeable:
         x = x.copy("K")
-        x.flags.writeable = False
+        x.setflags(write=False)
     return x
+
+
+def seeded(leaves: list[Any], seeds: list[tuple[Any, Any]], level: Level) -> list[Any]:
+    return [dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(leaves, seeds, strict=True)]
 
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
@@ -162,7 +166,7 @@ def attempted(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], re
         try:
             with derivative_warnings_ignored():
                 seeds = seed(level)
-                duals = [dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(inputs.leaves, seeds, strict=True)]
+                duals = seeded(inputs.leaves, seeds, level)
                 try:
                     out = inputs.call(duals)
                     if level.careful:
