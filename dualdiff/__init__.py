@@ -5,7 +5,8 @@ The map of the house; imports point upwards only.
     errors.py        one class per mistake a user can make
     allocator.py     freed memory stays with the process
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
-    rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are
+    rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are;
+                     rarer ones are read when they are first met
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble, csr and
                      recipes (sparse matrices), join (joined: put off; writes), tangent, deferred (of

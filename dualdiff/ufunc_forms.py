@@ -16,8 +16,8 @@ from .errors import EscapeError, RuleError
 from .forms import as_array, dual_form, holds_dual, stripped
 from .rules.folds import FOLDS, folded
 from .rules.gather import axes_of, axes_or_all
+from .rules.linear import binned
 from .rules.registry import name_of
-from .rules.statistics import binned
 
 REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min, np.multiply: np.prod, np.logical_and: np.all,
               np.logical_or: np.any}

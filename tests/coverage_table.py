@@ -14,11 +14,8 @@ if __name__ == "__main__":                                 # run by itself, it m
 from dualdiff import DualArray
 from dualdiff.creation import BUFFERS
 from dualdiff.methods import ABSENT
-from dualdiff.rules import ROWS, row_of
+from dualdiff.rules import every_row
 from dualdiff.rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused
-
-for met in (np.fft.fft, np.polynomial.polynomial.polyval2d):  # their rows are registered when they are met
-    row_of(met)
 
 README = Path(__file__).parent.parent / "README.md"
 VERSION = np.__version__.rsplit(".", 1)[0]
@@ -27,6 +24,7 @@ BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
 POLYNOMIALS = ("polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre", "polyutils")
 MODULES = {"": np, "linalg.": np.linalg, "fft.": np.fft, "lib.stride_tricks.": np.lib.stride_tricks,
            **{f"polynomial.{name}.": getattr(np.polynomial, name) for name in POLYNOMIALS}}
+ROWS = every_row()  # after NumPy's modules have been asked for
 
 DIFFERENTIATED = {
     Elementwise: "element by element, from its partial derivatives", Gather: "elements are moved",

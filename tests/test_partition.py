@@ -6,9 +6,10 @@ from coverage_table import BEGIN, END, README, VERSION, attribute_lists_of, attr
 from dualdiff import DualArray
 from dualdiff.errors import AbsentError, DualdiffError
 from dualdiff.methods import ABSENT
-from dualdiff.rules.registry import ROWS, Constant, Refused
+from dualdiff.rules import every_row
+from dualdiff.rules.registry import Constant, Refused
 
-FUNCTIONS = dispatching()
+FUNCTIONS, ROWS = dispatching(), every_row()
 
 
 def test_every_function_of_numpy_is_in_exactly_one_list():

@@ -4,43 +4,48 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from . import (  # noqa: F401 - importing fills the table
-    bilinear,
-    calculus,
-    composite,
-    constant,
-    elementwise,
-    folds,
-    formula,
-    gather,
-    linalg,
-    linear,
-    padding,
-    polynomials,
-    products,
-    quantiles,
-    selection,
-    shapes,
-    singular,
-    spectra,
-    statistics,
-)
+from . import bilinear, composite, constant, elementwise, formula, gather, linear  # noqa: F401 - importing fills the table
 from .registry import ROWS, Row, name_of
 
-__all__ = ["ROWS", "Row", "name_of", "row_of"]
+__all__ = ["ROWS", "Row", "every_row", "name_of", "row_of"]
 
 
-# Rows of libraries that ``import numpy`` leaves alone, by library: importing dualdiff imports none of them either.
-LATER = {"numpy.fft": "fourier", "numpy.polynomial": "series", "scipy.special": "special"}
+# The files of the other rows, by the library whose functions they are about: they are read when a function without a row is
+# first met, so that importing dualdiff reads none of them, and imports no library either.
+LATER = {
+    "numpy": ("calculus", "folds", "linalg", "padding", "polynomials", "products", "quantiles", "selection", "shapes",
+              "singular", "spectra", "statistics"),
+    "numpy.fft": ("fourier",),
+    "numpy.polynomial": ("series",),
+    "scipy.special": ("special",),
+}
 
 
 def row_of(function: Any) -> Row | None:
-    """The row of a function, or None. A library's rows are registered when one of its functions may first be met."""
+    """The row of a function, or None."""
     row = ROWS.get(function)
-    if row is None and LATER:
-        for library, file in list(LATER.items()):
-            if library in sys.modules:
-                import_module(f"{__name__}.{file}")  # first: another thread must not find neither row nor entry
-                LATER.pop(library, None)
-        row = ROWS.get(function)
-    return row
+    return every_row().get(function) if row is None else row
+
+
+def every_row() -> dict[Any, Row]:
+    """ROWS, after the files about all libraries imported so far have been read."""
+    for library, files in list(LATER.items()):
+        if library in sys.modules:
+            read(files)
+            LATER.pop(library, None)  # last: another thread must find the rows, or the entry and wait for them
+    return ROWS
+
+
+def read(files: tuple[str, ...]) -> None:
+    """Import files of rows; where Ctrl-C, say, breaks that off, none of them, so that they can be read again."""
+    rows, modules = set(ROWS), set(sys.modules)
+    try:
+        for file in files:
+            import_module(f"{__name__}.{file}")
+    except BaseException:
+        for function in ROWS.keys() - rows:
+            del ROWS[function]
+        for name in sys.modules.keys() - modules:
+            if name.startswith(__name__):
+                del sys.modules[name]
+        raise

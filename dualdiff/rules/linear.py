@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .registry import linear
+from .registry import linear, primitive
 
 
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
@@ -46,6 +46,31 @@ def linear_solve(b: Any, A: Any) -> Any:
 
 linear(linear_solve, lambda b, lead, A: columns_solved(A, b),
        lambda u, lead, shape, A: columns_solved(np.swapaxes(A, -1, -2), u))
+
+
+# ---- counts with weights
+@primitive
+def binned(weights: Any, index: Any, size: int) -> Any:
+    """The weights added up in their bins, along the last axis."""
+    if weights.ndim == 1 and weights.dtype.kind != "c":
+        return np.bincount(index, weights, size).astype(weights.dtype)
+    result = np.zeros((*weights.shape[:-1], size), weights.dtype)
+    places: Any = (..., index)
+    np.add.at(result, places, weights)
+    return result
+
+
+def bin_matrix(shape: tuple[int, ...], index: Any, size: int) -> Any:
+    """The matrix that adds up weights in their bins, along the last axis of the shape, as compressed rows of ones."""
+    batch = np.arange(np.prod(shape[:-1], dtype=int))
+    counts = np.tile(np.bincount(index, minlength=size), len(batch))
+    taken = batch[:, None] * shape[-1] + np.argsort(index, kind="stable")
+    return np.concatenate([[0], np.cumsum(counts)]), taken.ravel(), None
+
+
+linear(binned, lambda w, lead, index, size: binned(w, index, size),
+       lambda u, lead, shape, index, size: np.take(u, index, axis=-1),
+       matrix=bin_matrix)
 
 
 # ---- a constant matrix of scipy.sparse times an array: the matrix itself is the derivative

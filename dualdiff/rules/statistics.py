@@ -9,7 +9,8 @@ import numpy as np
 from .composite import count_along, of_type
 from .constant import plain
 from .gather import axes_of, from_list
-from .registry import composite, linear, primitive
+from .linear import binned
+from .registry import composite
 
 
 def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -116,30 +117,6 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 
 # ---- counts with weights
-@primitive
-def binned(weights: Any, index: Any, size: int) -> Any:
-    """The weights added up in their bins, along the last axis."""
-    if weights.ndim == 1 and weights.dtype.kind != "c":
-        return np.bincount(index, weights, size).astype(weights.dtype)
-    result = np.zeros((*weights.shape[:-1], size), weights.dtype)
-    places: Any = (..., index)
-    np.add.at(result, places, weights)
-    return result
-
-
-def bin_matrix(shape: tuple[int, ...], index: Any, size: int) -> Any:
-    """The matrix that adds up weights in their bins, along the last axis of the shape, as compressed rows of ones."""
-    batch = np.arange(np.prod(shape[:-1], dtype=int))
-    counts = np.tile(np.bincount(index, minlength=size), len(batch))
-    taken = batch[:, None] * shape[-1] + np.argsort(index, kind="stable")
-    return np.concatenate([[0], np.cumsum(counts)]), taken.ravel(), None
-
-
-linear(binned, lambda w, lead, index, size: binned(w, index, size),
-       lambda u, lead, shape, index, size: np.take(u, index, axis=-1),
-       matrix=bin_matrix)
-
-
 @composite(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     x = plain(x)

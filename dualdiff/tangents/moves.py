@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..rules.gather import batched_placed, is_basic
+from ..rules.linear import binned
 from ..rules.registry import ROWS, Gather, Linear
-from ..rules.statistics import binned
 from .contraction import Label, Way, contracted
 from .level import Level
 from .meter import owner
