@@ -24,20 +24,21 @@ from .tangents.differential import Differential
 from .tangents.level import HAND
 
 # ---- ufuncs
-TABLES: dict[Any, Any] = {}  # by ufunc: the operation, or the pair (forward, reflected)
+TABLES: dict[Any, Any] = {}  # what `operation` has made
 
 
-def tabulate(ufunc: Any, row: Elementwise) -> None:
-    """Make the operation of an elementwise row."""
-    TABLES[ufunc] = nary(row, ufunc) if row.outputs or ufunc.nin > 2 else unary(row, ufunc) if ufunc.nin == 1 \
-        else operations(row, ufunc)
+def operation(ufunc: Any) -> Any:
+    """The operation of a ufunc with an elementwise row, or the pair (forward, reflected); made when first called."""
+    if ufunc not in TABLES:
+        row: Any = ROWS[ufunc]
+        TABLES[ufunc] = nary(row, ufunc) if row.outputs or ufunc.nin > 2 else unary(row, ufunc) if ufunc.nin == 1 \
+            else operations(row, ufunc)
+    return TABLES[ufunc]
 
 
 def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     """A ufunc with an elementwise row, called on inputs of which one at least is dual."""
-    if ufunc not in TABLES:
-        tabulate(ufunc, ROWS[ufunc])  # type: ignore[arg-type]
-    made = TABLES[ufunc]
+    made = operation(ufunc)
     inputs = tuple(lifted(x) if type(x) is Dual else x for x in inputs)
     if type(made) is not tuple:
         return made(*inputs)
@@ -133,9 +134,6 @@ def install() -> None:
     arrays: Any = DualArray
     numbers: Any = Dual
     rows: dict[Any, Any] = ROWS
-    for ufunc, row in rows.items():
-        if type(row) is Elementwise and isinstance(ufunc, np.ufunc):
-            tabulate(ufunc, row)
     for name, symbol, ufunc, operate in (
             ("add", "+=", np.add, operator.add), ("sub", "-=", np.subtract, operator.sub),
             ("mul", "*=", np.multiply, operator.mul), ("truediv", "/=", np.divide, operator.truediv),
