@@ -56,13 +56,13 @@ from .dual_array import DualArray
 from .errors import DerivativeWarning, DualdiffError
 from .forms import stop_gradient
 from .policies import equality, kinks, trace_nonfinite
-from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
 
 if TYPE_CHECKING:
     from .custom import custom_rule
     from .implicit import fixed_point, root
     from .lifting import lift
     from .symbolic import from_sympy
+    from .transforms import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
     from .transforms.checkpoint import checkpoint
     from .transforms.choice import explain
     from .transforms.linear import linearize
@@ -75,9 +75,11 @@ __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoin
 __version__ = "0.1.0"
 
 # Found when they are first asked for, so that importing stays a matter of milliseconds.
-_LATER = {"checkpoint": "transforms.checkpoint", "custom_rule": "custom", "explain": "transforms.choice",
-          "fixed_point": "implicit", "from_sympy": "symbolic", "lift": "lifting", "linearize": "transforms.linear",
-          "root": "implicit", "sparsity": "transforms.sparsity"}
+_LATER = {"checkpoint": "transforms.checkpoint", "custom_rule": "custom", "derivative": "transforms",
+          "explain": "transforms.choice", "fixed_point": "implicit", "from_sympy": "symbolic", "gradient": "transforms",
+          "hessian": "transforms", "hvp": "transforms", "jacobian": "transforms", "jvp": "transforms", "lift": "lifting",
+          "linearize": "transforms.linear", "root": "implicit", "sparsity": "transforms.sparsity",
+          "value_and_gradient": "transforms", "value_and_jacobian": "transforms", "vjp": "transforms"}
 
 
 def __getattr__(name: str) -> Any:
