@@ -12,7 +12,6 @@ from ..rules.registry import name_of
 from .coefficients import finite, plain
 from .leaf import Leaf
 from .moves import Item, as_key
-from .replay import Record
 from .tangent import Tangent
 from .tape import TapeLeaf, roots_of
 
@@ -93,6 +92,7 @@ def directions(t: Tangent) -> Any:
     """Where the tangent, of shape (n,), is not zero, by directions: (k, n). On a tape, along two arbitrary ones."""
     if not t.on_tape:
         return nonzero(t.dense(dtype=None)).reshape((-1, *t.shape))
+    from .replay import Record  # which only transforms need otherwise
     roots = roots_of(t.terms)
     r = np.random.default_rng(0)
     (moved,) = Record([t], roots).push([r.standard_normal((2, *root.shape)) for root in roots], 1)
