@@ -63,12 +63,22 @@ class Estimator(ABC):
         """The gradient of the loss by its formula, a tree like ``parameters``."""
 
     @abstractmethod
-    def targets(self, y: Any, n: int) -> Any:
-        """y for n rows in the form that ``cost`` takes."""
-
-    @abstractmethod
     def fitted_parameters(self) -> Any:
         """The tree of arrays where the loss was minimised."""
+
+    @abstractmethod
+    def predict(self, X: Any) -> Any:
+        """What the model says of each row of X."""
+
+    # ---- of a regression; others write their own
+    def targets(self, y: Any, n: int) -> Any:
+        """y for n rows in the form that ``cost`` takes."""
+        return numbers(one_per_row(y, n), "y")
+
+    def score(self, X: Any, y: Any) -> float:
+        """The coefficient of determination R²: 1 for a perfect fit, 0 for always predicting the mean."""
+        predicted = self.predict(X)
+        return determination(one_per_row(y, len(predicted)), predicted)
 
     # ---- settings
     def check_settings(self) -> None:

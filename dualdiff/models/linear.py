@@ -11,8 +11,8 @@ from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result, gradient_descent
 from .costs import squared_cost
-from .data import Array, features, numbers, one_per_row
-from .estimator import LinearPredictor, determination
+from .data import Array, features
+from .estimator import LinearPredictor
 
 EPS = float(np.finfo(float).eps)
 ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
@@ -65,20 +65,12 @@ class LinearRegression(LinearPredictor):
         X = self.checked(X)
         return np.asarray(self.outputs(self.fitted_parameters(), X))
 
-    def score(self, X: Any, y: Any) -> float:
-        """The coefficient of determination R²: 1 for a perfect fit, 0 for always predicting the mean."""
-        predicted = self.predict(X)
-        return determination(one_per_row(y, len(predicted)), predicted)
-
     # ---- the model in NumPy: what is differentiated
     def loss(self, T: Any, z: Any) -> Any:
         return squared_cost(T, z)
 
     def error(self, T: Any, z: Any) -> Any:
         return z - T
-
-    def targets(self, y: Any, n: int) -> Array:
-        return numbers(one_per_row(y, n), "y")
 
     def zeros(self, d: int) -> dict[str, Any]:
         return {"coef": np.zeros(d)} | ({"intercept": 0.0} if self.fit_intercept else {})

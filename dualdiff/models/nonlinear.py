@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, FitResult, least_squares
-from .data import Array, features, numbers, one_per_row
-from .estimator import Estimator, determination
+from .data import Array, features
+from .estimator import Estimator
 
 
 class NonlinearRegression(Estimator):
@@ -57,11 +57,6 @@ class NonlinearRegression(Estimator):
         X = self.checked(X)
         return np.asarray(self.model(X, self.params_), float)
 
-    def score(self, X: Any, y: Any) -> float:
-        """The coefficient of determination R²."""
-        predicted = self.predict(X)
-        return determination(one_per_row(y, len(predicted)), predicted)
-
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: all but ``result_``, which holds functions of this process."""
         return {name: value for name, value in vars(self).items() if name != "result_"}
@@ -80,9 +75,6 @@ class NonlinearRegression(Estimator):
         """By dual numbers: the formula is the user's."""
         from .. import gradient
         return gradient(self.cost)(parameters, X, T)
-
-    def targets(self, y: Any, n: int) -> Array:
-        return numbers(one_per_row(y, n), "y")
 
     def fitted_parameters(self) -> Any:
         return self.params_

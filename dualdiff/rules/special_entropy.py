@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
+from .elementwise import DEGREE, LN2, LN10
 from .registry import constant, either, elementwise
-
-LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
-DEGREE = float(np.pi / 180)
 
 
 def over(x: Any, y: Any) -> Any:
