@@ -75,11 +75,11 @@ __all__ = ["DerivativeWarning", "Dual", "DualArray", "DualdiffError", "checkpoin
 __version__ = "0.1.0"
 
 # Found when they are first asked for, so that importing stays a matter of milliseconds.
-_LATER = {"checkpoint": "transforms.checkpoint", "custom_rule": "custom", "derivative": "transforms",
-          "explain": "transforms.choice", "fixed_point": "implicit", "from_sympy": "symbolic", "gradient": "transforms",
-          "hessian": "transforms", "hvp": "transforms", "jacobian": "transforms", "jvp": "transforms", "lift": "lifting",
-          "linearize": "transforms.linear", "root": "implicit", "sparsity": "transforms.sparsity",
-          "value_and_gradient": "transforms", "value_and_jacobian": "transforms", "vjp": "transforms"}
+_LATER = {"checkpoint": "transforms.checkpoint", "custom_rule": "custom", "explain": "transforms.choice",
+          "fixed_point": "implicit", "from_sympy": "symbolic", "lift": "lifting", "linearize": "transforms.linear",
+          "root": "implicit", "sparsity": "transforms.sparsity",
+          **dict.fromkeys(("derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "value_and_gradient",
+                           "value_and_jacobian", "vjp"), "transforms")}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,10 +8,8 @@ import numpy as np
 from scipy import special as sp
 
 from .registry import Partial, either, elementwise, elementwise_outputs
-from .special_error import real_only
+from .special_error import ROOT_PI, real_only
 from .special_order import hankel_order, iv_order, jv_order, kv_order, yv_order
-
-ROOT_PI = float(np.sqrt(np.pi))
 
 
 def inverse_powers(v: Any, x: Any, sign: Any) -> Any:

@@ -15,6 +15,7 @@ from scipy import special as sp
 
 from ..errors import RuleError
 from .registry import Partial
+from .special_incomplete import integral
 
 # Nodes of Gauss's rule on (0, π), and the largest z + |v| that they resolve: two nodes a wave, and 30 to spare.
 RESOLVED = ((64, 40.0), (256, 300.0), (1024, 1300.0))
@@ -23,14 +24,10 @@ NODES = 128
 
 
 @cache
-def gauss(n: int) -> tuple[list[float], list[float]]:
+def gauss(n: int) -> list[tuple[float, float]]:
     """Nodes and weights on (0, 1)."""
     nodes, weights = np.polynomial.legendre.leggauss(n)
-    return (0.5 * (1 + nodes)).tolist(), (0.5 * weights).tolist()
-
-
-def integral(g: Any, length: Any, n: int) -> Any:
-    return length * sum(weight * g(length * node) for node, weight in zip(*gauss(n), strict=True))
+    return list(zip((0.5 * (1 + nodes)).tolist(), (0.5 * weights).tolist(), strict=True))
 
 
 def over_half_circle(g: Any, v: Any, z: Any, name: str) -> Any:
@@ -38,7 +35,7 @@ def over_half_circle(g: Any, v: Any, z: Any, name: str) -> Any:
     size = np.abs(z) + np.abs(v)
     for n, largest in RESOLVED:
         if not np.any(size > largest):
-            return integral(g, np.pi, n)
+            return integral(g, np.pi, gauss(n))
     raise RuleError(f"scipy.special.{name}: the derivative in the order is kept for z + |v| up to {RESOLVED[-1][1]:.0f}; "
                     "wrap the order in dualdiff.stop_gradient() if it is meant as a constant")
 
@@ -88,7 +85,7 @@ def jv_order(f: Any, v: Any, z: Any) -> Any:
     wave = over_half_circle(lambda t: t * np.sin(z * np.sin(t) - v * t), v, z, "jv") / np.pi
     reached = reach(v, z, np.arcsinh)
     decay = integral(lambda t: (np.cos(np.pi * v) - np.sin(np.pi * v) / np.pi * t) * np.exp(-z * np.sinh(t) - v * t),
-                     reached, 2 * NODES)
+                     reached, gauss(2 * NODES))
     return np.where(small, series, wave - decay)
 
 
@@ -97,7 +94,8 @@ def yv_order(f: Any, v: Any, z: Any) -> Any:
     wave = over_half_circle(lambda t: t * np.cos(z * np.sin(t) - v * t), v, z, "yv")
     sine, cosine = np.sin(np.pi * v), np.cos(np.pi * v)
     decay = integral(lambda t: t * np.exp(v * t - z * np.sinh(t))
-                     - (t * cosine + np.pi * sine) * np.exp(-v * t - z * np.sinh(t)), reach(v, z, np.arcsinh), 2 * NODES)
+                     - (t * cosine + np.pi * sine) * np.exp(-v * t - z * np.sinh(t)),
+                     reach(v, z, np.arcsinh), gauss(2 * NODES))
     return -(wave + decay) / np.pi
 
 
@@ -122,7 +120,7 @@ def iv_slope(v: Any, z: Any, scaled: bool) -> Any:
     sine, cosine = np.sin(np.pi * v), np.cos(np.pi * v)
     wave = over_half_circle(lambda t: t * np.sin(v * t) * np.exp(scale - 2 * z * np.sin(0.5 * t) ** 2), v, 4 * np.sqrt(z), "iv")
     decay = integral(lambda t: (cosine - sine / np.pi * t) * np.exp(scale - 2 * z * np.cosh(0.5 * t) ** 2 - v * t),
-                     reach(v, z, grown_cosh), 2 * NODES)
+                     reach(v, z, grown_cosh), gauss(2 * NODES))
     return np.where(large, -wave / np.pi - decay, series)
 
 

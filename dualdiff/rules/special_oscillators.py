@@ -82,7 +82,7 @@ def spheroidal_value(solution: Any, sign: int) -> Partial:
     """dλ/dc = ±2c ∫ x² S² / ∫ S² over (0, 1): the squared solution is even."""
     def slope(f: Any, m: Any, n: Any, c: Any) -> Any:
         total, weight = 0.0, 0.0
-        for x, w in zip(*gauss(32), strict=True):
+        for x, w in gauss(32):
             s, _ = solution(m, n, c, x)
             total, weight = total + w * x * x * s * s, weight + w * s * s
         return sign * 2 * c * total / weight
