@@ -16,8 +16,6 @@ from ..models import MLP, LinearRegression, LogisticRegression
 
 Array = NDArray[Any]
 Progress = Callable[[int, float], None]
-MODELS = ("linear", "logistic", "mlp")
-MODES = ("forward", "reverse", "backprop")
 HIDDEN = (16,)
 # A small network's training: the loss curve is flat by then on data of this kind, smooth with batches of this size, and
 # the ridge, that of the logistic regression, keeps weights from growing once all rows are right.

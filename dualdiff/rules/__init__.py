@@ -11,13 +11,17 @@ __all__ = ["ROWS", "Row", "every_row", "name_of", "row_of"]
 
 
 # The files of the other rows, by the library whose functions they are about: they are read when a function without a row is
-# first met, so that importing dualdiff reads none of them, and imports no library either.
+# first met, so that importing dualdiff reads none of them, and imports no library either. Every public ufunc of scipy.special
+# has a row, and a test names the one that SciPy adds; so have private ones to which its Python functions (zeta, lambertw) hand
+# their arguments on.
 LATER = {
     "numpy": ("calculus", "folds", "linalg", "padding", "polynomials", "products", "quantiles", "selection", "shapes",
               "singular", "spectra", "statistics"),
     "numpy.fft": ("fourier",),
     "numpy.polynomial": ("series",),
-    "scipy.special": ("special",),
+    "scipy.special": ("special_bessel", "special_elliptic", "special_entropy", "special_error", "special_gamma",
+                      "special_hypergeometric", "special_incomplete", "special_integrals", "special_oscillators",
+                      "special_polynomials", "special_python", "special_statistics"),
 }
 
 
