@@ -115,8 +115,9 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
     move = Move(row, x.eps.shape, shape, rest, options)
     result = wrapped(value, x.eps.gather(move), x.level)
-    # Where NumPy's result shares memory with its input, later writes to either must be seen by both.
-    if type(result) is DualArray and type(x) is DualArray and (type(value) is not np.ndarray or value.base is not None) \
+    # Where NumPy's result shares memory with its input, or is its input, later writes to either must be seen by both.
+    if type(result) is DualArray and type(x) is DualArray \
+            and (type(value) is not np.ndarray or value.base is not None or value is x.value) \
             and np.may_share_memory(stripped(value), stripped(x.value)):
         link(result, x, move, None)
     return maybe_scalar(result, args)

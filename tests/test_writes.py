@@ -259,6 +259,18 @@ def test_a_tangent_given_by_hand_does_not_hide_the_sweep_s():
 
 
 # ---- views that NumPy has ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("same", [np.atleast_1d, np.atleast_2d], ids=lambda f: f.__name__)
+def test_what_numpy_answers_with_the_array_itself_is_written_to_as_the_array(same):
+    def f(x):
+        y = x.copy()
+        same(y)[0] = 10.0
+        return y
+    x = np.ones((2, 3))
+    value, along = jvp(f, (x,), (x,))
+    np.testing.assert_array_equal(value, f(x))
+    np.testing.assert_array_equal(along, [[0, 0, 0], [1, 1, 1]])
+
+
 def test_a_view_shows_the_current_value_before_anything_else_is_read():
     x = DualArray([3.0, 1.0, 2.0], [1.0, 2.0, 3.0])
     view = x[1:]
