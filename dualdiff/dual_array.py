@@ -284,6 +284,13 @@ class DualScalar(Dual):
         """``x[()]``, ``x[...]`` and ``x[None]``, which NumPy's own numbers have."""
         return zero_dimensional(self)[index]
 
+    @property
+    def __array__(self) -> Any:
+        """NumPy makes arrays of objects of lists of duals; those have no imaginary part, so complex ones raise."""
+        if type(self.value) is not np.float64 and np.iscomplexobj(self.value):
+            return zero_dimensional(self).__array__
+        raise AttributeError("__array__")
+
     def __round__(self, digits: int | None = None) -> Any:
         return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
 
@@ -380,7 +387,7 @@ def from_objects(a: Any) -> Any:
     """An object array of Duals and numbers as one DualArray; one without Duals as it is."""
     if not any(isinstance(x, Dual) for x in a.flat):
         return a
-    flat: list[Any] = [x if isinstance(x, Dual) else np.asarray(x, float) for x in a.flat]
+    flat: list[Any] = [x if isinstance(x, Dual) else inexact(x, "an array of duals") for x in a.flat]
     return np.reshape(np.stack(flat), a.shape)
 
 

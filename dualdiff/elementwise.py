@@ -29,7 +29,7 @@ LEVELED = (DualArray, DualScalar)
 ARRAYS = (np.ndarray, DualArray)
 ndarray = np.ndarray
 DOUBLE = np.dtype(np.float64)
-NUMBERS = frozenset({float, int, bool, complex})
+NUMBERS = frozenset({float, int, bool})
 
 
 # ---- one input -------------------------------------------------------------------------------------------------------

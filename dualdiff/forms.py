@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dual import Dual
-from .dual_array import from_objects, lifted
+from .dual_array import from_objects, inexact, lifted
 from .elementwise import LEVELED
 from .operands import constant
 from .subclasses import base_array
@@ -28,7 +28,7 @@ def dual_form(x: Any) -> Any:
     if type(x) is np.ndarray:
         return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
-        return np.stack([dual_form(part) if holds_dual(part) else np.asarray(part, float) for part in x])
+        return np.stack([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x])
     return base_array(x) if isinstance(x, np.ndarray) else x
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dual import Dual, is_plain
-from .dual_array import from_objects, lifted
+from .dual_array import from_objects, inexact, lifted
 from .reading import dtype_of
 from .subclasses import base_array
 
@@ -17,8 +17,8 @@ def promoted(c: Any, x: Any) -> Any:
     round.
     """
     kind = getattr(c, "dtype", None)
-    if kind is None:
-        return c
+    if kind is None:  # Python's complex times NumPy's float would be Python's complex, which has no shape
+        return np.complex128(c) if type(c) is complex and type(x.value) is np.float64 else c
     dtype = np.result_type(dtype_of(x), kind)
     dtype = dtype if kind.kind == "c" or dtype.kind != "c" else dtype.type().real.dtype
     if kind == dtype:
@@ -48,7 +48,7 @@ def operand(x: Any) -> Any:
         return x
     if isinstance(x, list | tuple):
         if any(hasattr(part, "level") for part in x):
-            return np.stack([part if hasattr(part, "level") else np.asarray(part, float) for part in x])
+            return np.stack([part if hasattr(part, "level") else inexact(part, "an array of duals") for part in x])
         return np.asarray(x)
     if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
         return NotImplemented

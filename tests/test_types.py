@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, gradient, jacobian, jvp, vjp
+from dualdiff import Dual, DualArray, gradient, jacobian, jvp, linearize, vjp
 from dualdiff.errors import AbsentError, StructureError
 
 A = np.array([[0.5, 1.25, 0.75], [1.5, 0.25, 2.0]])
@@ -128,6 +128,26 @@ def test_duals_are_copied_and_pickled(x, again):
     if isinstance(x, DualArray) and x.size:
         y[0, 0] = 7.0
         assert x.value[0, 0] == A[0, 0] + (1j if np.iscomplexobj(x.value) else 0)
+
+
+IMAGINARY = [1j, np.complex128(1j), np.complex64(1j), np.array(1j)]
+BESIDE = ["c * x[0]", "c + x[0] * c", "(2 * c) / x[0]", "c - x[1]", "np.concatenate([x * 2, c * x])", "np.stack([x, x * c])",
+          "np.hstack([c * x[0], x[1:]])", "np.gradient(x * c)", "np.pad(x * c, 1)", "np.where(x > 1, x * c, x)",
+          "np.stack([x[0], x[1] * c])", "np.concatenate([[x[0], c], x])", "x[:2] * [x[0], c]", "np.dot([x[0], c], x[:2])",
+          "sum(c * a for a in x)", "np.array([x[0], x[1] * c, c])", "np.array(c * x[0])", "np.array([[x[0], c], [x[1], 1]])"]
+
+
+@pytest.mark.parametrize("code", BESIDE)
+@pytest.mark.parametrize("c", IMAGINARY, ids=lambda c: type(c).__name__)
+def test_a_complex_number_beside_duals_keeps_its_imaginary_part(code, c):
+    def f(x):
+        z = eval(code, {"np": np, "x": x, "c": c})
+        return z.imag + 3 * z.real
+    x = np.array([1.25, -2.5, 3.5])
+    expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(3)], axis=-1)
+    for J in (jacobian(f, mode="forward")(x), jacobian(f, mode="reverse")(x), jacobian(f, sparse=True)(x).toarray(),
+              linearize(f, x).todense(), np.moveaxis(np.array([jvp(f, (x,), (e,))[1] for e in np.eye(3)]), 0, -1)):
+        np.testing.assert_allclose(J.reshape(expected.shape), expected, rtol=1e-9, atol=1e-9)
 
 
 # ---- classes whose arrays mean something else --------------------------------------------------------------------------
