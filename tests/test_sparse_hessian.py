@@ -46,6 +46,7 @@ PROGRAMS = [
     ("a stencil by rolling", lambda x: np.sum(np.roll(x, 1) * x**2), RNG.random(6)),
     ("a logistic loss", lambda w: np.mean(np.logaddexp(0, np.arange(12.0).reshape(4, 3) @ w)), RNG.random(3)),
     ("a kink of the root", lambda x: np.sum(np.sqrt(x * x + 0.0) * x), np.array([1.0, 2.0])),
+    ("infinite distances", lambda x: np.sum(1 / np.where(np.eye(4) == 1, np.inf, x[:, None] - x) ** 2), RNG.random(4)),
     ("in single precision", rosenbrock, RNG.random(5).astype(np.float32)),
     ("holomorphic", rosenbrock, RNG.random(5) + 0.5j),
 ]

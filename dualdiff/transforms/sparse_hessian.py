@@ -77,9 +77,10 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
 
     def both(*args: Any, **options: Any) -> Any:
         rows_from, columns_from = inner.take(), outer.take()
+        places: list[tuple[Any, Shape]] = []
 
         def gradient(*args: Any, **options: Any) -> Any:
-            """The value of f, and (columns, widths, coefficient) of each leaf of its gradient."""
+            """The value of f and the coefficient of each leaf of its gradient; ``places`` has their columns and widths."""
             inputs = Inputs(f, argnums, args, options)
 
             def read(out: Any, level: Level) -> Any:
@@ -90,16 +91,17 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
                         p = leaf.weights(coef)
                         same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
                         parts[same_rows] = leaf.cols, leaf.width, parts[same_rows][2] + p if same_rows in parts else p
-                return value, list(parts.values())
+                places[:] = [(rows, wide) for rows, wide, _ in parts.values()]
+                return value, [coefficient for *_, coefficient in parts.values()]
 
             return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
 
         inputs = Inputs(gradient, argnums, args, options)
 
         def read(out: Any, level: Level) -> Any:
-            value, parts = out
+            value, coefficients = out
             blocks: list[Block] = []
-            for rows, wide, coefficient in parts:
+            for (rows, wide), coefficient in zip(places, coefficients, strict=True):
                 _, eps = value_and_eps(coefficient, level)
                 eps = eps if eps.shape == wide else eps.broadcast(wide)
                 blocks += [(rows, wide, leaf, coef) for leaf, coef in eps.terms.items()]
