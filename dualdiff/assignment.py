@@ -14,7 +14,7 @@ from .dual_array import DualArray, DualScalar, array, plain_index, zero_dimensio
 from .elementwise import LEVELED
 from .errors import AssignmentError, DualdiffError, EscapeError
 from .forms import as_array, dual_form, stripped
-from .memory import overwrite, replace_value, rise, root_of, write
+from .memory import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 from .operands import constant
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
@@ -32,8 +32,12 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     over x and its leaves.
     """
     kind = type(value)
-    if type(index) is not int:
-        index = plain_index(index)
+    index = index if type(index) is int else plain_index(index)
+    if type(x.source) is tuple and is_part(x):  # the whole number is written
+        refuse_complex(x, value)
+        z, imaginary = whole_of(x)
+        old = z[index]
+        return assign(z, index, np.real(old) + np.multiply(1j, value) if imaginary else 1j * np.imag(old) + value)
     if kind in REAL_NUMBERS:
         eps = CONSTANT
     elif kind is DualScalar or kind is DualArray:

@@ -218,6 +218,15 @@ def is_part(x: Any) -> bool:
     return False
 
 
+def whole_of(part: Any) -> tuple[Any, bool]:
+    """The complex view whose real or imaginary part this is, and whether it is the imaginary one."""
+    base, move, index, *_ = part.source
+    if type(move) is Map:
+        return base, move.row.function is np.imag
+    whole, imaginary = whole_of(base)
+    return whole[index] if move is None else move.row.function(whole, *move.args, **move.options), imaginary
+
+
 def view_move(view: View) -> Any:
     base, move, index, *_ = view
     return Item(base.shape, base.value[index].shape, index, as_key(index)) if move is None else move
@@ -338,9 +347,6 @@ def forget(memory: Memory) -> None:
 
 def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
     """``x[index]`` takes the value, of x's level, and the tangent, which has the value's shape."""
-    if is_part(x):
-        raise AssignmentError("the real or imaginary part of a dual array is read-only; write the whole number instead: "
-                              "z[i] = a + 1j * z[i].imag")
     root = root_of(x)
     memory = root.source
     if memory is None:
