@@ -299,6 +299,12 @@ class DualScalar(Dual):
             return zero_dimensional(self).__array__
         raise AttributeError("__array__")
 
+    def __copy__(self) -> DualScalar:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> DualScalar:
+        return self
+
     def __round__(self, digits: int | None = None) -> Any:
         return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
 

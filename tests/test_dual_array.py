@@ -122,6 +122,13 @@ def test_copies_and_pickles_are_equal_and_independent():
     assert (d.value, d.tangent) == (2.0, 3.0)
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_number_of_a_running_sweep_is_its_own_copy(copied):
+    f = lambda x: copied([x[0], x])[0] * copied(x[1]) * copied({"x": x})["x"][0]
+    for mode in ("forward", "reverse"):
+        assert np.array_equal(jacobian(f, mode=mode)(np.array([3.0, 5.0])), [30.0, 9.0])
+
+
 def test_a_number_of_a_running_sweep_cannot_be_pickled():
     with pytest.raises(TypeError, match="running sweep cannot be pickled"):
         jacobian(lambda x: pickle.dumps(x) and x)(np.ones(2))
