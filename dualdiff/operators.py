@@ -71,7 +71,7 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         from .ufunc_forms import along_axes, method_call, with_options
     if method != "__call__":
         result = method_call(ufunc, method, inputs, options)
-    elif type(row) is not Elementwise:
+    elif type(row) is not Elementwise and not ("where" in options and ufunc.signature is None):
         result = along_axes(ufunc, inputs, **options) if options and ufunc.signature else array_function(ufunc, inputs, options)
     elif options:
         result = with_options(ufunc, inputs, out=out, **options)

@@ -120,6 +120,22 @@ def test_where_computes_nothing_outside_its_mask():
     np.testing.assert_array_equal(gradient(lambda x: f(x).sum(), mode="reverse")(np.array([-1.0, 0.0, 2.0])), [0, 0, 0.5])
 
 
+@pytest.mark.parametrize("code", [
+    "np.floor(x, out=y, where=mask)", "np.trunc(x, out=y, where=mask)", "np.conj(x, out=y, where=mask)",
+    "np.floor_divide(x, 0.3, out=y, where=mask)", "np.greater(x, 0.5, out=y, where=mask)",
+    "np.isfinite(x, out=np.full(3, False), where=mask) + 0.0", "np.less(x, 1, out=np.full(3, True), where=mask) * x",
+    "np.rint(x, out=np.full(3, 5.0), where=mask)"])
+def test_where_leaves_out_as_it_was_for_functions_without_a_derivative_too(code):
+    def f(x):
+        y = x * 2
+        return eval(code, {"np": np, "x": x, "y": y, "mask": np.array([True, False, True])}) * x + y
+    x = np.array([0.7, -1.3, 1.9])
+    expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(3)], axis=1)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-8, atol=1e-9)
+    np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
+
+
 def test_casting_is_numpys():
     x = dual([0.5, 1.5])
     for a in (x, x.value):
