@@ -215,6 +215,13 @@ def test_constants_of_narrow_types_neither_overflow_nor_round_in_the_derivative(
             np.testing.assert_allclose(J.reshape(expected.shape), expected, rtol=1e-14)
 
 
+def test_extended_precision_passes_through_second_derivatives():
+    f = lambda x: np.longdouble(1.5) / x[0] + x[1] ** np.longdouble(2)
+    H = jacobian(gradient(f, mode="forward"), mode="forward")(np.array([2.0, 3.0]))
+    np.testing.assert_allclose(H.astype(float), [[0.375, 0], [0, 2]], rtol=1e-15)
+    assert H.dtype == np.longdouble
+
+
 def test_truth_values_add_up_as_numbers():
     x = np.array([1.0, -2.0, 3.0])
     np.testing.assert_array_equal(jacobian(lambda x: (x > 0) * x + (x < 2) * x)(x), np.diag([2.0, 1.0, 1.0]))

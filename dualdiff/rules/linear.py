@@ -52,7 +52,7 @@ linear(linear_solve, lambda b, lead, A: columns_solved(A, b),
 @primitive
 def binned(weights: Any, index: Any, size: int) -> Any:
     """The weights added up in their bins, along the last axis."""
-    if weights.ndim == 1 and weights.dtype.kind != "c":
+    if weights.ndim == 1 and np.can_cast(weights.dtype, float):
         return np.bincount(index, weights, size).astype(weights.dtype)
     result = np.zeros((*weights.shape[:-1], size), weights.dtype)
     places: Any = (..., index)
