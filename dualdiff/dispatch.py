@@ -106,8 +106,9 @@ def install() -> None:
     arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
     arrays.conjugate = method_for("conj")
     arrays.__setitem__ = assign
-    for name in ("sum", "mean", "dot", "ravel", "max", "min", "reshape", "conj", "copy"):
+    for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj", "copy"):
         setattr(Dual, name, method_for(name))
+    numbers.reshape = DualArray.reshape
     numbers.astype = lambda self, dtype, **options: np.reshape(self, (1,)).astype(dtype, **options)[0]
 
 

@@ -300,7 +300,7 @@ class Dual:
     def imag(self) -> Any:
         return np.imag(self)
 
-    def item(self) -> Any:
+    def item(self, *index: Any) -> Any:
         return self
 
 

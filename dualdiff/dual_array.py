@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
-from .errors import ConversionError, EscapeError, ShapeError, StructureError
+from .errors import AbsentError, ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory, View, link, read, settle
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
@@ -291,6 +291,14 @@ class DualScalar(Dual):
     def __getitem__(self, index: Any) -> Any:
         """``x[()]``, ``x[...]`` and ``x[None]``, which NumPy's own numbers have."""
         return zero_dimensional(self)[index]
+
+    def __getattr__(self, name: str) -> Any:
+        """What else NumPy's numbers have in common with its arrays, but for ``dtype``: NumPy would convert results to it."""
+        if name.startswith("_") or not hasattr(np.float64, name):
+            raise AttributeError(f"a dual number has no attribute {name!r}")
+        if name == "dtype":
+            raise AbsentError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
+        return getattr(zero_dimensional(self), name)
 
     @property
     def __array__(self) -> Any:

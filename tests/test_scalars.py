@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dualdiff import gradient, jacobian, jvp, linearize
+from dualdiff import gradient, hessian, jacobian, jvp, linearize
+from dualdiff.errors import AbsentError
 from dualdiff.tangents import join, moves
 
 N = 7
@@ -105,3 +106,37 @@ def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
         jvp(lambda x: np.stack([a * a for a in x]), (np.ones(n),), (np.ones((2, n)),))
         counts.append(len(calls))
     assert counts[0] == counts[1] > 0
+
+
+# ---- one number by itself ----------------------------------------------------------------------------------------------
+OF_ONE = ["np.sum(s)", "np.mean(s)", "np.std(s) + s", "np.var(s, ddof=0) + s", "np.nanmean(s)", "np.nanstd(s) * s + s",
+          "np.average(s)", "np.nan_to_num(s)", "np.linalg.norm(s)", "np.trace(s.reshape(1, 1))", "s.std() + s",
+          "s.clip(0, 5)", "s.prod()", "s.flatten()", "s.squeeze()", "s.repeat(3)", "s.item(0)", "s.round(1) + s",
+          "s.take([0, 0])", "np.sum(-s)", "s.any() * s", "s.nbytes * s", "np.array(s.tolist()) * s",
+          "np.interp(s, [0, 9], [1, 5])"]
+
+
+@pytest.mark.parametrize("code", OF_ONE)
+@pytest.mark.parametrize("number", ["x[0] * 2.0", "x.sum()", "-x[1]", "3 - x[0]", "x[0] * x[1]"])
+def test_numpy_s_functions_and_methods_take_one_number_in_every_mode(code, number):
+    def f(x):
+        return eval(code, {"np": np, "s": eval(number, {"x": x})})
+
+    def g(x):
+        return np.sum(0.5 * np.sum(f(x)) ** 2)
+    x = np.array([1.3, 1.9])
+    expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(2)], axis=-1)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-8, atol=1e-9)
+        slope = gradient(g, mode=mode)
+        np.testing.assert_allclose(slope(x), np.sum(f(x)) * expected.reshape(-1, 2).sum(0), rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(jacobian(slope, mode=mode)(x), hessian(g)(x), rtol=1e-12, atol=1e-12)
+    for e in np.eye(2):
+        np.testing.assert_allclose(jvp(f, (x,), (e,))[1], expected @ e, rtol=1e-8, atol=1e-9)
+
+
+def test_a_number_has_no_type_of_its_own_and_says_what_has():
+    with pytest.raises(AbsentError, match="result_type"):
+        jacobian(lambda x: np.zeros(2, x[0].dtype))(np.ones(2))
+    with pytest.raises(AttributeError, match="no attribute 'total'"):
+        jacobian(lambda x: x[0].total())(np.ones(2))

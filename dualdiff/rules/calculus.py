@@ -111,7 +111,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     else:
         result = fp[0] + 0 * x
     result = np.where(at > knots[-1], right, result)
-    return np.where(at < knots[0], left, result)
+    return np.where(at < knots[0], left, result)[()]
 
 
 def interp_slope(slopes: Any, j: Any, knot: Any) -> Any:

@@ -15,9 +15,9 @@ def count_along(x: Any, axis: Any) -> int:
     return x.size if axis is None else int(np.prod([x.shape[i] for i in axes_of(axis, x.ndim)], dtype=int))
 
 
-def of_type(count: Any, dtype: Any) -> Any:
+def of_type(count: Any, like: Any) -> Any:
     """A count as a divisor that leaves the type of what it divides, as NumPy's mean does."""
-    return float(count) if np.ndim(count) == 0 else count.astype(dtype)
+    return float(count) if np.ndim(count) == 0 else count.astype(like.dtype)
 
 
 @composite(np.mean)
@@ -27,7 +27,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **w
     count = np.sum(np.broadcast_to(where["where"], a.shape), axis=axis, keepdims=keepdims) if where \
         else count_along(a, axis)
     total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where)
-    return total / of_type(count, dtype if dtype is not None else a.dtype)
+    return total / of_type(count, total)
 
 
 composite(np.trace)(lambda a, offset=0, axis1=0, axis2=1, dtype=None:

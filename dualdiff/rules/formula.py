@@ -128,7 +128,7 @@ formula(np.linalg.det,
 
 def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """√Σ|x|², with the derivative x/‖x‖ and 0 at the origin."""
-    if type(x) is np.ndarray:
+    if not hasattr(x, "level"):
         return np.linalg.norm(x, axis=axis, keepdims=keepdims) if axis is None or np.ndim(axis) == 0 \
             else np.linalg.norm(x, "fro", axis, keepdims)
     return x.__array_function__(euclidean_norm, (), (x,), {"axis": axis, "keepdims": keepdims})
@@ -138,7 +138,7 @@ def unit_vector(x: Any, f: Any, axis: Any) -> Any:
     """x / ‖x‖ and 0 at the origin. NumPy squares: where squares lose digits x is scaled first, where f overflowed the
     direction is not known.
     """
-    direction, limits = ratio(x, f), np.finfo(x.dtype)
+    direction, limits = ratio(x, f), np.finfo(plain(x).dtype)
     small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
     if np.any(small):
         largest = np.max(np.abs(x), axis=axis, keepdims=True)

@@ -137,7 +137,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if np.iscomplexobj(x):
         return nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
-    limits = np.finfo(x.dtype)
+    limits = np.finfo(plain(x).dtype)
     result = np.where(np.isnan(x), nan, x)
     result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
     result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)

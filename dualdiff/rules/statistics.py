@@ -31,11 +31,11 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
     a = a if dtype is None else np.astype(a, dtype)
     chosen = {} if where is True else {"where": plain(where)}
     if mean is None:
-        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a.dtype)
+        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a)
     x = a - mean
     squares = squared(x)
     total = np.sum(squares, axis=axis, keepdims=keepdims, **chosen)
-    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares.dtype)
+    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares)
 
 
 composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
@@ -219,7 +219,7 @@ def present(a: Any, where: Any) -> Any:
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     there = present(a, where)
     a = a if dtype is None else np.astype(a, dtype)
-    count = of_type(np.sum(there, axis=axis, keepdims=keepdims), a.dtype)
+    count = of_type(np.sum(there, axis=axis, keepdims=keepdims), a)
     return np.sum(np.where(there, a, 0), axis=axis, keepdims=keepdims) / count
 
 
@@ -229,12 +229,12 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdim
     there, ddof = present(a, where), ddof if correction is None else correction
     a = a if dtype is None else np.astype(a, dtype)
     if mean is None:
-        count = of_type(np.sum(there, axis=axis, keepdims=True), a.dtype)
+        count = of_type(np.sum(there, axis=axis, keepdims=True), a)
         mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / count
     x = np.where(there, a - mean, 0)
     squares = squared(x)
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
-    result = np.sum(squares, axis=axis, keepdims=keepdims) / of_type(np.where(free > 0, free, 1), squares.dtype)
+    result = np.sum(squares, axis=axis, keepdims=keepdims) / of_type(np.where(free > 0, free, 1), squares)
     return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
 
 

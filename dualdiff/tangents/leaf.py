@@ -153,6 +153,8 @@ class Leaf:
         if self.factors == () and not op.constant and not op.result and self.cols is not None \
                 and (level.columns is None or self.affine) and self.cols.shape == self.shape \
                 and (coef is None or np.shape(coef) == self.shape):
+            if self.shape == ():
+                return self, coef
             factors = () if coef is None else (coef,)  # a plain sum of an indexed seed: all axes become width
             return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
         constant, others = op.constant[0] if op.constant else (None, ())
