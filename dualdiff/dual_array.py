@@ -269,6 +269,10 @@ class DualArray:
     __hash__ = None  # type: ignore[assignment]
 
 
+NUMBERS = int | float | complex | np.number
+PARTS = frozenset({"real", "imag"})
+
+
 class DualScalar(Dual):
     """One dual number inside a sweep, or built by hand on another dual: a Dual whose ε-part is a Tangent."""
 
@@ -302,8 +306,12 @@ class DualScalar(Dual):
 
     @property
     def __array__(self) -> Any:
-        """NumPy makes arrays of objects of lists of duals; those have no imaginary part, so complex ones raise."""
-        if type(self.value) is not np.float64 and np.iscomplexobj(self.value):
+        """NumPy makes arrays of objects of lists of duals. Those have the imaginary part 0, whatever is in them: complex
+        ones raise, and real ones where the program names a part.
+        """
+        frame = sys._getframe(1)
+        named = not PARTS.isdisjoint(frame.f_code.co_names) and not str(frame.f_globals.get("__name__")).startswith("numpy.")
+        if named or (type(self.value) is not np.float64 and np.iscomplexobj(self.value)):
             return zero_dimensional(self).__array__
         raise AttributeError("__array__")
 
@@ -406,9 +414,9 @@ def lowered(d: DualScalar) -> Any:
 
 
 def from_objects(a: Any) -> Any:
-    """An object array of Duals and numbers as one DualArray; one without Duals as it is."""
+    """An object array of Duals and numbers as one DualArray; one without Duals as an array of numbers, if it is one."""
     if not any(isinstance(x, Dual) for x in a.flat):
-        return a
+        return np.array(a.tolist()) if all(isinstance(x, NUMBERS) for x in a.flat) else a
     flat: list[Any] = [x if isinstance(x, Dual) else inexact(x, "an array of duals") for x in a.flat]
     return np.reshape(np.stack(flat), a.shape)
 

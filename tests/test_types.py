@@ -150,6 +150,20 @@ def test_a_complex_number_beside_duals_keeps_its_imaginary_part(code, c):
         np.testing.assert_allclose(J.reshape(expected.shape), expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("code", ["(np.array([x[0], x[1]]) * 1j).imag", "np.imag(np.array([x[0], x[1]]) * (1 + 2j)) * x[:2]",
+                                  "(np.array([x[0], 2.0]) * np.array([1j, 2 + 1j])).real",
+                                  "np.array([x[0], x[2]]).imag + x[:2]",
+                                  "np.concatenate([np.array([x[0], x[1]]).imag, x])"])
+def test_arrays_of_objects_have_imaginary_parts_too(code):
+    """NumPy's are zero, whatever the objects are, so that derivatives would be lost without a word."""
+    def f(x):
+        return eval(code, {"np": np, "x": x})
+    x = np.array([1.25, -2.5, 3.5])
+    expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(3)], axis=-1)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-9, atol=1e-9)
+
+
 # ---- classes whose arrays mean something else --------------------------------------------------------------------------
 MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
 MATRIX = np.array([[1.0, 2.0, 0.0], [3.0, 4.0, 1.0], [0.0, 1.0, 5.0]])
