@@ -47,6 +47,18 @@ def broyden_by_ends(x):
     return f
 
 
+def added_again(x):
+    y = x[1:4] * x[0]
+    for _ in range(3):
+        y = y.copy()
+        y[0] += x[3]
+    z = x[1:].copy()
+    for _ in range(2):
+        z[::2] += x[0] * z[::2].sum()
+        z = z * 1.0
+    return np.concatenate([y, z])
+
+
 def looped(x):
     parts = []
     for i in range(len(x) - 1):
@@ -86,6 +98,7 @@ PROGRAMS = [
     ("padded around", padded("wrap"), X15),
     ("Broyden in place", broyden_in_place, X15),
     ("Broyden by its ends", broyden_by_ends, X15),
+    ("the same added again to a copy", added_again, X15),
     ("Broyden joined", lambda x: x * x - np.concatenate([[0.0], x[:-1]]) - np.append(x[1:], 1.0), X15),
     ("gathered", lambda x: x[INDEX] * x[INDEX[::-1]], X15),
     ("gathered twice the same", lambda x: x[INDEX] * x[4] + x[[4] * 5], X15),

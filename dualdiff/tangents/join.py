@@ -89,7 +89,10 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
         for i in range(max(map(len, columns))):
             slot = [c[i] if i < len(c) else None for c in columns]
-            terms |= (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape)
+            for leaf, c in (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape).items():
+                if leaf in terms:  # two slots may give a leaf that an earlier join has made
+                    c = sum(1.0 if a is None else a for a in (c, terms[leaf]))
+                terms[leaf] = c
     return terms
 
 
