@@ -12,7 +12,7 @@ import numpy as np
 
 from .dual_array import DualArray, DualScalar, array, plain_index, zero_dimensional
 from .elementwise import LEVELED
-from .errors import AssignmentError, DualdiffError, EscapeError
+from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
 from .forms import as_array, dual_form, stripped
 from .memory import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 from .operands import constant
@@ -119,9 +119,13 @@ def ascend(root: Any, level: Level) -> None:
 def writable(out: Any) -> None:
     """A result with a derivative, in place or with ``out=``, must go to a dual array."""
     if type(out) is not DualArray:
-        raise EscapeError(f"out={type(out).__name__} is a plain array: it would drop the derivative; "
-                          "use no out= at all, make it by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the "
-                          "program as dualdiff.lift(f)")
+        raise lost_in(out)(f"out={type(out).__name__} is a plain array: it would drop the derivative; use no out= at all, make "
+                           "it by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the program as dualdiff.lift(f)")
+
+
+def lost_in(a: Any) -> type[EscapeError]:
+    """The error for what is written into a plain array. One of objects NumPy has made of duals: there f can run lifted."""
+    return ConversionError if a.dtype == object else EscapeError
 
 
 def store(out: Any, result: Any, broadcast: bool = False) -> Any:

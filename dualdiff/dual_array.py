@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
-from .errors import AbsentError, ConversionError, EscapeError, ShapeError, StructureError
+from .errors import ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory, View, link, read, settle
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
@@ -232,7 +232,7 @@ class DualArray:
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, and "
                      "np.asarray is not needed; an array that x is written into keeps it if it is made by "
                      "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)",
-                     ConversionError if dtype is None else EscapeError)
+                     ConversionError if dtype is None or np.dtype(dtype).kind == "O" else EscapeError)
 
     def __float__(self) -> float:
         if not self.eps.terms and self.size == 1:
@@ -270,7 +270,7 @@ class DualArray:
 
 
 NUMBERS = int | float | complex | np.number
-PARTS = frozenset({"real", "imag"})
+MISJUDGED = frozenset({"real", "imag", "nan_to_num"})  # what NumPy answers otherwise for objects than for numbers
 
 
 class DualScalar(Dual):
@@ -301,17 +301,18 @@ class DualScalar(Dual):
         if name.startswith("_") or not hasattr(np.float64, name):
             raise AttributeError(f"a dual number has no attribute {name!r}")
         if name == "dtype":
-            raise AbsentError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
+            raise AttributeError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
         return getattr(zero_dimensional(self), name)
 
     @property
     def __array__(self) -> Any:
         """NumPy makes arrays of objects of lists of duals. Those have the imaginary part 0, whatever is in them: complex
-        ones raise, and real ones where the program names a part.
+        ones raise, and real ones where the program names a part, or another function that leaves objects alone.
         """
         frame = sys._getframe(1)
-        named = not PARTS.isdisjoint(frame.f_code.co_names) and not str(frame.f_globals.get("__name__")).startswith("numpy.")
-        if named or (type(self.value) is not np.float64 and np.iscomplexobj(self.value)):
+        named = not MISJUDGED.isdisjoint(frame.f_code.co_names)
+        if (named and not str(frame.f_globals.get("__name__")).startswith("numpy.")) or \
+                (type(self.value) is not np.float64 and np.iscomplexobj(self.value)):
             return zero_dimensional(self).__array__
         raise AttributeError("__array__")
 

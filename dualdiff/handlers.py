@@ -11,7 +11,7 @@ from .dual import Dual, escape
 from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
 from .elementwise import LEVELED
 from .equalities import warn_of_equality
-from .errors import AssignmentError, RuleError
+from .errors import AssignmentError, ConversionError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
 from .memory import link, settle
 from .policies import WATCH
@@ -55,9 +55,15 @@ def constants(args: Any, options: dict[str, Any], function: Any) -> None:
 
 
 # ---- what each kind of row does
+WRITERS = (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal)
+
+
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
     if row.raw:
         return row.definition(*args, **options)
+    if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
+        raise ConversionError(f"{name_of(row.function)} would write duals into an array of objects; make it by "
+                              "np.zeros(n, like=x) of a dual x, or run the program as dualdiff.lift(f)")
     if len(args) == 1 and not options and type(args[0]) is DualArray:
         args[0].refresh()
         return row.definition(args[0])

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .assignment import writable
+from .assignment import lost_in, writable
 from .dispatch import array_function
 from .dual_array import DualArray
-from .errors import EscapeError, RuleError
+from .errors import RuleError
 from .forms import as_array, dual_form, holds_dual, stripped
 from .rules.folds import FOLDS, folded
 from .rules.gather import axes_of, axes_or_all
@@ -129,8 +129,8 @@ def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None)
 def at(ufunc: Any, a: Any, indices: Any, *operand: Any) -> None:
     """``a[indices] = ufunc(a[indices], b)`` without buffering: an index that occurs again acts again."""
     if type(a) is not DualArray:
-        raise EscapeError(f"{name_of(ufunc)}.at would write into a plain array and drop the derivative; make the array with "
-                          "np.zeros_like(x) or np.zeros(n, like=x) of a dual x")
+        raise lost_in(a)(f"{name_of(ufunc)}.at would write into a plain array and drop the derivative; make the array with "
+                         "np.zeros_like(x) or np.zeros(n, like=x) of a dual x")
     target: Any = a
     places = np.arange(a.size).reshape(a.shape)[indices]
     b = [np.ravel(np.broadcast_to(as_array(dual_form(part)), np.shape(places))) for part in operand]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dualdiff import gradient, hessian, jacobian, jvp, linearize
-from dualdiff.errors import AbsentError
 from dualdiff.tangents import join, moves
 
 N = 7
@@ -136,7 +135,7 @@ def test_numpy_s_functions_and_methods_take_one_number_in_every_mode(code, numbe
 
 
 def test_a_number_has_no_type_of_its_own_and_says_what_has():
-    with pytest.raises(AbsentError, match="result_type"):
+    with pytest.raises(AttributeError, match="result_type"):
         jacobian(lambda x: np.zeros(2, x[0].dtype))(np.ones(2))
     with pytest.raises(AttributeError, match="no attribute 'total'"):
         jacobian(lambda x: x[0].total())(np.ones(2))

@@ -153,15 +153,35 @@ def test_a_complex_number_beside_duals_keeps_its_imaginary_part(code, c):
 @pytest.mark.parametrize("code", ["(np.array([x[0], x[1]]) * 1j).imag", "np.imag(np.array([x[0], x[1]]) * (1 + 2j)) * x[:2]",
                                   "(np.array([x[0], 2.0]) * np.array([1j, 2 + 1j])).real",
                                   "np.array([x[0], x[2]]).imag + x[:2]",
-                                  "np.concatenate([np.array([x[0], x[1]]).imag, x])"])
-def test_arrays_of_objects_have_imaginary_parts_too(code):
-    """NumPy's are zero, whatever the objects are, so that derivatives would be lost without a word."""
+                                  "np.concatenate([np.array([x[0], x[1]]).imag, x])",
+                                  "np.nan_to_num(np.array([x[0], np.nan]), nan=x[1])"])
+def test_arrays_of_objects_have_imaginary_parts_and_gaps_too(code):
+    """NumPy says there are none, whatever the objects are: derivatives would be lost without a word."""
     def f(x):
         return eval(code, {"np": np, "x": x})
     x = np.array([1.25, -2.5, 3.5])
     expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(3)], axis=-1)
     for mode in ("forward", "reverse"):
         np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-9, atol=1e-9)
+
+
+WRITTEN = ["a += x[2]", "a *= x[:2]", "b = a[1:]; b -= x[2]", "np.add(a, x[2], out=a)", "np.add.at(a, [0, 0], x[1:])",
+           "np.copyto(a, x[1:])", "np.put(a, [0], x[2])", "np.putmask(a, [True, False], x[2])",
+           "np.place(a, [False, True], [x[2]])", "np.put_along_axis(a, np.array([1]), x[2:], 0)",
+           "np.fill_diagonal(a[None], x[2])", "a = np.full_like(a, x[2])", "a[1] = x[2]", "a[:] = x[1:]", "a.sort()"]
+
+
+@pytest.mark.parametrize("write", WRITTEN)
+def test_what_is_written_to_an_array_that_numpy_made_of_numbers_keeps_its_derivative(write):
+    def f(x):
+        names = {"np": np, "x": x, "a": np.array([x[0], 2 * x[1]])}
+        exec(write, names)
+        return names["a"] * x[:2]
+    x = np.array([1.25, 0.5, 3.5])
+    expected = np.stack([(f(x + e) - f(x - e)) / 2e-5 for e in 1e-5 * np.eye(3)], axis=-1)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
 
 
 # ---- classes whose arrays mean something else --------------------------------------------------------------------------
