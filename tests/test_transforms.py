@@ -92,6 +92,16 @@ def test_arguments_may_be_trees(mode):
     assert point == Point(2.0, np.array([8.0]))
 
 
+@pytest.mark.parametrize("kind", [lambda t: collections.defaultdict(float, t), collections.OrderedDict, dict])
+def test_dicts_of_any_kind_stay_of_that_kind(kind):
+    tree = kind({"b": 3.0, "a": np.ones(2)})
+    g = gradient(lambda t: t["b"] ** 2 * np.sum(t["a"]))(tree)
+    assert type(g) is type(tree)
+    assert list(g) == ["b", "a"]
+    assert g["b"] == 12.0
+    assert np.array_equal(tree["a"], [1, 1])
+
+
 def test_results_may_be_trees():
     def f(x):
         return {"a": [x**2, 1.0], "b": (x[0], np.sum(x))}

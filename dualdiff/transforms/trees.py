@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], A
         return next
     if kind is dict or isinstance(tree, dict):
         parts = {name: collect(part, leaves, what) for name, part in tree.items()}
-        return lambda new: kind((name, part(new)) for name, part in parts.items())
+        return lambda new: refilled(copy(tree), ((name, part(new)) for name, part in parts.items()))
     if isinstance(tree, list | tuple):
         items = [collect(part, leaves, what) for part in tree]
         if hasattr(kind, "_fields"):
@@ -43,6 +44,12 @@ def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], A
         return lambda new: kind(item(new) for item in items)
     leaves.append(tree if what is None else checked(tree, what))
     return next
+
+
+def refilled(tree: Any, parts: Any) -> Any:
+    """A copy of a dict with other values: a defaultdict, say, is not made of its items alone."""
+    tree.update(parts)
+    return tree
 
 
 def checked(leaf: Any, what: str) -> Any:
