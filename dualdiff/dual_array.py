@@ -316,6 +316,9 @@ class DualScalar(Dual):
             return zero_dimensional(self).__array__
         raise AttributeError("__array__")
 
+    def __format__(self, spec: str) -> str:
+        return f"{self.value:{spec}} + <on tape>ε" if spec and self.eps.on_tape else super().__format__(spec)
+
     def __copy__(self) -> DualScalar:
         return self
 

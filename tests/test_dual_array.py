@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, jacobian
+from dualdiff import Dual, DualArray, gradient, jacobian
 from dualdiff.errors import AssignmentError, DerivativeWarning, EscapeError, RuleError, ShapeError, StructureError
 from dualdiff.rules import ROWS
 
@@ -109,6 +109,13 @@ def test_it_prints_its_value_and_its_tangent():
     seen = []
     jacobian(lambda x: seen.append(repr(x)) or x)(np.ones(2))
     assert seen == ["DualArray([1., 1.], tangent=[[1., 0.],\n [0., 1.]])"]
+
+
+@pytest.mark.parametrize(("mode", "text"), [("forward", "1.50 + [1.00, 0.00]ε"), ("reverse", "1.50 + <on tape>ε")])
+def test_numbers_of_a_sweep_are_formatted_in_every_mode(mode, text):
+    seen = []
+    gradient(lambda x: seen.append(f"{x[0]:.2f}") or x[0] * x[1], mode=mode)(np.array([1.5, 2.0]))
+    assert seen == [text]
 
 
 def test_copies_and_pickles_are_equal_and_independent():
