@@ -46,6 +46,16 @@ def test_value_and_tangent_have_the_type_that_numpy_gives(f, dtype):
                                rtol=EPS[dtype], atol=EPS[dtype])
 
 
+@pytest.mark.parametrize("f", [np.median, lambda x: np.quantile(x, 0.3), lambda x: np.percentile(x, 30, axis=1),
+                               lambda x: np.nanmedian(x, axis=0), lambda x: np.quantile(x, np.float64(0.3)),
+                               lambda x: np.quantile(x, [0.25, 0.5])])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_order_statistics_have_the_type_that_numpy_gives(f, mode):
+    x = A.astype(np.float32)
+    value, tangent = jvp(f, (x,), (x,))
+    assert value.dtype == tangent.dtype == jacobian(f, mode=mode)(x).dtype == f(x).dtype
+
+
 @pytest.mark.parametrize("kind", [int, bool, np.uint8, np.int32, np.int64])
 @pytest.mark.parametrize("f", CALLS)
 def test_whole_numbers_become_floats(f, kind):

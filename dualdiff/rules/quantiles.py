@@ -37,7 +37,7 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
     high = np.minimum(low + 1, n - 1)
     row = np.arange(order.shape[0]).reshape(batch)
     flat = da.reshape((row.size * n,)) if hasattr(da, "reshape") else np.reshape(da, (row.size * n,))
-    fraction = np.where(np.isnan(f), np.nan, place - low)
+    fraction = np.where(np.isnan(f), np.nan, place - low).astype(plain(f).dtype)
     sources = [order[row, position] for position in (low, high)]
     if n > 1 and has_ties(plain(a).reshape(-1, n), order, row, sources, fraction):
         return shared_by_ties(a, da, row, sources, fraction, name_of(function))
@@ -92,7 +92,7 @@ def median_of(function: Any) -> Any:
 def quantile_of(function: Any) -> Any:
     def definition(a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
                    keepdims: bool = False, *, weights: Any = None) -> Any:
-        at = plain(q)
+        at = plain(q) if hasattr(q, "level") or weights is not None else q  # Python's numbers leave the type alone
         if weights is not None:
             return weighted(a, at, axis, keepdims, function, method, weights)
         f = reduced(a, axis, keepdims, function, at, method=method)
