@@ -306,8 +306,8 @@ class DualScalar(Dual):
 
     @property
     def __array__(self) -> Any:
-        """NumPy makes arrays of objects of lists of duals. Those have the imaginary part 0, whatever is in them: complex
-        ones raise, and real ones where the program names a part, or another function that leaves objects alone.
+        """NumPy makes arrays of objects of lists of duals, whose imaginary part is 0 whatever they hold: complex ones raise,
+        and real ones where the program names a part.
         """
         frame = sys._getframe(1)
         named = not MISJUDGED.isdisjoint(frame.f_code.co_names)

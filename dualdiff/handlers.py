@@ -62,8 +62,7 @@ def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
     if row.raw:
         return row.definition(*args, **options)
     if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
-        raise ConversionError(f"{name_of(row.function)} would write duals into an array of objects; make it by "
-                              "np.zeros(n, like=x) of a dual x, or run the program as dualdiff.lift(f)")
+        raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
     if len(args) == 1 and not options and type(args[0]) is DualArray:
         args[0].refresh()
         return row.definition(args[0])

@@ -80,7 +80,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
         places: list[tuple[Any, Shape]] = []
 
         def gradient(*args: Any, **options: Any) -> Any:
-            """The value of f and the coefficient of each leaf of its gradient; ``places`` has their columns and widths."""
+            """The value of f and the coefficients of its gradient's leaves; their columns and widths go to ``places``."""
             inputs = Inputs(f, argnums, args, options)
 
             def read(out: Any, level: Level) -> Any:

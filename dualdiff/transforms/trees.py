@@ -47,7 +47,7 @@ def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], A
 
 
 def refilled(tree: Any, parts: Any) -> Any:
-    """A copy of a dict with other values: a defaultdict, say, is not made of its items alone."""
+    """The copy of a dict with other values."""
     tree.update(parts)
     return tree
 
