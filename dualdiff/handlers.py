@@ -13,7 +13,7 @@ from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError
 from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
-from .memory import link, settle
+from .memory import link, settle, where_it_lies
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
@@ -121,10 +121,12 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     move = Move(row, x.eps.shape, shape, rest, options)
     result = wrapped(value, x.eps.gather(move), x.level)
     # Where NumPy's result shares memory with its input, or is its input, later writes to either must be seen by both.
-    if type(result) is DualArray and type(x) is DualArray \
-            and (type(value) is not np.ndarray or value.base is not None or value is x.value) \
-            and np.may_share_memory(stripped(value), stripped(x.value)):
-        link(result, x, move, None)
+    if type(result) is DualArray and type(x) is DualArray:
+        place = where_it_lies(x)
+        seen = value if place is x.value else row.function(place, *rest, **options)
+        if (type(seen) is not np.ndarray or seen.base is not None or seen is place) \
+                and np.may_share_memory(stripped(seen), stripped(place)):
+            link(result, x, move, None)
     return maybe_scalar(result, args)
 
 

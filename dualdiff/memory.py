@@ -209,6 +209,11 @@ def along(view: Any, a: Any) -> Any:
     return a[index] if move is None else move.row.function(a, *move.args, **move.options)
 
 
+def where_it_lies(x: Any) -> Any:
+    """The values in the memory that x shows; a view that was read while the log is open has a copy, laid out otherwise."""
+    return along(x, root_of(x).value) if type(x.source) is tuple and x.source[3].index is not None else x.value
+
+
 def is_part(x: Any) -> bool:
     """Whether x is, or is a view of, the real or imaginary part of a complex array."""
     while type(x.source) is tuple:

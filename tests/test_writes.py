@@ -271,6 +271,23 @@ def test_what_numpy_answers_with_the_array_itself_is_written_to_as_the_array(sam
     np.testing.assert_array_equal(along, [[0, 0, 0], [1, 1, 1]])
 
 
+def test_a_copy_of_a_view_that_lies_backwards_is_no_view_though_the_view_was_written_to():
+    """While it is written to, a view that was read holds a copy, which lies forwards: that does not make ravel a view."""
+    def f(x):
+        y = x * 1.0
+        back = np.flip(y)
+        y[0] = 2 * y[0]
+        back[...] = y * 3.0
+        flat = np.ravel(back)
+        flat[0] = 7.0
+        y[1:] = y[:-1]
+        return np.stack([y, back, flat])
+    x = np.linspace(0.5, 1.5, 5)
+    value, along = jvp(f, (x,), (x,))
+    np.testing.assert_array_equal(value, f(x))
+    np.testing.assert_allclose(along, f(x + 1e-200j * x).imag / 1e-200)
+
+
 def test_a_view_shows_the_current_value_before_anything_else_is_read():
     x = DualArray([3.0, 1.0, 2.0], [1.0, 2.0, 3.0])
     view = x[1:]
