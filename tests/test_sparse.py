@@ -133,6 +133,7 @@ PROGRAMS = [
     ("of one", lambda x: x * x, np.ones(1)),
     ("in single precision", lambda x: x[1:] * x[:-1], X15.astype(np.float32)),
     ("holomorphic", lambda x: x[1:] * np.exp(x[:-1]), X15 + 1j),
+    ("times the whole number 1, selected", lambda x: np.concatenate([x[1:] * x[0], np.where(x > 0.5, x * 1, -x)]), X15),
     ("infinite slopes", lambda x: np.sqrt(x * np.array([0.0, 1, 4])) + x[::-1], np.array([1.0, 2, 0])),
 ]
 

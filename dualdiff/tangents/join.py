@@ -130,7 +130,7 @@ def routes_of(pieces: list[Tangent], index: Any, shape: Shape) -> list[Routing]:
 
 def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
     """Coefficients put together as the pieces are; None stands for ones."""
-    types = [c.dtype for c in coefs if type(c) is np.ndarray and c.ndim]
+    types = [c.dtype for c in coefs if type(c) is np.ndarray and c.ndim and c.dtype.kind in "fc"]  # not the 1 of x * 1
     dtype = np.result_type(*(types or [how.dtype]), *(c for c in coefs if isinstance(c, complex | np.complexfloating)))
     arrays = [c if hasattr(c, "level") or type(c) is np.ndarray else np.asarray(1 if c is None else c, dtype) for c in coefs]
     return how.place([np.broadcast_to(a, t.shape) for a, t in zip(arrays, pieces, strict=True)])
