@@ -14,7 +14,7 @@ The map of the house; imports point upwards only.
                      memory of a sweep), undefined (a result without a derivative, which raises when it is used), watch (what
                      policies look at)
     dual.py          Dual: one dual number, plain-Python arithmetic
-    dual_array.py    DualArray and DualScalar: storage, views, items
+    dual_array.py    DualArray: storage, views, items; dual_scalar.py: one element of it
     reading.py       what they show: the tangent as an array, the type, the text
     operands.py      what may stand beside a dual in an operation
     elementwise.py   what an elementwise operation does to value and ε-part

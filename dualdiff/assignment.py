@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .dual_array import DualArray, DualScalar, array, plain_index, zero_dimensional
+from .dual_array import DualArray, array, plain_index, zero_dimensional
+from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
 from .forms import as_array, dual_form, stripped

@@ -13,7 +13,8 @@ import numpy as np
 from .assignment import assign, store
 from .creation import BUFFERS, LIKE
 from .dual import Dual
-from .dual_array import DualArray, DualScalar
+from .dual_array import DualArray
+from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import KinkError, RuleError
 from .handlers import HANDLERS, einsum_pair, summed

@@ -1,4 +1,4 @@
-"""DualArray: value and ε-part of an array; DualScalar: one element of it, a Dual inside a sweep.
+"""DualArray: value and ε-part of an array.
 
 This file is what such an object *is*: storage, shape, views, assignment, text. What NumPy does with it is in
 `operators.py` (ufuncs and Python's operators) and `dispatch.py` (functions), both read from the rules.
@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .dual import FLOAT, Dual, escape, new, number_text, told_of_equality
+from .dual import FLOAT, Dual, escape, new, told_of_equality
+from .dual_scalar import DualScalar
 from .errors import ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory, View, link, read, settle
 from .reading import tangent_array, tangent_text, text_of
@@ -270,71 +271,6 @@ class DualArray:
 
 
 NUMBERS = int | float | complex | np.number
-MISJUDGED = frozenset({"real", "imag", "nan_to_num"})  # what NumPy answers otherwise for objects than for numbers
-
-
-class DualScalar(Dual):
-    """One dual number inside a sweep, or built by hand on another dual: a Dual whose ε-part is a Tangent."""
-
-    __slots__ = ("eps", "level")
-
-    eps: Tangent
-    source = None
-
-    def __float__(self) -> float:
-        return super().__float__() if self.eps.terms else float(self.value)
-
-    def __int__(self) -> int:
-        return super().__int__() if self.eps.terms else int(self.value)
-
-    @property
-    def tangent(self) -> Any:
-        """The ε-part: a number for one direction, else an array of shape (k,)."""
-        return tangent_array(self)
-
-    def __getitem__(self, index: Any) -> Any:
-        """``x[()]``, ``x[...]`` and ``x[None]``, which NumPy's own numbers have."""
-        return zero_dimensional(self)[index]
-
-    def __getattr__(self, name: str) -> Any:
-        """What else NumPy's numbers have in common with its arrays, but for ``dtype``: NumPy would convert results to it."""
-        if name.startswith("_") or not hasattr(np.float64, name):
-            raise AttributeError(f"a dual number has no attribute {name!r}")
-        if name == "dtype":
-            raise AttributeError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
-        return getattr(zero_dimensional(self), name)
-
-    @property
-    def __array__(self) -> Any:
-        """NumPy makes arrays of objects of lists of duals, whose imaginary part is 0 whatever they hold: complex ones raise,
-        and real ones where the program names a part.
-        """
-        frame = sys._getframe(1)
-        named = not MISJUDGED.isdisjoint(frame.f_code.co_names)
-        if (named and not str(frame.f_globals.get("__name__")).startswith("numpy.")) or \
-                (type(self.value) is not np.float64 and np.iscomplexobj(self.value)):
-            return zero_dimensional(self).__array__
-        raise AttributeError("__array__")
-
-    def __format__(self, spec: str) -> str:
-        return f"{self.value:{spec}} + <on tape>ε" if spec and self.eps.on_tape else super().__format__(spec)
-
-    def __copy__(self) -> DualScalar:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> DualScalar:
-        return self
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
-
-    def __repr__(self) -> str:
-        return f"Dual({number_text(self.value)}, {tangent_text(self)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self.level is not HAND:
-            self.level.__reduce__()
-        return (Dual, (self.value, self.tangent))
 
 
 # ---- making them -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .dual import new
-from .dual_array import DualArray, DualScalar, array, scalar
+from .dual_array import DualArray, array, scalar
+from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
 from .memory import settle
 from .operands import constant, operand, promoted

@@ -8,7 +8,8 @@ from typing import Any, cast
 import numpy as np
 
 from .dual import Dual, escape
-from .dual_array import DualArray, DualScalar, array, lowered, scalar, wrapped
+from .dual_array import DualArray, array, lowered, scalar, wrapped
+from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError

@@ -11,7 +11,8 @@ import numpy as np
 from .assignment import assign, store
 from .dispatch import array_function
 from .dual import Dual
-from .dual_array import DualArray, DualScalar, lifted, lowered
+from .dual_array import DualArray, lifted, lowered
+from .dual_scalar import DualScalar
 from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
 from .errors import AssignmentError

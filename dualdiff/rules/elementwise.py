@@ -16,7 +16,6 @@ from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smoo
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
-ANY = (REAL, REAL)
 MODEST = (-700.0, 700.0)  # where exp neither overflows nor vanishes
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualArray, DualScalar, array, inexact, scalar
+from ..dual_array import DualArray, array, inexact, scalar
+from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
 from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
 from ..forms import belongs
