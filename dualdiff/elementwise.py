@@ -164,17 +164,7 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    if len(terms) > MAX_TERMS:
-        r = r.merged()
-    kind = type(f)
-    if kind is not ndarray and kind is not DualArray:
-        return scalar(f, r, level)
-    d = new(DualArray)
-    d.value = f
-    d.eps = r
-    d.level = level
-    d.source = None
-    return d
+    return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.
