@@ -35,6 +35,11 @@ def thin(shape: tuple[int, ...], labels: tuple[Label, ...]) -> tuple[tuple[int, 
     return tuple(shape[i] for i in keep), tuple(labels[i] for i in keep)
 
 
+def thinned(arrays: list[Any], forms: list[tuple[tuple[int, ...] | None, tuple[Label, ...]]]) -> list[Operand]:
+    """The operands whose forms `thin` has told."""
+    return [(a if shape is None else a.reshape(shape), labels) for a, (shape, labels) in zip(arrays, forms, strict=True)]
+
+
 def aligned(operand: Operand, target: Sequence[Label]) -> Any:
     """The array with its axes in the order of target and length one along the labels it lacks."""
     array, labels = operand
@@ -253,9 +258,7 @@ class Way:
 
 def contracted(arrays: list[Any], way: Way, level: Level) -> Any:
     """The full contraction as one array with the axes ``way.result``, repeated along labels that no operand holds."""
-    operands = [(a if shape is None else a.reshape(shape), labels)
-                for a, (shape, labels) in zip(arrays, way.operands, strict=True)]
-    operands = eliminate(operands, way.gone, way.sizes, level, way.result)
+    operands = eliminate(thinned(arrays, way.operands), way.gone, way.sizes, level, way.result)
     arrays = [aligned(o, way.result) for o in operands]
     full = arrays[0] if way.gone and len(arrays) == 1 else product(level, arrays)
     return full if getattr(full, "shape", ()) == way.full else np.broadcast_to(full, way.full)

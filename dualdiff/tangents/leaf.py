@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import product
-from .contraction import Operand, aligned, eliminate, in_window, thin
+from .contraction import Operand, aligned, eliminate, in_window, thin, thinned
 from .level import HAND, Level
 from .meter import owner
 from .moves import Contraction, Item, Map, Move, Shape, extents
@@ -162,9 +162,8 @@ class Leaf:
                               tuple([a.shape for a in self.factors]), None if coef is None else getattr(coef, "shape", ()),
                               op.labels, op.result, others, None if constant is None else constant.shape)
         arrays = self.operands(coef) if constant is None else [*self.operands(coef), constant]
-        operands = [(a if shape is None else a.reshape(shape), labels)
-                    for a, (shape, labels) in zip(arrays, way.operands, strict=True)]
-        cols = None if way.cols is None else (self.cols if way.cols[0] is None else self.cols.reshape(way.cols[0]), way.cols[1])
+        operands = thinned(arrays, way.operands)
+        cols = None if way.cols is None else thinned([self.cols], [way.cols])[0]
         sizes, width = way.sizes, way.width
         if level.columns is not None and cols is not None and not self.affine:
             sizes = dict(sizes)

@@ -273,14 +273,11 @@ class Contraction:
         return self._run(u, lead, True)
 
     def _run(self, a: Any, lead: int, back: bool) -> Any:
-        ((constant, others),) = self.constant or NOTHING
+        constant, others = self.constant[0] if self.constant else (None, ())
         way = whole_contraction(self.labels, self.shape, self.result, others, None if constant is None else constant.shape,
                                 a.shape, lead, back)
         r = contracted([a] if constant is None else [constant, a], way, self.level)
         return r if r.shape == way.shape else r.reshape(way.shape)
-
-
-NOTHING: Any = ((None, ()),)
 
 
 @lru_cache(maxsize=1024)
