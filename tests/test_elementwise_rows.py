@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff import symbolic
 from dualdiff.rules import elementwise as rules_elementwise
 from dualdiff.rules import every_row
-from dualdiff.rules.elementwise import share, softmax_share, softmax_share2
+from dualdiff.rules.elementwise import sech_squared, share, softmax_share, softmax_share2
 from dualdiff.rules.registry import Elementwise, name_of
 
 ROWS = {function: row for function, row in every_row().items() if not name_of(function).startswith("scipy.")}
@@ -223,18 +223,21 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
     assert error <= CLOSE, f"{error} ulps at {where}"
 
 
-SHARES = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x))}
+PARTS = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x)),
+         sech_squared: lambda x: 1 / sp.cosh(x) ** 2}
 
 
 def test_every_function_that_partials_are_written_with_is_measured():
     parts = {function for function, row in ROWS.items() if isinstance(row, Elementwise) and not isinstance(function, np.ufunc)}
-    assert set(SHARES) == parts  # SciPy's ufuncs, which another test may have met, are measured by themselves
+    assert set(PARTS) == parts  # SciPy's ufuncs, which another test may have met, are measured by themselves
 
 
-@pytest.mark.parametrize("function", SHARES, ids=lambda function: function.__name__)
-@pytest.mark.parametrize("i", [0, 1])
+@pytest.mark.parametrize(("function", "i"), [(function, i) for function in PARTS for i in range(function.nin)],
+                         ids=lambda part: getattr(part, "__name__", part))
 def test_the_partials_of_a_partial_agree_with_fifty_digits(function, i, monkeypatch):
-    monkeypatch.setitem(PIECES, function, [Piece(lambda x, y: abs(x) < 1e3 > abs(y), (x, y), SHARES[function])])
+    def modest(*point):
+        return all(abs(x) < 1e3 for x in point)
+    monkeypatch.setitem(PIECES, function, [Piece(modest, (x, y)[:function.nin], PARTS[function])])
     error, where = worst(ROWS[function], i)
     assert error <= 2 * CLOSE, f"{error} ulps at {where}"  # a product of two
 

@@ -1,8 +1,8 @@
 """Partials of NumPy's ufuncs. ``f`` is the result, ``x`` and ``y`` the inputs; one partial per input.
 
-Partials are written so that they stay accurate and finite where the derivative is: 1 - tanh² cancels and overflows
-nowhere as 4s/(1+s)² with s = exp(-2|x|); x/hypot² is (x/hypot)/hypot. Kinks take the element of least norm of the
-subdifferential. Formulas: Abramowitz & Stegun 4.2-4.6; Wirtinger calculus for the real-linear rows.
+Partials are written so that they stay accurate and finite where the derivative is: 1 - tanh² cancels, (1/cosh)/cosh
+does not; x/hypot² is (x/hypot)/hypot. Kinks take the element of least norm of the subdifferential.
+Formulas: Abramowitz & Stegun 4.2-4.6; Wirtinger calculus for the real-linear rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smoo
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
+DOUBLE, ONE = np.dtype(np.float64), np.array(1.0)
 MODEST = (-700.0, 700.0)  # where exp neither overflows nor vanishes
 
 
@@ -26,27 +27,21 @@ def indicator(condition: Any, f: Any) -> Any:
 
 def inverse(x: Any) -> Any:
     """1/x; infinite at 0 for Python's own numbers too, which refuse."""
+    if type(x) is np.ndarray and x.dtype is DOUBLE:
+        return ONE / x                                     # which takes NumPy half as long as a number of Python's
     try:
         return 1 / x
     except ZeroDivisionError:
         return np.divide(1.0, x)
 
 
-def sech_squared(f: Any, x: Any) -> Any:
-    """1/cosh(x)², accurate where 1 - tanh² cancels: with s = exp(-2|x|), cosh(x)² = (1 + s)²/(4s)."""
+@smooth(lambda f, x: -2 * f * np.tanh(x))
+def sech_squared(x: Any) -> Any:
+    """1/cosh(x)², accurate where 1 - tanh² cancels, and where cosh² would overflow."""
     if np.iscomplexobj(x):
-        return 1 - f * f
-    s = np.abs(x)
-    if type(s) is not np.ndarray:
-        s = np.exp(-2 * s)
-        return 4 * s / (1 + s) ** 2
-    s *= -2                                                # the same in place: fresh arrays cost more than their arithmetic
-    np.exp(s, out=s)
-    d = 1 + s
-    d *= d
-    s *= 4
-    s /= d
-    return s
+        return 1 - np.tanh(x) ** 2
+    c = np.cosh(x)
+    return inverse(c) / c
 
 
 def inverse_root(f: Any, x: Any) -> Any:
@@ -188,10 +183,10 @@ elementwise(np.cos,         lambda f, x: -np.sin(x))
 elementwise(np.tan,         lambda f, x: 1 + f * f)
 elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),             domain=UNIT)
 elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin),            domain=UNIT)
-elementwise(np.arctan,      lambda f, x: 1 / (1 + x * x))
+elementwise(np.arctan,      lambda f, x: inverse(1 + x * x))
 elementwise(np.sinh,        lambda f, x: np.cosh(x),                                domain=MODEST)
 elementwise(np.cosh,        lambda f, x: np.sinh(x),                                domain=MODEST)
-elementwise(np.tanh,        sech_squared)
+elementwise(np.tanh,        lambda f, x: sech_squared(x))
 elementwise(np.arcsinh,     inverse_root)
 elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),                    domain=(1.0, float("inf")))
 elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),                domain=UNIT)
