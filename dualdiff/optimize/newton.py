@@ -41,18 +41,19 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     """
     trail = Trail(max_iter, tol, max_seconds, callback)
     leaves, x0, tree = vector(x0)
-    df = gradient(f, mode=mode) if jac is None else jac
+    if jac is None:
+        slope: Any = gradient(lambda v: f(tree(v)), mode=mode)
+    else:
+        leaves_of(jac(tree(x0)), leaves)
 
-    def slope(v: Any) -> Any:
-        return np.concatenate([np.ravel(g) for g in flatten(df(tree(v)), "the gradient")[0]])
-
-    hessian = jacobian(slope) if hess is None else hess
+        def slope(v: Any) -> Any:
+            return np.concatenate([np.ravel(g) for g in flatten(jac(tree(v)), "the gradient")[0]])
+    hessian = jacobian(slope, mode="forward") if hess is None else hess
 
     def steps() -> None:
         x = x0
-        leaves_of(df(tree(x)), leaves)
         loss = float(f(tree(x)))
-        trail.nfev += 2
+        trail.nfev += 1
         while True:
             g = slope(x)
             trail.nfev += 1
