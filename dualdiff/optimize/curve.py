@@ -233,9 +233,9 @@ def data_sets(models: Any, xs: Any, ys: Any, sigma: Any, nan_policy: str | None)
         raise ShapeError(f"ydata is a list of {len(ys)} data sets; xdata must be a list of as many")
     if len(models) not in {1, len(ys)}:
         raise ShapeError(f"there are {len(models)} models for {len(ys)} data sets")
-    if sigma is not None and np.ndim(sigma) and len(sigma) != len(ys):
-        raise ShapeError(f"sigma is a list of {len(sigma)} for {len(ys)} data sets")
-    sigmas = [sigma] * len(ys) if sigma is None or isinstance(sigma, int | float) else sigma
+    sigmas = sigma if hasattr(sigma, "__len__") else [sigma] * len(ys)
+    if len(sigmas) != len(ys):
+        raise ShapeError(f"sigma is a list of {len(sigmas)} for {len(ys)} data sets")
     parts = [data_set(x, y, s, nan_policy, what=f"[{i}]") for i, (x, y, s) in enumerate(zip(xs, ys, sigmas, strict=True))]
     roots = [root for _, _, root in parts]
     if all(root is None for root in roots):

@@ -120,7 +120,7 @@ class Parameters:
                 low[at], high[at] = (-np.inf if pair[0] is None else pair[0]), (np.inf if pair[1] is None else pair[1])
         else:
             if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-                bounds = (bounds.lb, bounds.ub)
+                bounds = tuple(a[0] if np.shape(a) == (1,) else a for a in (bounds.lb, bounds.ub))
             if not isinstance(bounds, list | tuple) or len(bounds) != 2:
                 raise StructureError("bounds must be a pair (lower, upper), each a number or as many as the parameters; got "
                                      f"{bounds!r}")

@@ -1,0 +1,173 @@
+"""What else SciPy's users pass to a fit, and what else they ask of its result."""
+
+from collections import namedtuple
+
+import numpy as np
+import pytest
+from scipy import optimize as scipy_optimize
+
+from dualdiff.errors import DataError, ParameterError, ShapeError, StructureError
+from dualdiff.optimize import curve_fit, least_squares
+
+T = np.linspace(0, 4, 30)
+Y = 2.5 * np.exp(-1.3 * T) + 0.2 + 0.05 * np.sin(37 * np.arange(30.0) ** 1.5)
+START = [1.0, 1.0, 0.0]
+
+
+def decay(t, a, b, c):
+    return a * np.exp(-b * t) + c
+
+
+def residual(p):
+    return decay(T, *p) - Y
+
+
+def slopes(p):
+    e = np.exp(-p[1] * T)
+    return np.stack([e, -p[0] * T * e, np.ones(30)], axis=1)
+
+
+BEST = least_squares(residual, START)
+
+
+# ---- starts and bounds
+@pytest.mark.parametrize("bounds", [None, (0, [3, 1.5, 1]), ([1.5, 0, 0], np.inf), (-np.inf, [5, 0.9, 0.5]), ([1.2, 0, -1], 5)])
+def test_without_p0_the_start_is_scipys(bounds):
+    ours = curve_fit(decay, T, Y, bounds=bounds)[0]
+    theirs = scipy_optimize.curve_fit(decay, T, Y, bounds=(-np.inf, np.inf) if bounds is None else bounds)[0]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_bounds_are_scipys_object_too():
+    limits = scipy_optimize.Bounds([0, 0, 0], [2.2, 5, np.inf])
+    np.testing.assert_array_equal(least_squares(residual, START, bounds=limits).x,
+                                  least_squares(residual, START, bounds=([0, 0, 0], [2.2, 5, np.inf])).x)
+    free = least_squares(residual, START, bounds=scipy_optimize.Bounds())
+    np.testing.assert_array_equal(free.x, BEST.x)
+
+
+Pair = namedtuple("Pair", ["scale", "rates"])
+
+
+def test_bounds_have_the_form_of_the_parameters_or_name_a_few():
+    def off(p):
+        return p.scale * np.exp(-p.rates[0] * T) + p.rates[1] - Y
+    start = Pair(1.0, np.array([1.0, 0.1]))
+    limits = (Pair(0.0, np.zeros(2)), Pair(2.2, np.array([5.0, np.inf])))
+    fit = least_squares(off, start, bounds=limits)
+    assert fit.names == ["scale", "rates[0]", "rates[1]"]
+    assert fit.x.scale == 2.2
+    np.testing.assert_allclose(fit.flat, least_squares(off, start, bounds={"scale": (0, 2.2), "rates": (0, None)}).flat)
+    with pytest.raises(StructureError, match="holds 1 arrays; x0 holds 2"):
+        least_squares(off, start, bounds=([0.0], [2.0]))
+    with pytest.raises(ShapeError, match=r"an array of shape \(3,\) where x0 has \(2,\)"):
+        least_squares(off, start, bounds=(Pair(0.0, np.zeros(3)), Pair(2.2, np.ones(2))))
+    with pytest.raises(StructureError, match="must be a pair"):
+        least_squares(off, start, bounds={"scale": 2.0})
+
+
+def test_a_list_of_arrays_is_passed_array_by_array():
+    def sums(t, a, b):
+        return a @ np.exp(-np.outer(b, t))
+    popt, pcov = curve_fit(sums, T, Y, [np.array([2.0, 0.3]), np.array([1.0, 0.0])], fixed=[False, False, False, True])
+    np.testing.assert_allclose([popt[0][0], popt[1][0], popt[0][1]], BEST.x, rtol=1e-8)
+    assert pcov.shape == (4, 4)
+    assert not pcov[3].any()
+    with pytest.raises(ShapeError, match="fixed is a mask of 2; p0 has 4 parameters"):
+        curve_fit(sums, T, Y, [np.array([2.0, 0.3]), np.array([1.0, 0.0])], fixed=[False, True])
+    with pytest.raises(ShapeError, match=r"p0 has shape \(1, 3\)"):
+        curve_fit(decay, T, Y, np.ones((1, 3)))
+
+
+# ---- several data sets
+def test_each_data_set_has_its_own_standard_deviations():
+    halves = [T[:12], T[12:]], [Y[:12], Y[12:]]
+    sigma = np.linspace(1, 2, 30)
+    whole = curve_fit(decay, T, Y, START, sigma=sigma)
+    popt, pcov = curve_fit(decay, *halves, START, sigma=[sigma[:12], sigma[12:]])
+    np.testing.assert_allclose(popt, whole[0], rtol=1e-9)
+    np.testing.assert_allclose(pcov, whole[1], rtol=1e-7)
+    np.testing.assert_allclose(curve_fit(decay, *halves, START, sigma=np.float64(2.0))[0], BEST.x, rtol=1e-9)
+    mixed = curve_fit(decay, *halves, START, sigma=[2.0, sigma[12:]])
+    np.testing.assert_allclose(mixed[0], curve_fit(decay, T, Y, START, sigma=np.append(np.full(12, 2.0), sigma[12:]))[0],
+                               rtol=1e-9)
+    with pytest.raises(ShapeError, match="sigma is a list of 3 for 2 data sets"):
+        curve_fit(decay, *halves, START, sigma=[1.0, 1.0, 1.0])
+    with pytest.raises(ShapeError, match="covariance matrices are for one data set"):
+        curve_fit(decay, *halves, START, sigma=[np.eye(12), 1.0])
+    with pytest.raises(ShapeError, match="there are 2 models for one data set"):
+        curve_fit([decay, decay], T, Y, START)
+
+
+def test_missing_points_go_with_their_standard_deviations():
+    gaps, sigma = Y.copy(), np.linspace(1, 2, 30)
+    gaps[[3, 17]] = np.nan
+    keep = np.isfinite(gaps)
+    expected = curve_fit(decay, T[keep], Y[keep], START, sigma=sigma[keep])
+    np.testing.assert_array_equal(curve_fit(decay, T, gaps, START, sigma=sigma, nan_policy="omit")[0], expected[0])
+    np.testing.assert_allclose(curve_fit(decay, T, gaps, START, sigma=np.diag(sigma**2), nan_policy="omit")[0], expected[0],
+                               rtol=1e-9)
+    with pytest.raises(DataError, match="no point of ydata is left"):
+        curve_fit(decay, T, np.full(30, np.nan), START, nan_policy="omit")
+
+
+def test_a_model_of_one_number_fits_the_mean():
+    popt, pcov = curve_fit(lambda x, c: c, T, Y, [0.0])
+    np.testing.assert_allclose(popt[0], Y.mean(), rtol=1e-12)
+    np.testing.assert_allclose(pcov[0, 0], Y.var(ddof=1) / 30, rtol=1e-10)
+
+
+def test_a_parameter_that_the_model_leaves_out_is_named():
+    with pytest.warns(Warning, match="the data do not determine c"):
+        popt, pcov = curve_fit(lambda x, a, b, c: a * np.exp(-b * x), T, Y, START)
+    assert popt[2] == 0.0
+    assert np.isinf(pcov[2, 2])
+
+
+# ---- a Jacobian of one's own
+@pytest.mark.parametrize("fixed", [(), (2,)])
+def test_a_jacobian_by_hand_is_used(fixed):
+    asked = []
+
+    def counted(p):
+        asked.append(1)
+        return slopes(p)
+    fit = least_squares(residual, START, jac=counted, fixed=fixed)
+    np.testing.assert_allclose(fit.x, least_squares(residual, START, fixed=fixed).x, rtol=1e-9)
+    assert len(asked) == fit.njev
+    assert not fit.jac[:, list(fixed)].any()
+    if fixed:
+        assert fit.x[2] == 0.0
+
+
+def test_residuals_must_stay_as_many():
+    def growing(p, calls=[]):  # noqa: B006 - counts its own calls
+        calls.append(1)
+        return residual(p)[:29 + (len(calls) > 2)]
+    with pytest.raises(ShapeError, match="returned 30 residuals, and 29 before"):
+        least_squares(growing, START)
+
+
+# ---- the result
+def test_the_gradient_vanishes_at_the_end_and_may_end_the_fit():
+    np.testing.assert_allclose(BEST.grad, BEST.jac.T @ BEST.fun, atol=1e-12)
+    assert BEST.optimality == np.abs(BEST.grad).max() < 1e-9
+    early = least_squares(residual, START, gtol=1e-3)
+    assert "orthogonal" in early.message
+    assert early.success
+    assert early.nfev < BEST.nfev
+
+
+def test_the_result_reads_as_a_table():
+    lines = repr(BEST).splitlines()
+    assert lines[0] == f"FitResult: {BEST.message}"
+    assert lines[1].startswith(f"  cost = {BEST.cost:.10g}, nfev = {BEST.nfev}")
+    assert [line.split(" = ")[0].strip() for line in lines[2:]] == ["x[0]", "x[1]", "x[2]"]
+    with pytest.raises(ParameterError, match="level must lie between 0 and 1; got 95"):
+        BEST.confidence_interval(95)
+
+
+@pytest.mark.parametrize(("options", "words"), [({"loss": "huber"}, "plain squares only"), ({"bounds": (0, 5)}, "no bounds")])
+def test_minpack_says_what_it_cannot_do(options, words):
+    with pytest.raises(ParameterError, match=words):
+        least_squares(residual, START, method="minpack", **options)
