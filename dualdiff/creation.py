@@ -74,6 +74,10 @@ def converted(like: Any, x: Any, dtype: Any = None, copy: bool | None = None, nd
     return a if a.ndim >= ndmin else np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape)
 
 
+def asarray(like: Any, a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None) -> Any:
+    return converted(like, a, dtype, copy)
+
+
 def fromiter(like: Any, iterable: Any, dtype: Any, count: int = -1) -> Any:
     items = list(iterable)
     if 0 <= count > len(items):
@@ -93,8 +97,7 @@ LIKE: dict[Any, Any] = {make: plain(make) for make in CONSTANTS} | {EMPTY: plain
     np.full: full, np.fromiter: fromiter, np.fromfunction: fromfunction,
     np.array: lambda like, x, dtype=None, *, copy=True, order="K", subok=False, ndmin=0:
         converted(like, x, dtype, copy, ndmin),
-    np.asarray: lambda like, a, dtype=None, order=None, *, device=None, copy=None: converted(like, a, dtype, copy),
-    np.asanyarray: lambda like, a, dtype=None, order=None, *, device=None, copy=None: converted(like, a, dtype, copy),
+    np.asarray: asarray, np.asanyarray: asarray,
     np.ascontiguousarray: lambda like, a, dtype=None: converted(like, a, dtype, ndmin=1),
     np.asfortranarray: lambda like, a, dtype=None: converted(like, a, dtype),
     np.require: lambda like, a, dtype=None, requirements=None: converted(like, a, dtype),

@@ -21,14 +21,7 @@ from .handlers import HANDLERS, einsum_pair, summed
 from .policies import TRACE, WATCH
 from .rules import row_of
 from .rules.composite import contraction
-from .rules.registry import (
-    Bilinear,
-    Composite,
-    Formula,
-    Linear,
-    Row,
-    name_of,
-)
+from .rules.registry import Bilinear, Composite, Formula, Linear, Row, name_of
 from .subclasses import refusal, refused_by_masked_arrays
 from .tangents.watch import traced
 

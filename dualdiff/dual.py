@@ -211,7 +211,7 @@ class Dual:
         if isinstance(self.value, complex | np.complexfloating):
             return np.absolute(self)  # type: ignore[call-overload]
         x = self.value
-        if x == 0 and WATCH.count:    # a kink: the row asks the policy
+        if x == 0 and WATCH.count:  # a kink: the row asks the policy
             return np.absolute(self)  # type: ignore[call-overload]
         return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
 

@@ -24,7 +24,7 @@ from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent
 
-AnArray = type("DualArray", (np.ndarray,), {})              # not np.ndarray itself: scipy.sparse takes that as it is
+AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray
 SPARSE_PRODUCTS = ("_matmul_dispatch", "_mul_dispatch")
 
@@ -51,7 +51,7 @@ class DualArray:
         self.eps = Tangent(hand_terms(self.level, self.value.shape, tangent), self.value.shape)
         self.source: View | Memory | None = None
 
-    # ---- what an array is ----------------------------------------------------------------------------------------------
+    # ---- what an array is
     @property
     def shape(self) -> tuple[int, ...]:
         shape: tuple[int, ...] = self.value.shape
@@ -118,14 +118,14 @@ class DualArray:
         if self.source is not None:
             self.refresh()
         truth = bool(self.value)
-        if not truth and self.size:                        # self == 0
+        if not truth and self.size:  # self == 0
             told_of_equality(True, self, 0)
         return truth
 
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(self == item))
 
-    # ---- items ---------------------------------------------------------------------------------------------------------
+    # ---- items
     def __getitem__(self, index: Any) -> Any:
         kind = type(index)
         if kind is slice:
@@ -150,7 +150,7 @@ class DualArray:
         form = type(value)
         if form is not ndarray and form is not DualArray:
             return scalar(value, eps, self.level)
-        result = new(DualArray)                            # ``array`` written out: programs take slices all the time
+        result = new(DualArray)  # ``array`` written out: programs take slices all the time
         result.value = value
         result.eps = eps
         result.level = self.level
@@ -164,7 +164,7 @@ class DualArray:
         if self.source is not None:
             settle(self)
 
-    # ---- methods: NumPy's functions under the names that arrays give them ----------------------------------------------
+    # ---- methods: NumPy's functions under the names that arrays give them
     def reshape(self, *shape: Any, order: Any = "C") -> Any:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
@@ -197,7 +197,7 @@ class DualArray:
         if kind == self.dtype:
             return self.copy() if copy else self
         self.refresh()
-        if not self.eps.terms and kind.kind in "biu":      # without a derivative there is none to lose
+        if not self.eps.terms and kind.kind in "biu":  # without a derivative there is none to lose
             return np.asarray(self.value).astype(kind)
         if kind.kind not in "fc" or (kind.kind == "f" and self.dtype.kind == "c"):
             raise escape(f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
@@ -218,15 +218,15 @@ class DualArray:
 
     __class__ = property(shown_class)
 
-    # ---- conversions: keep the derivative or raise ---------------------------------------------------------------------
+    # ---- conversions: keep the derivative or raise
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         caller = sys._getframe(1)
         if caller.f_code.co_name in SPARSE_PRODUCTS and caller.f_globals["__name__"].startswith("scipy.sparse."):
-            unknown = np.empty((), object)                 # at which scipy.sparse leaves ``A @ x`` to x.__rmatmul__
+            unknown = np.empty((), object)  # at which scipy.sparse leaves ``A @ x`` to x.__rmatmul__
             unknown[()] = self
             return unknown
         self.refresh()
-        if not self.eps.terms:                             # nothing to lose; a copy, and read-only: writes would be lost
+        if not self.eps.terms:  # nothing to lose; a copy, and read-only: writes would be lost
             a = np.array(self.value, dtype)
             a.flags.writeable = False
             return a
@@ -273,7 +273,7 @@ class DualArray:
 NUMBERS = int | float | complex | np.number
 
 
-# ---- making them -----------------------------------------------------------------------------------------------------
+# ---- making them
 def array(value: Any, eps: Tangent, level: Level) -> DualArray:
     r = new(DualArray)
     r.value = value

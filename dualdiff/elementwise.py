@@ -33,7 +33,7 @@ DOUBLE = np.dtype(np.float64)
 NUMBERS = frozenset({float, int, bool})
 
 
-# ---- one input -------------------------------------------------------------------------------------------------------
+# ---- one input
 def unary(row: Elementwise, operate: Any) -> Any:
     """The operation on one leveled dual."""
     p: Any = row.partials[0]
@@ -172,7 +172,7 @@ FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
                             lambda f, x, y: kept(x) if type(x) in ARRAYS else x)
 
 
-# ---- two inputs ------------------------------------------------------------------------------------------------------
+# ---- two inputs
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
     holomorphic, factor = row.holomorphic, row.function is np.multiply
@@ -269,7 +269,7 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
             mine, others = self.level, other.level
             if mine is others or mine.number == others.number:
                 return both(self, other)
-            if mine.number > others.number:                # the highest level computes; the lower one is its constant
+            if mine.number > others.number:  # the highest level computes; the lower one is its constant
                 return left(self, constant(other))
             return right(constant(self), other)
         if t in NUMBERS or (t is ndarray and other.dtype is DOUBLE):
@@ -293,7 +293,7 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
     return forward, backward
 
 
-# ---- any number of inputs and results ----------------------------------------------------------------------------------
+# ---- any number of inputs and results
 def nary(row: Elementwise, operate: Any) -> Any:
     """The operation on inputs of which one at least is dual, for rows with three inputs or more, or several results."""
     outputs: Any = row.outputs or (row.partials,)

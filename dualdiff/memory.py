@@ -30,7 +30,7 @@ from .tangents.writes import rewritten
 # needed; the memory that it shows, and what the memory's version was when the view was last brought up to date. A tuple,
 # because every x[1:] makes one.
 View = tuple[Any, Any, Any, "Memory", int]
-FEW = 16    # writes that are told one by one when the log is closed
+FEW = 16  # writes that are told one by one when the log is closed
 SMALL = 64  # arrays up to this size are joined whole: it costs no more
 
 
@@ -44,8 +44,8 @@ class Memory:
     __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "version", "views")
 
     def __init__(self) -> None:
-        self.version = 0             # how often the array was written to
-        self.views: list[Any] = []   # weak: a view holds its base, not the other way round
+        self.version = 0  # how often the array was written to
+        self.views: list[Any] = []  # weak: a view holds its base, not the other way round
         self.copied: list[Any] = []  # the views that hold a copy, since they were read
         self.limit = 8
         self.index: Any = None

@@ -41,7 +41,7 @@ def operand(x: Any) -> Any:
     if type(x) is Dual:
         return lifted(x)
     if isinstance(x, np.ndarray):
-        if x.dtype == object:                              # of one thing that is no dual: that thing
+        if x.dtype == object:  # of one thing that is no dual: that thing
             return from_objects(x) if x.shape or isinstance(x.item(), Dual) else operand(x.item())
         return x if type(x) is np.ndarray else base_array(x)
     if isinstance(x, np.generic):

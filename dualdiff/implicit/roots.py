@@ -11,9 +11,9 @@ import numpy as np
 from ..errors import ConvergenceError, ParameterError, needed
 from .theorem import Equations, Function, Unknowns, with_args
 
-SHORTEST = 2.0**-30             # a Newton step shortened so far has no use
-ENOUGH = 1e-4                   # Armijo's constant: the part of the promised decrease asked for
-SLOW = 0.3                      # three last steps that shrink by no more: no quadratic convergence
+SHORTEST = 2.0**-30  # a Newton step shortened so far has no use
+ENOUGH = 1e-4  # Armijo's constant: the part of the promised decrease asked for
+SLOW = 0.3  # three last steps that shrink by no more: no quadratic convergence
 WITH_JACOBIAN = ("hybr", "lm")  # of scipy.optimize.root's methods, those that take one
 
 

@@ -165,7 +165,7 @@ class Epochs:
             deadline = time.monotonic() + plan.max_seconds
         end: tuple[str, str] | None = None
         kept = plan.validation is not None  # the best parameters rather than the last
-        with np.errstate(all="ignore"):     # what overflows is met after the epoch, with the next step
+        with np.errstate(all="ignore"):  # what overflows is met after the epoch, with the next step
             if not (plan.resume and plan.checkpoint is not None and Path(plan.checkpoint).exists()):
                 self.look()
             else:

@@ -32,13 +32,13 @@ from .stopping import (
     within,
 )
 
-ACCEPT = 1e-4             # MINPACK's: the least ratio of actual to predicted reduction
+ACCEPT = 1e-4  # MINPACK's: the least ratio of actual to predicted reduction
 START, LEAST = 0.3, 1e-7  # the damping of many parameters: the first, and the last but 0
-BENT = 0.1                # the least curvature that S may leave of JᵀJ's
-FAR = 1e280               # the square of a length that no parameters have
-LONG = 25                 # trials after which a canyon is likely, and worth second derivatives
-BEND = 0.75               # Transtrum's: the most that 2 |a| / |v| may be
-CHEAP = 40_000            # entries of J below which a sweep costs about what a plain run does
+BENT = 0.1  # the least curvature that S may leave of JᵀJ's
+FAR = 1e280  # the square of a length that no parameters have
+LONG = 25  # trials after which a canyon is likely, and worth second derivatives
+BEND = 0.75  # Transtrum's: the most that 2 |a| / |v| may be
+CHEAP = 40_000  # entries of J below which a sweep costs about what a plain run does
 
 
 def run(problem: Any, x0: Array, settings: Settings, state: State | None = None) -> tuple[State, Any, str, str]:

@@ -15,7 +15,7 @@ from .stopping import STALLED, Stop
 from .trail import Trail
 
 EPS = float(np.finfo(float).eps)
-ENOUGH = 1e-4        # Armijo's constant, as in Nocedal & Wright, section 3.1
+ENOUGH = 1e-4  # Armijo's constant, as in Nocedal & Wright, section 3.1
 SHORTEST = 2.0**-40  # a step this short changes f by its rounding error only
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from .result import Array
 
 EPS = float(np.finfo(float).eps)
-FEW = 48         # parameters up to which singular values cost less than they tell
-HANDFUL = 8      # parameters that plain Python solves for sooner than LAPACK
-PIVOT = 1e-6     # of scaled JᵀJ, whose diagonal is 1
+FEW = 48  # parameters up to which singular values cost less than they tell
+HANDFUL = 8  # parameters that plain Python solves for sooner than LAPACK
+PIVOT = 1e-6  # of scaled JᵀJ, whose diagonal is 1
 SMALL = 300_000  # entries of J up to which its own SVD is taken
-ILL = 1e-7       # smaller eigenvalues of scaled JᵀJ cost digits of the answer
-LOOSE = 0.05     # of the gradient's length: what a damped step may leave of it
-NEARLY = 1.1     # Moré's: a step 10 % too long is not worth another λ
+ILL = 1e-7  # smaller eigenvalues of scaled JᵀJ cost digits of the answer
+LOOSE = 0.05  # of the gradient's length: what a damped step may leave of it
+NEARLY = 1.1  # Moré's: a step 10 % too long is not worth another λ
 
 
 class Step:

@@ -13,10 +13,10 @@ from .spectrum import EPS, FEW, Step, inverse
 
 CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
 UNSEEN = 1e-12  # a predicted relative reduction that rounding of the cost hides
-SEEN = 1e-10    # one that the digits of the cost still show
-LEAP = 1e-9     # for a last step whose end is not looked at: see Settings.leap
-NOISE = 1e-2    # of a standard error: what "relative to x" means for an x near 0
-PATIENCE = 3    # Gauss-Newton steps that no longer shrink: rounding is reached
+SEEN = 1e-10  # one that the digits of the cost still show
+LEAP = 1e-9  # for a last step whose end is not looked at: see Settings.leap
+NOISE = 1e-2  # of a standard error: what "relative to x" means for an x near 0
+PATIENCE = 3  # Gauss-Newton steps that no longer shrink: rounding is reached
 
 
 @dataclass(slots=True)
@@ -51,13 +51,13 @@ class State:
     nit: int = 0
     nfev: int = 0
     njev: int = 0
-    last: float = np.inf   # length of the last undamped step, inf after a damped one
+    last: float = np.inf  # length of the last undamped step, inf after a damped one
     least: float = np.inf  # the shortest of them in the last stretch
     waited: int = 0
     trials: int = 0
-    S: Any = None          # the secant part of the Hessian, while steps are undamped
+    S: Any = None  # the secant part of the Hessian, while steps are undamped
     flattest: float = 0.0  # the least eigenvalue of scaled JᵀJ when it was last decomposed
-    ill: bool = False      # normal equations would lose digits
+    ill: bool = False  # normal equations would lose digits
     history: list[float] = field(default_factory=list)
 
 

@@ -161,7 +161,7 @@ def name_of(function: Function) -> str:
     """The name that users know: ``numpy.linalg.inv``, ``numpy.sin``, ``scipy.special.erf``."""
     name = getattr(function, "__name__", repr(function))
     module = getattr(function, "__module__", None)
-    if module is None:                   # a ufunc, which does not say where it is from
+    if module is None:  # a ufunc, which does not say where it is from
         public = name.removeprefix("_")  # NumPy has no private ufuncs; SciPy's Python functions call them
         special = sys.modules.get("scipy.special")
         module = "scipy.special" if special and (public != name or getattr(special, name, None) is function) else "numpy"

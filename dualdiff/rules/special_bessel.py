@@ -65,11 +65,11 @@ def quotient(a: Any, x: Any, limit: complex) -> Any:
     return either(x == 0, lambda: limit, a / x)
 
 
-# ---- any order ----------- ∂f/∂v -------------- ∂f/∂x ---------------------------------------------------- DLMF
-elementwise(sp.jv,          jv_order,           lambda f, v, x: 0.5 * (sp.jv(v - 1, x) - sp.jv(v + 1, x)))      # 10.6.1
-elementwise(sp.yv,          yv_order,           lambda f, v, x: 0.5 * (sp.yv(v - 1, x) - sp.yv(v + 1, x)))      # 10.6.1
-elementwise(sp.iv,          iv_order(False),    lambda f, v, x: 0.5 * (sp.iv(v - 1, x) + sp.iv(v + 1, x)))      # 10.29.1
-elementwise(sp.kv,          kv_order(False),    lambda f, v, x: -0.5 * (sp.kv(v - 1, x) + sp.kv(v + 1, x)))     # 10.29.1
+# ---- any order ----------- ∂f/∂v -------------- ∂f/∂x --- DLMF
+elementwise(sp.jv,          jv_order,           lambda f, v, x: 0.5 * (sp.jv(v - 1, x) - sp.jv(v + 1, x)))  # 10.6.1
+elementwise(sp.yv,          yv_order,           lambda f, v, x: 0.5 * (sp.yv(v - 1, x) - sp.yv(v + 1, x)))  # 10.6.1
+elementwise(sp.iv,          iv_order(False),    lambda f, v, x: 0.5 * (sp.iv(v - 1, x) + sp.iv(v + 1, x)))  # 10.29.1
+elementwise(sp.kv,          kv_order(False),    lambda f, v, x: -0.5 * (sp.kv(v - 1, x) + sp.kv(v + 1, x)))  # 10.29.1
 elementwise(sp.jve,         jv_order,           lambda f, v, x: 0.5 * (sp.jve(v - 1, real_only(x, "jve")) - sp.jve(v + 1, x)))
 elementwise(sp.yve,         yv_order,           lambda f, v, x: 0.5 * (sp.yve(v - 1, real_only(x, "yve")) - sp.yve(v + 1, x)))
 elementwise(sp.ive,         iv_order(True),
@@ -77,7 +77,7 @@ elementwise(sp.ive,         iv_order(True),
 elementwise(sp.kve,         kv_order(True),
             lambda f, v, x: kve_slope(v, x, f - 0.5 * (sp.kve(v - 1, x) + sp.kve(v + 1, x))))
 elementwise(sp.hankel1,     hankel_order(1, False),
-            lambda f, v, x: 0.5 * (sp.hankel1(v - 1, x) - sp.hankel1(v + 1, x)))                                # 10.6.1
+            lambda f, v, x: 0.5 * (sp.hankel1(v - 1, x) - sp.hankel1(v + 1, x)))  # 10.6.1
 elementwise(sp.hankel2,     hankel_order(-1, False),
             lambda f, v, x: 0.5 * (sp.hankel2(v - 1, x) - sp.hankel2(v + 1, x)))
 elementwise(sp.hankel1e,    hankel_order(1, True),
@@ -88,15 +88,15 @@ elementwise(sp.struve,      None,               struve_argument(sp.struve, -1))
 elementwise(sp.modstruve,   None,               struve_argument(sp.modstruve, 1))
 
 # ---- whole orders: nothing between them
-elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))      # 10.6.1
+elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))  # 10.6.1
 elementwise(sp.kn,          None,               lambda f, n, x: -0.5 * (sp.kn(np.abs(n - 1), x) + sp.kn(n + 1, x)))
-elementwise(sp.j0,          lambda f, x: -sp.j1(x))                                                             # 10.6.3
+elementwise(sp.j0,          lambda f, x: -sp.j1(x))  # 10.6.3
 elementwise(sp.y0,          lambda f, x: -sp.y1(x))
-elementwise(sp.i0,          lambda f, x: sp.i1(x))                                                              # 10.29.3
+elementwise(sp.i0,          lambda f, x: sp.i1(x))  # 10.29.3
 elementwise(sp.k0,          lambda f, x: -sp.k1(x))
-elementwise(sp.j1,          lambda f, x: 0.5 * (sp.j0(x) - sp.jv(2, x)))                                        # 10.6.1
+elementwise(sp.j1,          lambda f, x: 0.5 * (sp.j0(x) - sp.jv(2, x)))  # 10.6.1
 elementwise(sp.y1,          lambda f, x: 0.5 * (sp.y0(x) - sp.yn(2, x)))
-elementwise(sp.i1,          lambda f, x: 0.5 * (sp.i0(x) + sp.iv(2, x)))                                        # 10.29.1
+elementwise(sp.i1,          lambda f, x: 0.5 * (sp.i0(x) + sp.iv(2, x)))  # 10.29.1
 elementwise(sp.k1,          lambda f, x: -0.5 * (sp.k0(x) + sp.kn(2, x)))
 elementwise(sp.i0e,         lambda f, x: ive_slope(f, 0, x, sp.i1e(x) - np.sign(x) * f))
 elementwise(sp.i1e,         lambda f, x: ive_slope(f, 1, x, 0.5 * (sp.i0e(x) + sp.ive(2, x)) - np.sign(x) * f))
@@ -136,7 +136,7 @@ def scaled(f: Any, x: Any, near: Any, exponent: float, order: float, sign: int) 
     x = np.where(far, x, FAR)
     zeta = x * np.sqrt(x) / 1.5
     size = np.sqrt(x / 3) if order < 0.5 else x / np.sqrt(3)
-    factor = 1 / np.sqrt(2 * np.pi) * (1 if sign == 1 else 2)       # K(ζ)/π with sign 1, I_v + I_-v with -1
+    factor = 1 / np.sqrt(2 * np.pi) * (1 if sign == 1 else 2)  # K(ζ)/π with sign 1, I_v + I_-v with -1
     series = np.sign(np.real(f)) * size * np.sqrt(x) * factor * inverse_powers(order, zeta, sign)
     return np.where(far, exponent * f / x - series, near)
 

@@ -68,19 +68,19 @@ def real_only(x: Any, name: str) -> Any:
     return x
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
-elementwise(sp.erf,         lambda f, x: 2 / ROOT_PI * np.exp(-x * x))                  # 7.2.1
-elementwise(sp.erfc,        lambda f, x: -2 / ROOT_PI * np.exp(-x * x))                 # 7.2.2
-elementwise(sp.erfi,        lambda f, x: 2 / ROOT_PI * np.exp(x * x))                   # 7.2.1 at ix
+# ---- one input ------------------ ∂f/∂x --- DLMF
+elementwise(sp.erf,         lambda f, x: 2 / ROOT_PI * np.exp(-x * x))  # 7.2.1
+elementwise(sp.erfc,        lambda f, x: -2 / ROOT_PI * np.exp(-x * x))  # 7.2.2
+elementwise(sp.erfi,        lambda f, x: 2 / ROOT_PI * np.exp(x * x))  # 7.2.1 at ix
 elementwise(sp.erfcx,       erfcx_slope)
 elementwise(sp.dawsn,       dawsn_slope)
 elementwise(sp.wofz,        wofz_slope)
-elementwise(sp.erfinv,      lambda f, x: 0.5 * ROOT_PI * np.exp(f * f))                 # 7.17.1
-elementwise(sp.erfcinv,     lambda f, x: -0.5 * ROOT_PI * np.exp(f * f))                # 7.17.1
-elementwise(sp.ndtr,        lambda f, x: normal_density(x))                             # 7.2.1
-elementwise(sp.log_ndtr,    lambda f, x: ROOT_2 / ROOT_PI / sp.erfcx(-x / ROOT_2))      # φ/Φ; no tail over- or underflows
-elementwise(sp.ndtri,       lambda f, y: inverse_density(f))                            # inverse of the above
-elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2))      # Φ/φ at f, as e^y = Φ(f)
+elementwise(sp.erfinv,      lambda f, x: 0.5 * ROOT_PI * np.exp(f * f))  # 7.17.1
+elementwise(sp.erfcinv,     lambda f, x: -0.5 * ROOT_PI * np.exp(f * f))  # 7.17.1
+elementwise(sp.ndtr,        lambda f, x: normal_density(x))  # 7.2.1
+elementwise(sp.log_ndtr,    lambda f, x: ROOT_2 / ROOT_PI / sp.erfcx(-x / ROOT_2))  # φ/Φ; no tail over- or underflows
+elementwise(sp.ndtri,       lambda f, y: inverse_density(f))  # inverse of the above
+elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2))  # Φ/φ at f, as e^y = Φ(f)
 
 # ---- several inputs: one partial per line
 elementwise(sp.voigt_profile,

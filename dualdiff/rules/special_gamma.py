@@ -100,7 +100,7 @@ def hurwitz_order(s: Any, q: Any) -> Any:
     w = q + TERMS
     log, power = np.log(w), w ** -s
     total = total - power * (w * (log + 1 / (s - 1)) / (s - 1) + 0.5 * log)
-    rising, slope = s, 1.0 + 0 * s                         # (s)₂ⱼ₋₁ and its derivative
+    rising, slope = s, 1.0 + 0 * s  # (s)₂ⱼ₋₁ and its derivative
     for j, b in enumerate(BERNOULLI, 1):
         factor = power * w ** (1 - 2 * j)
         total = total + b * factor * (slope - rising * log)
@@ -123,28 +123,28 @@ def zeta_slope(f: Any, s: Any) -> Any:
     return np.where(left, reflected, right)
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
-elementwise(sp.gamma,       lambda f, x: f * sp.psi(x))                                 # 5.2.2
-elementwise(sp.gammaln,     lambda f, x: sp.psi(x))                                     # 5.2.2
-elementwise(sp.loggamma,    lambda f, x: sp.psi(x))                                     # 5.2.2
+# ---- one input ------------------ ∂f/∂x --- DLMF
+elementwise(sp.gamma,       lambda f, x: f * sp.psi(x))  # 5.2.2
+elementwise(sp.gammaln,     lambda f, x: sp.psi(x))  # 5.2.2
+elementwise(sp.loggamma,    lambda f, x: sp.psi(x))  # 5.2.2
 elementwise(sp.rgamma,      rgamma_slope)
 elementwise(sp.psi,         psi_slope)
 elementwise(sp.zetac,       zeta_slope)
 constant("a sign: the derivative is zero wherever it exists", sp.gammasgn)
 
 # ---- two inputs ----------------- ∂f/∂x ------------------------------------------------- ∂f/∂y
-elementwise(sp.poch,        poch_base,                                                  # 5.2.5
+elementwise(sp.poch,        poch_base,  # 5.2.5
                             poch_step)
-elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),                  # 5.12.1
+elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),  # 5.12.1
                             lambda f, a, b: -f * psi_difference(b, a))
 elementwise(sp.betaln,      lambda f, a, b: -psi_difference(a, b),
                             lambda f, a, b: -psi_difference(b, a))
-elementwise(sp.binom,       lambda f, n, k: binom_slope(f, n, k, 0),                    # 1.2.6
+elementwise(sp.binom,       lambda f, n, k: binom_slope(f, n, k, 0),  # 1.2.6
                             lambda f, n, k: binom_slope(f, n, k, 1))
 
 # ---- what scipy.special.zeta calls
 if hasattr(_ufuncs, "_zeta"):
-    elementwise(_ufuncs._zeta, lambda f, s, q: hurwitz_order(s, q),                     # 25.11.17 for q
+    elementwise(_ufuncs._zeta, lambda f, s, q: hurwitz_order(s, q),  # 25.11.17 for q
                                lambda f, s, q: -s * sp.zeta(s + 1, q))
 if hasattr(_ufuncs, "_riemann_zeta"):
     elementwise(_ufuncs._riemann_zeta, zeta_slope)

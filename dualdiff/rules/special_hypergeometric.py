@@ -88,8 +88,8 @@ elementwise(sp.hyp2f1,
             lambda f, a, b, c, z: gauss(f, a, b, c, z, 2),
             lambda f, a, b, c, z: a * b / c * sp.hyp2f1(a + 1, b + 1, c + 1, z))
 elementwise(sp.hyperu,      None, None,             lambda f, a, b, x: -a * sp.hyperu(a + 1, b + 1, x))
-elementwise(sp.wright_bessel, None, None,           lambda f, a, b, x: sp.wright_bessel(a, a + b, x))       # 10.46.1
-elementwise(sp.wrightomega, lambda f, z: f / (1 + f))                                                       # w + log w = z
+elementwise(sp.wright_bessel, None, None,           lambda f, a, b, x: sp.wright_bessel(a, a + b, x))  # 10.46.1
+elementwise(sp.wrightomega, lambda f, z: f / (1 + f))  # w + log w = z
 if hasattr(sp, "log_wright_bessel"):
     elementwise(sp.log_wright_bessel, None, None,
                 lambda f, a, b, x: np.exp(sp.log_wright_bessel(a, a + b, x) - f))

@@ -52,12 +52,12 @@ def besselpoly_a(f: Any, a: Any, lam: Any, nu: Any) -> Any:
     return np.where(nu == 0, -2 * above, below - above)
 
 
-# ---- one input ------------------ ∂f/∂x ------------------------------------------------- DLMF
-elementwise(sp.exp1,        lambda f, x: -np.exp(-x) / x)                               # 6.2.1
-elementwise(sp.expi,        lambda f, x: np.exp(x) / x)                                 # 6.2.5
-elementwise(sp.spence,      lambda f, z: log_over(z))                                   # 25.12.2
-elementwise(sp.itstruve0,   lambda f, x: sp.struve(0, x))                               # 11.7.1
-elementwise(sp.it2struve0,  lambda f, x: -sp.struve(0, x) / x)                          # ∫ from x to ∞
+# ---- one input ------------------ ∂f/∂x --- DLMF
+elementwise(sp.exp1,        lambda f, x: -np.exp(-x) / x)  # 6.2.1
+elementwise(sp.expi,        lambda f, x: np.exp(x) / x)  # 6.2.5
+elementwise(sp.spence,      lambda f, z: log_over(z))  # 25.12.2
+elementwise(sp.itstruve0,   lambda f, x: sp.struve(0, x))  # 11.7.1
+elementwise(sp.it2struve0,  lambda f, x: -sp.struve(0, x) / x)  # ∫ from x to ∞
 elementwise(sp.itmodstruve0, lambda f, x: sp.modstruve(0, x))
 
 # ---- several inputs
@@ -65,13 +65,13 @@ elementwise(sp.expn,        None,                   exponential_order)
 elementwise(sp.besselpoly,  besselpoly_a,           None,                   None)
 
 # ---- several results: one per line
-elementwise_outputs(sp.sici,                                                            # 6.2.9, 6.2.11
+elementwise_outputs(sp.sici,  # 6.2.9, 6.2.11
                     (lambda f, x: sine_over(x, -1),),
                     (lambda f, x: np.cos(x) / x,))
-elementwise_outputs(sp.shichi,                                                          # 6.2.15, 6.2.16
+elementwise_outputs(sp.shichi,  # 6.2.15, 6.2.16
                     (lambda f, x: sine_over(x, 1),),
                     (lambda f, x: np.cosh(x) / x,))
-elementwise_outputs(sp.fresnel,                                                         # 7.2.7, 7.2.8
+elementwise_outputs(sp.fresnel,  # 7.2.7, 7.2.8
                     (lambda f, x: sin_pi(0.5 * x * x),),
                     (lambda f, x: cos_pi(0.5 * x * x),))
 elementwise_outputs(sp.modfresnelp,
@@ -86,7 +86,7 @@ elementwise_outputs(sp.itj0y0,
 elementwise_outputs(sp.iti0k0,
                     (lambda f, x: sp.i0(x),),
                     (lambda f, x: sp.k0(x),))
-elementwise_outputs(sp.it2j0y0,                                                         # the second from x to ∞
+elementwise_outputs(sp.it2j0y0,  # the second from x to ∞
                     (lambda f, x: less_one(sp.j0, x, -1),),
                     (lambda f, x: -sp.y0(x) / x,))
 elementwise_outputs(sp.it2i0k0,

@@ -19,7 +19,7 @@ def below(n: Any, factor: Any, polynomial: Any) -> Any:
 
 
 def legendre_slope(n: Any, x: Any) -> Any:
-    return below(n, 1, lambda k: sp.eval_gegenbauer(k, 1.5, x))                         # 18.9.19 with 18.7.9
+    return below(n, 1, lambda k: sp.eval_gegenbauer(k, 1.5, x))  # 18.9.19 with 18.7.9
 
 
 def lower_degrees(n: Any, name: str) -> range:
@@ -61,33 +61,33 @@ def associated(f: Any, m: Any, v: Any, x: Any) -> Any:
 
 
 # ---- the degree, the argument ----------------------------------------------------------------------------- DLMF
-elementwise(sp.eval_chebyt,     None, lambda f, n, x: n * sp.eval_chebyu(n - 1, x))                         # 18.9.21
-elementwise(sp.eval_chebyu,     None, lambda f, n, x: below(n, 2, lambda k: sp.eval_gegenbauer(k, 2, x)))   # 18.9.19
-elementwise(sp.eval_chebyc,     None, lambda f, n, x: n * sp.eval_chebys(n - 1, x))                         # 18.1.3
+elementwise(sp.eval_chebyt,     None, lambda f, n, x: n * sp.eval_chebyu(n - 1, x))  # 18.9.21
+elementwise(sp.eval_chebyu,     None, lambda f, n, x: below(n, 2, lambda k: sp.eval_gegenbauer(k, 2, x)))  # 18.9.19
+elementwise(sp.eval_chebyc,     None, lambda f, n, x: n * sp.eval_chebys(n - 1, x))  # 18.1.3
 elementwise(sp.eval_chebys,     None, lambda f, n, x: below(n, 1, lambda k: sp.eval_gegenbauer(k, 2, 0.5 * x)))
-elementwise(sp.eval_sh_chebyt,  None, lambda f, n, x: 2 * n * sp.eval_sh_chebyu(n - 1, x))                  # 18.1.3
+elementwise(sp.eval_sh_chebyt,  None, lambda f, n, x: 2 * n * sp.eval_sh_chebyu(n - 1, x))  # 18.1.3
 elementwise(sp.eval_sh_chebyu,  None, lambda f, n, x: below(n, 4, lambda k: sp.eval_gegenbauer(k, 2, 2 * x - 1)))
 elementwise(sp.eval_legendre,   None, lambda f, n, x: legendre_slope(n, x))
 elementwise(sp.eval_sh_legendre, None, lambda f, n, x: 2 * legendre_slope(n, 2 * x - 1))
 elementwise(sp.eval_laguerre,   None, lambda f, n, x: below(n, -1, lambda k: sp.eval_genlaguerre(k, 1, x)))  # 18.9.23
-elementwise(sp.eval_hermite,    None, lambda f, n, x: 2 * n * sp.eval_hermite(np.maximum(n - 1, 0), x))     # 18.9.25
-elementwise(sp.eval_hermitenorm, None, lambda f, n, x: n * sp.eval_hermitenorm(np.maximum(n - 1, 0), x))    # 18.9.27
+elementwise(sp.eval_hermite,    None, lambda f, n, x: 2 * n * sp.eval_hermite(np.maximum(n - 1, 0), x))  # 18.9.25
+elementwise(sp.eval_hermitenorm, None, lambda f, n, x: n * sp.eval_hermitenorm(np.maximum(n - 1, 0), x))  # 18.9.27
 
 # ---- the degree, the parameters, the argument: one partial per line
 elementwise(sp.eval_genlaguerre,
             None,
             laguerre_parameter,
-            lambda f, n, a, x: below(n, -1, lambda k: sp.eval_genlaguerre(k, a + 1, x)))                    # 18.9.23
+            lambda f, n, a, x: below(n, -1, lambda k: sp.eval_genlaguerre(k, a + 1, x)))  # 18.9.23
 elementwise(sp.eval_gegenbauer,
             None,
             gegenbauer_parameter,
-            lambda f, n, a, x: below(n, 2 * a, lambda k: sp.eval_gegenbauer(k, a + 1, x)))                  # 18.9.19
+            lambda f, n, a, x: below(n, 2 * a, lambda k: sp.eval_gegenbauer(k, a + 1, x)))  # 18.9.19
 elementwise(sp.eval_jacobi,
             None,
             lambda f, n, a, b, x: jacobi_parameter(f, n, a, b, x, 1),
             lambda f, n, a, b, x: jacobi_parameter(f, n, a, b, x, -1),
             lambda f, n, a, b, x: below(n, 0.5 * (n + a + b + 1), lambda k: sp.eval_jacobi(k, a + 1, b + 1, x)))  # 18.9.15
-elementwise(sp.eval_sh_jacobi,                                                                              # 18.1.2
+elementwise(sp.eval_sh_jacobi,  # 18.1.2
             None,
             None,
             None,

@@ -44,7 +44,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
         return log_sum(a, axis, keepdims)
     a = a if b is None else a + np.zeros(np.shape(b))
     top = largest(a if b is None else np.where(plain(b) == 0, -np.inf, a), axis)
-    if b is not None and not hasattr(b, "level"):          # what has no weight must not overflow
+    if b is not None and not hasattr(b, "level"):  # what has no weight must not overflow
         a = np.where(plain(b) == 0, top, a)
     weighted = np.exp(a - top) if b is None else b * np.exp(a - top)
     total = np.sum(weighted, axis=axis, keepdims=True)

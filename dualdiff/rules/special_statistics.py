@@ -150,7 +150,7 @@ def student_freedom(v: Any, t: Any) -> Any:
     if not np.all(inner):
         size = np.where(inner, 2.0, size)
         share = size * size / (v + size * size)
-        end = (TAIL - 0.5 * (v + 1) * np.log(share)) / v   # in log s: from where the density has fallen by e^-50
+        end = (TAIL - 0.5 * (v + 1) * np.log(share)) / v  # in log s: from where the density has fallen by e^-50
         for _ in range(4):
             end = np.minimum(end, 0.5 * np.log1p(np.expm1(np.minimum(2 * (TAIL + end) / (v + 1), 600)) / share))
         outer = integral(lambda u: size * np.exp(u) * g(size * np.exp(u)), end, GAMMA_NODES)
@@ -187,7 +187,7 @@ ncf: Any = getattr(_ufuncs, "_ncf_pdf", None)
 NONCENTRAL_CHI_SQUARE = Family("x v c", (
     lambda x, v, c: ncx2(x, v, c),
     None,
-    lambda x, v, c: -ncx2(x, v + 2, c)))                   # ½ (F(v+2) - F(v)), from the Poisson mixture
+    lambda x, v, c: -ncx2(x, v + 2, c)))  # ½ (F(v+2) - F(v)), from the Poisson mixture
 NONCENTRAL_T = Family("v d t", (
     None,
     lambda v, d, t: nct_shift(nct, v, d, t),
@@ -285,7 +285,7 @@ if has(ncx2, sp.chndtr, sp.chndtrix, sp.chndtrinc):
     direct(sp.chndtr,     NONCENTRAL_CHI_SQUARE)
     inverse(sp.chndtrix,  "p v c",    NONCENTRAL_CHI_SQUARE)
     inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE)
-    elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),   # DLMF 10.29.1
+    elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),  # DLMF 10.29.1
                       None,
                       lambda f, x, v, c: 0.5 * (ncx2(x, v + 2, c) - f))
 if has(nct, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc):

@@ -17,11 +17,11 @@ from .leaf import Leaf
 from .moves import Shape, scatter
 from .ragged import Ragged
 
-SLAB = 1 << 18    # bytes of a product that is added up piece by piece
-ROWS = 128        # directions that are turned at a time: a whole matrix turned at once takes twice as long
-LARGE = 1 << 12   # entries of a block that is worth a call of einsum
-ROOM = 1 << 20    # bytes of the budget that are left free for them
-FEW = 64          # columns, that many in all, are written one by one
+SLAB = 1 << 18  # bytes of a product that is added up piece by piece
+ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
+LARGE = 1 << 12  # entries of a block that is worth a call of einsum
+ROOM = 1 << 20  # bytes of the budget that are left free for them
+FEW = 64  # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
 

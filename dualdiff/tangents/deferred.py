@@ -18,8 +18,8 @@ from .moves import Shape
 from .tangent import MAX_TERMS, Tangent
 
 LARGE = 1 << 19  # elements, 4 MB: the arrays of what is smaller are still in the cache when they are read again
-SLAB = 1 << 15   # elements of each array that are worked on at a time
-MOST = 12        # operations put off, which keep their values in memory so long
+SLAB = 1 << 15  # elements of each array that are worked on at a time
+MOST = 12  # operations put off, which keep their values in memory so long
 
 NUMBERS = (int, float)
 

@@ -36,7 +36,7 @@ class Arrangement:
         self.place, self.shapes, self.key, self.dtype = place, shapes, key, dtype
         self._index: Any = None
         self.sections: Callable[[], Any] | None = None  # the part of the result that each piece fills, where it is known
-        self.along_axes = True                          # place is one of NumPy's joins, which take pieces of any length
+        self.along_axes = True  # place is one of NumPy's joins, which take pieces of any length
 
     @property
     def index(self) -> Any:

@@ -43,7 +43,7 @@ class Leaf:
         self.cols = cols
         self.factors = factors
         self.affine = affine  # cols is a strided view of arange: geometry, not numbers
-        self.kept = False     # whether later sweeps meet this leaf again, see transforms/sparse
+        self.kept = False  # whether later sweeps meet this leaf again, see transforms/sparse
         self.memo: dict[Any, Leaf] = {}
 
     @property

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-SMALL = 4096         # bytes below which an array is not worth a weak reference
+SMALL = 4096  # bytes below which an array is not worth a weak reference
 NOTICED = 1_000_000  # multiply-adds, a tenth of a millisecond: recording f costs that
-FAR = 16             # times the multiply-adds of f itself
-RESERVE = 1 << 18    # bytes kept free for NumPy's own buffers and for small objects
-OWN_ARRAYS = 6       # values and coefficients that f keeps, of its largest size
+FAR = 16  # times the multiply-adds of f itself
+RESERVE = 1 << 18  # bytes kept free for NumPy's own buffers and for small objects
+OWN_ARRAYS = 6  # values and coefficients that f keeps, of its largest size
 
 
 class SplitNeeded(BaseException):

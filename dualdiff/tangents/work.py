@@ -19,10 +19,10 @@ from .replay import Record
 from .tangent import Tangent
 from .tape import Copy
 
-CALL = 10_000         # what Python spends on a recorded map, in the same unit
+CALL = 10_000  # what Python spends on a recorded map, in the same unit
 MULTIPLY_ADD = 0.125  # of a matrix product, in passes over an element: BLAS against memory
 PIECES = (Routing, Section)
-MOST = 8              # leaves of a tangent; more are merged, as in `tangent.py`
+MOST = 8  # leaves of a tangent; more are merged, as in `tangent.py`
 
 Flags = tuple[bool, ...]
 

@@ -26,9 +26,9 @@ Read = Callable[[Any, Level], Any]
 Found = tuple[Any, list[Any]]
 Join = Callable[[Any, list[Any]], Any]
 
-SHARE = 4            # of the machine's memory, a sweep takes at most one part in so many
+SHARE = 4  # of the machine's memory, a sweep takes at most one part in so many
 EXECUTOR_PARTS = 16  # enough for eight workers to end together, and f's own work
-LEAST_PART = 8       # is shared by no fewer directions than these
+LEAST_PART = 8  # is shared by no fewer directions than these
 ELSEWHERE = 2 << 30  # bytes of a machine that does not say what it has
 
 
@@ -238,6 +238,6 @@ def machine_memory() -> int:
 def windows_memory() -> int:
     """What GlobalMemoryStatusEx gives as ullTotalPhys: the third field of a MEMORYSTATUSEX of 64 bytes."""
     import ctypes
-    status = (ctypes.c_uint64 * 8)(64)                   # dwLength, dwMemoryLoad; ullTotalPhys; …
+    status = (ctypes.c_uint64 * 8)(64)  # dwLength, dwMemoryLoad; ullTotalPhys; …
     ctypes.windll.kernel32.GlobalMemoryStatusEx(status)  # type: ignore[attr-defined]
     return int(status[1])
