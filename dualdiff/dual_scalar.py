@@ -49,13 +49,15 @@ class DualScalar(Dual):
     @property
     def __array__(self) -> Any:
         """NumPy makes arrays of objects of lists of duals, whose imaginary part is 0 whatever they hold: complex ones raise,
-        and real ones where the program names a part.
+        and real ones where the program names a part, or when they become complex later.
         """
         frame = sys._getframe(1)
         named = not MISJUDGED.isdisjoint(frame.f_code.co_names)
         if (named and not str(frame.f_globals.get("__name__")).startswith("numpy.")) or \
                 (type(self.value) is not np.float64 and np.iscomplexobj(self.value)):
             return without_axes(self).__array__
+        if self.level is not HAND:
+            self.level.objects = True
         raise AttributeError("__array__")
 
     def __format__(self, spec: str) -> str:

@@ -8,15 +8,20 @@ import numpy as np
 
 from .dual import Dual, is_plain
 from .dual_array import from_objects, inexact, lifted
+from .dual_scalar import DualScalar
+from .errors import ConversionError
 from .reading import dtype_of
 from .subclasses import base_array
 
 
 def promoted(c: Any, x: Any) -> Any:
     """A constant beside the dual x in the type of the result, real if it is: partials of uint8 or float32 would overflow, or
-    round.
+    round. A number that becomes complex inside an array of objects would lose its imaginary part: see DualScalar.__array__.
     """
     kind = getattr(c, "dtype", None)
+    if (type(c) is complex or (kind is not None and kind.kind == "c")) and type(x) is DualScalar and x.level.objects:
+        raise ConversionError("NumPy made an array of objects of dual numbers, and takes the imaginary parts of objects to be "
+                              "0: make it by np.stack([...]), or run the program as dualdiff.lift(f)")
     if kind is None:  # Python's complex times NumPy's float would be Python's complex, which has no shape
         return np.complex128(c) if type(c) is complex and type(x.value) is np.float64 else c
     dtype = np.result_type(dtype_of(x), kind)
