@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import optimize as scipy_optimize
 
-from dualdiff.errors import DataError, ParameterError, ShapeError, StructureError
+from dualdiff import lift
+from dualdiff.errors import DataError, EscapeError, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, least_squares
 
 T = np.linspace(0, 4, 30)
@@ -171,3 +172,32 @@ def test_the_result_reads_as_a_table():
 def test_minpack_says_what_it_cannot_do(options, words):
     with pytest.raises(ParameterError, match=words):
         least_squares(residual, START, method="minpack", **options)
+
+
+# ---- models as they are written
+def converted(t, a, b, c):
+    z = np.asarray([a, b, c])                              # an array of objects, which becomes complex
+    return np.real(z[0] * np.exp(-(z * (1 + 0j))[1] * t) + z[2])
+
+
+def filled(t, a, b, c):
+    out = np.zeros(t.size)
+    for i in range(t.size):
+        out[i] = a * np.exp(-b * t[i]) + c
+    return out
+
+
+def by_eigenvectors(t, a, b, c):
+    w, V = np.linalg.eigh(b * np.eye(2) + 0 * a)           # repeated: which vectors span the plane must not matter
+    return a * (V @ np.diag(np.exp(-w)) @ V.T)[0, 0] ** t + c
+
+
+@pytest.mark.parametrize("model", [converted, by_eigenvectors, lift(filled)], ids=["converted", "eigenvectors", "lifted"])
+def test_a_model_runs_as_a_transform_runs_it(model):
+    np.testing.assert_allclose(curve_fit(model, T, Y, START)[0], BEST.x, rtol=1e-8)
+
+
+def test_a_model_that_drops_derivatives_says_how_to_keep_them():
+    for fit in (lambda: curve_fit(filled, T, Y, START), lambda: least_squares(lambda p: filled(T, *p) - Y, START)):
+        with pytest.raises(EscapeError, match=r"np\.zeros\(n, like=x\).*lift"):
+            fit()

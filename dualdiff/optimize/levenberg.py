@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..transforms.floating import all_ignored
 from .result import Array
 from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
 from .stopping import (
@@ -45,7 +46,7 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
     """(last state, point there, reason, message). ``problem`` gives ``sweep(x)``, ``value(x)`` and counts its runs."""
     point: Any = None
     try:
-        with np.errstate(all="ignore"):  # a trial step that overflows is refused below
+        with all_ignored():  # a trial step that overflows is refused below
             point = problem.sweep(x0 if state is None else state.x)
             if state is None:
                 require_derivatives(point)

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import array, scalar
 from ..errors import DataError, ShapeError, StructureError
 from ..tangents.leaf import Leaf, identity_seeds
-from ..tangents.level import CareNeeded, Level, next_number
+from ..tangents.level import CareNeeded, Level
 from ..tangents.tangent import Tangent
 from ..transforms.forward import derivative
-from ..transforms.sweep import value_and_eps
+from ..transforms.sweep import Sweepable, swept, value_and_eps
 from ..transforms.trees import flatten
 from .losses import Loss, robust
 from .parameters import Parameters
@@ -61,7 +60,7 @@ class Point:
         return Point(self.x[free], self.r + p[~free] @ self.Jt[~free], self.Jt[free], self.cost, self.raw)
 
 
-class Residuals:
+class Residuals(Sweepable):
     """``f`` at vectors x: ``value(x)`` by a plain run, ``sweep(x)`` with the Jacobian, both weighted and under the loss.
 
     ``target`` is subtracted and ``root`` (the square root of weights, or a matrix that whitens) applied to what f returns.
@@ -113,30 +112,22 @@ class Residuals:
         return Point(x, r, Jt, cost, raw)
 
     def by_duals(self, x: Array) -> tuple[Array, Any]:
-        for careful in (False, True):
-            level = Level(next_number(), careful=careful)
-            try:
-                return read(self.call(self.seeded(x, level)), level, x.size, self.free)
-            except CareNeeded as need:
-                if need.level is not level:
-                    raise
-        raise AssertionError("a careful sweep does not ask for care")
+        self.leaves = self.numbers(x)
+        found: tuple[Array, Any] = swept(self, self.seeds, lambda out, level: read(out, level, x.size, self.free))
+        return found
 
-    def seeded(self, x: Array, level: Level) -> list[Any]:
-        parameters = self.parameters
-        if parameters.spread is not None:
-            n = level.k = x.size
-            seeds = []
-            length = self.size if self.target is None else self.target.size
-            for v, (narrow, wide) in zip(x, self.columns(n), strict=True):
-                leaf = Leaf(level, n, (), (), narrow, (), True)
-                if length is not None:  # what most models do first with a parameter
-                    leaf.memo[length,] = Leaf(level, n, (length,), (), wide, (), True)
-                seeds.append(scalar(v, Tangent({leaf: None}, ()), level))
-            return seeds
-        return [array(part, Tangent({leaf: None}, part.shape), level) if part.shape else
-                scalar(part[()], Tangent({leaf: None}, ()), level)
-                for part, leaf in zip(parameters.split(x), identity_seeds(level, parameters.shapes), strict=True)]
+    def seeds(self, level: Level) -> list[tuple[Any, Any]]:
+        if self.parameters.spread is None:
+            return [(leaf, None) for leaf in identity_seeds(level, self.parameters.shapes)]
+        n = level.k = len(self.leaves)
+        length = self.size if self.target is None else self.target.size
+        seeds = []
+        for narrow, wide in self.columns(n):
+            leaf = Leaf(level, n, (), (), narrow, (), True)
+            if length is not None:  # what most models do first with a parameter
+                leaf.memo[length,] = Leaf(level, n, (length,), (), wide, (), True)
+            seeds.append((leaf, None))
+        return seeds
 
     def second(self, x: Array, v: Array) -> Array:
         """The second derivative of the residuals along v: one sweep more."""

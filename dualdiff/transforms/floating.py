@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy._core import umath
@@ -49,31 +50,48 @@ def watching() -> Any:
     return np.errstate(all="call", call=Watcher(settings, np.geterrcall() if "call" in settings.values() else None))
 
 
-MADE: dict[Any, Any] = {}  # a sweep's settings by the user's
-
-
-class DerivativeWarningsIgnored:
-    """``with`` this, the user's operations warn as the user set it, and partials that are infinite at a kink do not.
-
-    ``np.errstate`` takes as long as five operations on a short array, because it makes NumPy's settings anew each time. They
-    are immutable, so the ones made for a user's are kept for that user's next sweep.
+class Remembered:
+    """``np.errstate`` takes as long as five operations on a short array, because it makes NumPy's settings anew each time. They
+    are immutable, so the ones made for a user's are kept for the next time.
     """
 
     __slots__ = ("token",)
+    made: ClassVar[dict[Any, Any]]  # settings by the user's
+
+    @staticmethod
+    def make() -> Any:
+        raise NotImplementedError
 
     def __enter__(self) -> None:
         users = _current.get()
-        ours = MADE.get(users)
+        ours = self.made.get(users)
         if ours is None:
-            with watching():
+            with self.make():
                 ours = _current.get()
-            if len(MADE) > 16:
-                MADE.clear()
-            MADE[users] = ours
+            if len(self.made) > 16:
+                self.made.clear()
+            self.made[users] = ours
         self.token = _current.set(ours)
 
     def __exit__(self, *error: object) -> None:
         _current.reset(self.token)
 
 
+class DerivativeWarningsIgnored(Remembered):
+    """``with`` this, the user's operations warn as the user set it, and partials that are infinite at a kink do not."""
+
+    __slots__ = ()
+    made: ClassVar[dict[Any, Any]] = {}
+    make = staticmethod(watching)
+
+
+class AllIgnored(Remembered):
+    """``np.errstate(all="ignore")``."""
+
+    __slots__ = ()
+    made: ClassVar[dict[Any, Any]] = {}
+    make = staticmethod(partial(np.errstate, all="ignore"))
+
+
 derivative_warnings_ignored: Any = watching if _current is None else DerivativeWarningsIgnored
+all_ignored: Any = AllIgnored.make if _current is None else AllIgnored

@@ -33,7 +33,25 @@ from .trees import Rebuild, flatten
 Function = Callable[..., Any]
 
 
-class Inputs:
+class Sweepable:
+    """What a sweep runs: f, the arrays that are seeded, and how f is called with others in their place."""
+
+    f: Function
+    leaves: list[Any]
+
+    def call(self, duals: list[Any]) -> Any:
+        raise NotImplementedError
+
+    def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
+        """f on the seeded arrays, to be run again."""
+        return lambda: self.call(seeded(self.leaves, seeds, level))
+
+    def largest(self) -> float:
+        """The size of the arrays."""
+        return max((float(np.max(np.abs(plain(x)), initial=0)) for x in self.leaves), default=0.0)
+
+
+class Inputs(Sweepable):
     """The arguments of one call: which are differentiated, as flat lists of arrays, and how to call f with others.
 
     The arrays are copies, read-only: what is recorded is taken at them, and f, or later its caller, may write to the originals.
@@ -49,7 +67,7 @@ class Inputs:
         if (type(x) is DualArray or (type(x) is np.ndarray and x.dtype is DOUBLE)) and type(argnums) in (int, tuple) \
                 and argnums in FIRST:
             self.single = argnums == 0  # the everyday case, without taking a tree apart
-            self.leaves: list[Any] = [frozen(x)]
+            self.leaves = [frozen(x)]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
             self.shapes: list[Shape] = [x.shape]
             self.dtypes = [dtype_of(x)]
@@ -97,14 +115,6 @@ class Inputs:
             start += count
         return self.f(*args, **self.options)
 
-    def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
-        """f on the seeded arguments, to be run again."""
-        return lambda: self.call(seeded(self.leaves, seeds, level))
-
-    def largest(self) -> float:
-        """The size of the arguments."""
-        return max((float(np.max(np.abs(plain(x)), initial=0)) for x in self.leaves), default=0.0)
-
     def like_arguments(self, arrays: list[Any]) -> Any:
         """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
         if self.chosen is EVERYDAY:
@@ -145,7 +155,7 @@ def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
     return array(value, eps, level) if eps.shape or type(value) is np.ndarray else scalar(value, eps, level)
 
 
-def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
+def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     try:
@@ -159,7 +169,7 @@ def swept(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: 
     return attempted(inputs, seed, read, holomorphic)
 
 
-def attempted(inputs: Inputs, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
+def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
               holomorphic: bool) -> Any:
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met."""
     for careful in (False, True) if not WATCH.count else (True,):
