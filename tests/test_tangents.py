@@ -32,6 +32,19 @@ def leaves(y):
     return list(y.eps.terms)
 
 
+# ---- one direction -----------------------------------------------------------------------------------------------------
+def test_one_direction_that_a_contraction_left_dense_stays_apart_from_the_zeros_of_a_later_move():
+    M = np.linspace(1, 2, 6).reshape(2, 3)
+    total = lambda x: np.sum(x[[0, 0]] @ M)                # Σ M = 9 times x₀
+    assert np.array_equal(dd.jacobian(lambda x: np.diag(np.broadcast_to(total(x), 2)))(np.ones(1))[..., 0], 9 * np.eye(2))
+    f = lambda x: np.sum((x[[0, 0]] @ M) * x[0])           # 9 x₀², which does not depend on x₁
+    x = np.array([0.3, 0.4], np.float32)
+    for chunk in (1, 2):
+        assert np.allclose(dd.hessian(f, chunk=chunk)(x), [[18, 0], [0, 0]], rtol=1e-6)
+    only = dd.jacobian(lambda x: np.diag(np.broadcast_to(np.sum(x[[0, 0]] @ M.astype(np.float32)), 2)))(x[:1])
+    assert only.dtype == np.float32
+
+
 # ---- coefficients ------------------------------------------------------------------------------------------------------
 def test_elementwise_operations_leave_the_leaf_alone():
     x, leaf = seeded(np.linspace(0.1, 1, 12).reshape(3, 4))

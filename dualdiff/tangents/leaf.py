@@ -187,7 +187,9 @@ class Leaf:
                 c = aligned(o, op.result) if o[1] else o[0]
                 coef = c if coef is None else coef * c
         if cols is None and not factors:
-            return self if self.k is None else Leaf(self.level, self.k, op.out_shape, width, None, ()), coef
+            if self.k is None:
+                return self, coef
+            factors.append((np.ones((), np.int8), ()))  # a number for moves to fill zeros in beside; int8 changes no type
         arrays = merged_factors([aligned(o, target) for o in factors])
         columns = None if cols is None else aligned(cols, target)
         return Leaf(self.level, self.k, op.out_shape, width, columns, arrays, self._still_affine(columns)), coef
