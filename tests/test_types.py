@@ -282,3 +282,10 @@ def test_truth_values_add_up_as_numbers():
 def test_what_numpy_would_cut_off_to_integers_is_refused(f):
     with pytest.raises(TypeError, match=r"float|int\(\)"):
         jvp(f, (1.7,), (1.0,))
+
+
+def test_the_gradient_of_a_sum_over_nothing_is_zeros_of_the_arguments_type():
+    for f in (lambda x: np.sum(np.repeat(x, 0)), lambda x: np.sum(x[np.zeros(0, int)]), lambda x: np.sum(np.take(x, [], 0))):
+        for dtype in (np.float32, np.float64):
+            slope = gradient(f, mode="reverse")(np.ones(3, dtype))
+            np.testing.assert_array_equal(slope, np.zeros(3, dtype), strict=True)

@@ -323,7 +323,7 @@ def take_or_fill(a: Any, index: Any, lead: int, fill: int = 0) -> Any:
         return np.full(front + np.shape(index), fill, a.dtype)
     taken = np.take(flat_behind(a, lead), index, axis=lead)
     absent = np.asarray(index) < 0
-    return np.where(absent, a.dtype.type(fill), taken) if absent.any() else taken
+    return np.where(absent, fill, taken) if absent.any() else taken
 
 
 def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
@@ -335,7 +335,7 @@ def scatter(u: Any, index: Any, shape: Shape, lead: int = 0) -> Any:
         if lead == 0 and u.dtype == np.float64:
             if index.size and index.min() < 0:
                 index, flat = index[index >= 0], flat[index >= 0]
-            return np.bincount(index, flat, size).reshape(shape)
+            return np.bincount(index, flat, size).astype(float, copy=False).reshape(shape)  # integers where it is empty
         back = np.zeros((*front, size + 1), u.dtype)  # the last place takes the fills
         np.add.at(back, (slice(None),) * lead + (index,), flat)
         return back[..., :size].reshape(front + shape)
