@@ -300,7 +300,8 @@ def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
 
 def zero_dimensional(x: Any) -> Any:
     """A number as an array without axes, at every level."""
-    return array(zero_dimensional(x.value), x.eps, x.level) if isinstance(x, DualScalar) else np.asarray(x)
+    return array(zero_dimensional(x.value), x.eps, x.level) if type(x) is DualScalar else x if type(x) is DualArray else \
+        np.asarray(x)
 
 
 def inexact(value: Any, what: str) -> Any:

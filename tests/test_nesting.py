@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
 from dualdiff.tangents import moves
 
 MODES = ["forward", "reverse"]
@@ -278,3 +278,16 @@ def test_two_levels_share_one_copy_of_a_constant_matrix(monkeypatch):
     assert np.allclose(hessian(lambda x: np.sum(np.tanh(A @ x)))(x), hessian(lambda x: np.sum(np.tanh((A * x).sum(axis=1))))(x))
     assert copied.count(A.shape) == 1
     assert A.flags.writeable
+
+
+@pytest.mark.parametrize("f", [lambda x: np.sin(x[None]) * x[..., None], lambda x: x[()] * np.pad(np.reshape(x, 1), 1),
+                               lambda x: np.concatenate([[x], [1.0], [x * x]]), lambda x: x.reshape(1) * np.copy(x)])
+@pytest.mark.parametrize("x", [np.array(0.7), np.float64(0.7), 0.7], ids=["0-d", "NumPy", "Python"])
+def test_an_array_without_axes_is_indexed_and_joined_at_every_level(f, x):
+    g = lambda x: np.sum(f(x) ** 2)
+    slope = [gradient(g)(0.7 + h) for h in (1e-5, -1e-5)]
+    for second in (hessian(g), derivative(g, 2), gradient(gradient(g, mode="reverse"), mode="reverse"),
+                   jacobian(lambda x: linearize(g, x).todense()), lambda x: hessian(g, sparse=True)(x).toarray()):
+        np.testing.assert_allclose(np.ravel(second(x)), (slope[0] - slope[1]) / 2e-5, rtol=1e-8)  # central differences
+    along = jacobian(lambda x: linearize(f, x) @ np.ones(()))(x)
+    np.testing.assert_allclose(along, jacobian(lambda x: jvp(f, (x,), (np.ones(()),))[1])(x), rtol=1e-13)

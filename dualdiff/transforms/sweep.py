@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualArray, array, inexact, scalar
+from ..dual_array import DualArray, inexact, wrapped
 from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
 from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
@@ -151,8 +151,7 @@ def seeded(leaves: list[Any], seeds: list[tuple[Any, Any]], level: Level) -> lis
 
 
 def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
-    eps = Tangent({} if leaf is None else {leaf: coef}, value.shape)
-    return array(value, eps, level) if eps.shape or type(value) is np.ndarray else scalar(value, eps, level)
+    return wrapped(value, Tangent({} if leaf is None else {leaf: coef}, value.shape), level)
 
 
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
