@@ -42,7 +42,8 @@ def full_like(x: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
 BUFFERS: dict[Any, Any] = {
     np.zeros_like: buffer_like(np.zeros_like), np.empty_like: buffer_like(np.zeros_like), np.full_like: full_like,
     np.ones_like: buffer_like(np.ones_like),
-    np.copy: lambda a, order="K", subok=False: dual_form(a).copy(), np.iscomplexobj: lambda x: np.iscomplexobj(stripped(x)),
+    np.copy: lambda a, order="K", subok=False: zero_dimensional(dual_form(a)).copy(),
+    np.iscomplexobj: lambda x: np.iscomplexobj(stripped(x)),
 }
 
 

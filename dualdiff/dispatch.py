@@ -100,8 +100,9 @@ def install() -> None:
     arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
     arrays.conjugate = method_for("conj")
     arrays.__setitem__ = assign
-    for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj", "copy"):
+    for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):
         setattr(Dual, name, method_for(name))
+    numbers.copy = lambda self: self
     numbers.reshape = DualArray.reshape
     numbers.astype = lambda self, dtype, **options: np.reshape(self, (1,)).astype(dtype, **options)[0]
 

@@ -20,18 +20,7 @@ from .reading import dtype_of
 from .rules.composite import contraction
 from .rules.gather import floating, sections
 from .rules.outputs import Restated, Without
-from .rules.registry import (
-    Bilinear,
-    Composite,
-    Constant,
-    Elementwise,
-    Formula,
-    Gather,
-    Linear,
-    Refused,
-    Row,
-    name_of,
-)
+from .rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, Row, name_of
 from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, mapped

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, linearize
+from dualdiff import Dual, gradient, hessian, jacobian, jvp, linearize
 from dualdiff.tangents import join, moves
 
 N = 7
@@ -139,3 +139,12 @@ def test_a_number_has_no_type_of_its_own_and_says_what_has():
         jacobian(lambda x: np.zeros(2, x[0].dtype))(np.ones(2))
     with pytest.raises(AttributeError, match="no attribute 'total'"):
         jacobian(lambda x: x[0].total())(np.ones(2))
+
+
+def test_a_number_copies_to_itself_and_np_copy_makes_an_array_of_it():
+    for mode in ("forward", "reverse"):
+        assert gradient(lambda x: x.copy() ** 3, mode=mode)(2.0) == 12.0
+        assert gradient(lambda x: x[0].copy() * x[1], mode=mode)(np.array([2.0, 3.0])).tolist() == [3.0, 2.0]
+    assert jacobian(lambda x: np.copy(x) ** 2)(3.0) == 6.0
+    assert repr(np.copy(Dual(1.0, 2.0))) == "DualArray(1., 2.0)"
+    assert Dual(1.0, 2.0).copy().tangent == 2.0
