@@ -34,6 +34,7 @@ class Watch:
 
 WATCH = Watch()
 KINKS: ContextVar[str] = ContextVar("kinks", default="least_norm")
+OTHER: ContextVar[bool] = ContextVar("other", default=False)  # another element of subdifferentials than the chosen one
 EQUALITY: ContextVar[str] = ContextVar("equality", default="warn")
 
 

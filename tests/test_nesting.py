@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
+from dualdiff.errors import DegenerateError
 from dualdiff.tangents import moves
 
 MODES = ["forward", "reverse"]
@@ -223,6 +224,52 @@ def test_directions_made_by_hand_pass_through_a_gradient(mode):
     x = DualArray([2.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
     H = gradient(lambda x: x[0] ** 2 * x[1] ** 3, mode=mode)(x).tangent
     np.testing.assert_allclose(H, [[2.0, 12.0], [12.0, 24.0]], rtol=1e-15)
+
+
+# ---- kinks that have no second derivative ------------------------------------------------------------------------------
+ORIGIN, ROWS = np.zeros(3), np.array([[0.0, 0.0], [3.0, 4.0]])
+SECOND = [hessian, lambda f: lambda x: hessian(f, sparse=True)(x).toarray(), lambda f: lambda x: hvp(f)(x, np.ones_like(x)),
+          lambda f: jacobian(gradient(f, mode="forward"), mode="forward"),
+          lambda f: jacobian(gradient(f, mode="forward"), mode="reverse"),
+          lambda f: jacobian(gradient(f, mode="reverse"), mode="reverse")]
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize(("f", "x", "name"), [
+    (np.linalg.norm, ORIGIN, r"linalg\.norm"), (lambda x: np.linalg.norm(x)**2, ORIGIN, r"linalg\.norm"),
+    (lambda x: np.cos(np.linalg.norm(x)), ORIGIN, r"linalg\.norm"),
+    (lambda x: x[0] * np.linalg.norm(x), ORIGIN, r"linalg\.norm"),
+    (lambda x: np.linalg.norm(x, 3)**2, ORIGIN, r"linalg\.norm"),
+    (lambda x: np.sum(np.linalg.norm(x, axis=1)), ROWS, r"linalg\.norm .* element \(0, 0\)"),
+    (lambda x: np.hypot(x[0], x[1])**2, ORIGIN, "hypot"), (lambda x: np.hypot.reduce(x)**2, ORIGIN, "hypot"),
+    (lambda x: np.sum(np.abs(x + 1j * x[::-1])**2), ORIGIN, "absolute")])
+def test_a_norm_at_zero_has_no_second_derivative(f, x, name, second):
+    np.testing.assert_array_equal(gradient(f)(x)[0], 0)    # the first is the element of least norm
+    with pytest.raises(DegenerateError, match=rf"numpy\.{name}.*np\.sum\(x \* x\)"):
+        second(f)(x)
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize(("f", "x"), [
+    (lambda x: np.linalg.norm(x)**3, ORIGIN), (lambda x: np.linalg.norm(x, 1)**2, ORIGIN), (lambda x: np.sum(abs(x)), ORIGIN),
+    (lambda x: np.max(abs(x))**2, ORIGIN), (lambda x: x[0] * 1e-300 * np.linalg.norm(2.0 * ORIGIN), ORIGIN)])
+def test_a_second_derivative_that_does_not_depend_on_the_kink_is_there(f, x, second):
+    np.testing.assert_array_equal(second(f)(x), np.zeros_like(second(f)(x)))
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(np.linalg.norm(x, axis=1)[1:]), lambda x: np.linalg.norm(x, axis=1) @ np.array([0.0, 1.0]),
+    lambda x: np.sum(np.where(x[:, 0] > 0, np.linalg.norm(x, axis=1), x[:, 0])), lambda x: np.hypot(x[1, 0], x[1, 1]),
+    lambda x: np.sum(np.linalg.norm(x, axis=1) * np.array([0, 1]))])
+def test_rows_at_the_kink_that_the_result_drops_do_no_harm(f, second):
+    expected = second(lambda x: np.linalg.norm(x[1]))(ROWS)
+    np.testing.assert_allclose(second(f)(ROWS), expected, rtol=1e-14, atol=1e-16)
+
+
+def test_a_norm_at_zero_of_duals_by_hand_has_no_second_derivative():
+    with pytest.raises(DegenerateError, match=r"numpy\.linalg\.norm"):
+        np.linalg.norm(DualArray(DualArray(ORIGIN, np.ones(3)), np.ones(3)))
 
 
 def test_eight_threads_nest_at_once_and_each_has_the_right_answer():

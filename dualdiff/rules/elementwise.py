@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..policies import OTHER
 from .constant import plain
 from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smooth
 
@@ -66,10 +67,22 @@ def on_sheet(root: Any, branch: Any, f: Any) -> Any:
     return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -1, 1) * root
 
 
-def ratio(x: Any, f: Any) -> Any:
-    """x / f, and 0 where f is 0: the least element of hypot's and abs's subdifferential at their kink."""
+def ratio(x: Any, f: Any, name: str) -> Any:
+    """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
     zero = f == 0
-    return x / f if not np.any(zero) else np.where(zero, 0, x / np.where(zero, 1, f))
+    return x / f if not np.any(zero) else np.where(zero, at_apex(x, f, zero, name), x / np.where(zero, 1, f))
+
+
+def at_apex(x: Any, f: Any, zero: Any, name: str) -> Any:
+    """0; in a run that asks whether a second derivative depends on it, other numbers that move otherwise."""
+    for part in (x, f):
+        while hasattr(part, "level"):
+            if part.eps.terms:
+                place = tuple(map(int, np.argwhere(zero)[0]))
+                part.level.bend(f"{name} is 0{f' at element {place}' if place else ''}, a kink, so what depends on it has no "
+                                "second derivative; write its square as np.sum(x * x), or drop the element by np.where")
+            part = part.value
+    return (0.5 + np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) / 4) * (1 + x + 2 * f) if OTHER.get() else 0
 
 
 def power_base(f: Any, x: Any, y: Any) -> Any:
@@ -80,13 +93,13 @@ def power_base(f: Any, x: Any, y: Any) -> Any:
     """
     if y.__class__ is int and y == 2:
         return x + x
-    x = np.float64(x) if type(x) is float else x           # Python refuses 0.0 ** -1 and overflow
+    x = np.float64(x) if type(x) is float else x  # Python refuses 0.0 ** -1 and overflow
     z = y - 1
     if type(y) in (int, float):
         if z + 1 == y:
             return y * x ** z if y != 0 else 0 * x
         q = f / x
-        lost = np.isnan(q)                                 # 0/0, inf/inf
+        lost = np.isnan(q)  # 0/0, inf/inf
         return y * (np.where(lost, x ** z, q) if np.any(lost) else q)
     flat, rounded = y == 0, z + 1 != y
     some = np.any(flat)
@@ -152,7 +165,7 @@ def turn(a: Any, x: Any, y: Any) -> Any:
 
 def sign_real_linear(f: Any, z: Any, dz: Any) -> Any:
     """d(z/|z|) = i (z/|z|) Im(conj(z/|z|) dz) / |z|: only the phase turns."""
-    return 1j * ratio(f, np.abs(z)) * np.imag(np.conj(f) * dz)
+    return 1j * ratio(f, np.abs(z), "numpy.sign") * np.imag(np.conj(f) * dz)
 
 
 CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))
@@ -169,32 +182,32 @@ elementwise(np.positive,    1)
 elementwise(np.negative,    -1)
 elementwise(np.square,      lambda f, x: x + x)
 elementwise(np.reciprocal,  lambda f, x: -f * f)
-elementwise(np.sqrt,        lambda f, x: 0.5 / f,                                   domain=POSITIVE)
+elementwise(np.sqrt,        lambda f, x: 0.5 / f,                        domain=POSITIVE)
 elementwise(np.cbrt,        lambda f, x: 1 / (3 * f * f))
-elementwise(np.exp,         lambda f, x: f,                                         domain=MODEST)
-elementwise(np.exp2,        lambda f, x: f * LN2,                                   domain=MODEST)
-elementwise(np.expm1,       lambda f, x: np.exp(x),                                 domain=MODEST)
-elementwise(np.log,         lambda f, x: inverse(x),                                domain=POSITIVE)
-elementwise(np.log2,        lambda f, x: inverse(x * LN2),                          domain=POSITIVE)
-elementwise(np.log10,       lambda f, x: inverse(x * LN10),                         domain=POSITIVE)
-elementwise(np.log1p,       lambda f, x: inverse(1 + x),                            domain=(-1.0, float("inf")))
+elementwise(np.exp,         lambda f, x: f,                              domain=MODEST)
+elementwise(np.exp2,        lambda f, x: f * LN2,                        domain=MODEST)
+elementwise(np.expm1,       lambda f, x: np.exp(x),                      domain=MODEST)
+elementwise(np.log,         lambda f, x: inverse(x),                     domain=POSITIVE)
+elementwise(np.log2,        lambda f, x: inverse(x * LN2),               domain=POSITIVE)
+elementwise(np.log10,       lambda f, x: inverse(x * LN10),              domain=POSITIVE)
+elementwise(np.log1p,       lambda f, x: inverse(1 + x),                 domain=(-1.0, float("inf")))
 elementwise(np.sin,         lambda f, x: np.cos(x))
 elementwise(np.cos,         lambda f, x: -np.sin(x))
 elementwise(np.tan,         lambda f, x: 1 + f * f)
-elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),             domain=UNIT)
-elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin),            domain=UNIT)
+elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),  domain=UNIT)
+elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin), domain=UNIT)
 elementwise(np.arctan,      lambda f, x: inverse(1 + x * x))
-elementwise(np.sinh,        lambda f, x: np.cosh(x),                                domain=MODEST)
-elementwise(np.cosh,        lambda f, x: np.sinh(x),                                domain=MODEST)
+elementwise(np.sinh,        lambda f, x: np.cosh(x),                     domain=MODEST)
+elementwise(np.cosh,        lambda f, x: np.sinh(x),                     domain=MODEST)
 elementwise(np.tanh,        lambda f, x: sech_squared(x))
 elementwise(np.arcsinh,     inverse_root)
-elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),                    domain=(1.0, float("inf")))
-elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),                domain=UNIT)
+elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),         domain=(1.0, float("inf")))
+elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),     domain=UNIT)
 elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
 elementwise(np.degrees,     1 / DEGREE)
-elementwise(np.fabs,        lambda f, x: np.sign(x),                                kinks=(AT_ZERO,))
+elementwise(np.fabs,        lambda f, x: np.sign(x),                     kinks=(AT_ZERO,))
 
 # ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y
 elementwise(np.add,         1,                                          1)
@@ -203,7 +216,7 @@ elementwise(np.multiply,    lambda f, x, y: y,                          lambda f
 elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
-elementwise(np.hypot,       lambda f, x, y: ratio(x, f),                lambda f, x, y: ratio(y, f),
+elementwise(np.hypot,       lambda f, x, y: ratio(x, f, "numpy.hypot"), lambda f, x, y: ratio(y, f, "numpy.hypot"),
             kinks=(("kink", lambda f, x, y: f == 0),) * 2)
 elementwise(np.arctan2,     lambda f, x, y: turn(y, x, y),              lambda f, x, y: turn(-x, x, y))
 elementwise(np.logaddexp,   lambda f, x, y: softmax_share(x, y),        lambda f, x, y: softmax_share(y, x))
@@ -223,8 +236,8 @@ elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE
 elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 
 # ---- real-linear on complex input: the differential in dz and its conjugate
-elementwise(np.absolute,    lambda f, x: np.sign(x), real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f)) * dz),
-            kinks=(AT_ZERO,))
+elementwise(np.absolute,    lambda f, x: np.sign(x), kinks=(AT_ZERO,),
+            real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f, "numpy.absolute")) * dz))
 elementwise(np.sign,        0,                       real_linear=sign_real_linear, kinks=(JUMP_AT_ZERO,))
 
 STEPS = "piecewise constant: the derivative is zero wherever it exists"

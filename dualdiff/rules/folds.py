@@ -11,7 +11,7 @@ from .gather import spread
 from .registry import formula, primitive
 
 FOLDS: dict[Any, Any] = {  # ∂f/∂xᵢ in terms of f and xᵢ
-    np.hypot:       lambda f, x: ratio(x, f),          # f = √Σ xᵢ²
+    np.hypot:       lambda f, x: ratio(x, f, "numpy.hypot"),  # f = √Σ xᵢ²
     np.logaddexp:   lambda f, x: np.exp(share(x, f)),  # f = log Σ exp xᵢ
     np.logaddexp2:  lambda f, x: np.exp2(share(x, f)),
 }

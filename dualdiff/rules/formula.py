@@ -134,16 +134,19 @@ def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return x.__array_function__(euclidean_norm, (), (x,), {"axis": axis, "keepdims": keepdims})
 
 
+NORM = "numpy.linalg.norm"
+
+
 def unit_vector(x: Any, f: Any, axis: Any) -> Any:
     """x / ‖x‖ and 0 at the origin. NumPy squares: where squares lose digits x is scaled first, where f overflowed the
     direction is not known.
     """
-    direction, limits = ratio(x, f), np.finfo(plain(x).dtype)
+    direction, limits = ratio(x, f, NORM), np.finfo(plain(x).dtype)
     small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
     if np.any(small):
         largest = np.max(np.abs(x), axis=axis, keepdims=True)
         scaled = x / np.where(largest == 0, 1, largest)
-        direction = np.where(small, ratio(scaled, euclidean_norm(scaled, axis=axis, keepdims=True)), direction)
+        direction = np.where(small, ratio(scaled, euclidean_norm(scaled, axis=axis, keepdims=True), NORM), direction)
     return np.where(over, np.nan, direction) if np.any(over) else direction
 
 
@@ -156,7 +159,7 @@ def euclidean_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: 
 
 
 def with_kink_at_zero(df: Any, length: Any, x: Any, dx: Any, axis: Any, keepdims: bool) -> Any:
-    apex = dx.at_kink("numpy.linalg.norm", plain(length) == 0, x)
+    apex = dx.at_kink(NORM, plain(length) == 0, x)
     return df if apex is None else df + np.sum(np.real(apex) if np.iscomplexobj(x) else apex, axis=axis, keepdims=keepdims)
 
 
@@ -172,7 +175,7 @@ def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) ->
 
 def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     length = spread(f, axis, keepdims)
-    df = np.sum(ds * ratio(size, length) ** (ord - 1), axis=axis, keepdims=keepdims)
+    df = np.sum(ds * ratio(size, length, NORM) ** (ord - 1), axis=axis, keepdims=keepdims)
     return with_kink_at_zero(df, length, size, ds, axis, keepdims) if WATCH.count else df
 
 

@@ -165,7 +165,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def sizes(x: Any, ord: Any) -> Any:
     """|x|. Where ord is above 1 its kink at 0 is none of the norm's, which bends at the origin alone."""
-    if WATCH.count and ord > 1 and KINKS.get() != "least_norm" and not np.iscomplexobj(x):
+    if not np.iscomplexobj(x) and (1 < ord < np.inf or (ord > 1 and WATCH.count and KINKS.get() != "least_norm")):
         return np.where(plain(x) < 0, -x, x)
     return np.abs(x)
 
@@ -275,9 +275,9 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 # ---- NumPy's second names
-composite(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
-composite(np.linalg.outer)(lambda x1, x2, /: np.outer(x1, x2))
-composite(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes))
+composite(np.linalg.matmul)(np.matmul)
+composite(np.linalg.outer)(np.outer)
+composite(np.linalg.tensordot)(np.tensordot)
 
 
 @composite(np.linalg.vecdot)
@@ -289,7 +289,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return np.matmul(row[..., None, :], column[..., :, None])[..., 0, 0]
 
 
-composite(np.linalg.cross)(lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis))
-composite(np.linalg.matrix_transpose)(lambda x, /: np.swapaxes(x, -1, -2))
+composite(np.linalg.cross)(np.cross)
+composite(np.linalg.matrix_transpose)(np.matrix_transpose)
 composite(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
 composite(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))

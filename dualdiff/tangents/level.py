@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, NoReturn
 
+from ..errors import DegenerateError
 from .meter import Meter
 
 
@@ -34,14 +35,15 @@ class Level:
     # What most sweeps leave as it is stands in the class: every transform makes a level.
     one: Any = None  # the one-direction leaf, made by tangents.leaf when asked for
     half_step: Level | None = None
-    bases: Any = None                       # which bases of degenerate spaces a run takes, see rules/bases.py
-    doubt: str | None = None                # why the values may depend on such a basis
-    generic = False                         # partials are replaced by numbers near one: what is perturbed?
+    bases: Any = None  # which bases of degenerate spaces a run takes, see rules/bases.py
+    doubt: str | None = None  # why the values may depend on such a basis
+    bent: str | None = None  # why second derivatives may depend on what was chosen at a kink
+    generic = False  # partials are replaced by numbers near one: what is perturbed?
     geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
-    columns: Any = None                     # of a sweep of some directions: their numbers, -1 for others
-    meter: Meter | None = None              # of a sweep with a memory budget
+    columns: Any = None  # of a sweep of some directions: their numbers, -1 for others
+    meter: Meter | None = None  # of a sweep with a memory budget
     k: int | None = None
-    objects = False                         # whether NumPy was asked for an array of its numbers, and made one of objects
+    objects = False  # whether NumPy was asked for an array of its numbers, and made one of objects
 
     def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.careful, self.holomorphic = number, careful, holomorphic
@@ -56,6 +58,13 @@ class Level:
     def ask_for_care(self) -> NoReturn:
         """End this quick sweep: its transform runs again, carefully."""
         raise CareNeeded(self)
+
+    def bend(self, reason: str) -> None:
+        """A partial was chosen at a kink and is differentiated: the sweep looks whether its result depends on that."""
+        if self.number != int(self.number) or not self.number:  # made by hand: nothing can be run again
+            raise DegenerateError(reason)
+        self.bent = self.bent or reason
+        self.doubt = self.doubt or self.bent
 
     def __repr__(self) -> str:
         return f"Level({self.number:g})"

@@ -13,9 +13,11 @@ import numpy as np
 from ..dual_array import wrapped
 from ..errors import DegenerateError
 from ..forms import belongs
+from ..policies import OTHER
 from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
 from ..tangents.coefficients import plain
-from ..tangents.level import Level
+from ..tangents.leaf import one
+from ..tangents.level import Level, next_number
 from ..tangents.tangent import Tangent
 from ..tangents.tape import pull, roots_of
 from .trees import flatten
@@ -60,6 +62,21 @@ def same_in_another_basis(out: Any, run: Run, level: Level, size: float) -> None
     same_values(leaves, flipped, size, reason)
     if not all(close(probe(a, level), probe(b, level), 0.0) for a, b in zip(leaves, flipped, strict=True)):
         raise DegenerateError(reason)
+
+
+def same_beside_kinks(inputs: Any, level: Level) -> None:
+    """Raise DegenerateError if the derivative depends on what was chosen at a kink: two runs along one direction."""
+    along = Level(next_number(), holomorphic=level.holomorphic)
+    seeds = [(one(along), np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x))) for x in inputs.leaves]
+    found = []
+    for other in (False, True):
+        token = OTHER.set(other)
+        try:
+            found.append([probe(leaf, along) for leaf in flatten(inputs.runner(seeds, along)(), "the result of f")[0]])
+        finally:
+            OTHER.reset(token)
+    if not all(close(a, b, 0.0) for a, b in zip(*found, strict=True)):
+        raise DegenerateError(str(level.bent))
 
 
 def same_values(first: list[Any], other: list[Any], size: float, reason: str) -> None:

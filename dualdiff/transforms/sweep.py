@@ -25,7 +25,7 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
-from .bases import over_bases, same_in_another_basis
+from .bases import over_bases, same_beside_kinks, same_in_another_basis
 from .floating import derivative_warnings_ignored
 from .overflow import honest
 from .trees import Rebuild, flatten
@@ -187,12 +187,15 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                         raise
                     return read(over_bases(inputs.runner(seeds, level), level, inputs.largest()), level)
                 if level.doubt is not None:
-                    same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
+                    if level.bent is not None:
+                        same_beside_kinks(inputs, level)
+                    if level.doubt is not level.bent:
+                        same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
                 return result
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
-        except ValueError as error:                       # NumPy hides our reason behind one of its own, which misleads:
+        except ValueError as error:  # NumPy hides our reason behind one of its own, which misleads:
             if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
                 raise error.__cause__.with_traceback(error.__traceback__) from None
             raise
