@@ -23,9 +23,11 @@ from .dual import Dual
 from .dual_array import DualArray
 from .elementwise import LEVELED
 from .errors import RuleError
-from .forms import dual_form, holds_dual
+from .forms import dual_form, holds_dual, stripped
 from .operands import constant
 from .rules import row_of
+from .rules.gather import shape_of
+from .rules.shapes import strided
 
 
 def lift(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +52,7 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     np.float64(10.0)
     """
     call = vars(type(f)).get("__call__")
-    target = MethodType(call, f) if type(call) is FunctionType else f  # an object that can be called
+    target = MethodType(call, f) if type(call) is FunctionType and type(f) is not np.vectorize else f  # called as an object
 
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
@@ -119,7 +121,9 @@ class Run:
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
             return standin(x, self.polynomial_class(x))
         if kind is np.vectorize:
-            return vectorized(x, self.of(x.pyfunc))
+            made = Vectorized.__new__(Vectorized)
+            vars(made).update(vars(x), pyfunc=self.of(x.pyfunc), _ufunc={})
+            return made
         return x
 
     def polynomial_class(self, kind: Any) -> Any:
@@ -223,7 +227,7 @@ BOUND = (staticmethod, classmethod)
 ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
 STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
-NUMPY = Run()                  # in which NumPy's own functions are made
+NUMPY = Run()  # in which NumPy's own functions are made
 
 
 def standin(x: Any, new: Any) -> Any:
@@ -306,26 +310,31 @@ standin(np.r_, Joined(np.r_, False))
 standin(np.c_, Joined(np.c_, True))
 
 
-def vectorized(plain: Any, function: Any) -> Any:
-    """``np.vectorize``: element by element, the results joined."""
-    def call(*args: Any, **options: Any) -> Any:
-        if not any(map(holds_dual, args)):
-            return plain(*args, **options)
-        if options or plain.signature or plain.excluded:
-            raise RuleError("numpy.vectorize of duals takes positional arguments only, without signature= and excluded=; write "
-                            "the loop with numpy.stack")
+class Vectorized(np.vectorize):
+    """``np.vectorize``: element by element, the results joined; with a signature by NumPy's own loop."""
+
+    def _vectorize_call(self: Any, func: Any, args: Any) -> Any:
+        plain: Any = np.vectorize
+        if self.signature is not None:
+            return NUMPY.function(plain._vectorize_call_with_signature)(self, func, args)
         arrays = np.broadcast_arrays(*map(dual_form, args))
-        results = [function(*(a[i] for a in arrays)) for i in np.ndindex(np.shape(arrays[0]))]
-
-        def shaped(parts: Any) -> Any:
-            return np.reshape(np.stack(parts), np.shape(arrays[0]))[()]
-        return tuple(map(shaped, zip(*results, strict=True))) if type(results[0]) is tuple else shaped(results)
-    return call
-
-
-def vectorize(*args: Any, **options: Any) -> Any:
-    made = np.vectorize(*args, **options)
-    return vectorized(made, made.pyfunc) if hasattr(made, "pyfunc") else made
+        results = [func(*(a[i] for a in arrays)) for i in np.ndindex(np.shape(arrays[0]))] if any(map(holds_dual, args)) else []
+        if not results:
+            return plain._vectorize_call(self, func, [stripped(a) for a in args])
+        kinds: Any = self.otypes or map(np.result_type, results[0] if type(results[0]) is tuple else results[:1])
+        columns = zip(*results, strict=True) if type(results[0]) is tuple else [results]
+        parts = [np.reshape(np.stack(part), np.shape(arrays[0])).astype(kind, copy=False)
+                 for part, kind in zip(columns, kinds, strict=True)]
+        return tuple(parts) if type(results[0]) is tuple else parts[0]
 
 
-standin(np.vectorize, vectorize)
+standin(np.vectorize, Vectorized)
+
+
+def as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:
+    if type(x) is not DualArray or strides is None:
+        return np.lib.stride_tricks.as_strided(x, shape, strides, **options)
+    return strided(x, x.shape if shape is None else shape_of(shape), tuple(s / x.itemsize for s in strides))
+
+
+standin(np.lib.stride_tricks.as_strided, as_strided)

@@ -68,10 +68,13 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)
-    if method != "__call__" or options:
-        from .ufunc_forms import along_axes, method_call, with_options
+    made_of_python = row is None and ufunc.types[0].strip("O") == "->"
+    if method != "__call__" or options or made_of_python:
+        from .ufunc_forms import along_axes, by_elements, method_call, with_options
     if method != "__call__":
         result = method_call(ufunc, method, inputs, options)
+    elif made_of_python and not options:
+        result = by_elements(ufunc, inputs)
     elif type(row) is not Elementwise and not ("where" in options and ufunc.signature is None):
         result = along_axes(ufunc, inputs, **options) if options and ufunc.signature else array_function(ufunc, inputs, options)
     elif options:
@@ -135,11 +138,9 @@ def install() -> None:
     arrays: Any = DualArray
     numbers: Any = Dual
     rows: dict[Any, Any] = ROWS
-    for name, symbol, ufunc, operate in (
-            ("add", "+=", np.add, operator.add), ("sub", "-=", np.subtract, operator.sub),
-            ("mul", "*=", np.multiply, operator.mul), ("truediv", "/=", np.divide, operator.truediv),
-            ("pow", "**=", np.power, operator.pow), ("mod", "%=", np.remainder, operator.mod)):
-        forward, backward = operations(rows[ufunc], operate, matrix_product if ufunc is np.multiply else None)
+    for name, symbol, ufunc in (("add", "+=", np.add), ("sub", "-=", np.subtract), ("mul", "*=", np.multiply),
+                                ("truediv", "/=", np.divide), ("pow", "**=", np.power), ("mod", "%=", np.remainder)):
+        forward, backward = operations(rows[ufunc], getattr(operator, name), matrix_product if ufunc is np.multiply else None)
         for cls in classes:
             setattr(cls, f"__{name}__", forward)
             setattr(cls, f"__r{name}__", backward)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .assignment import lost_in, writable
 from .dispatch import array_function
-from .dual_array import DualArray
+from .dual_array import DualArray, from_objects
 from .errors import RuleError
 from .forms import as_array, dual_form, holds_dual, stripped
 from .rules.folds import FOLDS, folded
@@ -35,6 +35,14 @@ def method_call(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[
     x, *rest = inputs
     x = as_array(dual_form(x))
     return METHODS[method](ufunc, x, *rest, **options)
+
+
+def by_elements(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
+    """A ufunc that ``np.frompyfunc`` made runs Python on one element at a time; where no result is dual they stay objects."""
+    def joined(result: Any) -> Any:
+        return from_objects(result) if type(result) is np.ndarray and any(map(holds_dual, result.flat)) else result
+    results = ufunc(*(np.fromiter(np.ravel(x), object).reshape(x.shape) if hasattr(x, "level") else x for x in inputs))
+    return tuple(map(joined, results)) if type(results) is tuple else joined(results)
 
 
 # ---- reduce

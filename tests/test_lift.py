@@ -15,7 +15,7 @@ from numpy import zeros
 from numpy import zeros as nothing
 
 from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, vjp
-from dualdiff.errors import EscapeError
+from dualdiff.errors import EscapeError, RuleError
 
 X = np.array([0.5, 1.25, 2.0])
 CALLED = 0
@@ -140,13 +140,36 @@ def vectorizes(x):
     return half(x, 3.0)
 
 
+def vectorizes_with_a_signature(x):
+    @np.vectorize(signature="(n),(m)->(k),()")
+    def moved(a, b):
+        return np.convolve(a, b)[:3], a @ a
+    rows, squares = moved(np.outer(x, x), x[:2])
+    scaled = np.vectorize(lambda a, p, q=1.0: a * p[1] * q, excluded={1})
+    return rows.sum(axis=0) + squares + scaled(x, [1.0, 3.0], q=x[::-1])
+
+
+def runs_python_on_elements(x):
+    swirl = np.frompyfunc(lambda a, b: (a * b, a - np.sin(b)), 2, 2)
+    (product, difference), times = swirl(x, x[::-1]), np.frompyfunc(lambda a, b: a * b, 2, 1)
+    return (product * times.accumulate(x) + times.outer(x, difference)[1] + times.reduce(x)).astype(float)
+
+
+def strides(x):
+    y = x * 2
+    windows = np.lib.stride_tricks.as_strided(y, (2, 2), (8, 8))
+    y[1] = x[0] ** 2
+    windows[1] *= x[2]
+    return windows.sum(axis=0)[0] * y
+
+
 def sums_rows(x):
     return np.fromiter((v * v for v in x), float) + np.array(list(x)) + np.interp([0.1, 0.9, 1.4], [0.0, x[0], 3.0], x)
 
 
 PROGRAMS = [allocates, imported_names, through_helpers, through_closures, through_imports, lists, lists_of_lists, constants,
             recursion, class_body, views, checks_for_arrays, like_plain_data, default_and_keyword, writes_numbers, vectorizes,
-            sums_rows]
+            vectorizes_with_a_signature, runs_python_on_elements, strides, sums_rows]
 
 
 def differences(f, x, h=1e-5):
@@ -174,6 +197,21 @@ def test_without_a_dual_a_lifted_program_gives_what_it_gives(f):
     plain, lifted = f(X), lift(f)(X)
     assert type(lifted) is type(plain)
     np.testing.assert_array_equal(lifted, plain)
+
+
+def test_strides_stay_within_the_array():
+    for x, shape, strides in ((X, (3, 2), (8, 8)), (X, (3,), (-8,)), (X, (2,), (4,)), (np.outer(X, X).T, (2,), (8,))):
+        with pytest.raises(RuleError, match=r"as_strided .* stays within it: .* x\.copy\(\)"):
+            jacobian(lambda x, s=shape, t=strides: np.lib.stride_tricks.as_strided(x.T, s, t))(x.T)
+
+
+def test_vectorize_gives_the_types_that_numpy_gives():
+    assert jvp(np.vectorize(lambda a: a * a, otypes=["f4"]), (X,), (X,))[1].dtype == np.float32
+    assert jvp(np.vectorize(lambda a: a * a, otypes=["f4"]), (X[:0],), (X[:0],))[1].dtype == np.float32
+    with pytest.raises(ValueError, match="size 0 inputs"):
+        jacobian(np.vectorize(lambda a: a * a))(X[:0])
+    with pytest.raises(EscapeError, match="int64"):        # NumPy takes the type of the first result and cuts off the others
+        jacobian(np.vectorize(lambda a: 0 if a < 1 else a * a))(X)
 
 
 # ---- what can be lifted ----------------------------------------------------------------------------------------------

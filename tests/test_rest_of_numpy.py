@@ -32,6 +32,14 @@ ZEROS = [
     ("np.nan_to_num(x)", [NAN, 2.0, INF], np.diag([0, 1.0, 0])),
     ("np.frexp(x)[0]", [0.0, 6.0], [[1, 0], [0, 0.125]]),
     ("np.unwrap(x)", [0.0, 7.0], np.eye(2)),
+    ("np.convolve(x[0], x)", [2.0, 3.0], [[4, 0], [3, 2]]),
+    ("np.convolve(x, 2.0, 'same')", [2.0, 3.0], [[2, 0], [0, 2]]),
+    ("np.tensordot(x[1], x, 0)", [2.0, 3.0], [[3, 2], [0, 6]]),
+    ("np.trim_zeros(x[0])", [2.0, 3.0], [1, 0]),
+    ("np.piecewise(x, [x > 0, x > 1], [lambda t: t - t.mean(), lambda t: 2 * t])", [3.0, 1.0], [[2, 0], [-0.5, 0.5]]),
+    ("np.piecewise(x.reshape(2, 2), [np.array([True, False])], [lambda t: t * t, 7])", [1.0, 2.0, 3.0, 4.0],
+     np.diag([2.0, 4, 0, 0])),
+    ("np.piecewise(x, [x > 9], [lambda t: t.max(), lambda t: 3 * t])", [1.0, 2.0], [[3, 0], [0, 3]]),
 ]
 TIES = [
     ("np.median(x)", [1.0, 3.0, 2.0, 5.0], [0, 0.5, 0.5, 0]),
@@ -81,6 +89,14 @@ def test_the_third_derivative_of_a_product_of_zeros():
         return lambda p: jvp(f, (p,), (v,))[1]
     assert along(along(along(np.prod, e[0]), e[1]), e[2])(x) == 1
     assert along(along(along(lambda v: np.cumprod(v)[2], e[0]), e[1]), e[2])(x) == 1
+
+
+def test_second_derivatives_of_a_complex_product():
+    z = np.array([1 + 1j, 2.0, 3j])
+    others = np.prod(z) / np.multiply.outer(z, z)
+    np.fill_diagonal(others, 0)
+    np.testing.assert_allclose(hessian(np.prod)(z), others, rtol=1e-15)
+    np.testing.assert_allclose(hessian(lambda z: np.cumprod(z)[-1])(z), others, rtol=1e-15)
 
 
 def test_i0_is_differentiated_to_rounding():
@@ -224,7 +240,9 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.vander(x.reshape(3, 1)), lambda x: np.cov(x.reshape(3, 1, 1)), lambda x: np.cross(x[:1], x),
     lambda x: np.meshgrid(x, indexing="yx"), lambda x: np.average(x, 0, weights=[1.0, 2]),
     lambda x: np.unstack(x[0]), lambda x: np.apply_along_axis(np.sum, 0, x.reshape(3, 1)[:, :0]),
-    lambda x: np.interp(0.5, [0, 1], x), lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
+    lambda x: np.correlate(x[0], x), lambda x: np.bincount([0, 1], weights=x), lambda x: np.vander(x, -1),
+    lambda x: np.trim_zeros(x, "x"), lambda x: np.interp(0.5, [0, 1], x),
+    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
 def test_what_numpy_refuses_is_refused_with_its_error(call):
     x = np.array([1.0, 2.0, 3.0])
     for argument in (x, DualArray(x, x)):

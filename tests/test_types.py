@@ -56,6 +56,26 @@ def test_order_statistics_have_the_type_that_numpy_gives(f, mode):
     assert value.dtype == tangent.dtype == jacobian(f, mode=mode)(x).dtype == f(x).dtype
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.piecewise(x, [x > 1], [np.square, 2.0]), lambda x: np.bincount([0, 1, 1], weights=x[0]),
+    lambda x: np.interp(x, [0, 1, 2], [0, 3, 4]), lambda x: np.interp([0.5, 1], x[0], x[1]), lambda x: np.vander(x[0], 4),
+    lambda x: np.polyfit(x[0], x[1], 1), lambda x: np.polyfit(x[0], [1, 2, 3], 1, w=x[0])])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex64])
+def test_functions_that_numpy_computes_in_double_precision_do_so(f, mode, dtype):
+    x = A.astype(dtype)
+    try:
+        with np.errstate(all="ignore"):
+            expected = f(x)
+    except TypeError:
+        pytest.skip("NumPy itself refuses")
+    value, tangent = jvp(f, (x,), (x,))
+    assert value.dtype == tangent.dtype == expected.dtype
+    np.testing.assert_allclose(value, expected, rtol=4 * np.finfo(expected.dtype).eps, atol=1e-13)
+    if dtype is not np.complex64:
+        assert jacobian(f, mode=mode)(x).dtype == expected.dtype
+
+
 @pytest.mark.parametrize("kind", [int, bool, np.uint8, np.int32, np.int64])
 @pytest.mark.parametrize("f", CALLS)
 def test_whole_numbers_become_floats(f, kind):

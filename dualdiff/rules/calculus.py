@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import marked
-from .gather import axes_of, axes_or_all, floating, from_list
+from .gather import axes_of, axes_or_all, floating, from_list, in_double
 from .registry import composite, formula
 
 
@@ -89,7 +89,7 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 # ---- interpolation
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    x, xp, fp = floating([from_list(a) for a in (x, xp, fp)])
+    x, xp, fp = (in_double(a if hasattr(a, "shape") else np.asarray(a)) for a in (x, xp, fp))
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)

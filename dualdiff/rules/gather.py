@@ -35,6 +35,12 @@ def from_list(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
+def in_double(x: Any) -> Any:
+    """Lower precision as double precision, which NumPy computes it in."""
+    wide = np.result_type(x, np.float64)
+    return x if np.result_type(x) == wide else x.astype(wide)
+
+
 def floating(arrays: Any) -> list[Any]:
     """Integers and truth values in the common type, where they do not overflow; what has a floating-point type as it is."""
     kinds = [getattr(x, "dtype", None) for x in arrays]

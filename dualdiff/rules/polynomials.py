@@ -149,8 +149,8 @@ def poly(seq_of_zeros: Any) -> Any:
 @composite(np.polyfit, raw=True)
 def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """Least squares with scaled columns, as NumPy does it."""
-    x, y = (np.stack(list(a)) if isinstance(a, list | tuple) else a for a in (x, y))
-    x, y, order = x + 0.0, y + 0.0, int(deg) + 1
+    x, y, w = (a if a is None else np.stack(list(a)) + 0.0 if isinstance(a, list | tuple) else a + 0.0 for a in (x, y, w))
+    order = int(deg) + 1
     if deg < 0:
         raise ValueError("expected deg >= 0")
     if x.ndim != 1 or y.ndim not in (1, 2) or not x.size or x.shape[0] != y.shape[0]:
@@ -158,7 +158,6 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     rcond = x.shape[0] * np.finfo(plain(x).dtype).eps if rcond is None else rcond
     matrix, side = np.vander(x, order), y
     if w is not None:
-        w = (np.stack(list(w)) if isinstance(w, list | tuple) else w) + 0.0
         matrix, side = matrix * w[:, None], side * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(matrix * matrix, axis=0))
     matrix = matrix / scale

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .constant import plain
-from .gather import axes_of, axes_or_all, spread
+from .gather import axes_of, axes_or_all, from_list, spread
 from .registry import composite, formula, gather, known, primitive
 
 
@@ -19,10 +19,10 @@ def product(x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
 
 def regular(x: Any, f: Any) -> bool:
     """Whether every quotient f / x is finite and keeps its digits; those that are differentiated again lose them at small x."""
-    size = np.abs(f)
+    size = np.abs(plain(f))
     if type(x) is not np.ndarray and x.size and np.max(np.abs(plain(x))) > 100 * np.min(np.abs(plain(x))):
         return False
-    return bool(np.all(x != 0) and np.all(np.isfinite(f)) and np.all(size > np.finfo(size.dtype).tiny))
+    return bool(np.all(x != 0) and np.all(np.isfinite(size)) and np.all(size > np.finfo(size.dtype).tiny))
 
 
 def others(x: Any) -> Any:
@@ -137,6 +137,12 @@ def overlap(da: Any, v: Any) -> Any:
     return wide[windows] @ v
 
 
+def convolved(da: Any, v: Any, mode: str = "full") -> Any:
+    """The part of ``overlap`` that the mode asks for; a number is an array of one."""
+    da, v = (x if x.ndim else x[None] for x in (da, v))
+    return overlap(da, v)[part_of_full(da.shape[0], v.shape[0], mode)]
+
+
 @primitive
 def widened(x: Any, end: int) -> Any:
     """x with zeros at both ends, all of them behind it: ``shifted`` moves half of them to the front."""
@@ -152,15 +158,16 @@ def part_of_full(n: int, m: int, mode: str) -> slice:
     return {"full": slice(0, n + m - 1), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}[mode]
 
 
-formula(np.convolve,
-        lambda f, a, v, da, mode="full": overlap(da, v)[part_of_full(a.shape[0], v.shape[0], mode)],
-        lambda f, a, v, dv, mode="full": overlap(dv, a)[part_of_full(a.shape[0], v.shape[0], mode)], smooth=True)
+formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
+        lambda f, a, v, dv, mode="full": convolved(dv, a, mode), smooth=True)
 
 
 @composite(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
-    a, v = np.atleast_1d(a), np.atleast_1d(v)
+    a, v = from_list(a), from_list(v)
+    if np.ndim(a) * np.ndim(v) != 1:
+        np.correlate(plain(a), plain(v))  # NumPy's error
     if a.shape[0] >= v.shape[0]:
         return np.convolve(a, np.conj(v)[::-1], mode)
     return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]

@@ -10,6 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import mark_ties
+from .gather import from_list
 from .registry import composite
 from .shapes import by_position
 
@@ -57,26 +58,25 @@ def chosen(*choices: Any, a: Any, mode: Any) -> Any:
 
 @composite(np.piecewise, raw=True)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) -> Any:
+    x = from_list(x)
     if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):  # as NumPy asks
         condlist = [condlist]
-    conditions = [np.broadcast_to(plain(c), np.shape(x)).astype(bool) for c in condlist]
+    conditions = list(np.asarray([plain(c) for c in condlist], bool))
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
         raise ValueError(f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
                          "functions are expected")
-    flat, pieces, places = np.ravel(x), [], []
-    later = np.zeros(np.shape(x), bool)
-    for condition, function in zip(conditions[::-1], funclist[::-1], strict=True):
-        place = np.flatnonzero(condition & ~later)  # of several that hold, the last counts
-        later |= condition
-        inside = flat[place]
-        value = function(inside, *args, **options) if callable(function) else function
-        pieces.append(np.broadcast_to(value, (place.size,)))
-        places.append(place)
-    rest = np.flatnonzero(~later)
-    index = np.argsort(np.concatenate([*places, rest]), kind="stable")
-    return np.reshape(np.concatenate([*pieces, np.zeros(rest.size)])[index], np.shape(x))
+    pieces, source, count = [np.zeros(1)], np.zeros(np.shape(x), int), 1
+    for condition, function in zip(conditions, funclist, strict=True):
+        inside = x[condition]
+        if callable(function) and inside.size:
+            function = function(inside, *args, **options)
+        if inside.size:
+            pieces.append(np.ravel(np.broadcast_to(function, inside.shape)))
+            source[condition] = np.arange(count, count + inside.size).reshape(inside.shape)  # of several, the last counts
+            count += inside.size
+    return np.concatenate(pieces)[source].astype(plain(x).dtype, copy=False)
 
 
 composite(np.extract)(lambda condition, arr: np.take(np.ravel(arr), np.flatnonzero(plain(condition))))

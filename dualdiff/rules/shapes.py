@@ -11,9 +11,23 @@ import numpy as np
 from ..errors import RuleError
 from .constant import plain
 from .gather import axes_of, axes_or_all, from_list
-from .registry import composite, gather, known
+from .registry import composite, gather, known, primitive
 
 gather(np.lib.stride_tricks.sliding_window_view)
+
+
+@primitive
+def strided(x: Any, shape: tuple[int, ...], steps: tuple[float, ...]) -> Any:
+    """``as_strided`` with strides in elements, within the array, which lies in memory in order."""
+    ends = [(n - 1) * step for n, step in zip(shape, steps, strict=True)]
+    if not x.flags.c_contiguous or any(step % 1 for step in steps) or \
+            (0 not in shape and (min(ends, default=0) < 0 or sum(ends) >= x.size)):
+        raise RuleError("numpy.lib.stride_tricks.as_strided of a dual array stays within it: shape "
+                        f"{shape} in steps of {steps} elements leaves x.copy() of shape {x.shape}")
+    return np.lib.stride_tricks.as_strided(x, shape, [int(step) * x.itemsize for step in steps])
+
+
+gather(strided, view=True)
 
 
 def by_position(arrays: Any, place: Any) -> Any:
@@ -136,11 +150,8 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 @composite(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     (axis,) = axes_of(axis, a.ndim)
-    start = start + a.ndim if start < 0 else start
-    order = list(range(a.ndim))
-    order.remove(axis)
-    order.insert(start - (axis < start), axis)
-    return np.transpose(a, order)
+    start += a.ndim if start < 0 else 0
+    return np.moveaxis(a, axis, start - (axis < start))
 
 
 composite(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy))
@@ -151,25 +162,25 @@ composite(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dty
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
-    n = x.size if N is None else N
-    if not n:
-        return np.empty((x.size, 0), x.dtype)
-    powers = [np.ones(x.shape, x.dtype)]
+    n, dtype = x.size if N is None else N, np.promote_types(x.dtype, int)
+    if n < 1:
+        return np.empty((x.size, n), dtype)
+    x = x.astype(dtype, copy=False)
+    powers = [np.ones(x.shape, dtype)]
     for _ in range(n - 1):
         powers.append(powers[-1] * x)
     return np.stack(powers if increasing else powers[::-1], axis=1)
 
 
 @composite(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    nonzero, axes = np.nonzero(plain(filt)), axes_or_all(axis, filt.ndim)
-    box = [slice(None)] * filt.ndim
-    for i in axes:
-        places = nonzero[i]
-        if not places.size:
-            box[i] = slice(0, 0)
-        else:
-            box[i] = slice(places.min() if "f" in trim.lower() else None, places.max() + 1 if "b" in trim.lower() else None)
+def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
+    values, box = plain(filt), [slice(None)] * filt.ndim
+    trim = trim.lower()
+    np.trim_zeros(values, trim, ())  # NumPy's errors
+    for i in axes_or_all(axis, filt.ndim):
+        places = np.nonzero(values)[i]
+        box[i] = slice(places.min() if "f" in trim else None, places.max() + 1 if "b" in trim else None) if places.size \
+            else slice(0)
     return filt[tuple(box)]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .composite import count_along, of_type
 from .constant import plain
-from .gather import axes_of, from_list
+from .gather import axes_of, from_list, in_double
 from .linear import binned
 from .registry import composite
 
@@ -71,8 +71,8 @@ def weights_like(a: Any, axis: Any, weights: Any) -> Any:
 
 composite(np.ptp)(lambda a, axis=None, keepdims=False:
                   np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims))
-composite(np.amax)(lambda a, *args, **options: np.max(a, *args, **options))
-composite(np.amin)(lambda a, *args, **options: np.min(a, *args, **options))
+composite(np.amax)(np.max)
+composite(np.amin)(np.min)
 
 
 # ---- covariance
@@ -122,7 +122,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     x = plain(x)
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    return binned(weights, x, max(minlength, int(x.max(initial=-1)) + 1))
+    weights = from_list(weights)
+    return binned(in_double(weights), x, len(np.bincount(x, plain(weights), minlength)))  # or NumPy's error
 
 
 @composite(np.histogram_bin_edges)
@@ -193,10 +194,14 @@ def filled(a: Any, value: Any) -> Any:
     return np.where(np.isnan(a), value, a)
 
 
-composite(np.nansum)(lambda a, *args, **options: np.sum(filled(a, 0), *args, **options))
-composite(np.nanprod)(lambda a, *args, **options: np.prod(filled(a, 1), *args, **options))
-composite(np.nancumsum)(lambda a, *args, **options: np.cumsum(filled(a, 0), *args, **options))
-composite(np.nancumprod)(lambda a, *args, **options: np.cumprod(filled(a, 1), *args, **options))
+def past_nan(fold: Any, value: float) -> Any:
+    return lambda a, *args, **options: fold(filled(a, value), *args, **options)
+
+
+composite(np.nansum)(past_nan(np.sum, 0))
+composite(np.nanprod)(past_nan(np.prod, 1))
+composite(np.nancumsum)(past_nan(np.cumsum, 0))
+composite(np.nancumprod)(past_nan(np.cumprod, 1))
 
 
 def nan_extreme(extreme: Any, end: float) -> Any:
