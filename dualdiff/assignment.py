@@ -17,6 +17,7 @@ from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
 from .forms import as_array, dual_form, stripped
 from .memory import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 from .operands import constant
+from .rules.linear import as_part
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent
@@ -37,8 +38,8 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     if type(x.source) is tuple and is_part(x):  # the whole number is written
         refuse_complex(x, value)
         z, imaginary = whole_of(x)
-        old = z[index]
-        return assign(z, index, np.real(old) + np.multiply(1j, value) if imaginary else 1j * np.imag(old) + value)
+        kept = (np.real if imaginary else np.imag)(z[index])
+        return assign(z, index, as_part(kept, not imaginary) + as_part(as_array(dual_form(value)), imaginary))
     if kind in REAL_NUMBERS:
         eps = CONSTANT
     elif kind is DualScalar or kind is DualArray:

@@ -288,17 +288,9 @@ class Dual:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Dual, (self.value, self.tangent))
 
-    @property
-    def T(self) -> Any:
-        return self
-
-    @property
-    def real(self) -> Any:
-        return np.real(self)
-
-    @property
-    def imag(self) -> Any:
-        return np.imag(self)
+    T = property(lambda self: self)
+    real = property(np.real)
+    imag = property(np.imag)
 
     def item(self, *index: Any) -> Any:
         return self

@@ -69,42 +69,18 @@ class DualArray:
     def dtype(self) -> Any:
         return self.value.dtype
 
-    @property
-    def itemsize(self) -> int:
-        return int(self.value.dtype.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.itemsize
+    itemsize = property(lambda self: self.value.dtype.itemsize)
+    nbytes = property(lambda self: self.size * self.itemsize)
 
     @property
     def tangent(self) -> Any:
         """The ε-part as an array: shape S for one direction, else (k, *S)."""
         return tangent_array(self)
 
-    @property
-    def T(self) -> Any:
-        return np.transpose(self)
-
-    @property
-    def mT(self) -> Any:
-        return np.matrix_transpose(self)
-
-    @property
-    def real(self) -> Any:
-        return np.real(self)
-
-    @real.setter
-    def real(self, value: Any) -> None:
-        np.real(self)[...] = value
-
-    @property
-    def imag(self) -> Any:
-        return np.imag(self)
-
-    @imag.setter
-    def imag(self, value: Any) -> None:
-        np.imag(self)[...] = value
+    T = property(np.transpose)
+    mT = property(np.matrix_transpose)  # noqa: N815
+    real = property(np.real, lambda self, value: np.real(self).__setitem__(..., value))
+    imag = property(np.imag, lambda self, value: np.imag(self).__setitem__(..., value))
 
     def __len__(self) -> int:
         if not self.shape:

@@ -19,6 +19,7 @@ from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
 from .rules.gather import floating, sections
+from .rules.linear import as_part
 from .rules.outputs import Restated, Without
 from .rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, Row, name_of
 from .subclasses import base_array, is_subclassed
@@ -155,7 +156,7 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     if row.function is np.sum:
         x, rest, options, initial = sum_arguments(x, *rest, **options)
     constants(rest, options, row.function)
-    if row.local and not np.iscomplexobj(x.value):
+    if row.local and row.function is not as_part and not np.iscomplexobj(x.value):
         return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)

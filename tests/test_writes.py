@@ -347,6 +347,23 @@ def test_a_write_to_a_part_of_a_complex_array_is_a_write_to_the_array(write):
         np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse", "sparse", "jvp"])
+@pytest.mark.parametrize(("write", "expected"), [
+    ("z.real[...] = np.sqrt(x); z.imag[...] = x * 3", [np.inf, 3]), ("z = np.sqrt(x) + 0j; z.imag = x * 3", [np.inf, 3]),
+    ("z.imag[...] = np.sqrt(x); z.real[...] = x * 3", [3, np.inf]), ("z = 1j * np.sqrt(x); z.real[:] = x * 3", [3, np.inf]),
+    ("z.imag[0] = np.sqrt(x[0]); z.real[0] = 3 * x[0]", [3, np.inf]), ("z = 1j * np.sqrt(x) + x * 3", [3, np.inf]),
+    ("z = np.array([[1j, 0], [0, 1]]) @ np.sqrt(x) + x * 3", [3, np.inf])])
+def test_an_infinite_derivative_of_one_part_leaves_the_other_alone(write, expected, mode):
+    def parts(x):
+        space = {"np": np, "x": x, "z": x * (1 + 1j)}
+        exec(write, space)
+        return np.stack([space["z"].real, space["z"].imag])[:, 0]
+    x = np.array([0.0, 4.0])
+    J = jvp(parts, (x,), (np.array([1.0, 0.0]),))[1] if mode == "jvp" else jacobian(parts, sparse=True)(x).toarray()[:, 0] \
+        if mode == "sparse" else jacobian(parts, mode=mode)(x)[:, 0]
+    np.testing.assert_array_equal(J, expected)
+
+
 def test_a_snapshot_of_a_view_is_not_changed_by_later_writes():
     def f(x):
         out = np.zeros_like(x)

@@ -28,7 +28,20 @@ linear(np.cumsum, cumsum_forward, cumsum_transpose)
 # real part of what arrives: products with complex constants leave an imaginary part that means nothing.
 linear(np.conjugate, lambda x, lead: np.conj(x),  lambda u, lead, shape: np.conj(u),       local=True)
 linear(np.real,      lambda x, lead: np.real(x),  lambda u, lead, shape: np.real(u),       local=True)
-linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: np.real(u) * -1j, local=True)
+linear(np.imag,      lambda x, lead: np.imag(x),  lambda u, lead, shape: as_part(-np.real(u), True), local=True)
+
+
+@primitive
+def as_part(x: Any, imaginary: bool) -> Any:
+    """Complex numbers of which x is one part; a product with 1j would make the other NaN where x is infinite."""
+    x = np.asarray(x)
+    z = np.zeros(x.shape, np.result_type(x.dtype, np.complex64))
+    (z.imag if imaginary else z.real)[...] = x
+    return z
+
+
+linear(as_part, lambda x, lead, imaginary: as_part(x, imaginary),
+       lambda u, lead, shape, imaginary: -np.imag(u) if imaginary else np.real(u), local=True)
 
 
 def columns_solved(A: Any, b: Any) -> Any:

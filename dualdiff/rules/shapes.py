@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from functools import partial
 from typing import Any
 
@@ -50,28 +49,17 @@ gather(arranged, sequence=True)
 
 
 # ---- split
-@composite(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    n, (axis,) = ary.shape[axis], axes_of(axis, ary.ndim)
-    if np.ndim(indices_or_sections):
-        ends = [*map(operator.index, indices_or_sections), n]
-    else:
-        sections = operator.index(indices_or_sections)
-        if sections <= 0:
-            raise ValueError("number sections must be larger than 0.")
-        size, extra = divmod(n, sections)
-        ends = [size * (i + 1) + min(i + 1, extra) for i in range(sections)]
-    head = (slice(None),) * axis
-    return [ary[(*head, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+def splitting(function: Any) -> Any:
+    """NumPy says which places go together, or what is wrong."""
+    def definition(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+        (axis,) = axes_of(axis, ary.ndim)
+        parts = function(np.arange(ary.shape[axis]), indices_or_sections)
+        return [ary[(slice(None),) * axis + (slice(int(p[0]), int(p[-1]) + 1) if p.size else slice(0),)] for p in parts]
+    return definition
 
 
-@composite(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    if not np.ndim(indices_or_sections) and ary.shape[axis] % indices_or_sections:
-        raise ValueError("array split does not result in an equal division")
-    return array_split(ary, indices_or_sections, axis)  # type: ignore[no-any-return]
-
-
+split = composite(np.split)(splitting(np.split))
+composite(np.array_split)(splitting(np.array_split))
 composite(np.hsplit)(lambda ary, parts: split(ary, parts, 0 if ary.ndim == 1 else 1))
 composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
 composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))

@@ -223,23 +223,16 @@ def present(a: Any, where: Any) -> Any:
 @composite(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     there = present(a, where)
-    a = a if dtype is None else np.astype(a, dtype)
-    count = of_type(np.sum(there, axis=axis, keepdims=keepdims), a)
-    return np.sum(np.where(there, a, 0), axis=axis, keepdims=keepdims) / count
+    return np.mean(np.where(there, a, 0), axis, dtype, keepdims=keepdims, where=there)
 
 
 @composite(np.nanvar)
 def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
            mean: Any = None, correction: Any = None) -> Any:
     there, ddof = present(a, where), ddof if correction is None else correction
-    a = a if dtype is None else np.astype(a, dtype)
-    if mean is None:
-        count = of_type(np.sum(there, axis=axis, keepdims=True), a)
-        mean = np.sum(np.where(there, a, 0), axis=axis, keepdims=True) / count
-    x = np.where(there, a - mean, 0)
-    squares = squared(x)
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
-    result = np.sum(squares, axis=axis, keepdims=keepdims) / of_type(np.where(free > 0, free, 1), squares)
+    with np.errstate(all="ignore"):
+        result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean)
     return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.linear import as_part
 from .level import CareNeeded, Level
 
 add_reduce = np.add.reduce
@@ -38,8 +39,16 @@ def chained(c: Any, p: Any, f: Any) -> Any:
     r = c * p
     if finite(r):
         return r
+    if np.iscomplexobj(c) != np.iscomplexobj(p):
+        return by_parts(lambda c, p: chained(c, p, f), c, p)
     overruled = (c == 0) | (p == 0) & np.isfinite(plain(f))
     return np.where(overruled, 0, r)[()]
+
+
+def by_parts(times: Any, a: Any, b: Any) -> Any:
+    """A real factor times the parts of a complex one: one that is infinite would make the other NaN."""
+    re, im = (times(part(a), b) if np.iscomplexobj(a) else times(a, part(b)) for part in (np.real, np.imag))
+    return as_part(re, False) + as_part(im, True)
 
 
 def generic(p: Any, keep_zeros: bool) -> Any:
@@ -65,6 +74,10 @@ def product(level: Level, arrays: list[Any]) -> Any:
         return r
     if not level.careful:
         raise CareNeeded(level)
+    real = [a for a in arrays if not np.iscomplexobj(a)]
+    if real and len(real) < len(arrays):
+        z = product(level, [a for a in arrays if np.iscomplexobj(a)])
+        return by_parts(lambda *pair: product(level, list(pair)), z, product(level, real))
     r, zero = arrays[0], arrays[0] == 0
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
