@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks._nist import digits, linear, nonlinear
+from dualdiff import jacobian
 from dualdiff.optimize import curve_fit, least_squares
 
 STARTS = [pytest.param(p, start, id=f"{p.name}-{i}") for p in [*nonlinear(), *linear()] for i, start in enumerate(p.starts, 1)]
@@ -53,6 +54,29 @@ def test_a_far_start_ends_where_a_near_one_does(name):
     assert far.success
     np.testing.assert_allclose(far.x, near.x, rtol=1e-8)
     np.testing.assert_allclose(far.stderr, near.stderr, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(ASTRAY)[:2])
+@pytest.mark.parametrize("options", ["bounds", "jac"])
+def test_bounds_and_a_jacobian_of_the_callers_own_find_the_way_too(name, options):
+    model, x, truth, noise, start = ASTRAY[name]
+    y = model(np.array(truth, float), x) + noise * np.sin(97 * np.arange(x.size) ** 1.7)
+
+    def off(b):
+        return model(b, x) - y
+
+    near = least_squares(off, np.array(truth, float))
+    far = least_squares(off, np.array(start, float), **{"bounds": {"bounds": (0, 1e7)}, "jac": {"jac": jacobian(off)}}[options])
+    assert far.success
+    np.testing.assert_allclose(far.x, near.x, rtol=1e-8)
+
+
+def test_a_plain_inside_bounds_is_no_minimum():
+    # exp(-b x) is all but 0 at the start: b could be anything from there on.
+    x = np.array([1.0, 2, 3, 5, 7, 10])
+    y = np.array([109.0, 149, 149, 191, 213, 224])
+    fit = least_squares(lambda b: b[0] * (1 - np.exp(-b[1] * x)) - y, [1.0, 1.0], bounds=(0, 1000), method="lm")
+    assert fit.undetermined == ["x[1]"]
 
 
 def test_where_residuals_are_rounding_the_ceiling_is_reached_and_said():

@@ -29,12 +29,8 @@ def load_breast_cancer() -> Dataset:
     >>> load_breast_cancer()
     <Dataset breast_cancer: 569 rows × 30 features, 2 classes: malignant, benign>
     """
-    table = _shipped(
-        "breast_cancer",
-        target="diagnosis",
-        source="Wolberg, Street and Mangasarian (1995), UCI Machine Learning Repository",
-        licence="CC BY 4.0",
-    )
+    table = _shipped("breast_cancer", target="diagnosis", licence="CC BY 4.0",
+                     source="Wolberg, Street and Mangasarian (1995), UCI Machine Learning Repository")
     # The reader numbers classes in sorted order; everyone who uses these data has malignant = 0.
     return replace(table, target=1 - table.target, target_names=table.target_names[::-1])
 
@@ -65,12 +61,8 @@ def load_diabetes() -> Dataset:
     >>> load_diabetes()
     <Dataset diabetes: 442 rows × 10 features, numbers to predict>
     """
-    return _shipped(
-        "diabetes",
-        target="progression",
-        source="Efron, Hastie, Johnstone and Tibshirani (2004)",
-        licence="none stated by the authors; copied from scikit-learn, BSD-3-Clause",
-    )
+    return _shipped("diabetes", target="progression", source="Efron, Hastie, Johnstone and Tibshirani (2004)",
+                    licence="none stated by the authors; copied from scikit-learn, BSD-3-Clause")
 
 
 def load_norris() -> Dataset:
@@ -94,9 +86,7 @@ def load_norris() -> Dataset:
         residual_sd=0.884796396144373,
         residual_ss=26.6173985294224,
     )
-    table = _shipped(
-        "norris", target="y", source="NIST Statistical Reference Datasets, Norris", licence="public domain"
-    )
+    table = _shipped("norris", target="y", source="NIST Statistical Reference Datasets, Norris", licence="public domain")
     return replace(table, certified=certified)
 
 
@@ -111,15 +101,8 @@ def load_line(seed: int = 0, n: int = 11) -> Dataset:
     <Dataset line: 11 rows × 1 feature, numbers to predict>
     """
     x = np.arange(n, dtype=np.float64)
-    return Dataset(
-        name="line",
-        data=x[:, None],
-        target=2 * x + np.random.default_rng(seed).uniform(0, 5, size=n),
-        feature_names=("x",),
-        target_names=(),
-        source="Hu, Machine learning (lecture notes)",
-        licence="none needed: synthetic",
-    )
+    y = 2 * x + np.random.default_rng(seed).uniform(0, 5, size=n)
+    return Dataset("line", x[:, None], y, ("x",), (), "Hu, Machine learning (lecture notes)", "none needed: synthetic")
 
 
 def _shipped(name: str, *, target: str, source: str, licence: str) -> Dataset:

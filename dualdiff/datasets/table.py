@@ -33,9 +33,7 @@ GAP = "missing values at {}. Fill them in or delete these rows."
 TEXT = "text in {}. Replace it by numbers, with decimal points, or delete the column."
 NOT_NUMBER = "not a number at {}. Use a decimal point, as in 1500.5 or 1.5e3, no unit and no other sign."
 NOT_FINITE = "not finite in double precision at {}. Correct or delete these rows."
-MIXED = (
-    "numbers and text mixed in the target: {}. Correct the text, or set kind='classes' if both are labels."
-)
+MIXED = "numbers and text mixed in the target: {}. Correct the text, or set kind='classes' if both are labels."
 LABELS = "text in the target: {}. Choose a model for classes, or replace the text by numbers."
 NOT_LABELS = "measurements in place of class labels at {}. Predict this column as a number."
 ONE_CLASS = "a single class in {}. A classifier needs rows of two or more."
@@ -159,9 +157,7 @@ def _target_index(names: list[str], target: str | int) -> int:
         have = listed([repr(name) for name in names])
         raise DataError(f"there is no column {target!r}; the columns are {have}. {hint}") from error
     if not -n <= index < n:
-        raise DataError(
-            f"there is no column {index}; columns count from 0 to {n - 1}, or from the end, {-n} to -1"
-        )
+        raise DataError(f"there is no column {index}; columns count from 0 to {n - 1}, or from the end, {-n} to -1")
     return index
 
 

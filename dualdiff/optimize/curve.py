@@ -167,9 +167,9 @@ def numbers(a: Any, what: str) -> Any:
         if found.dtype.kind == "c":
             raise StructureError(f"{what} is complex; fit real and imaginary parts as two data sets")
         return found.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, StructureError):
-            raise
+    except StructureError:
+        raise
+    except (TypeError, ValueError):
         raise DataError(f"{what} must hold numbers; got {str(a)[:60]!r}") from None
 
 

@@ -110,7 +110,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     usual = 100 * (start.size + 1)
     settings = Settings(xtol, ftol, gtol, max_nfev or usual, None if max_nfev else usual, max_iter, geodesic=geodesic,
                         bounds=limits, damped=method != "gauss-newton", callback=callback, leap=leap,
-                        adaptive=again and jac is None and shards is None and start.size <= FEW,
+                        adaptive=again and shards is None and start.size <= FEW,
                         deadline=None if max_seconds is None else time.monotonic() + max_seconds)
     try:
         if method in SCIPY:

@@ -93,7 +93,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
         if problem.nfev >= settings.max_nfev:
             raise Stop(BUDGET, f"out of budget: max_nfev={settings.max_nfev} runs of the function are used up")
         p: Any = step.p
-        if step.damping > 0 and settings.bounds is None and (settings.geodesic or (settings.adaptive and state.trials >= LONG)):
+        if step.damping > 0 and steps.all and (settings.geodesic or (settings.adaptive and state.trials >= LONG)):
             p = accelerated(problem, point, steps.decomposed(), step, state)
             if p is None:
                 continue
@@ -127,7 +127,7 @@ def gained(before: float, after: float, step: Step) -> float:
 class FreeSteps:
     """Steps from one point, of the length that the radius allows when asked."""
 
-    clipped = False
+    clipped, all = False, True  # whether a parameter was put on its bound, whether all move
 
     def __init__(self, point: Any, state: State, settings: Settings) -> None:
         self.point, self.state, self.settings = point, state, settings
@@ -248,7 +248,7 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
 # ---- geodesic acceleration
 def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) -> Array | None:
     """v + a/2, where a is the second-order correction along v; None where it outgrows v, and v was made shorter."""
-    curvature = problem.second(point.x, step.p)
+    curvature = problem.second(point, step.p)
     if np.isfinite(curvature).all():
         a = tried.solve(point.Jt @ curvature, step.damping)
         if 2 * float(np.linalg.norm(state.D * a)) <= BEND * step.length:
@@ -271,7 +271,7 @@ class BoundedSteps:
         self.low, self.high = settings.bounds
         # Those on a bound that the gradient presses against do not move.
         self.free = ~(((point.x <= self.low) & (point.g > 0)) | ((point.x >= self.high) & (point.g < 0)))
-        self.clipped = False
+        self.clipped = self.all = False
         self.tried: Any = None
 
     def next(self) -> Step:
@@ -282,7 +282,10 @@ class BoundedSteps:
         p = np.zeros(point.x.size)
         damping = 0.0
         while free.any():
-            self.tried = spectrum(point.restricted(free, p), state, state.D[free])
+            self.all = bool(free.all())
+            self.tried = spectrum(point if self.all else point.restricted(free, p), state, state.D[free])
+            if self.all:
+                point.spectrum = self.tried
             step = self.tried.step(state.radius)
             p[free], damping = step.p, step.damping
             out = free & ((point.x + p < low) | (point.x + p > high))

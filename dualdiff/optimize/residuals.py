@@ -129,10 +129,12 @@ class Residuals(Sweepable):
             seeds.append((leaf, None))
         return seeds
 
-    def second(self, x: Array, v: Array) -> Array:
-        """The second derivative of the residuals along v: one sweep more."""
+    def second(self, point: Point, v: Array) -> Array:
+        """The second derivative of the residuals along v: one sweep more, or a difference of Jacobians by ``jac``."""
+        if self.jac is not None:
+            return v @ (self.sweep(point.x + 1e-5 * v).Jt - point.Jt) / 1e-5  # type: ignore[no-any-return]
         self.nfev += 1
-        whole, along = self.full(x), np.zeros(self.parameters.flat.size)
+        whole, along = self.full(point.x), np.zeros(self.parameters.flat.size)
         along[slice(None) if self.free is None else self.free] = v
 
         def curve(t: Any) -> Any:
