@@ -1,5 +1,6 @@
 """Least squares and curve_fit: known answers, SciPy's where both can, and every stop says why."""
 
+import functools
 import tracemalloc
 
 import numpy as np
@@ -62,15 +63,16 @@ def test_students_quantile_is_scipys(q, dof):
     assert student_quantile(q, dof) == pytest.approx(t.ppf(q, dof), rel=1e-10)
 
 
+@pytest.mark.parametrize("method", ["auto", "trf", "dogbox"])
 @pytest.mark.parametrize("loss", ["huber", "soft_l1", "cauchy", "arctan"])
-def test_a_robust_loss_is_scipys(loss):
+def test_a_robust_loss_is_scipys(loss, method):
     y = Y.copy()
     y[[3, 11, 20]] += [2.0, -1.5, 3.0]
 
     def off(p):
         return decay(T, *p) - y
 
-    ours = least_squares(off, [2.0, 1.0, 0.0], loss=loss, f_scale=0.1)
+    ours = least_squares(off, [2.0, 1.0, 0.0], loss=loss, f_scale=0.1, method=method)
     theirs = by_scipy(off, (2.0, 1.0, 0.0), loss=loss, f_scale=0.1)
     np.testing.assert_allclose(ours.cost, theirs.cost, rtol=1e-12)
     np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-5)  # SciPy stops by its cost, flat to the square of this
@@ -338,6 +340,17 @@ def test_parameters_are_fixed_and_bounded_by_name():
     assert pcov[1].tolist() == [0, 0, 0]
 
 
+def test_arguments_that_a_partial_has_bound_are_no_parameters():
+    popt, _ = curve_fit(functools.partial(decay, c=0.1), T, Y)
+    np.testing.assert_allclose(popt, curve_fit(lambda t, a, b: decay(t, a, b, 0.1), T, Y)[0], rtol=1e-9)
+
+
+def test_a_model_of_one_number_for_all_points_can_be_fitted():
+    with pytest.warns(FitWarning, match="do not determine a, b, c"):
+        popt, _ = curve_fit(decay, 3.0, Y)
+    np.testing.assert_allclose(decay(3.0, *popt), Y.mean())
+
+
 def test_data_sets_share_parameters():
     x = [np.linspace(0, 3, 7), np.linspace(1, 4, 9)]
     y = [2 * np.exp(-0.7 * x[0]), 5 * np.exp(-0.7 * x[1])]
@@ -366,6 +379,10 @@ def test_points_that_are_missing_are_dropped_on_request():
     keep = np.isfinite(y)
     popt, _ = curve_fit(decay, T, y, [1.0, 1.0, 0.0], nan_policy="omit")
     np.testing.assert_allclose(popt, curve_fit(decay, T[keep], y[keep], [1.0, 1.0, 0.0])[0])
+    masked = np.ma.masked_array(Y, ~keep)
+    np.testing.assert_array_equal(curve_fit(decay, T, masked, [1.0, 1.0, 0.0], nan_policy="omit")[0], popt)
+    with pytest.raises(DataError, match="ydata holds nan at index 4"):
+        curve_fit(decay, T, masked, [1.0, 1.0, 0.0])
 
 
 def test_a_fit_that_fails_raises_and_keeps_what_it_had():

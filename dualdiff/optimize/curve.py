@@ -152,14 +152,14 @@ def arguments_of(model: Any) -> list[str]:
         arguments = list(inspect.signature(model).parameters.values())[1:]
     except (TypeError, ValueError):
         return []
-    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    return [a.name for a in arguments] if all(a.kind in kinds for a in arguments) else []
+    many = any(a.kind == a.VAR_POSITIONAL for a in arguments)
+    return [] if many else [a.name for a in arguments if a.kind in {a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD}]
 
 
 # ---- data
 def numbers(a: Any, what: str) -> Any:
     try:
-        found = np.asarray(a)
+        found = np.ma.filled(a.astype(float), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
         if found.dtype.kind in "iub":
             return found.astype(np.float64)
         if found.dtype.kind == "f":

@@ -142,7 +142,7 @@ class Residuals(Sweepable):
             return self.call(list(moved) if self.parameters.spread is not None else self.parameters.split(moved))
 
         leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
-        r, root = np.concatenate([np.ravel(leaf) for leaf in leaves]), self.root
+        r, root = np.broadcast_to(np.concatenate([np.ravel(leaf) for leaf in leaves]), point.raw.shape), self.root
         return r if root is None else r * root if root.ndim < 2 else root @ r
 
     def columns(self, n: int) -> list[tuple[Any, Any]]:

@@ -7,16 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, needed
+from .losses import robust
 from .result import Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, STALLED, Settings, State
 
 
 class Memory:
-    """The last points swept, so that the engine's two calls at one x run the function once; and the best of them."""
+    """The last points swept, so that the engine's two calls at one x run the function once; and the best of them.
 
-    def __init__(self, problem: Any, settings: Settings) -> None:
-        self.problem, self.settings = problem, settings
+    The residuals are as they are: the loss, which SciPy applies, is taken off the problem.
+    """
+
+    def __init__(self, problem: Any) -> None:
+        self.problem, self.loss, problem.loss = problem, problem.loss, None
         self.points: dict[bytes, Any] = {}
+        self.least = np.inf
         self.best: Any = None
 
     def at(self, x: Array) -> Any:
@@ -24,8 +29,9 @@ class Memory:
         if key not in self.points:
             point = self.problem.sweep(x.copy())
             self.points = {key: point, **dict(list(self.points.items())[:1])}
-            if point.cost - point.cost == 0 and (self.best is None or point.cost < self.best.cost):
-                self.best = point
+            cost = robust(point.raw, None, self.loss, self.problem.scale)[0] if self.loss else point.cost
+            if cost < self.least:
+                self.least, self.best = cost, point
         return self.points[key]
 
 
@@ -35,9 +41,11 @@ def scipy_fit(problem: Any, start: Array, settings: Settings, method: str) -> tu
         raise ParameterError("method='minpack' knows plain squares only; use method='lm' or 'trf' for a robust loss")
     if settings.bounds is not None and method == "minpack":
         raise ParameterError("method='minpack' knows no bounds; use method='lm' or 'trf'")
-    optimize, memory = needed("scipy.optimize", f"method={method!r}"), Memory(problem, settings)
+    optimize, memory = needed("scipy.optimize", f"method={method!r}"), Memory(problem)
     tolerance = max(settings.xtol, 1e-15)
     options: dict[str, Any] = {} if settings.bounds is None else {"bounds": settings.bounds}
+    if memory.loss is not None:
+        options |= {"loss": lambda z: np.array(memory.loss(z)), "f_scale": problem.scale}
     try:
         with np.errstate(all="ignore"):
             out = optimize.least_squares(lambda x: memory.at(x).r, start, jac=lambda x: memory.at(x).Jt.T, x_scale="jac",
@@ -51,6 +59,9 @@ def scipy_fit(problem: Any, start: Array, settings: Settings, method: str) -> tu
         if memory.best is None:
             raise
         point, reason, message = memory.best, INTERRUPTED, "interrupted: this is the best found so far"
+    if memory.loss is not None:
+        problem.loss = memory.loss
+        point = problem.sweep(point.x)
     state = State(point.x, np.ones(start.size), 0.0, nit=problem.njev, nfev=problem.nfev, njev=problem.njev,
                   history=[point.cost])
     return state, point, reason, message
