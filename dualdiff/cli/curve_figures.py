@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import needed
 from .curve import CurveFitted
-from .figures import BLUE, GREY, INK, LABELLED, ORANGE, STYLE, Figure, canvas, finished
+from .figures import BLUE, GREY, INK, ORANGE, STYLE, Figure, canvas, descent, finished, matrix
 
 DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
 
@@ -71,12 +71,8 @@ def normal(fitted: CurveFitted) -> Figure:
 
 
 def convergence(fitted: CurveFitted) -> Figure:
-    history = np.asarray(fitted.result.history, float)
     figure, axes = canvas(6.2, 4.2)
-    axes.plot(history, color=BLUE, marker="o")
-    if history.min() > 0 and history.max() > 20 * history.min():
-        axes.set_yscale("log")
-    axes.xaxis.set_major_locator(needed("matplotlib.ticker", extra="fit").MaxNLocator(integer=True))
+    descent(axes, np.asarray(fitted.result.history, float))
     axes.set(xlabel="step", ylabel="½ sum of squares", title=f"{fitted.job.data.name}: convergence")
     return finished(figure, fitted, "convergence", f"{fitted.job.data.name}: {fitted.result.message}.")
 
@@ -87,12 +83,7 @@ def correlation(fitted: CurveFitted) -> Figure:
     figure, axes = canvas(size + 0.8, size)
     image = axes.imshow(C, cmap="RdBu", vmin=-1, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8)
-    axes.grid(visible=False)
-    if len(names) <= LABELLED:
-        axes.set_xticks(range(len(names)), names, parse_math=False)
-        axes.set_yticks(range(len(names)), names, parse_math=False)
-        for i, j in np.ndindex(*C.shape):
-            axes.text(j, i, f"{C[i, j]:.3f}", ha="center", va="center", color="white" if abs(C[i, j]) > 0.6 else INK)
+    matrix(axes, names, lambda i, j: (f"{C[i, j]:.3f}", "white" if abs(C[i, j]) > 0.6 else INK))
     axes.set_title(f"{fitted.job.data.name}: correlation")
     return finished(figure, fitted, "correlation", f"{fitted.job.data.name}: correlation of the estimates; near ±1 the data "
                     "tell two parameters hardly apart.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,17 +113,33 @@ def predicted_against_observed(fitted: Fitted) -> Figure:
     return finished(figure, fitted, "predictions", f"{data.name}: predicted against observed {fitted.job.target}.")
 
 
+def descent(axes: Any, history: Array) -> None:
+    """The loss after each step, on a logarithmic scale where it falls far."""
+    few = len(history) <= 40
+    axes.plot(history, color=BLUE, marker="o" if few else None)
+    if history.min() > 0 and history.max() > 20 * history.min():
+        axes.set_yscale("log")
+    if few:
+        axes.xaxis.set_major_locator(needed("matplotlib.ticker", extra="fit").MaxNLocator(integer=True))
+
+
+def matrix(axes: Any, names: Sequence[str], cell: Callable[[int, int], tuple[Any, str]], **style: Any) -> None:
+    """Names along both sides and text in every cell, its colour too, where there is room for them."""
+    n = len(names)
+    axes.grid(visible=False)
+    if n <= LABELLED:
+        axes.set_xticks(range(n), names, rotation=30 if n > 5 else 0, parse_math=False)
+        axes.set_yticks(range(n), names, parse_math=False)
+        for i, j in np.ndindex(n, n):
+            text, color = cell(i, j)
+            axes.text(j, i, text, color=color, ha="center", va="center", **style)
+
+
 def loss_curve(fitted: Fitted) -> Figure:
     history = np.asarray(fitted.model.loss_history_, dtype=float)
     epochs = fitted.job.model == "mlp"
     figure, axes = canvas(7.5, 4.2)
-    steps = np.arange(len(history))
-    few = len(history) <= 40
-    axes.plot(steps, history, color=BLUE, marker="o" if few else None)
-    if np.all(history > 0) and history.max() > 20 * history.min():
-        axes.set_yscale("log")
-    if few:
-        axes.xaxis.set_major_locator(needed("matplotlib.ticker", extra="fit").MaxNLocator(integer=True))
+    descent(axes, history)
     axes.text(0.99, 0.97, f"final loss {history[-1]:.4g}", transform=axes.transAxes, ha="right", va="top", color=BLUE)
     if fitted.job.classifies:
         kind = "mean cross-entropy + ridge"
@@ -147,15 +163,10 @@ def confusion(fitted: Fitted) -> Figure:
     size = 4.6 + 0.25 * min(n, 20)
     figure, axes = canvas(size + 0.6, size)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15)
-    axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    if n <= LABELLED:
-        axes.set_xticks(range(n), data.target_names, rotation=30 if n > 5 else 0, parse_math=False)
-        axes.set_yticks(range(n), data.target_names, parse_math=False)
-        for i, j in np.ndindex(n, n):
-            axes.text(j, i, counts[i, j], ha="center", va="center", fontsize=14, fontweight="bold",
-                      color="white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY)
+    matrix(axes, data.target_names, fontsize=14, fontweight="bold", cell=lambda i, j: (
+        counts[i, j], "white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY))
     axes.set(xlabel="predicted", ylabel="true", title=f"{data.name}: {np.trace(counts)} of {counts.sum()} held-out rows right")
     return finished(figure, fitted, "confusion", f"{data.name}: predicted classes of the rows held out, against the true "
                     "ones; a row of the matrix is shaded by its share.")

@@ -52,14 +52,14 @@ def features(X: Any, expected: int | None = None, model: str = "") -> Array:
     return array
 
 
-def one_per_row(y: Any, n: int, *, columns: bool = False) -> Any:
+def one_per_row(y: Any, n: int, *, columns: bool = False, depth: int = 4) -> Any:
     """y with one entry per row of X: shape (n,), or also (n, m) where a model has several outputs."""
     if y is None:
         raise DataError("fit requires y to be passed, but the target y is None")
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1 and not columns:
         theirs = getattr(sys.modules.get("sklearn.exceptions"), "DataConversionWarning", UserWarning)
-        warnings.warn("A column-vector y was passed when a 1d array was expected; write y.ravel()", theirs, stacklevel=4)
+        warnings.warn("A column-vector y was passed when a 1d array was expected; write y.ravel()", theirs, stacklevel=depth)
         array = array[:, 0]
     if array.ndim != 1 and not (columns and array.ndim == 2 and array.shape[1]):
         raise ShapeError(f"y has shape {array.shape}; it must be ({n},){f' or ({n}, outputs)' if columns else ''}")
@@ -70,8 +70,7 @@ def one_per_row(y: Any, n: int, *, columns: bool = False) -> Any:
 
 def classes_of(y: Any, n: int) -> tuple[Any, NDArray[np.intp]]:
     """The sorted distinct labels, and the index of each row's; two classes or more."""
-    labels = one_per_row(y, n)
-    check_labels(labels)
+    labels = labels_of(y, n)
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
@@ -81,8 +80,9 @@ def classes_of(y: Any, n: int) -> tuple[Any, NDArray[np.intp]]:
     return classes, index
 
 
-def check_labels(labels: Any) -> None:
-    """Labels may be anything that sorts; a missing one is an error, not a class."""
+def labels_of(y: Any, n: int) -> Any:
+    """A label per row; they may be anything that sorts; a missing one is an error, not a class."""
+    labels = one_per_row(y, n, depth=5)
     if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
         numbers(labels, "y")
     if labels.dtype.kind == "O":
@@ -92,10 +92,12 @@ def check_labels(labels: Any) -> None:
         kinds = sorted({type(label).__name__ for label in labels.tolist()})
         if len(kinds) > 1:
             raise DataError(f"y mixes labels of types {', '.join(kinds)}; make them one type, for instance by y.astype(str)")
+    return labels
 
 
-def index_of(labels: Any, classes: Any) -> NDArray[np.intp]:
-    """The index of each label among the classes that the model was fitted on."""
+def index_of(y: Any, n: int, classes: Any) -> NDArray[np.intp]:
+    """The index of each row's label among the classes that the model was fitted on."""
+    labels = labels_of(y, n)
     index: NDArray[np.intp] = np.clip(np.searchsorted(classes, labels), 0, len(classes) - 1)
     unknown = classes[index] != labels
     if np.any(unknown):

@@ -15,7 +15,7 @@ from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Result
 from ..optimize.result import require_count, require_positive, require_tolerance
-from .data import Array, check_labels, features, numbers, one_per_row
+from .data import Array, features, labels_of, numbers, one_per_row
 
 MODES = ("forward", "reverse", "backprop")
 
@@ -212,6 +212,4 @@ def determination(y: Any, predicted: Any) -> float:
 
 def accuracy(y: Any, predicted: Any) -> float:
     """The share of rows whose class was predicted."""
-    labels = one_per_row(y, len(predicted))
-    check_labels(labels)
-    return float(np.mean(labels == predicted))
+    return float(np.mean(labels_of(y, len(predicted)) == predicted))

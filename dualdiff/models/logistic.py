@@ -9,7 +9,7 @@ import numpy as np
 from ..optimize import Callback, gradient_descent, newton
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
-from .data import Array, check_labels, classes_of, features, index_of, indicators, one_per_row
+from .data import Array, classes_of, features, index_of, indicators
 from .estimator import LinearPredictor, accuracy
 
 
@@ -89,9 +89,7 @@ class LogisticRegression(LinearPredictor):
         return (sigmoid(z) if T.ndim == 1 else softmax(z)) - T
 
     def targets(self, y: Any, n: int) -> Array:
-        labels = one_per_row(y, n)
-        check_labels(labels)
-        return self.coded(index_of(labels, self.classes_), len(self.classes_))
+        return self.coded(index_of(y, n, self.classes_), len(self.classes_))
 
     @staticmethod
     def coded(index: Any, count: int) -> Array:

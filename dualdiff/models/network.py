@@ -15,7 +15,7 @@ from ..optimize.result import require_count
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
 from .costs import COSTS, softmax
-from .data import Array, check_labels, classes_of, features, index_of, indicators, numbers, one_per_row
+from .data import Array, classes_of, features, index_of, indicators, numbers, one_per_row
 from .estimator import Estimator, accuracy, determination, require_one_of
 
 
@@ -155,9 +155,7 @@ class MLP(Estimator):
 
     def targets(self, y: Any, n: int) -> Array:
         if self.task == "classification":
-            labels = one_per_row(y, n)
-            check_labels(labels)
-            return indicators(index_of(labels, self.classes_), len(self.classes_))
+            return indicators(index_of(y, n, self.classes_), len(self.classes_))
         T = numbers(one_per_row(y, n, columns=True), "y").reshape(n, -1)
         if T.shape[1] != self.n_outputs_:
             raise ShapeError(f"y has {T.shape[1]} outputs per row; the model was fitted on {self.n_outputs_}")
