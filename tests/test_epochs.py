@@ -54,6 +54,11 @@ def test_a_schedule_is_asked_at_every_step():
         sgd(loss, np.zeros(3), (X, Y), learning_rate=lambda step: -1)
 
 
+def test_a_schedule_may_end_at_zero():
+    result = sgd(loss, np.zeros(3), (X, Y), learning_rate=schedules.cosine_decay(0.1, 6), batch_size=20, epochs=4)
+    assert result.history[4] == result.history[3] < result.history[2]
+
+
 @pytest.mark.parametrize(("make", "said"), [
     (lambda: schedules.step_decay(-1), "rate must be a positive"),
     (lambda: schedules.step_decay(1, 2), "factor must be at most"),

@@ -1,6 +1,7 @@
 """Least squares and curve_fit: known answers, SciPy's where both can, and every stop says why."""
 
 import functools
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -261,6 +262,29 @@ def test_a_callback_sees_each_step_and_may_stop():
     assert fit.cost == seen[-1][1] == fit.history[-1]
 
 
+def test_a_minimum_where_the_jacobian_is_singular_is_no_stall():
+    def freudenstein_roth(x):  # its local minimum
+        return np.stack([-13 + x[0] + ((5 - x[1]) * x[1] - 2) * x[1], -29 + x[0] + ((x[1] + 1) * x[1] - 14) * x[1]])
+
+    fit = least_squares(freudenstein_roth, [0.5, -2.0])
+    assert fit.success
+    np.testing.assert_allclose([*fit.x, fit.cost], [11.4127790, -0.8968053, 24.4921268], rtol=1e-6)
+
+
+def test_a_fit_is_pickled():
+    for start in ([1.0, 1.0, 0.0], {"p": np.array([1.0, 1.0, 0.0])}):
+        fit = least_squares(lambda p: residual(p["p"] if isinstance(p, dict) else p), start)
+        again = pickle.loads(pickle.dumps(fit))
+        assert repr(again) == repr(fit)
+        np.testing.assert_equal(again.stderr, fit.stderr)
+
+
+def test_scipys_names_for_finite_differences_mean_the_exact_jacobian():
+    fit = least_squares(residual, [1.0, 1.0, 0.0], jac="2-point", fixed=None)
+    np.testing.assert_array_equal(fit.x, least_squares(residual, [1.0, 1.0, 0.0]).x)
+    assert least_squares(residual, [1.0, 1.0, 0.0], fixed=np.int64(2)).x[2] == 0.0
+
+
 def test_a_parameter_that_the_data_do_not_determine_is_named():
     fit = least_squares(lambda p: p[0] * p[1] * T + p[2] - Y, [1.0, 1.0, 1.0])
     assert fit.undetermined == ["x[0]", "x[1]"]
@@ -419,6 +443,10 @@ def bad_cases():
         (lambda: least_squares(residual, three, bounds=(2, 3)), ParameterError, r"infeasible: x\[0\] = 1 lies outside"),
         (lambda: least_squares(residual, three, bounds=[1, 2, 3]), StructureError, r"must be a pair \(lower, upper\)"),
         (lambda: least_squares(residual, three, bounds=([0, 0], 9)), ShapeError, "lower bounds has shape"),
+        (lambda: least_squares(residual, [1.0, -np.inf, 0.0]), ParameterError, r"x0 holds -inf at x\[1\]"),
+        (lambda: least_squares(residual, three, jac="4-point"), ParameterError, "jac must be a function; got '4-point'"),
+        (lambda: least_squares(residual, three, method="trf", callback=print), ParameterError, "without geodesic, max_iter"),
+        (lambda: least_squares(residual, three, loss=["huber"]), ParameterError, "loss must be 'linear', 'huber'"),
         (lambda: least_squares(residual, three, loss="hubr"), ParameterError, "loss must be 'linear', 'huber'"),
         (lambda: least_squares(residual, three, method="lbfgs"), ParameterError, "method must be one of auto, lm"),
         (lambda: least_squares(residual, three, f_scale=-1), ParameterError, "f_scale must be a positive number"),

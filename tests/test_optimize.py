@@ -332,6 +332,13 @@ DESCENTS = {"gradient_descent": partial(gradient_descent, learning_rate=1e-3), "
 FAR = np.array([-1.2, 1.0, -0.7, 2.0])
 
 
+@pytest.mark.parametrize("name", [*DESCENTS, "sgd", "adam"])
+@pytest.mark.parametrize(("f", "said"), [(lambda x: x * 1j, "1j"), (lambda x: x * np.ones(2), r"array|\(2,\)")])
+def test_f_must_return_one_real_number(name, f, said):
+    with pytest.raises(StructureError, match=said):
+        {**DESCENTS, "sgd": sgd, "adam": adam}[name](f, 1.0)
+
+
 @pytest.mark.parametrize("name", DESCENTS)
 def test_ctrl_c_returns_the_best_so_far_marked_as_interrupted(name):
     runs = []

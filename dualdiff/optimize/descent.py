@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import DivergenceError
 from ..transforms import value_and_gradient
-from .result import Callback, Result, leaves_of, require_finite, require_positive, smaller, start
+from .result import Callback, Result, leaves_of, number, require_finite, require_positive, smaller, start
 from .stopping import BUDGET
 from .trail import Trail
 
@@ -41,7 +41,7 @@ def gradient_descent(f: Callable[[Any], Any], x0: Any, *, learning_rate: float =
         while True:
             value, tree = both(rebuild(x))
             trail.nfev += 1 if jac is None else 2
-            loss, gradient = float(value), leaves_of(tree, x)
+            loss, gradient = number(value), leaves_of(tree, x)
             require_finite("gradient_descent", len(trail.history), loss, gradient, learning_rate)
             trail.reach(loss, x, gradient)
             x = [a - learning_rate * g for a, g in zip(x, gradient, strict=True)]

@@ -21,11 +21,13 @@ from .result import (
     Callback,
     Result,
     leaves_of,
+    number,
     require,
     require_count,
     require_finite,
     require_positive,
     require_tolerance,
+    split,
     start,
 )
 from .stopping import BUDGET, CONVERGED, INTERRUPTED
@@ -49,7 +51,8 @@ class Method:
         if not callable(self.learning_rate):
             return self.learning_rate  # type: ignore[no-any-return]
         rate = self.learning_rate(self.steps)
-        require_positive(f"the learning rate of step {self.steps}", rate)
+        if rate != 0:  # where a schedule ends
+            require_positive(f"the learning rate of step {self.steps}", rate)
         return float(rate)
 
     def update(self, x: Array, g: Array) -> Array:
@@ -106,7 +109,7 @@ def on_shard(f: Any, mode: str, jac: Any, x: Any, slope: bool, shard: Any) -> An
     """f, or its gradient, at one shard. Runs on a worker."""
     with np.errstate(all="ignore"):
         if not slope:
-            return float(f(x, shard))
+            return number(f(x, shard))
         return (gradient(f, mode=mode) if jac is None else jac)(x, shard)
 
 
@@ -152,11 +155,8 @@ class Epochs:
 
     def tree(self, x: Array) -> Any:
         """The vector in the form of x0."""
-        parts, first = [], 0
-        for a in self.leaves:
-            parts.append(x[first:first + a.size].reshape(a.shape).astype(a.dtype, copy=False))
-            first += a.size
-        return self.rebuild(parts)
+        parts = split(x, [a.shape for a in self.leaves])
+        return self.rebuild([part.astype(a.dtype, copy=False) for part, a in zip(parts, self.leaves, strict=True)])
 
     # ---- the loop
     def run(self) -> Result:
@@ -182,7 +182,7 @@ class Epochs:
                     end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
             if kept and self.x is not self.best_x:
                 self.x = self.best_x
-                self.last = float(self.f(self.tree(self.x), *self.data))
+                self.last = number(self.f(self.tree(self.x), *self.data))
             return self.result(*end)
 
     def epoch(self) -> None:
@@ -200,10 +200,10 @@ class Epochs:
     def look(self) -> None:
         """The loss over all data, and whether it fell."""
         plan, epoch = self.plan, len(self.history)
-        loss = float(self.f(self.tree(self.x), *self.data))
+        loss = number(self.f(self.tree(self.x), *self.data))
         rate = self.method.rate
         require_finite(self.method.name, epoch, loss, [self.x], rate, "argument")
-        judged = loss if plan.validation is None else float(self.f(self.tree(self.x), *plan.validation))
+        judged = loss if plan.validation is None else number(self.f(self.tree(self.x), *plan.validation))
         self.history.append(loss)
         self.last = loss
         fell = epoch == 0 or plan.tol is None or judged < self.best - plan.tol

@@ -91,10 +91,16 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
            shards: Any = None) -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
+    if method in SCIPY and (geodesic or max_iter or max_seconds or callback or checkpoint):
+        raise ParameterError(f"method={method!r} is SciPy's, without geodesic, max_iter, max_seconds, callback and checkpoint; "
+                             "use method='lm'")
+    if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
+        jac = None
+    require(jac is None or callable(jac), "jac", jac, "a function")
     check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
     limits = parameters.bounds(bounds)
     free = None
-    if not isinstance(fixed, tuple) or fixed:
+    if fixed is not None and (not isinstance(fixed, tuple) or fixed):
         free = ~parameters.chosen(fixed, "fixed")
         if not free.any():
             raise ParameterError("every parameter is fixed: there is nothing to fit")

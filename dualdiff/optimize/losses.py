@@ -47,7 +47,7 @@ def loss_of(loss: Any) -> Loss | None:
         return None
     if callable(loss):
         return lambda z: tuple(np.asarray(loss(z), float))
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ParameterError(f"loss must be 'linear', {', '.join(map(repr, LOSSES))} or a function; got {loss!r}")
     return LOSSES[loss]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..transforms import gradient, jacobian
 from ..transforms.trees import flatten
-from .result import Array, Callback, Result, leaves_of, require_finite, vector
+from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
 
@@ -52,7 +52,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
 
     def steps() -> None:
         x = x0
-        loss = float(f(tree(x)))
+        loss = number(f(tree(x)))
         trail.nfev += 1
         while True:
             g = slope(x)
@@ -62,7 +62,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
             p = downhill(hessian(x), g)
             t, new = 1.0, float("inf")
             while t > SHORTEST:  # a step too long may overflow: it is halved
-                new = float(f(tree(x + t * p)))
+                new = number(f(tree(x + t * p)))
                 trail.nfev += 1
                 # Near the minimum f changes by less than its own rounding error, which must not refuse a good step.
                 if isfinite(new) and new <= loss + ENOUGH * t * float(p @ g) + 4 * EPS * abs(loss):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..errors import ParameterError, ShapeError, StructureError
 from ..transforms.trees import flatten
-from .result import Array, start
+from .result import Array, split, start
 
 NUMBERS = frozenset({int, float})
 
@@ -30,7 +30,7 @@ class Parameters:
         if self.plain:
             self.flat: Array = x0.astype(np.float64)
             self.shapes: list[tuple[int, ...]] = [x0.shape]
-            self.rebuild: Callable[[list[Any]], Any] = lambda parts: parts[0]
+            self.rebuild: Callable[[list[Any]], Any] = itemgetter(0)
         else:
             leaves, self.rebuild = start(x0)
             self.shapes = [a.shape for a in leaves]
@@ -38,10 +38,17 @@ class Parameters:
             self.form = x0
         if not self.flat.size:
             raise ShapeError(f"{what} is empty: there is nothing to fit")
-        total = self.flat.dot(self.flat)
+        total = float(self.flat.dot(self.flat))
         if total - total != 0 and not np.isfinite(self.flat).all():
             at = int(np.flatnonzero(~np.isfinite(self.flat))[0])
             raise ParameterError(f"{what} holds {self.flat[at]} at {self.names[at]}; give a finite start for every parameter")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "rebuild": None}  # a function of this process
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.rebuild = itemgetter(0) if self.plain else start(self.form)[1]
 
     @property
     def names(self) -> list[str]:
@@ -51,14 +58,7 @@ class Parameters:
 
     def split(self, x: Any) -> list[Any]:
         """The vector as one array per leaf."""
-        if self.plain:
-            return [x]
-        parts, first = [], 0
-        for shape in self.shapes:
-            size = prod(shape)
-            parts.append(x[first:first + size].reshape(shape))
-            first += size
-        return parts
+        return [x] if self.plain else split(x, self.shapes)
 
     def tree(self, x: Array) -> Any:
         return self.rebuild(self.split(x))
@@ -91,7 +91,7 @@ class Parameters:
     def chosen(self, which: Any, what: str) -> Any:
         """A mask over the vector from names, indices, or a mask."""
         mask = np.zeros(self.flat.size, bool)
-        items = [which] if isinstance(which, str | int) else list(which)
+        items = [which] if isinstance(which, str | int | np.integer) else list(which)
         if items and all(isinstance(v, bool | np.bool_) for v in items):
             if len(items) != mask.size:
                 raise ShapeError(f"{what} is a mask of {len(items)}; {self.what} has {mask.size} parameters")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -63,15 +63,25 @@ def start(x0: Any) -> tuple[list[Array], Rebuild]:
 def vector(x0: Any) -> tuple[list[Array], Array, Callable[[Any], Any]]:
     """The arrays of x0, all their numbers as one vector, and the way from such a vector to the form of x0."""
     leaves, rebuild = start(x0)
+    shapes = [a.shape for a in leaves]
+    return leaves, np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
 
-    def tree(v: Any) -> Any:
-        parts, first = [], 0
-        for a in leaves:
-            parts.append(v[first:first + a.size].reshape(a.shape))
-            first += a.size
-        return rebuild(parts)
 
-    return leaves, np.concatenate([a.ravel() for a in leaves]).astype(np.float64), tree
+def split(v: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """The vector as arrays of these shapes."""
+    parts, first = [], 0
+    for shape in shapes:
+        size = prod(shape)
+        parts.append(v[first:first + size].reshape(shape))
+        first += size
+    return parts
+
+
+def number(value: Any) -> float:
+    """What f returned, which must be one real number."""
+    if np.size(value) != 1 or np.iscomplexobj(value):
+        raise StructureError(f"f must return one real number; it returned {value!r:.60}")
+    return float(np.reshape(value, ()))
 
 
 def leaves_of(tree: Any, like: list[Array]) -> list[Array]:

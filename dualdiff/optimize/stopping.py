@@ -108,11 +108,15 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
         recent = state.history[-2:]
         if len(recent) == 2 and recent[0] - recent[1] <= settings.ftol * recent[1]:
             raise Stop(CONVERGED, f"converged: the cost falls by less than ftol={settings.ftol:g} of itself")
-    if settings.gtol:
-        slope = float((np.abs(point.g) / (state.D * np.sqrt(2 * point.cost))).max())
-        if slope <= settings.gtol:
-            raise Stop(CONVERGED, f"converged: the residuals are orthogonal to the Jacobian to within gtol={settings.gtol:g}")
+    if settings.gtol and slope(point) <= settings.gtol:
+        raise Stop(CONVERGED, f"converged: the residuals are orthogonal to the Jacobian to within gtol={settings.gtol:g}")
     return False
+
+
+def slope(point: Any) -> float:
+    """The largest cosine between the residuals and a column of the Jacobian, as MINPACK has it."""
+    D = point.norms() * np.sqrt(2 * point.cost)
+    return float(np.abs(point.g / np.where(D == 0, 1.0, D)).max())
 
 
 def relative(p: Array, x: Array) -> float:
@@ -141,7 +145,8 @@ def standard_errors(decompose: Callable[[], Any], point: Any, D: Array) -> Array
 def exhausted(point: Any, tried: Any) -> None:
     """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
     full, size = tried.step(np.inf), float(np.linalg.norm(tried.D * point.x)) if tried.D.size == point.x.size else 0.0
-    if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size:
+    # Where J is singular at a minimum, steps are long and promise much: the slope tells.
+    if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size or slope(point) <= 1e-8:
         raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
     raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
                         "its derivative cut by a kink")
