@@ -537,3 +537,57 @@ def test_a_setting_that_cannot_be_is_refused_by_fit_as_scikit_learn_wants_it(mak
         model.fit(IRIS_X, IRIS.target)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, DualdiffError)
+
+
+# ---- data as others bring it -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1.0, 1e200, 1e300])
+def test_columns_of_any_unit_are_regressed_on(unit):
+    x = np.array([[1.0, 0.5], [2.0, -1.0], [4.0, 3.0], [5.0, 0.0], [-2.0, 1.0]])
+    model = LinearRegression().fit(x * unit, x @ [1.0, 2.0] + 3.0)     # squares of the columns overflow, or vanish
+    np.testing.assert_allclose(model.coef_ * unit, [1.0, 2.0], rtol=1e-12)
+    assert model.intercept_ == pytest.approx(3.0)
+
+
+class Frame:
+    """What a data frame shows of itself."""
+
+    def __init__(self, values, columns):
+        self.values, self.columns = values, columns
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+def test_columns_of_a_data_frame_are_known_by_their_names():
+    model = LogisticRegression().fit(Frame(IRIS_X, list("abcd")), IRIS.target)
+    assert model.feature_names_in_.tolist() == list("abcd")
+    np.testing.assert_array_equal(model.predict(Frame(IRIS_X, list("abcd"))), model.predict(IRIS_X))
+    with pytest.raises(DataError, match=r"should match those that were passed during fit.\nFeature names must be in the same"):
+        model.predict(Frame(IRIS_X, list("dcba")))
+    with pytest.raises(DataError, match=r"unseen at fit time:\n- e\nFeature names seen at fit time, yet now missing:\n- d"):
+        model.predict(Frame(IRIS_X, list("abce")))
+    assert not hasattr(model.fit(Frame(IRIS_X, [0, 1, 2, 3]), IRIS.target), "feature_names_in_")
+
+
+def test_a_callback_may_end_the_regression_that_is_solved_at_once():
+    def stop(iteration, loss):
+        raise StopIteration
+
+    model = LinearRegression().fit(IRIS_X, IRIS.target, callback=stop)
+    assert (model.n_iter_, model.converged_) == (1, False)
+    assert model.message_ == "stopped by the callback after iteration 1"
+
+
+def test_masked_entries_are_missing_and_a_seed_may_be_left_out():
+    with pytest.raises(DataError, match="X holds NaN at row 0, column 0"):
+        LinearRegression().fit(np.ma.masked_less(IRIS_X, IRIS_X[0, 0] + 1e-9), IRIS.target)
+    assert MLP((3,), epochs=1, random_state=None).fit(IRIS_X, IRIS.target).n_iter_ == 1
+
+
+def test_a_subclass_may_have_settings_of_its_own():
+    class Mine(LinearRegression):
+        def __init__(self, *, alpha=0.0, extra=1):
+            super().__init__(alpha=alpha)
+            self.extra = extra
+
+    assert Mine(extra=2).get_params() == {"alpha": 0.0, "extra": 2}

@@ -18,7 +18,7 @@ def numbers(a: Any, name: str) -> Array:
     """An array of finite floats; what is not finite is told by its place."""
     if hasattr(a, "tocsr"):
         raise StructureError(f"{name} is a sparse matrix, and sparse data is not supported here; pass {name}.toarray()")
-    plain = np.asarray(a)
+    plain = np.ma.filled(a.astype(float), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
     if plain.dtype.kind == "c":
         raise DataError(f"Complex data not supported: {name} is complex. Pass real and imaginary parts as two columns")
     try:
@@ -50,6 +50,23 @@ def features(X: Any, expected: int | None = None, model: str = "") -> Array:
     if expected is not None and array.shape[1] != expected:
         raise ShapeError(f"X has {array.shape[1]} features, but {model} is expecting {expected} features as input")
     return array
+
+
+def names_of(X: Any) -> Any:
+    """What the columns of a data frame are called; None without names, or where they are not texts."""
+    names = list(getattr(X, "columns", []))
+    return np.array(names, object) if names and all(isinstance(name, str) for name in names) else None
+
+
+def require_names(names: list[str], known: list[str]) -> None:
+    """Raise, in scikit-learn's words, where columns are others than those learned from, or in another order."""
+    if names == known:
+        return
+    found = {"unseen at fit time": set(names) - set(known), "seen at fit time, yet now missing": set(known) - set(names)}
+    parts = [f"Feature names {what}:\n" + "".join(f"- {name}\n" for name in sorted(which))
+             for what, which in found.items() if which]
+    raise DataError("The feature names should match those that were passed during fit.\n" +
+                    ("".join(parts) or "Feature names must be in the same order as they were in fit.\n"))
 
 
 def one_per_row(y: Any, n: int, *, columns: bool = False, depth: int = 4) -> Any:

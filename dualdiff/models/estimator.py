@@ -15,7 +15,7 @@ from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Result
 from ..optimize.result import require_count, require_positive, require_tolerance
-from .data import Array, features, labels_of, numbers, one_per_row
+from .data import Array, features, labels_of, names_of, numbers, one_per_row, require_names
 
 MODES = ("forward", "reverse", "backprop")
 
@@ -47,7 +47,12 @@ class Estimator(ABC):
     several_outputs = positive_targets = False
     solvers: tuple[str, ...] = ()
     mode: str
+    solver: str
+    learning_rate: float
+    max_iter: Any
+    tol: float
     n_features_in_: int
+    feature_names_in_: Any
     n_iter_: int
     loss_history_: list[float]
     converged_: bool
@@ -81,10 +86,14 @@ class Estimator(ABC):
         return determination(one_per_row(y, len(predicted)), predicted)
 
     # ---- settings
+    def hold(self, settings: dict[str, Any]) -> None:
+        """Keep the settings as they were given to ``__init__``, whose ``locals()`` these are."""
+        vars(self).update((name, value) for name, value in settings.items() if name != "self")
+
     def check_settings(self) -> None:
         """Raise ParameterError where a setting cannot be."""
         if self.solvers:
-            require_one_of("solver", self.get_params()["solver"], self.solvers)
+            require_one_of("solver", self.solver, self.solvers)
         for name in self.names():
             if name in CHECKS:
                 CHECKS[name](name, getattr(self, name))
@@ -129,6 +138,14 @@ class Estimator(ABC):
         """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
         return {"jac": lambda p: self.slope(p, X, T)} if self.mode == "backprop" else {"mode": self.mode}
 
+    def read(self, X: Any) -> Array:
+        """X to learn from; what its columns are called is kept where they have names."""
+        vars(self).pop("feature_names_in_", None)
+        names = names_of(X)
+        if names is not None:
+            self.feature_names_in_ = names
+        return features(X)
+
     def keep(self, result: Result) -> None:
         self.n_iter_, self.loss_history_ = result.nit, result.history
         self.converged_, self.message_ = result.success, result.message
@@ -139,6 +156,9 @@ class Estimator(ABC):
             theirs = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", None)
             kind = NotFittedError if theirs is None else type("NotFittedError", (NotFittedError, theirs), {})
             raise kind(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
+        names = names_of(X)
+        if names is not None:
+            require_names(names.tolist(), getattr(self, "feature_names_in_", names).tolist())
         return features(X, self.n_features_in_, type(self).__name__)
 
     def gradients(self, X: Any, y: Any) -> dict[str, Array]:

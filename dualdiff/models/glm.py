@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..optimize import Callback, newton
-from .data import Array, features, numbers, one_per_row
+from .data import Array, numbers, one_per_row
 from .estimator import LinearPredictor
 
 
@@ -20,7 +20,7 @@ class LogLinear(LinearPredictor):
 
     def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
                  tol: float = 1e-8) -> None:
-        self.alpha, self.fit_intercept, self.mode, self.max_iter, self.tol = alpha, fit_intercept, mode, max_iter, tol
+        self.hold(locals())
 
     @staticmethod
     @abstractmethod
@@ -35,7 +35,7 @@ class LogLinear(LinearPredictor):
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
         self.check_settings()
-        X = features(X)
+        X = self.read(X)
         T = self.targets(y, len(X))
         start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
         if self.fit_intercept:

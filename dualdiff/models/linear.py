@@ -11,7 +11,7 @@ from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result, gradient_descent
 from .costs import squared_cost
-from .data import Array, features
+from .data import Array
 from .estimator import LinearPredictor
 
 EPS = float(np.finfo(float).eps)
@@ -27,9 +27,9 @@ class LinearRegression(LinearPredictor):
     zero, on the columns as they are, until the gradient's length is at most ``tol`` or ``max_iter`` steps were taken.
     ``mode``: derivatives by a "forward" sweep, a "reverse" sweep, or the explicit formula "backprop".
 
-    After ``fit``: ``coef_`` (d,), ``intercept_``, ``n_features_in_``, ``n_iter_``, ``loss_history_``, ``converged_``,
-    ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian; in mode "reverse" it sweeps back once per 64 rows, and in
-    "forward" once in all.
+    After ``fit``: ``coef_`` (d,), ``intercept_``, ``n_features_in_``, ``feature_names_in_`` (of a data frame), ``n_iter_``,
+    ``loss_history_``, ``converged_``, ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian; in mode "reverse" it sweeps
+    back once per 64 rows, and in "forward" once in all.
 
     Å. Björck, *Numerical Methods for Least Squares Problems* (1996), sections 2.4 (QR) and 2.9 (refinement).
 
@@ -44,13 +44,12 @@ class LinearRegression(LinearPredictor):
 
     def __init__(self, *, fit_intercept: bool = True, alpha: float = 0.0, solver: str = "gauss-newton",
                  mode: str = "forward", learning_rate: float = 0.01, max_iter: int = 1000, tol: float = 1e-8) -> None:
-        self.fit_intercept, self.alpha, self.solver, self.mode = fit_intercept, alpha, solver, mode
-        self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
+        self.hold(locals())
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
         self.check_settings()
-        X = features(X)
+        X = self.read(X)
         y = self.targets(y, len(X))
         if self.solver == "gauss-newton":
             result = self.least_squares(X, y, callback)
@@ -85,7 +84,8 @@ class LinearRegression(LinearPredictor):
         centre = X.mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
         level = float(y.mean()) if self.fit_intercept else 0.0
         Z = X - centre
-        size = np.sqrt(np.sum(Z * Z, axis=0))
+        size = np.max(np.abs(Z), axis=0)
+        size *= np.sqrt(np.sum((Z / np.where(size == 0, 1.0, size))**2, axis=0))  # squares of Z may overflow
         constant = size <= len(X) * EPS * np.max(np.abs(X), axis=0)
         size[constant] = 1
         Z = np.where(constant, 0.0, Z / size)  # what rounding left of a constant column is no data
@@ -102,6 +102,7 @@ class LinearRegression(LinearPredictor):
         history = [float(r @ r) / (2 * len(y))]
         J = self.jacobian_of(residuals, theta, Z, weight / size)
         Q, R = np.linalg.qr(J)
+        message = "solved: QR and one step of refinement"
         for iteration in (1, 2):
             step = np.linalg.lstsq(R, Q.T @ r, rcond=max(J.shape) * EPS)[0]
             theta = theta - step
@@ -110,10 +111,15 @@ class LinearRegression(LinearPredictor):
             if not np.isfinite(history[-1]):
                 raise DivergenceError(f"least squares overflowed: the loss is {history[-1]}. Scale X and y to smaller numbers")
             if callback is not None:
-                callback(iteration, history[-1])
+                try:
+                    callback(iteration, history[-1])
+                except StopIteration:
+                    message = f"stopped by the callback after iteration {iteration}"
+                    break
         w = theta[: Z.shape[1]] / size
         p = {"coef": w} | ({"intercept": level + float(theta[-1]) - float(centre @ w)} if self.fit_intercept else {})
-        return Result(p, history[-1], self.slope(p, X, y), 2, 4, True, "solved: QR and one step of refinement", history)
+        solved = message.startswith("solved")
+        return Result(p, history[-1], self.slope(p, X, y), iteration, iteration + 2, solved, message, history)
 
     def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array) -> Array:
         """J = ∂r/∂θ, shape (n, parameters), in the chosen mode."""

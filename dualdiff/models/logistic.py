@@ -9,7 +9,7 @@ import numpy as np
 from ..optimize import Callback, gradient_descent, newton
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
-from .data import Array, classes_of, features, index_of, indicators
+from .data import Array, classes_of, index_of, indicators
 from .estimator import LinearPredictor, accuracy
 
 
@@ -24,7 +24,8 @@ class LogisticRegression(LinearPredictor):
     "reverse" sweep, or the explicit formula "backprop", eqs. (38)-(39).
 
     y holds labels of any one type that sorts. After ``fit``: ``classes_``, ``coef_`` (1, d) or (classes, d),
-    ``intercept_`` (1,) or (classes,), ``n_features_in_``, ``n_iter_``, ``loss_history_``, ``converged_``, ``message_``.
+    ``intercept_`` (1,) or (classes,), ``n_features_in_``, ``feature_names_in_`` (of a data frame), ``n_iter_``,
+    ``loss_history_``, ``converged_``, ``message_``.
 
     >>> from dualdiff.datasets import load_iris
     >>> iris = load_iris()
@@ -41,13 +42,12 @@ class LogisticRegression(LinearPredictor):
 
     def __init__(self, *, alpha: float = 1e-3, fit_intercept: bool = True, solver: str = "newton", mode: str = "reverse",
                  learning_rate: float = 0.1, max_iter: int = 1000, tol: float = 1e-8) -> None:
-        self.alpha, self.fit_intercept, self.solver, self.mode = alpha, fit_intercept, solver, mode
-        self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
+        self.hold(locals())
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""
         self.check_settings()
-        X = features(X)
+        X = self.read(X)
         classes, index = classes_of(y, len(X))
         T = self.coded(index, len(classes))
         rows = (len(classes),) if len(classes) > 2 else ()

@@ -15,7 +15,7 @@ from ..optimize.result import require_count
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
 from .costs import COSTS, softmax
-from .data import Array, classes_of, features, index_of, indicators, numbers, one_per_row
+from .data import Array, classes_of, index_of, indicators, numbers, one_per_row
 from .estimator import Estimator, accuracy, determination, require_one_of
 
 
@@ -32,10 +32,11 @@ class MLP(Estimator):
     which stop where the gradient's length is at most ``tol``, or, for the squared loss and a few hundred parameters,
     "levenberg-marquardt", which stops where a step lowers the loss by less than ``tol`` of it. All stop after ``epochs``
     iterations. ``mode``: the gradient by a "reverse" or a
-    "forward" sweep, or by "backprop", the recurrences written out. ``random_state``: a seed or a Generator, for the
+    "forward" sweep, or by "backprop", the recurrences written out. ``random_state``: a seed, a Generator or None, for the
     weights (uniform, X. Glorot, Y. Bengio, AISTATS 2010, eq. 16) and the batches. Standardise X first.
 
     After ``fit``: ``coefs_`` [(inputs, neurons), …], ``intercepts_``, ``classes_`` (classification), ``n_features_in_``,
+    ``feature_names_in_`` (of a data frame),
     ``n_outputs_``, ``n_iter_`` (epochs), ``loss_history_``, ``converged_``, ``message_``.
 
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -44,6 +45,14 @@ class MLP(Estimator):
     same other other same
     """
 
+    hidden: Any
+    activation: Any
+    task: str
+    loss: str
+    batch_size: Any
+    epochs: int
+    alpha: float
+    random_state: Any
     classes_: Any
     coefs_: list[Array]
     intercepts_: list[Array]
@@ -55,9 +64,7 @@ class MLP(Estimator):
                  loss: str = "auto", solver: str = "adam", learning_rate: float = 0.01, batch_size: int | None = 16,
                  epochs: int = 200, alpha: float = 0.0, mode: str = "reverse",
                  random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hidden, self.activation, self.task, self.loss, self.solver = hidden, activation, task, loss, solver
-        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
-        self.mode, self.random_state, self.tol = mode, random_state, tol
+        self.hold(locals())
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -75,7 +82,7 @@ class MLP(Estimator):
             raise ParameterError("solver='levenberg-marquardt' is for squares; take loss='squared', or solver='lbfgs'")
         if self.batch_size is not None:
             require_count("batch_size", self.batch_size)
-        if not isinstance(self.random_state, np.random.Generator):
+        if not isinstance(self.random_state, np.random.Generator | None):
             require_count("random_state", self.random_state, least=0)
 
     def activations(self) -> list[Activation]:
@@ -95,7 +102,7 @@ class MLP(Estimator):
         after every epoch) and ``resume``, which continues from it to the same bits.
         """
         self.check_settings()
-        X = features(X)
+        X = self.read(X)
         if self.task == "classification":
             self.classes_, index = classes_of(y, len(X))
             T = indicators(index, len(self.classes_))
@@ -201,9 +208,7 @@ class MLPClassifier(MLP):
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", loss: str = "auto", solver: str = "adam",
                  learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
                  mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hidden, self.activation, self.loss, self.solver = hidden, activation, loss, solver
-        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
-        self.mode, self.random_state, self.tol = mode, random_state, tol
+        self.hold(locals())
 
 
 class MLPRegressor(MLP):
@@ -215,9 +220,7 @@ class MLPRegressor(MLP):
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", solver: str = "adam",
                  learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
                  mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hidden, self.activation, self.solver = hidden, activation, solver
-        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
-        self.mode, self.random_state, self.tol = mode, random_state, tol
+        self.hold(locals())
 
     @property
     def predict_proba(self) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, FitResult, least_squares
-from .data import Array, features
+from .data import Array
 from .estimator import Estimator
 
 
@@ -18,7 +18,8 @@ class NonlinearRegression(Estimator):
 
     ``start``: a number, an array, or a list, tuple or dict of arrays. ``bounds``, ``loss``, ``f_scale`` and ``method`` are
     those of ``dualdiff.optimize.least_squares``, and so is the cost: one sweep per step. After ``fit``: ``params_`` in the
-    form of start, ``stderr_``, ``covariance_``, ``result_`` (a ``FitResult``), ``n_features_in_``, ``n_iter_``,
+    form of start, ``stderr_``, ``covariance_``, ``result_`` (a ``FitResult``), ``n_features_in_``,
+    ``feature_names_in_`` (of a data frame), ``n_iter_``,
     ``loss_history_``, ``converged_``, ``message_``.
 
     >>> X = np.linspace(0, 4, 9)[:, None]
@@ -27,13 +28,18 @@ class NonlinearRegression(Estimator):
     2.5 1.3
     """
 
+    model: Any
+    start: Any
+    bounds: Any
+    loss: str
+    f_scale: float
+    method: str
     params_: Any
     result_: FitResult
 
     def __init__(self, model: Callable[[Any, Any], Any], start: Any, *, bounds: Any = None, loss: str = "linear",
                  f_scale: float = 1.0, method: str = "auto", max_iter: int | None = None) -> None:
-        self.model, self.start, self.bounds, self.loss = model, start, bounds, loss
-        self.f_scale, self.method, self.max_iter = f_scale, method, max_iter
+        self.hold(locals())
 
     def check_settings(self) -> None:
         if not callable(self.model):
@@ -42,7 +48,7 @@ class NonlinearRegression(Estimator):
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every step."""
         self.check_settings()
-        X = features(X)
+        X = self.read(X)
         T = self.targets(y, len(X))
         self.result_ = fit = least_squares(lambda p: self.residuals(p, X, T), self.start, bounds=self.bounds, loss=self.loss,
                                            f_scale=self.f_scale, method=self.method, max_iter=self.max_iter,
