@@ -463,6 +463,12 @@ def test_every_row_is_in_one_part_and_every_class_in_both(data, model):
     assert not np.array_equal(split(Job(data, "y", model, seed=4, test_fraction=0.3))[1], out)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e200, 1e300])
+def test_features_of_any_unit_are_scaled(unit):
+    x = np.arange(12.0).reshape(6, 2) ** 2
+    np.testing.assert_allclose(Scaling.of(x * unit)(x * unit), Scaling.of(x)(x), rtol=1e-12)
+
+
 def test_features_are_scaled_by_the_training_rows_alone():
     data = load_iris()
     fitted = train(Job(data, "species", "logistic"), lambda iteration, loss: None)

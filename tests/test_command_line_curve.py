@@ -130,6 +130,7 @@ WRONG = {
     "no minimum": (words("plane.csv", "exp(-c*c)*0+c*0+20+exp(c)", "c=-1"), "plane.csv"),
     # the formula
     "code": (words("misra.csv", "__import__('os').system('touch owned')"), "is not arithmetic"),
+    "a keyword as a name": (words("misra.csv", "lambda*x", "lambda=1"), "the name 'lambda' is taken, use another"),
     "an imported name": (words("misra.csv", "__import__(b1)"), "no function '__import__'"),
     "an attribute": (words("misra.csv", "().__class__"), "is not arithmetic"),
     "a subscript": (words("misra.csv", "x[b1]"), "is not arithmetic"),

@@ -117,8 +117,9 @@ def test_a_failure_is_an_assertion_as_test_suites_expect():
 
 
 def test_a_mode_that_alone_is_wrong_is_named(monkeypatch):
-    right = dd.testing.check.reverse
-    monkeypatch.setattr(dd.testing.check, "reverse", lambda f, args: right(f, args) * [[1.0, 1.0, 1.001]])
+    right = dd.testing.check.matrix
+    monkeypatch.setattr(dd.testing.check, "matrix",
+                        lambda f, args, mode: right(f, args, mode) * [[1.0, 1.0, 1.001 if mode == "reverse" else 1.0]])
     assert check_derivatives(np.sum, X, modes=("forward",)).modes == ("forward",)
     verdict = check_derivatives(np.sum, X, raise_on_failure=False)
     assert (verdict.passed, verdict.worst.mode, verdict.worst.argument) == (False, "reverse", "argument 0[2]")
@@ -127,8 +128,12 @@ def test_a_mode_that_alone_is_wrong_is_named(monkeypatch):
     assert (verdict.passed, verdict.worst.against) == (False, "forward mode")
 
 
+def test_complex_results_of_real_arguments_are_checked_in_both_modes():
+    assert check_derivatives(lambda x: np.exp(1j * x) * x, X).passed
+
+
 def test_nan_in_place_of_a_derivative_is_wrong(monkeypatch):
-    monkeypatch.setattr(dd.testing.check, "forward", lambda f, args: np.array([[np.nan]]))
+    monkeypatch.setattr(dd.testing.check, "matrix", lambda f, args, mode: np.array([[np.nan]]))
     verdict = check_derivatives(np.sin, 1.0, raise_on_failure=False)
     assert not verdict
     assert np.isnan(verdict.worst.ours)

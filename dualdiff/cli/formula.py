@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,9 @@ class Formula:
         try:
             self.add(ast.parse(text.strip(), mode="eval").body)
         except SyntaxError as error:
-            self.refuse(f"it cannot be read ({error.msg})")
+            taken = [word for word in re.findall(r"\w+", text) if iskeyword(word)]
+            also = f"; the name {taken[0]!r} is taken, use another" if taken else ""
+            self.refuse(f"it cannot be read ({error.msg}){also}")
         except (RecursionError, MemoryError):
             self.refuse("it is nested too deeply")
         except CommandError:

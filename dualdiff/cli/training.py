@@ -58,10 +58,11 @@ class Scaling:
 
     @classmethod
     def of(cls, x: Array) -> Scaling:
-        deviation = np.std(x, axis=0)
+        size = np.max(np.abs(x), axis=0)  # whose squares may overflow
+        z = x / np.where(size == 0, 1.0, size)
+        deviation = np.std(z, axis=0)
         # Rounding gives a constant column a deviation of some last digits: not a scale.
-        constant = deviation <= 1e-12 * np.max(np.abs(x), axis=0)
-        return cls(np.mean(x, axis=0), np.where(constant, 1.0, deviation))
+        return cls(np.mean(z, axis=0) * size, np.where(deviation <= 1e-12, 1.0, deviation * size))
 
     def __call__(self, x: Array) -> Array:
         return np.asarray((x - self.mean) / self.deviation)
