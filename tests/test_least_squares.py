@@ -271,6 +271,32 @@ def test_a_minimum_where_the_jacobian_is_singular_is_no_stall():
     np.testing.assert_allclose([*fit.x, fit.cost], [11.4127790, -0.8968053, 24.4921268], rtol=1e-6)
 
 
+@pytest.mark.parametrize("bounds", [None, (0, 50)])
+def test_parameters_that_play_the_same_part_may_start_equal(bounds):
+    y = 2 * np.exp(-0.5 * T) + np.exp(-3 * T)           # all at 1, where curve_fit starts without p0, is a saddle
+    popt, _ = curve_fit(lambda t, a, b, c, d: a * np.exp(-b * t) + c * np.exp(-d * t), T, y, bounds=bounds)
+    np.testing.assert_allclose(sorted(popt), [0.5, 1, 2, 3], rtol=1e-8)
+
+
+def test_large_residuals_that_bend_the_cost_are_fitted_in_the_end():
+    def brown_dennis(x):
+        t = np.arange(1, 21) / 5
+        return (x[0] + t * x[1] - np.exp(t)) ** 2 + (x[2] + x[3] * np.sin(t) - np.cos(t)) ** 2
+
+    fit = least_squares(brown_dennis, [25.0, 5.0, -5.0, -1.0])
+    assert fit.success
+    assert 2 * fit.cost == pytest.approx(85822.20162635)
+
+
+def test_bounds_that_are_far_away_cost_nothing():
+    t = np.linspace(0, 5, 60)                           # towards a minimum of large residuals
+    y = 2 * np.sin(3 * t + 0.5)
+    free, bounded = (least_squares(lambda p: p[0] * np.sin(p[1] * t + p[2]) - y, [1.0, 2.0, 0.0], bounds=bounds)
+                     for bounds in (None, (-1e3, 1e3)))
+    np.testing.assert_array_equal(free.x, bounded.x)
+    assert free.nfev == bounded.nfev
+
+
 def test_a_fit_is_pickled():
     for start in ([1.0, 1.0, 0.0], {"p": np.array([1.0, 1.0, 0.0])}):
         fit = least_squares(lambda p: residual(p["p"] if isinstance(p, dict) else p), start)

@@ -15,7 +15,9 @@ from .result import Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
 VERSION = 1
-SECOND_TRIES = ((1.0, False), (1.0, True), (0.1, True))  # first radius, geodesic: ever shorter steps after a bad end
+# First radius, geodesic, adaptive: ever shorter steps after a bad end, at last plain ones from a little beside the start,
+# where parameters that play the same part are told apart.
+SECOND_TRIES = ((1.0, False, True), (1.0, True, True), (0.1, True, True), (1.0, False, False))
 
 
 @dataclass
@@ -31,15 +33,18 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
              state: State | None = None) -> tuple[State, Any, str, str]:
     """The first run, and where it ended badly others with shorter steps; the best of them."""
     progress = progress or Progress()
-    ends = progress.ends
+    ends, more = progress.ends, again and settings.adaptive
     while True:
         if progress.turn:
-            settings.factor, settings.geodesic = SECOND_TRIES[progress.turn - 1]
+            settings.factor, settings.geodesic, settings.adaptive = SECOND_TRIES[progress.turn - 1]
         if settings.each_nfev is not None:
             if state is None:
                 progress.limit = problem.nfev + settings.each_nfev
             settings.max_nfev = progress.limit
         try:
+            if progress.turn == len(SECOND_TRIES):
+                start = start + np.linspace(1e-3, 2e-3, start.size) * np.where(start == 0, 1.0, start)
+                start = start if settings.bounds is None else np.clip(start, *settings.bounds)
             end = run(problem, start, settings, state)
         except KeyboardInterrupt:  # before this run had a point; an earlier one has
             if not ends:
@@ -48,8 +53,8 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
         state = None
         ends.append(end)
         spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
-        if not again or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
-                progress.turn == len(SECOND_TRIES) or not settings.adaptive:
+        if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
+                progress.turn == len(SECOND_TRIES):
             break
         progress.turn += 1
     if len(ends) == 1:

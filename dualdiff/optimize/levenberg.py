@@ -262,31 +262,32 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
 
 
 # ---- bounds
-class BoundedSteps:
+class BoundedSteps(FreeSteps):
     """Steps that stay inside: parameters that would leave are put on their bounds, the others solved for again."""
 
     def __init__(self, point: Any, state: State, settings: Settings) -> None:
+        super().__init__(point, state, settings)
         assert settings.bounds is not None
-        self.point, self.state = point, state
         self.low, self.high = settings.bounds
         # Those on a bound that the gradient presses against do not move.
         self.free = ~(((point.x <= self.low) & (point.g > 0)) | ((point.x >= self.high) & (point.g < 0)))
-        self.clipped = self.all = False
-        self.tried: Any = None
+        self.part: Any = None  # of the linearised problem, in the parameters that move
 
     def next(self) -> Step:
         point, state, low, high = self.point, self.state, self.low, self.high
-        free, self.clipped = self.free.copy(), False
+        free, self.clipped, self.all = self.free.copy(), False, bool(self.free.all())
+        if self.all:
+            step = super().next()
+            if ((point.x + step.p >= low) & (point.x + step.p <= high)).all():
+                return step
+            self.all = False
         if not free.any():
             raise Stop(CONVERGED, "converged: every parameter is on a bound that the gradient presses against")
         p = np.zeros(point.x.size)
         damping = 0.0
         while free.any():
-            self.all = bool(free.all())
-            self.tried = spectrum(point if self.all else point.restricted(free, p), state, state.D[free])
-            if self.all:
-                point.spectrum = self.tried
-            step = self.tried.step(state.radius)
+            self.part = spectrum(point.restricted(free, p), state, state.D[free])
+            step = self.part.step(state.radius)
             p[free], damping = step.p, step.damping
             out = free & ((point.x + p < low) | (point.x + p > high))
             if not out.any():
@@ -297,4 +298,4 @@ class BoundedSteps:
         return Step(p, sqrt(float((state.D * p) @ (state.D * p))), damping, -point.model(p))
 
     def decomposed(self) -> Any:
-        return self.tried
+        return super().decomposed() if self.all else self.part
