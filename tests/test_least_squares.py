@@ -491,6 +491,7 @@ def bad_cases():
         (lambda: curve_fit(decay, ["a", "b"], [1.0, 2.0], three), DataError, "xdata must hold numbers"),
         (lambda: curve_fit(decay, T, ["a"] * 30, three), DataError, "ydata must hold numbers"),
         (lambda: curve_fit(decay, T, Y + 0j, three), StructureError, "ydata is complex"),
+        (lambda: curve_fit(decay, T, np.ma.masked_array(Y + 0j), three), StructureError, "ydata is complex"),
         (lambda: curve_fit(decay, T[:2], Y[:2], three), DataError, "2 points cannot determine 3 parameters"),
         (lambda: curve_fit(lambda t, *p: p[0] * t, T, Y), ParameterError, "give p0"),
         (lambda: curve_fit(decay, T, Y, "one"), StructureError, "p0 must be numbers; got the text 'one'"),

@@ -18,7 +18,7 @@ def numbers(a: Any, name: str) -> Array:
     """An array of finite floats; what is not finite is told by its place."""
     if hasattr(a, "tocsr"):
         raise StructureError(f"{name} is a sparse matrix, and sparse data is not supported here; pass {name}.toarray()")
-    plain = np.ma.filled(a.astype(float), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
+    plain = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
     if plain.dtype.kind == "c":
         raise DataError(f"Complex data not supported: {name} is complex. Pass real and imaginary parts as two columns")
     try:

@@ -159,7 +159,7 @@ def arguments_of(model: Any) -> list[str]:
 # ---- data
 def numbers(a: Any, what: str) -> Any:
     try:
-        found = np.ma.filled(a.astype(float), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
+        found = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
         if found.dtype.kind in "iub":
             return found.astype(np.float64)
         if found.dtype.kind == "f":
