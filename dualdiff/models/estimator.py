@@ -47,10 +47,6 @@ class Estimator(ABC):
     several_outputs = positive_targets = False
     solvers: tuple[str, ...] = ()
     mode: str
-    solver: str
-    learning_rate: float
-    max_iter: Any
-    tol: float
     n_features_in_: int
     feature_names_in_: Any
     n_iter_: int
@@ -86,14 +82,10 @@ class Estimator(ABC):
         return determination(one_per_row(y, len(predicted)), predicted)
 
     # ---- settings
-    def hold(self, settings: dict[str, Any]) -> None:
-        """Keep the settings as they were given to ``__init__``, whose ``locals()`` these are."""
-        vars(self).update((name, value) for name, value in settings.items() if name != "self")
-
     def check_settings(self) -> None:
         """Raise ParameterError where a setting cannot be."""
         if self.solvers:
-            require_one_of("solver", self.solver, self.solvers)
+            require_one_of("solver", self.get_params()["solver"], self.solvers)
         for name in self.names():
             if name in CHECKS:
                 CHECKS[name](name, getattr(self, name))

@@ -20,7 +20,7 @@ class LogLinear(LinearPredictor):
 
     def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
                  tol: float = 1e-8) -> None:
-        self.hold(locals())
+        self.alpha, self.fit_intercept, self.mode, self.max_iter, self.tol = alpha, fit_intercept, mode, max_iter, tol
 
     @staticmethod
     @abstractmethod

@@ -44,7 +44,8 @@ class LinearRegression(LinearPredictor):
 
     def __init__(self, *, fit_intercept: bool = True, alpha: float = 0.0, solver: str = "gauss-newton",
                  mode: str = "forward", learning_rate: float = 0.01, max_iter: int = 1000, tol: float = 1e-8) -> None:
-        self.hold(locals())
+        self.fit_intercept, self.alpha, self.solver, self.mode = fit_intercept, alpha, solver, mode
+        self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""

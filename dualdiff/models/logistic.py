@@ -42,7 +42,8 @@ class LogisticRegression(LinearPredictor):
 
     def __init__(self, *, alpha: float = 1e-3, fit_intercept: bool = True, solver: str = "newton", mode: str = "reverse",
                  learning_rate: float = 0.1, max_iter: int = 1000, tol: float = 1e-8) -> None:
-        self.hold(locals())
+        self.alpha, self.fit_intercept, self.solver, self.mode = alpha, fit_intercept, solver, mode
+        self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
 
     def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""

@@ -36,8 +36,8 @@ class MLP(Estimator):
     weights (uniform, X. Glorot, Y. Bengio, AISTATS 2010, eq. 16) and the batches. Standardise X first.
 
     After ``fit``: ``coefs_`` [(inputs, neurons), …], ``intercepts_``, ``classes_`` (classification), ``n_features_in_``,
-    ``feature_names_in_`` (of a data frame),
-    ``n_outputs_``, ``n_iter_`` (epochs), ``loss_history_``, ``converged_``, ``message_``.
+    ``feature_names_in_`` (of a data frame), ``n_outputs_``, ``n_iter_`` (epochs), ``loss_history_``,
+    ``converged_``, ``message_``.
 
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> model = MLP((8,), learning_rate=0.1, batch_size=None).fit(X, ["same", "other", "other", "same"])
@@ -45,14 +45,6 @@ class MLP(Estimator):
     same other other same
     """
 
-    hidden: Any
-    activation: Any
-    task: str
-    loss: str
-    batch_size: Any
-    epochs: int
-    alpha: float
-    random_state: Any
     classes_: Any
     coefs_: list[Array]
     intercepts_: list[Array]
@@ -63,8 +55,10 @@ class MLP(Estimator):
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", task: str = "classification",
                  loss: str = "auto", solver: str = "adam", learning_rate: float = 0.01, batch_size: int | None = 16,
                  epochs: int = 200, alpha: float = 0.0, mode: str = "reverse",
-                 random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hold(locals())
+                 random_state: int | np.random.Generator | None = 0, tol: float = 1e-6) -> None:
+        self.hidden, self.activation, self.task, self.loss, self.solver = hidden, activation, task, loss, solver
+        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
+        self.mode, self.random_state, self.tol = mode, random_state, tol
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -207,8 +201,10 @@ class MLPClassifier(MLP):
 
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", loss: str = "auto", solver: str = "adam",
                  learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
-                 mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hold(locals())
+                 mode: str = "reverse", random_state: int | np.random.Generator | None = 0, tol: float = 1e-6) -> None:
+        self.hidden, self.activation, self.loss, self.solver = hidden, activation, loss, solver
+        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
+        self.mode, self.random_state, self.tol = mode, random_state, tol
 
 
 class MLPRegressor(MLP):
@@ -219,8 +215,10 @@ class MLPRegressor(MLP):
 
     def __init__(self, hidden: Sequence[int] = (16,), *, activation: Any = "tanh", solver: str = "adam",
                  learning_rate: float = 0.01, batch_size: int | None = 16, epochs: int = 200, alpha: float = 0.0,
-                 mode: str = "reverse", random_state: int | np.random.Generator = 0, tol: float = 1e-6) -> None:
-        self.hold(locals())
+                 mode: str = "reverse", random_state: int | np.random.Generator | None = 0, tol: float = 1e-6) -> None:
+        self.hidden, self.activation, self.solver = hidden, activation, solver
+        self.learning_rate, self.batch_size, self.epochs, self.alpha = learning_rate, batch_size, epochs, alpha
+        self.mode, self.random_state, self.tol = mode, random_state, tol
 
     @property
     def predict_proba(self) -> Any:

@@ -19,8 +19,7 @@ class NonlinearRegression(Estimator):
     ``start``: a number, an array, or a list, tuple or dict of arrays. ``bounds``, ``loss``, ``f_scale`` and ``method`` are
     those of ``dualdiff.optimize.least_squares``, and so is the cost: one sweep per step. After ``fit``: ``params_`` in the
     form of start, ``stderr_``, ``covariance_``, ``result_`` (a ``FitResult``), ``n_features_in_``,
-    ``feature_names_in_`` (of a data frame), ``n_iter_``,
-    ``loss_history_``, ``converged_``, ``message_``.
+    ``feature_names_in_`` (of a data frame), ``n_iter_``, ``loss_history_``, ``converged_``, ``message_``.
 
     >>> X = np.linspace(0, 4, 9)[:, None]
     >>> model = NonlinearRegression(lambda X, p: p["a"] * np.exp(-p["b"] * X[:, 0]), {"a": 1.0, "b": 1.0})
@@ -28,18 +27,13 @@ class NonlinearRegression(Estimator):
     2.5 1.3
     """
 
-    model: Any
-    start: Any
-    bounds: Any
-    loss: str
-    f_scale: float
-    method: str
     params_: Any
     result_: FitResult
 
     def __init__(self, model: Callable[[Any, Any], Any], start: Any, *, bounds: Any = None, loss: str = "linear",
                  f_scale: float = 1.0, method: str = "auto", max_iter: int | None = None) -> None:
-        self.hold(locals())
+        self.model, self.start, self.bounds, self.loss = model, start, bounds, loss
+        self.f_scale, self.method, self.max_iter = f_scale, method, max_iter
 
     def check_settings(self) -> None:
         if not callable(self.model):
