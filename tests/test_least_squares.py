@@ -416,6 +416,12 @@ def test_data_sets_share_parameters():
     assert pcov.shape == (3, 3)
 
 
+def test_several_outputs_at_the_same_points_may_be_one_after_the_other():
+    y = np.concatenate([2 * T + 1, T - 3])              # SciPy compares ydata with what f returns, not with xdata
+    popt, _ = curve_fit(lambda t, a, b, c: np.concatenate([a * t + b, t + c]), T, y)
+    np.testing.assert_allclose(popt, [2, 1, -3], rtol=1e-9)
+
+
 def test_full_output_has_scipys_five():
     popt, _, info, message, ier = curve_fit(decay, T, Y, [1.0, 1.0, 0.0], full_output=True)
     np.testing.assert_allclose(info["fvec"], decay(T, *popt) - Y)
@@ -486,7 +492,7 @@ def bad_cases():
         (lambda: least_squares(residual, three, checkpoint="/no/such/place/run.npz"), DataError, "there is no directory"),
         (lambda: curve_fit(decay, T, nan, three), DataError, "ydata holds nan at index 4"),
         (lambda: curve_fit(decay, np.where(T > 3, np.inf, T), Y, three), DataError, "xdata holds inf at index 22 and 7 more"),
-        (lambda: curve_fit(decay, T, Y[:-1], three), ShapeError, "xdata has 30 points and ydata 29"),
+        (lambda: curve_fit(decay, T, Y[:-1], three), ShapeError, "the model returned 30 values; y has 29"),
         (lambda: curve_fit(decay, [], [], three), DataError, "ydata is empty"),
         (lambda: curve_fit(decay, ["a", "b"], [1.0, 2.0], three), DataError, "xdata must hold numbers"),
         (lambda: curve_fit(decay, T, ["a"] * 30, three), DataError, "ydata must hold numbers"),

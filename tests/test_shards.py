@@ -115,6 +115,7 @@ def test_a_run_over_shards_is_resumed_to_the_same_bits(tmp_path):
 @pytest.mark.parametrize(("call", "kind", "said"), [
     (lambda: least_squares(residual, START, shards=[]), DataError, "there are no shards"),
     (lambda: least_squares(residual, START, shards=iter([1])), StructureError, "shards must be a list or another sequence"),
+    (lambda: least_squares(residual, START, shards={"a": 1}), StructureError, "shards must be a list .* got a dict"),
     (lambda: least_squares(residual, START, executor=2), ParameterError, "pass shards= too"),
     (lambda: least_squares(residual, START, shards=range(4), executor="two"), StructureError, "must have a submit method"),
     (lambda: least_squares(residual, START, shards=range(4), executor=0), StructureError, "a number of processes; got 0"),

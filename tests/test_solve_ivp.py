@@ -271,6 +271,16 @@ def test_an_equation_is_fitted_as_its_closed_form_is_in_a_third_of_the_runs_of_d
     assert 6.5 < digits(np.sqrt(np.diag(C1)), np.sqrt(np.diag(C))) > digits(np.sqrt(np.diag(C2)), np.sqrt(np.diag(C))) + 1
 
 
+def test_a_trial_step_to_where_the_state_blows_up_is_shortened():
+    t = np.linspace(0, 3, 8)
+
+    def grown(t, k):                                     # 1 / (1 - k t), which has no value at 3 from k = 1/3 on
+        return solve_ivp(lambda t, y, k: k * y**2, (0, 3), [1.0], t_eval=t, args=(k,), rtol=1e-8, atol=1e-8).y[0]
+
+    np.testing.assert_allclose(curve_fit(grown, t, 1 / (1 - 0.3 * t), [0.01])[0], [0.3], rtol=1e-6)
+
+
+
 def test_hares_and_lynxes_are_fitted_in_a_fifth_of_the_runs_of_differences():
     # Thousands of pelts bought by the Hudson's Bay Company, 1900 to 1920: C. G. Hewitt (1921), tabulated by P. Howard (2009).
     hares = [30, 47.2, 70.2, 77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1, 40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2,

@@ -49,7 +49,8 @@ def read(path: Any) -> dict[str, Array]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise DataError(f"{path} is no checkpoint: {error}") from None
+        raise DataError(f"{path} is no checkpoint, or damaged ({type(error).__name__}); name another file, or pass "
+                        "resume=False") from error
 
 
 def require_match(path: Any, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -185,8 +185,6 @@ def data_set(x: Any, y: Any, sigma: Any, nan_policy: str | None, check: bool = T
         x = numbers(x, f"xdata{what}")
         if not x.size:
             raise DataError(f"xdata{what} is empty")
-        if x.ndim == 1 and x.size != y.size:
-            raise ShapeError(f"xdata{what} has {x.size} points and ydata{what} {y.size}; they must be as many")
     if nan_policy == "omit":
         keep = np.isfinite(y)
         if isinstance(x, np.ndarray) and x.ndim and x.shape[-1] == y.size:

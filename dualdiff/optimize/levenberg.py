@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import ConvergenceError, DataError
 from ..transforms.floating import all_ignored
 from .result import Array
 from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
@@ -172,12 +172,16 @@ def decomposed(point: Any, state: State, D: Array) -> Any:
 
 
 def trial(problem: Any, x: Array, point: Any, refused: bool) -> Any:
-    """The point at x, or None where it is not finite or, told by a plain run alone, no better: that is asked where sweeps are
-    dear, once a step from here was refused. Most steps are not.
+    """The point at x, or None where it is not finite, what the function solves has no solution or, told by a plain run alone,
+    it is no better: that is asked where sweeps are dear, once a step from here was refused. Most steps are not.
     """
-    if refused and point.raw is not None and x.size * point.rows > CHEAP and not problem.value(x) < point.cost * (1 + 1e-10):
+    dear = refused and point.raw is not None and x.size * point.rows > CHEAP
+    try:
+        if dear and not problem.value(x) < point.cost * (1 + 1e-10):
+            return None
+        new = problem.sweep(x)
+    except ConvergenceError:
         return None
-    new = problem.sweep(x)
     total = new.cost + sum(new.squares.tolist())
     return new if total - total == 0 else None
 

@@ -26,7 +26,7 @@ class Workers:
     """``executor``: anything with ``submit``, as concurrent.futures and Dask have it; a number of processes; None: here."""
 
     def __init__(self, executor: Any, sent: Any, shards: Sequence[Any]) -> None:
-        if not hasattr(shards, "__len__") or not hasattr(shards, "__getitem__"):
+        if not hasattr(shards, "__len__") or not hasattr(shards, "__getitem__") or isinstance(shards, dict):
             raise StructureError("shards must be a list or another sequence: every iteration passes over it again; got a "
                                  f"{type(shards).__name__}")
         if not len(shards):
