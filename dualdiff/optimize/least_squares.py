@@ -38,10 +38,11 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     scale ``f_scale``, as in SciPy.
 
     ``method``: "lm" is Levenberg-Marquardt by Moré; "auto" starts it again with shorter steps, then with ``geodesic``
-    acceleration (one sweep more per step), where it ended at a point that the data do not determine, and takes the best;
-    "gauss-newton" takes full steps only; "minpack", "trf", "dogbox" are SciPy's, with our Jacobian. Stops where the next
-    step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev`` evaluations (else 100
-    per parameter and 100, for each start), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the best so far.
+    acceleration (one sweep more per step), at last from beside x0, where it ended at a point that the data do not determine,
+    and takes the best; "gauss-newton" takes full steps only; "minpack", "trf", "dogbox" are SciPy's, with our Jacobian.
+    Stops where the next step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev``
+    evaluations (else 100 per parameter and 100, for each start), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the
+    best so far.
     ``callback(step, cost)`` may raise StopIteration. ``checkpoint`` names a file to write after each step; with ``resume`` a
     run continues from it to the same bits.
 
