@@ -14,9 +14,10 @@ from .dual_array import DualArray, array, plain_index, zero_dimensional
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
-from .forms import as_array, dual_form, stripped
+from .forms import dual_form, stripped
 from .memory import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 from .operands import constant
+from .rules.gather import as_array
 from .rules.linear import as_part
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key

@@ -20,6 +20,7 @@ from .handlers import run_formula
 from .policies import WATCH
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
+from .rules.gather import as_array
 from .rules.linear import sparse_product
 from .rules.registry import Formula, Linear, name_of
 from .tangents.differential import Differential
@@ -164,7 +165,7 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
         if hasattr(J, "tocsr"):
             expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
         else:
-            J, expected = J if hasattr(J, "shape") else np.asarray(J), shape + dx.shape
+            J, expected = as_array(J), shape + dx.shape
         if J.shape != expected:
             raise ShapeError(f"{place(call, i)}: its Jacobian has shape {J.shape}; the result has shape {shape} and the "
                              f"argument {dx.shape}, so the Jacobian must be {expected}")
@@ -210,7 +211,7 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
             return np.stack(parts) if parts else np.zeros((0, *shape))
         known, others = known
         result = rule(*known, v[None] if batched and not lead else v, *others, **options)
-        result = result if hasattr(result, "shape") else np.asarray(result)
+        result = as_array(result)
         result = result[0] if batched and not lead and result.shape[:1] == (1,) else result
         if result.shape != v.shape[:lead] + shape:
             raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "

@@ -64,10 +64,6 @@ def stripped(x: Any) -> Any:
     return x
 
 
-def as_array(x: Any) -> Any:
-    return x if hasattr(x, "shape") else np.asarray(x)
-
-
 def joined(pieces: list[Any], index: Any, shape: Any, level: Level) -> Tangent:
     """The ε-part of an array of this shape made of the pieces: by an index map, or an Arrangement."""
     tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]

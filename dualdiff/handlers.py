@@ -13,12 +13,12 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError
-from .forms import as_array, belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
 from .memory import link, settle, where_it_lies
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
-from .rules.gather import floating, sections
+from .rules.gather import as_array, floating, sections
 from .rules.linear import as_part
 from .rules.outputs import Restated, Without
 from .rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, Row, name_of

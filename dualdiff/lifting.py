@@ -256,6 +256,8 @@ def creator(make: Any) -> Any:
             return make(*args, **options)
         options.pop("like", None)
         first = args[0] if args else options.get("a")
+        if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
+            return first
         if type(first) is np.ndarray and first.dtype != object and (make is not np.array or not options.get("copy", True)):
             return make(*args, **options)
         return LIKE[make](ANY, *args, **options)
@@ -303,7 +305,8 @@ class Joined:
         pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
         if self.columns:
             pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
-        return np.concatenate(pieces, axis=-1 if self.columns else 0)
+        kind = np.result_type(*(x if isinstance(part, slice) else part for x, part in zip(pieces, parts, strict=True)))
+        return np.concatenate(pieces, axis=-1 if self.columns else 0).astype(kind, copy=False)
 
 
 standin(np.r_, Joined(np.r_, False))

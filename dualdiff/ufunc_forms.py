@@ -13,9 +13,9 @@ from .assignment import lost_in, writable
 from .dispatch import array_function
 from .dual_array import DualArray, from_objects
 from .errors import RuleError
-from .forms import as_array, dual_form, holds_dual, stripped
+from .forms import dual_form, holds_dual, stripped
 from .rules.folds import FOLDS, folded
-from .rules.gather import axes_of, axes_or_all
+from .rules.gather import as_array, axes_of, axes_or_all
 from .rules.linear import binned
 from .rules.registry import name_of
 

@@ -72,3 +72,11 @@ def test_numpy_polynomial_differentiates_in_x_and_refuses_coefficients_perturbed
               lambda a: getattr(functions, prefix + "fit")(a, a, 1), lambda a: getattr(functions, prefix + "vander")(a, 2)):
         with pytest.raises(EscapeError):
             f(DualArray(c, c))
+
+
+@pytest.mark.parametrize("kind", [np.polynomial.Polynomial, np.polynomial.Legendre, np.polynomial.Chebyshev])
+def test_a_series_that_was_fitted_to_duals_is_converted(kind):
+    x = np.arange(6.0)
+    coefficients = lambda y: kind.fit(x, y, 2).convert(kind=np.polynomial.Polynomial).coef
+    J = np.stack([coefficients(e) for e in np.eye(6)], axis=1)  # a fit is linear in what it is fitted to
+    np.testing.assert_allclose(jacobian(coefficients)(x**2), J, rtol=0, atol=1e-13)

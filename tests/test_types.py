@@ -76,6 +76,32 @@ def test_functions_that_numpy_computes_in_double_precision_do_so(f, mode, dtype)
         assert jacobian(f, mode=mode)(x).dtype == expected.dtype
 
 
+def fills(x):
+    y = np.zeros_like(x)
+    y[0], y[1:] = x[0] * np.float64(2), x[1:] * np.array([[1.0, 2.0, 3.0]])
+    return y
+
+
+@pytest.mark.parametrize("f", [
+    fills, lambda x: 2.0 ** x, lambda x: np.logspace(x[0, 0], 1, 3), lambda x: np.linspace(0, x[0, 0], 3),
+    lambda x: np.linspace(x[0], 2, 3), lambda x: np.geomspace(x[0], 2, 3),
+    lambda x: np.pad(x[0], 1, constant_values=(4, x[0, 0])),
+    lambda x: np.pad(x[0], 1, "linear_ramp", end_values=3), lambda x: np.pad(x[0], 2, "reflect", reflect_type="odd"),
+    lambda x: np.ediff1d(x, to_end=[1.0, 2.0]), lambda x: np.insert(x[0], 1, 2.5), lambda x: np.r_[x[0], x[0, 0], 1.0],
+    np.cov, lambda x: np.cov(x[0], aweights=x[1]), np.corrcoef, np.sort_complex, lambda x: np.emath.power(x, 1.5),
+    np.emath.arcsin, lambda x: np.arcsin(x[0] * 0.1j), lambda x: np.nanvar(x, 1)])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_single_precision_is_kept_or_widened_as_numpy_does(f, mode):
+    x = A.astype(np.float32)
+    with np.errstate(all="ignore"):
+        value, tangent = jvp(f, (x,), (x,))
+        expected = f(x)
+        assert value.dtype == tangent.dtype == expected.dtype
+        np.testing.assert_allclose(value, expected, rtol=2e-7 if expected.dtype.itemsize < 9 else 1e-15, atol=1e-7)
+        part = np.real if expected.dtype.kind == "c" else np.asarray
+        assert jacobian(lambda x: part(f(x)) if part is np.real else f(x), mode=mode)(x).dtype == part(expected).dtype
+
+
 @pytest.mark.parametrize("kind", [int, bool, np.uint8, np.int32, np.int64])
 @pytest.mark.parametrize("f", CALLS)
 def test_whole_numbers_become_floats(f, kind):

@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import marked
-from .gather import axes_of, axes_or_all, floating, from_list, in_double
+from .gather import as_array, axes_of, axes_or_all, floating, in_double, stacked
 from .registry import composite, formula
 
 
@@ -20,7 +20,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     flat = np.ravel(ary)
     middle = flat[1:] - flat[:-1]
     return np.concatenate([*([] if to_begin is None else [np.ravel(to_begin)]), middle,
-                           *([] if to_end is None else [np.ravel(to_end)])])
+                           *([] if to_end is None else [np.ravel(to_end)])]).astype(flat.dtype, copy=False)
 
 
 @composite(np.trapezoid)
@@ -58,7 +58,7 @@ def slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     if np.ndim(spacing):
         if np.shape(spacing) != (f.shape[-1],):
             raise ValueError("when 1d, distances must match the length of the corresponding dimension")
-        step = np.diff(*floating([from_list(spacing)]))
+        step = np.diff(*floating([as_array(spacing)]))
         inside, ends = uneven(f, step, edge_order)
     else:
         inside = (f[..., 2:] - f[..., :-2]) / (2.0 * spacing)
@@ -89,7 +89,7 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 # ---- interpolation
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    x, xp, fp = (in_double(a if hasattr(a, "shape") else np.asarray(a)) for a in (x, xp, fp))
+    x, xp, fp = (in_double(as_array(a)) for a in (x, xp, fp))
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)
@@ -127,10 +127,10 @@ def interp_slope(slopes: Any, j: Any, knot: Any) -> Any:
 
 
 # ---- grids
-@composite(np.linspace)
+@composite(np.linspace, raw=True)
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
              axis: int = 0, *, device: Any = None) -> Any:
-    num = operator.index(num)
+    num, start, stop = operator.index(num), stacked(start), stacked(stop)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     parts = num - 1 if endpoint else num
@@ -141,7 +141,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     if endpoint and num > 1:
         y = np.concatenate([y[:-1], np.broadcast_to(stop, y.shape[1:])[None]])
     y = np.moveaxis(y, 0, axis) if axis else y
-    y = y if dtype is None else np.astype(y, dtype)
+    y = y.astype(np.result_type(start, stop, 1.0) if dtype is None else dtype, copy=False)
     return (y, step) if retstep else y
 
 
@@ -160,7 +160,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     """Powers of ten between the logarithms; the ends exactly."""
     if np.any(plain(start) == 0) or np.any(plain(stop) == 0):
         raise ValueError("Geometric sequence cannot include zero")
-    start, stop = np.broadcast_arrays(start, stop)
+    start, stop = map(in_double, np.broadcast_arrays(start, stop))
     sign = np.sign(plain(start))
     y = sign * logspace(np.log10(start / sign), np.log10(stop / sign), num, endpoint)
     ends = [start[None]] if num > 0 else []
@@ -247,4 +247,5 @@ for _name in ("sqrt", "log", "log2", "log10"):
 for _name in ("arccos", "arcsin", "arctanh"):
     composite(getattr(np.emath, _name))(widened(getattr(np, _name), lambda x: np.abs(x) > 1))
 composite(np.emath.logn)(lambda n, x: np.emath.log(x) / np.emath.log(n))
-composite(np.emath.power)(lambda x, p: np.power(x + 0j if not np.iscomplexobj(x) and np.any(plain(x) < 0) else x, p))
+composite(np.emath.power)(lambda x, p: np.power(x + 0j if not np.iscomplexobj(x) and np.any(plain(x) < 0) else x,
+                                                p if hasattr(p, "level") else np.asarray(p)))

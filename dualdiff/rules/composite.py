@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
-from .gather import axes_of, floating, from_list
+from .gather import as_array, axes_of, floating
 from .registry import composite, known
 
 
@@ -74,7 +74,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         subscripts, operands = from_lists((subscripts, *operands))
     if dtype is not None:
         operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
-    operands = tuple(floating([from_list(x) for x in operands]))
+    operands = tuple(floating([as_array(x) for x in operands]))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     if len(terms) == 1 and sorted(terms[0]) == sorted(result):  # nothing is summed: views, as NumPy's
         return np.transpose(operands[0], [terms[0].index(c) for c in result])

@@ -64,7 +64,7 @@ def root_outside(f: Any, x: Any) -> Any:
 
 def on_sheet(root: Any, branch: Any, f: Any) -> Any:
     """A complex root, or its negative where that is branch(f): on a cut the sign of a zero decides, and sums lose it."""
-    return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -1, 1) * root
+    return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -root, root)
 
 
 def ratio(x: Any, f: Any, name: str) -> Any:
@@ -114,6 +114,8 @@ def power_base(f: Any, x: Any, y: Any) -> Any:
 def power_exponent(f: Any, x: Any, y: Any) -> Any:
     """∂(x^y)/∂y = x^y ln x, whose limit is 0 where x^y vanishes (x = 0, y > 0)."""
     zero = (x == 0) & (y != 0) & (f == 0)
+    if type(x) in (int, float) and x > 0:
+        return f * float(np.log(x))
     return f * np.log(x) if not np.any(zero) else np.where(zero, 0, f * np.log(np.where(zero, 1, x)))
 
 

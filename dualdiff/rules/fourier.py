@@ -24,10 +24,8 @@ def behind(axis: int, lead: int) -> int:
 def fitted(a: Any, size: int, axis: int) -> Any:
     """The first ``size`` elements along an axis; zeros where there are fewer."""
     have = a.shape[axis]
-    if have > size:
-        return np.moveaxis(np.moveaxis(a, axis, 0)[:size], 0, axis)
-    if have == size:
-        return a
+    if have >= size:
+        return a[(slice(None),) * (axis % a.ndim) + (slice(size),)]
     shape = list(a.shape)
     shape[axis] = size - have
     return np.concatenate([a, np.zeros(shape, a.dtype)], axis=axis)

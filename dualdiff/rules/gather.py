@@ -30,9 +30,14 @@ def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(range(ndim)) if axis is None else axes_of(axis, ndim)
 
 
-def from_list(x: Any) -> Any:
-    """A list as an array; anything else as it is."""
-    return np.asarray(x) if isinstance(x, list | tuple) else x
+def as_array(x: Any) -> Any:
+    """Lists and numbers as arrays; what has a shape as it is."""
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def stacked(x: Any) -> Any:
+    """A list that may hold duals as an array."""
+    return np.stack(list(x)) if isinstance(x, list | tuple) else x
 
 
 def in_double(x: Any) -> Any:
@@ -172,24 +177,15 @@ def transposed_axes(ndim: int, axes: Any = None) -> tuple[int, ...]:
     return tuple(range(ndim))[::-1] if axes is None else axes_of(axes, ndim)
 
 
-def swapped_axes(ndim: int, axis1: int, axis2: int) -> tuple[int, ...]:
-    order = list(range(ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return tuple(order)
+def axes_after(function: Any) -> Any:
+    """Where the axes of an array go, each of which is as long as its number says."""
+    return lambda ndim, *args, **options: function(np.empty(range(ndim)), *args, **options).shape
 
 
-def moved_axes(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
-    start, stop = axes_of(source, ndim), axes_of(destination, ndim)
-    order = [i for i in range(ndim) if i not in start]
-    for place, axis in sorted(zip(stop, start, strict=True)):
-        order.insert(place, axis)
-    return tuple(order)
-
-
-gather(np.transpose,        *reverse_of(transposed_axes),                                   view=True)
-gather(np.swapaxes,         *reverse_of(swapped_axes),                                      view=True)
-gather(np.moveaxis,         *reverse_of(moved_axes),                                        view=True)
-gather(np.matrix_transpose, *reverse_of(lambda ndim: swapped_axes(ndim, ndim - 2, ndim - 1)), view=True)
+gather(np.transpose,        *reverse_of(transposed_axes), view=True)
+gather(np.swapaxes,         *reverse_of(axes_after(np.swapaxes)), view=True)
+gather(np.moveaxis,         *reverse_of(axes_after(np.moveaxis)), view=True)
+gather(np.matrix_transpose, *reverse_of(axes_after(np.matrix_transpose)), view=True)
 
 
 def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:

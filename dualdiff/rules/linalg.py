@@ -7,6 +7,7 @@ Hermitian matrix, the other has derivative zero.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ..errors import DegenerateError, RuleError
 from ..policies import KINKS, WATCH
 from .formula import euclidean_norm, marked, power_norm
-from .gather import axes_of, axes_or_all, from_list
+from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, formula
 from .singular import svd_differential
 from .spectra import adjoint, from_triangle, plain
@@ -196,7 +197,7 @@ def any_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord:
     gone = axes_or_all(axis, x.ndim)
     left = [i for i in range(x.ndim) if i not in gone]
     flat = np.reshape(np.transpose(x, (*gone, *left)),
-                      (int(np.prod([x.shape[i] for i in gone], dtype=int)), *(x.shape[i] for i in left)))
+                      (prod([x.shape[i] for i in gone]), *(x.shape[i] for i in left)))
     result = np.linalg.norm(flat, axis=0, ord=ord)
     return np.expand_dims(result, gone) if keepdims else result
 
@@ -254,15 +255,11 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 @composite(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    a, b = from_list(a), from_list(b)
+    a, b = as_array(a), as_array(b)
     if axes is not None:
-        order = list(range(a.ndim))
-        for axis in axes:
-            order.remove(axis)
-            order.insert(a.ndim, axis)
-        a = np.transpose(a, order)
+        a = np.moveaxis(a, axes, range(-len(axes), 0))
     shape = a.shape[-(a.ndim - b.ndim):]
-    size = int(np.prod(shape))
+    size = prod(shape)
     return np.reshape(np.linalg.solve(np.reshape(a, (size, size)), np.ravel(b)), shape)
 
 
@@ -270,7 +267,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 def tensorinv(a: Any, ind: int = 2) -> Any:
     if ind <= 0:
         raise ValueError("Invalid ind argument.")
-    size = int(np.prod(a.shape[ind:]))
+    size = prod(a.shape[ind:])
     return np.reshape(np.linalg.inv(np.reshape(a, (size, -1))), a.shape[ind:] + a.shape[:ind])
 
 

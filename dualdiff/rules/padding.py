@@ -20,18 +20,18 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     refuse_integers(array, "pad")
     if mode == "constant":
         fill = options.get("constant_values", 0)
-        return by_position([array, fill], partial(filled, pad_width=pad_width))
+        return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(array.dtype, copy=False)
     if mode in MOVING and options.get("reflect_type", "even") == "even":
         return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
                         "use another mode, or numpy.concatenate with the ends you want")
-    widths = widths_per_axis(pad_width, array.ndim)
+    widths, dtype = widths_per_axis(pad_width, array.ndim), array.dtype
     for axis, (before, after) in enumerate(widths):
         if before or after:
             last = np.moveaxis(array, axis, -1)
             array = np.moveaxis(np.concatenate(ends(last, axis, array.ndim, before, after, mode, options), axis=-1), -1, axis)
-    return array
+    return array.astype(dtype, copy=False)
 
 
 def filled(old: Any, new: Any, pad_width: Any) -> Any:

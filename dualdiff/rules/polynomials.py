@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError, RuleError
+from .gather import as_array, stacked
 from .registry import composite, formula
 from .spectra import plain
 
@@ -18,7 +19,7 @@ from .spectra import plain
 def coefficients(p: Any, function: str) -> Any:
     if isinstance(p, np.poly1d):
         return p.coeffs
-    p = p if hasattr(p, "shape") else np.asarray(p)
+    p = as_array(p)
     p = np.reshape(p, (1,)) if p.shape == () else p
     if p.ndim != 1:
         raise RuleError(f"numpy.{function} of dual numbers takes coefficients as a list or a one-dimensional array; "
@@ -38,7 +39,7 @@ def polyval(p: Any, x: Any) -> Any:
     """Horner's rule, in NumPy's order."""
     if isinstance(x, np.poly1d):
         raise RuleError("numpy.polyval at a poly1d composes polynomials; with dual coefficients use arrays and numpy.polymul")
-    p, x = coefficients(p, "polyval"), x if hasattr(x, "shape") else np.asarray(x)
+    p, x = coefficients(p, "polyval"), as_array(x)
     y = np.zeros(x.shape, plain(x).dtype)[()]
     for c in p:
         y = y * x + c
@@ -96,7 +97,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     p = coefficients(p, "polyint")
     if m < 0:
         raise ValueError("Order of integral must be positive (see polyder)")
-    constants = np.reshape(np.zeros(m) if k is None else k if hasattr(k, "shape") else np.asarray(k), (-1,))
+    constants = np.reshape(np.zeros(m) if k is None else as_array(k), (-1,))
     if constants.shape[0] == 1 and m > 1:
         constants = constants * np.ones(m)
     if constants.shape[0] < m:
@@ -149,7 +150,7 @@ def poly(seq_of_zeros: Any) -> Any:
 @composite(np.polyfit, raw=True)
 def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """Least squares with scaled columns, as NumPy does it."""
-    x, y, w = (a if a is None else np.stack(list(a)) + 0.0 if isinstance(a, list | tuple) else a + 0.0 for a in (x, y, w))
+    x, y, w = (a if a is None else stacked(a) + 0.0 for a in (x, y, w))
     order = int(deg) + 1
     if deg < 0:
         raise ValueError("expected deg >= 0")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .constant import plain
-from .gather import axes_of, axes_or_all, from_list, spread
+from .gather import as_array, axes_of, axes_or_all, spread
 from .registry import composite, formula, gather, known, primitive
 
 
@@ -165,7 +165,7 @@ formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
 @composite(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
-    a, v = from_list(a), from_list(v)
+    a, v = as_array(a), as_array(v)
     if np.ndim(a) * np.ndim(v) != 1:
         np.correlate(plain(a), plain(v))  # NumPy's error
     if a.shape[0] >= v.shape[0]:

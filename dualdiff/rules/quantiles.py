@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import RuleError
 from ..policies import WATCH
 from .constant import plain
-from .gather import axes_of, axes_or_all, from_list, in_one_axis
+from .gather import as_array, axes_of, axes_or_all, in_one_axis
 from .registry import composite, formula, name_of, primitive
 
 
@@ -76,7 +76,7 @@ formula(order_statistic, order_differential)
 
 def reduced(a: Any, axis: Any, keepdims: bool, function: Any, *args: Any, **options: Any) -> Any:
     """The statistic over ``axis``. The axes of q stand in front of the result's."""
-    a = from_list(a)
+    a = as_array(a)
     axes = axes_or_all(axis, a.ndim)
     result = order_statistic(in_one_axis(a, axes), function, *args, **options)
     front = np.ndim(result) - (a.ndim - len(axes))
@@ -113,7 +113,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
     if np.any(np.isnan(plain(a))):
         raise RuleError(f"numpy.{function.__name__}: q has no derivative where the data hold NaN; drop them first, or wrap q "
                         "in dualdiff.stop_gradient()")
-    a = from_list(a)
+    a = as_array(a)
     axes = axes_or_all(axis, a.ndim)
     rows = np.sort(in_one_axis(a, axes), axis=-1)
     n = rows.shape[-1]

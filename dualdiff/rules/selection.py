@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import mark_ties
-from .gather import from_list
+from .gather import as_array, in_double
 from .registry import composite
 from .shapes import by_position
 
@@ -33,7 +33,7 @@ def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order
     return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
 
 
-composite(np.sort_complex)(lambda a: np.sort(a) + 0j)
+composite(np.sort_complex)(lambda a: np.sort(a if np.iscomplexobj(a) else in_double(a)) + 0j)
 
 
 # ---- choice
@@ -58,7 +58,7 @@ def chosen(*choices: Any, a: Any, mode: Any) -> Any:
 
 @composite(np.piecewise, raw=True)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) -> Any:
-    x = from_list(x)
+    x = as_array(x)
     if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):  # as NumPy asks
         condlist = [condlist]
     conditions = list(np.asarray([plain(c) for c in condlist], bool))

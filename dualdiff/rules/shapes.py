@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import RuleError
 from .constant import plain
-from .gather import axes_of, axes_or_all, from_list
+from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, gather, known, primitive
 
 gather(np.lib.stride_tricks.sliding_window_view)
@@ -65,11 +65,7 @@ composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
 composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))
 
 
-@composite(*known("unstack"))
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    if not x.ndim:
-        raise ValueError("Input array must be at least 1-d.")
-    return tuple(np.moveaxis(x, axis, 0))
+composite(*known("unstack"))(lambda x, /, *, axis=0: tuple(np.moveaxis(x, axis, 0)))
 
 
 # ---- assemble
@@ -83,7 +79,7 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 @composite(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     refuse_integers(arr, "insert")
-    return by_position([arr, from_list(values)], partial(inserted, obj=obj, axis=axis))
+    return by_position([arr, as_array(values)], partial(inserted, obj=obj, axis=axis)).astype(arr.dtype, copy=False)
 
 
 def refuse_integers(x: Any, function: str) -> None:
@@ -216,11 +212,9 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 
 @composite(np.put)
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    ind = np.ravel(ind)
-    if mode != "raise":
-        ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
-    buffer(a, np.put)[np.unravel_index(np.where(ind < 0, ind + a.size, ind), a.shape)] = np.resize(v, ind.size)
+def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
+    places = np.take(np.arange(a.size), np.ravel(ind), mode=mode)
+    buffer(a, np.put)[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
 @composite(np.place)

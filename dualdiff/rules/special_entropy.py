@@ -82,15 +82,15 @@ elementwise(sp.radian,      DEGREE,                                     DEGREE /
 elementwise(sp.xlogy,       lambda f, x, y: np.log(y),                  lambda f, x, y: over(x, y))
 elementwise(sp.xlog1py,     lambda f, x, y: np.log1p(y),                lambda f, x, y: over(x, 1 + y))
 elementwise(sp.rel_entr,    lambda f, x, y: inside(f, log_ratio(x, y) + 1),
-                            lambda f, x, y: inside(f, -over(x, y)))
+            lambda f, x, y: inside(f, -over(x, y)))
 elementwise(sp.kl_div,      lambda f, x, y: inside(f, log_ratio(x, y)),
-                            lambda f, x, y: inside(f, np.where(y == 0, 1 - over(x, y), (y - x) / y)))
+            lambda f, x, y: inside(f, np.where(y == 0, 1 - over(x, y), (y - x) / y)))
 elementwise(sp.powm1,       lambda f, x, y: np.where(y == 0, 0, y * np.power(x, y - 1)),
-                            lambda f, x, y: sp.xlogy(np.power(x, y), x))
+            lambda f, x, y: sp.xlogy(np.power(x, y), x))
 elementwise(sp.huber,       lambda f, d, r: inside(f, np.where(np.abs(r) > d, np.abs(r) - d, 0)),
-                            lambda f, d, r: inside(f, np.where(np.abs(r) > d, d * np.sign(r), r)))
+            lambda f, d, r: inside(f, np.where(np.abs(r) > d, d * np.sign(r), r)))
 elementwise(sp.pseudo_huber, lambda f, d, r: inside(f, pseudo_huber_width(f, d, r)),
-                             lambda f, d, r: inside(f, d * over(r, np.hypot(d, r))))
+            lambda f, d, r: inside(f, d * over(r, np.hypot(d, r))))
 elementwise(sp.boxcox,      lambda f, x, lam: np.power(x, lam - 1),     lambda f, x, lam: boxcox_power(np.log(x), lam))
 elementwise(sp.boxcox1p,    lambda f, x, lam: np.power(1 + x, lam - 1), lambda f, x, lam: boxcox_power(np.log1p(x), lam))
 elementwise(sp.inv_boxcox,  lambda f, y, lam: f / (1 + lam * y),        lambda f, y, lam: f * inverse_power(y, lam))

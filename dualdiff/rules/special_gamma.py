@@ -134,17 +134,17 @@ constant("a sign: the derivative is zero wherever it exists", sp.gammasgn)
 
 # ---- two inputs ----------------- ∂f/∂x ------------------------------------------------- ∂f/∂y
 elementwise(sp.poch,        poch_base,  # 5.2.5
-                            poch_step)
+            poch_step)
 elementwise(sp.beta,        lambda f, a, b: -f * psi_difference(a, b),  # 5.12.1
-                            lambda f, a, b: -f * psi_difference(b, a))
+            lambda f, a, b: -f * psi_difference(b, a))
 elementwise(sp.betaln,      lambda f, a, b: -psi_difference(a, b),
-                            lambda f, a, b: -psi_difference(b, a))
+            lambda f, a, b: -psi_difference(b, a))
 elementwise(sp.binom,       lambda f, n, k: binom_slope(f, n, k, 0),  # 1.2.6
-                            lambda f, n, k: binom_slope(f, n, k, 1))
+            lambda f, n, k: binom_slope(f, n, k, 1))
 
 # ---- what scipy.special.zeta calls
 if hasattr(_ufuncs, "_zeta"):
     elementwise(_ufuncs._zeta, lambda f, s, q: hurwitz_order(s, q),  # 25.11.17 for q
-                               lambda f, s, q: -s * sp.zeta(s + 1, q))
+            lambda f, s, q: -s * sp.zeta(s + 1, q))
 if hasattr(_ufuncs, "_riemann_zeta"):
     elementwise(_ufuncs._riemann_zeta, zeta_slope)

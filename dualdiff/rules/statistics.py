@@ -8,7 +8,7 @@ import numpy as np
 
 from .composite import count_along, of_type
 from .constant import plain
-from .gather import axes_of, from_list, in_double
+from .gather import as_array, axes_of, in_double
 from .linear import binned
 from .registry import composite
 
@@ -57,7 +57,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 def weights_like(a: Any, axis: Any, weights: Any) -> Any:
     """Weights of a's shape, or of its length along ``axis``."""
-    weights = from_list(weights)
+    weights = as_array(weights)
     if np.shape(weights) == a.shape:
         return weights
     if axis is None:
@@ -88,11 +88,11 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
         aweights: Any = None, *, dtype: Any = None) -> Any:
     X = in_rows(m, rowvar)
     if y is not None:
-        y = from_list(y)
+        y = as_array(y)
         X = np.concatenate([X, in_rows(y, rowvar or y.shape[0] == 1)], axis=0)
-    X = X if dtype is None else np.astype(X, dtype)
+    X = in_double(X) if dtype is None else np.astype(X, dtype)
     ddof = ddof if ddof is not None else int(not bias)
-    weights = [from_list(w) for w in (fweights, aweights) if w is not None]
+    weights = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not weights:
         x = X - np.mean(X, axis=1, keepdims=True)
         return np.squeeze(np.dot(x, np.conj(x.T)) * np.true_divide(1, max(X.shape[1] - ddof, 0)))
@@ -122,7 +122,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     x = plain(x)
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    weights = from_list(weights)
+    weights = as_array(weights)
     return binned(in_double(weights), x, len(np.bincount(x, plain(weights), minlength)))  # or NumPy's error
 
 
@@ -130,7 +130,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
     if np.ndim(bins) == 1:
-        return from_list(bins)
+        return as_array(bins)
     count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
     if range is not None or not np.size(a):
         low, high = (0.0, 1.0) if range is None else range
@@ -171,7 +171,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
-        counts = binned(from_list(weights)[inside], index, size)
+        counts = binned(as_array(weights)[inside], index, size)
     counts = np.reshape(counts, shape)
     if density:
         total = np.sum(counts)

@@ -58,7 +58,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
                 raise StructureError("derivative of an array needs an elementwise f: its result mixed elements of x "
                                      f"(shape {inputs.shapes[0]} became {eps.shape}). Use jacobian(f)")
             if not pointwise:
-                return fresh(eps.dense(dtype=dtype), dtype)
+                return fresh(narrowed(eps.dense(dtype=dtype), dtype), dtype)
             (coef,) = (c for _, c in eps.watched())
             coef = np.ones((), dtype) if coef is None else coef
             return fresh(coef if np.shape(coef) == eps.shape else np.broadcast_to(coef, eps.shape), dtype)
@@ -188,7 +188,15 @@ def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
     if eps.is_constant:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
-    return split(eps.dense(trailing=True, dtype=dtype), eps.shape, inputs)
+    return split(narrowed(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
+
+
+def narrowed(a: Any, dtype: Any, beside: Sequence[Any] = ()) -> Any:
+    """In the common type of value and arguments, where the program wrote wider numbers into such arrays."""
+    if type(a) is not np.ndarray or a.dtype is dtype:
+        return a
+    dtype = np.result_type(dtype, *map(dtype_of, beside))
+    return a.astype(dtype) if a.itemsize > dtype.itemsize and a.dtype.kind == dtype.kind else a
 
 
 def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
@@ -250,7 +258,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         if eps.is_constant:
             front: Any = (level.k,) if several else ()
             return np.zeros(front + eps.shape, dtype)[()]
-        return fresh(eps.dense(dtype=dtype), dtype)
+        return fresh(narrowed(eps.dense(dtype=dtype), dtype, directions), dtype)
 
     result: tuple[Any, Any] = swept(inputs, seed, read)
     return result

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..reading import dtype_of
+from ..rules.gather import as_array
 from ..tangents.coefficients import finite
 from ..tangents.csr import Structure
 from ..tangents.leaf import identity_seeds
@@ -21,6 +22,7 @@ from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
+from .forward import narrowed
 from .sweep import Function, Inputs, carefully, pairs_of, seed_tape, swept
 from .trees import Rebuild, flatten
 
@@ -83,7 +85,7 @@ class Side:
         """One array per leaf with the k directions, if there are any, leading; and what form v had."""
         if isinstance(v, list | tuple | dict):
             parts, _ = flatten(v, self.what)
-            parts = [p if hasattr(p, "shape") else np.asarray(p) for p in parts]
+            parts = [as_array(p) for p in parts]
             if [p.shape for p in parts] == self.shapes:
                 return parts, "tree"
             v = np.asarray(v) if isinstance(v, list) and not any(hasattr(p, "shape") and p.shape for p in parts) else parts
@@ -203,7 +205,7 @@ class JacobianOperator:
             k = min(block, m - first)
             u = np.zeros((m, k), self._results.dtype)
             u[range(first, first + k), range(k)] = 1
-            parts.append(np.transpose(self._transposed_times(u, True)))
+            parts.append(np.transpose(narrowed(self._transposed_times(u, True), self.dtype)))
         matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
         stops = np.cumsum([0, *self._results.sizes]).tolist()
         return [matrix[a:b] for a, b in pairwise(stops)]

@@ -13,7 +13,7 @@ from ..tangents.level import Level
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
-from .forward import blocks, number
+from .forward import blocks, narrowed, number
 from .sweep import Function, Inputs, carefully, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
@@ -82,7 +82,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
         elif shared and a.shape:
             a = a.copy()
-        arrays.append(a)
+        arrays.append(narrowed(a, dtype, (u,)))
     return arrays
 
 
