@@ -13,6 +13,8 @@ The map of the house; imports point upwards only.
                      large arrays, in slabs that stay in the cache), differential (the tangent inside a formula), meter (the
                      memory of a sweep), undefined (a result without a derivative, which raises when it is used), watch (what
                      policies look at)
+    memory.py        the log of what was written to an array
+    views.py         its views: how all of them are written and read
     dual.py          Dual: one dual number, plain-Python arithmetic
     dual_array.py    DualArray: storage, views, items; dual_scalar.py: one element of it
     reading.py       what they show: the tangent as an array, the type, the text
@@ -21,7 +23,6 @@ The map of the house; imports point upwards only.
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
     subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
-    memory.py        views, and the log of what was written
     assignment.py    arrays that are written to
     creation.py      new arrays to write to: zeros_like and its kin, like=
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows

@@ -1,7 +1,7 @@
 """Arrays that are written to: item and in-place assignment, ``out=``.
 
 NumPy's semantics are kept or refused: every name and view of an array sees a write, the caller's arrays never change. What is
-checked here is what the array may take; how it takes it is in `memory.py`.
+checked here is what the array may take; how it takes it is in `views.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
 from .forms import dual_form, stripped
-from .memory import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 from .operands import constant
 from .rules.gather import as_array
 from .rules.linear import as_part
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent
+from .views import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 
 CONSTANT = Tangent({}, ())
 ARRAYS = (np.ndarray, DualArray)

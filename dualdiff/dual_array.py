@@ -15,7 +15,7 @@ import numpy as np
 from .dual import FLOAT, Dual, escape, new, told_of_equality
 from .dual_scalar import DualScalar
 from .errors import ConversionError, EscapeError, ShapeError, StructureError
-from .memory import Memory, View, link, read, settle
+from .memory import Memory
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
 from .subclasses import base_array, is_subclassed
@@ -23,6 +23,7 @@ from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
 from .tangents.moves import as_key
 from .tangents.tangent import Tangent
+from .views import View, link, read, settle
 
 AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray

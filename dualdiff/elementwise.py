@@ -14,7 +14,6 @@ from .dual import new
 from .dual_array import DualArray, array, scalar
 from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
-from .memory import settle
 from .operands import constant, operand, promoted
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
@@ -25,6 +24,7 @@ from .tangents.level import Level
 from .tangents.moves import kept
 from .tangents.tangent import MAX_TERMS, Tangent
 from .tangents.watch import observed
+from .views import settle
 
 LEVELED = (DualArray, DualScalar)
 ARRAYS = (np.ndarray, DualArray)

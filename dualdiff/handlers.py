@@ -14,7 +14,6 @@ from .elementwise import LEVELED
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError
 from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
-from .memory import link, settle, where_it_lies
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
@@ -31,6 +30,7 @@ from .tangents.moves import PLAIN, Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed
+from .views import link, settle, where_it_lies
 
 
 def constants(args: Any, options: dict[str, Any], function: Any) -> None:

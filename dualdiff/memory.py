@@ -1,13 +1,8 @@
-"""Who sees the elements of an array, and what was written to them: the views of an array and the log of its writes.
+"""What was written to an array since its ε-part was last put together: a log, and the views that see the same elements.
 
-Values are written at once, in place, to memory that only the array and its views hold; so ``x.value`` of a view is always as
-NumPy would show it. The ε-part is written to a log: a map says which element was last written by which piece, and one join
-puts all pieces in place when the ε-part is next read as a whole. A loop that fills an array element by element then costs one
-step for each write, and ``out[i-1]`` is answered from the log.
-
-Coefficients often *are* the values of an array. So the memory written to is made anew for each log (``begin``), and what an
-operation is about to read is not written to any more: reading an array closes its log, reading a view while the log is open
-gives the view a copy, which the next write takes back (``relink``).
+A map says which element was last written by which piece, and one join puts all pieces in place when the ε-part is next read as
+a whole. A loop that fills an array element by element then costs one step for each write, and ``out[i-1]`` is answered from
+the log. `views.py` opens, writes, reads and closes it.
 """
 
 from __future__ import annotations
@@ -15,21 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import prod
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
-from .errors import AssignmentError
 from .tangents.join import joined_terms
-from .tangents.level import Level
-from .tangents.moves import Item, Map, as_key, kept
+from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
 
-# Where a view came from: its base and what was done to it, a move or an index, of which the move is only made when it is
-# needed; the memory that it shows, and what the memory's version was when the view was last brought up to date. A tuple,
-# because every x[1:] makes one.
-View = tuple[Any, Any, Any, "Memory", int]
 FEW = 16  # writes that are told one by one when the log is closed
 SMALL = 64  # arrays up to this size are joined whole: it costs no more
 
@@ -153,231 +141,3 @@ class Memory:
 
 def joined(pieces: list[Tangent], index: Any) -> Tangent:
     return Tangent(joined_terms(pieces, index, index.shape), index.shape)
-
-
-class Unsettled:
-    """Stands for the ε-part of an array with an open log: whoever asks it for anything closes the log first."""
-
-    __slots__ = ("owner",)
-
-    def __init__(self, owner: Any) -> None:
-        self.owner = ref(owner)
-
-    def __getattr__(self, name: str) -> Any:
-        owner = self.owner()
-        if name.startswith("__") or owner is None:
-            raise AttributeError(name)
-        owner.refresh()
-        return getattr(owner.eps, name)
-
-
-# ---- views
-def root_of(x: Any) -> Any:
-    """The array that a view is a part of."""
-    while type(x.source) is tuple:
-        x = x.source[0]
-    return x
-
-
-def link(view: Any, base: Any, move: Any, index: Any) -> None:
-    """From now on a write to one is a write to the other."""
-    memory = base.source
-    if memory is None:
-        memory = base.source = Memory()
-    elif type(memory) is tuple:
-        memory = memory[3]
-    view.source = (base, move, index, memory, memory.version)
-    views = memory.views
-    if len(views) >= memory.limit:
-        views[:] = [r for r in views if r() is not None]
-        memory.limit = 2 * len(views) + 8
-    views.append(ref(view))
-    if memory.index is not None:
-        memory.copied.append(ref(view))
-
-
-def trail_of(x: Any) -> tuple[Any, ...]:
-    """What leads from an array to its view x."""
-    return (*trail_of(x.source[0]), x.source[1:3]) if type(x.source) is tuple else ()
-
-
-def along(view: Any, a: Any) -> Any:
-    """What the view is of an array (values, or the map of a log) that is shaped like its root."""
-    base, move, index, *_ = view.source
-    if type(base.source) is tuple:
-        a = along(base, a)
-    return a[index] if move is None else move.row.function(a, *move.args, **move.options)
-
-
-def where_it_lies(x: Any) -> Any:
-    """The values in the memory that x shows; a view that was read while the log is open has a copy, laid out otherwise."""
-    return along(x, root_of(x).value) if type(x.source) is tuple and x.source[3].index is not None else x.value
-
-
-def is_part(x: Any) -> bool:
-    """Whether x is, or is a view of, the real or imaginary part of a complex array."""
-    while type(x.source) is tuple:
-        if type(x.source[1]) is Map:
-            return True
-        x = x.source[0]
-    return False
-
-
-def whole_of(part: Any) -> tuple[Any, bool]:
-    """The complex view whose real or imaginary part this is, and whether it is the imaginary one."""
-    base, move, index, *_ = part.source
-    if type(move) is Map:
-        return base, move.row.function is np.imag
-    whole, imaginary = whole_of(base)
-    return whole[index] if move is None else move.row.function(whole, *move.args, **move.options), imaginary
-
-
-def view_move(view: View) -> Any:
-    base, move, index, *_ = view
-    return Item(base.shape, base.value[index].shape, index, as_key(index)) if move is None else move
-
-
-def settle(x: Any) -> None:
-    """Before x is read: close its log; give a view what was written since, in values that nobody writes to."""
-    source = x.source
-    if type(source) is Memory:
-        if source.index is not None:
-            close(x, source)
-        return
-    base, _, _, memory, version = source
-    if version == memory.version:
-        return
-    root = root_of(x)
-    if memory.index is not None:
-        eps = None if is_part(x) else memory.part(along(x, memory.index))
-        if eps is not None:
-            x.value, x.eps = x.value.copy(), eps
-            memory.copied.append(ref(x))
-            brought_up(x, root, memory)
-            return
-        close(root, memory)
-    if base is not root:
-        settle(base)
-    move = view_move(x.source)
-    x.eps = base.eps.linear(move) if type(move) is Map else base.eps.gather(move)
-    brought_up(x, root, memory)
-
-
-def brought_up(view: Any, root: Any, memory: Memory) -> None:
-    view.level, view.source = root.level, (*view.source[:4], memory.version)
-
-
-def relink(root: Any, views: list[Any]) -> None:
-    """Views take their values from the root's memory again."""
-    for r in views:
-        view = r()
-        if view is not None:
-            view.value = along(view, root.value)
-
-
-def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
-    """Value and tangent of ``x[index]`` while the log is open; None if it is better closed now."""
-    root = x if type(x.source) is Memory else root_of(x)
-    memory = root.source
-    if is_part(x):
-        close(root, memory)
-        return None
-    numbers = (memory.index if x is root else along(x, memory.index))[index]
-    if type(numbers) is not np.ndarray:
-        return x.value[index], memory.number(int(numbers))
-    eps = memory.part(numbers, index if x is root else None)
-    if eps is None:
-        close(root, memory)
-        return None
-    return x.value[index].copy(), eps
-
-
-# ---- writing
-def begin(root: Any, memory: Memory) -> None:
-    """Open the log: values move to memory of their own."""
-    plain = root.value
-    while hasattr(plain, "level"):
-        plain = plain.value
-    numbers = np.arange(plain.size).reshape(plain.shape)
-    if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
-        numbers, in_order = np.empty_like(plain, np.intp), numbers
-        numbers[...] = in_order
-    memory.old = root.eps
-    root.eps = Unsettled(root)
-    memory.index, memory.size, memory.end = numbers, numbers.size, numbers.size
-    replace_value(root, root.value.copy("K"))
-
-
-def replace_value(root: Any, value: Any) -> None:
-    """The array and its views take their values from other memory."""
-    root.value = value
-    memory = root.source
-    if memory is not None:
-        memory.copied = []
-        relink(root, memory.views)
-
-
-def rise(root: Any, level: Level, value: Any) -> None:
-    """The array, its log closed, goes to a higher level, where its old self is a constant."""
-    root.eps, root.level = Tangent({}, root.eps.shape), level
-    replace_value(root, value)
-    memory = root.source
-    if memory is not None:
-        memory.version += 1
-        for r in memory.views:
-            view = r()
-            if view is not None:
-                view.level = level
-
-
-def close(root: Any, memory: Memory) -> None:
-    """Put the ε-part together."""
-    eps = counted(memory.whole(), memory.old, root.level)
-    forget(memory)
-    root.eps = eps
-
-
-def counted(eps: Tangent, old: Tangent, level: Level) -> Tangent:
-    """Of arrays made by hand only the leaves tell the number of directions: one stays, with zeros, where all is constant."""
-    if not eps.is_constant or level.k is not None or not old.terms:
-        return eps
-    leaf = next(iter(old.terms))
-    return eps if leaf.k is None else Tangent({leaf: 0.0}, eps.shape)
-
-
-def forget(memory: Memory) -> None:
-    memory.index = memory.old = None
-    memory.pieces, memory.starts, memory.trails = [], [], []
-
-
-def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
-    """``x[index]`` takes the value, of x's level, and the tangent, which has the value's shape."""
-    root = root_of(x)
-    memory = root.source
-    if memory is None:
-        memory = root.source = Memory()
-    if memory.index is None:
-        begin(root, memory)
-    elif memory.copied:
-        relink(root, memory.copied)
-        memory.copied = []
-    place = memory.index
-    if x is not root:
-        place = along(x, place)
-        if place.size and not np.may_share_memory(place, memory.index):
-            raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
-    x.value[index] = value
-    memory.version += 1
-    memory.append(place, index, eps, trail_of(x))
-
-
-def overwrite(root: Any, value: Any, eps: Tangent) -> None:
-    """Every element takes a new value and tangent; what was logged is forgotten."""
-    memory = root.source
-    old = root.eps
-    if memory is not None:
-        memory.version += 1
-        old = old if memory.index is None else memory.old
-        forget(memory)
-    root.eps = counted(eps, old, root.level)
-    replace_value(root, value)

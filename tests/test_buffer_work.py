@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import derivative, gradient, jvp, memory
+from dualdiff import derivative, gradient, jvp, memory, views
 from dualdiff.tangents import tangent
 
 SIZES = (1250, 2500, 5000)
@@ -94,15 +94,15 @@ def work(monkeypatch):
     """Counts the elements that joins put in place, that logs copy when they are opened, and that renumbering touches."""
     count = [0]
 
-    def counted(name, size):
-        original = getattr(memory, name)
+    def counted(module, name, size):
+        original = getattr(module, name)
 
         def call(*args):
             count[0] += size(*args)
             return original(*args)
-        monkeypatch.setattr(memory, name, call)
-    counted("joined", lambda pieces, index: index.size + sum(int(np.prod(t.shape)) for t in pieces))
-    counted("begin", lambda root, log: root.value.size)
+        monkeypatch.setattr(module, name, call)
+    counted(memory, "joined", lambda pieces, index: index.size + sum(int(np.prod(t.shape)) for t in pieces))
+    counted(views, "begin", lambda root, log: root.value.size)
     forget = memory.Memory.forget_overwritten
 
     def renumbered(log):

@@ -16,13 +16,15 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 # Imports point from a later floor to an earlier one, or stay in the room. "" is dualdiff/__init__.py: it
 # gathers the public names from everywhere and has no limits of its own; who imports them stands above it.
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
-MUTUAL = {"dual", "dual_scalar", "dual_array", "reading", "operands", "elementwise", "equalities", "forms", "memory",
+MUTUAL = {"dual", "dual_scalar", "dual_array", "reading", "operands", "elementwise", "equalities", "forms",
           "assignment", "creation", "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifting", "subclasses"}
 FLOORS = [
     {"allocator", "errors"},
     {"policies"},
     {"rules"},
     {"tangents"},
+    {"memory"},
+    {"views"},
     MUTUAL,
     {"custom"},
     {"transforms"},
