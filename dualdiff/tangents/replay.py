@@ -186,7 +186,7 @@ def entries(t: Tangent, elements: Any, directions: Any, dtype: Any) -> Any:
     """For each pair, the entry of one direction in the tangent of one element (counted flat), without the matrix."""
     total: Any = np.zeros(elements.size, dtype)
     place = np.unravel_index(elements, t.shape) if t.shape else ()
-    for leaf, coef in t.watched() if t.terms else ():
+    for leaf, coef in t.watched() if t.terms and elements.size else ():
         operands = leaf.operands(coef)
         full = leaf.width + t.shape
         if leaf.cols is None:
