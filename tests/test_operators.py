@@ -247,3 +247,19 @@ def test_the_sparse_matrix_comes_from_the_record():
     assert linearize(stencil, x).tosparse().nnz == 3 * 48
     assert np.array_equal(J.T.tosparse().toarray(), J.todense().T)
     assert np.array_equal(linearize(np.sqrt, np.array([0.0, 4.0])).tosparse().toarray(), [[np.inf, 0], [0, 0.25]])
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint8])
+def test_directions_and_cotangents_of_whole_numbers_add_up_as_numbers(kind):
+    f = lambda x: x[1:] + x[:-1]                           # 100 + 100 is -56 in int8, True + True is True
+    J, (_, pullback) = linearize(f, np.arange(4.0)), vjp(f, np.arange(4.0))
+    v, u = np.full(4, 100).astype(kind), np.full(3, 100).astype(kind)
+    for forward in (J @ v, J.aslinearoperator() @ v, J @ v.tolist(), jvp(f, (np.arange(4.0),), (v,))[1]):
+        np.testing.assert_array_equal(forward, J.todense() @ v.astype(float), strict=True)
+    for back in (J.T @ u, u @ J, J.aslinearoperator().rmatvec(u), pullback(u)[0]):
+        np.testing.assert_array_equal(back, u.astype(float) @ J.todense(), strict=True)
+
+
+def test_the_diagonal_of_results_that_begin_behind_it():
+    J = linearize(lambda x: [np.cumsum(x), x[0], 2.0 * x[:2]], np.ones(3))
+    np.testing.assert_array_equal(J.diagonal(), np.diagonal(J.todense()))

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, gradient, jacobian, jvp, linearize, vjp
+from dualdiff import Dual, DualArray, checkpoint, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
 from dualdiff.errors import AbsentError, StructureError
 
 A = np.array([[0.5, 1.25, 0.75], [1.5, 0.25, 2.0]])
@@ -335,3 +335,37 @@ def test_the_gradient_of_a_sum_over_nothing_is_zeros_of_the_arguments_type():
         for dtype in (np.float32, np.float64):
             slope = gradient(f, mode="reverse")(np.ones(3, dtype))
             np.testing.assert_array_equal(slope, np.zeros(3, dtype), strict=True)
+
+
+WIDER_ON_THE_WAY = [np.cumsum, np.cumprod, lambda x: np.fft.rfft(x).real, lambda x: np.linalg.solve(np.diag(x), x),
+                    lambda x: np.where(x > 1, x * x, 3 * x), lambda x: np.where(x > 1, x, 2 * x), lambda x: 2 * x,
+                    lambda x: np.pad(x, 1), lambda x: np.sum(x[[0, 0, 1]].reshape(3, 1), axis=0), lambda x: [x, x[0]]]
+
+
+@pytest.mark.parametrize("f", WIDER_ON_THE_WAY)
+def test_single_precision_comes_out_of_every_transform(f):
+    x = np.array([0.5, 1.5, 2.0], np.float32)
+    g = lambda x: sum(np.sum(part**2) for part in (f(x) if isinstance(f(x), list) else [f(x)]))
+    J = linearize(f, x)
+    modes, ways = ("forward", "reverse"), ({"mode": "forward"}, {"mode": "reverse"}, {"chunk": 2}, {"sparse": True})
+    derivatives = [J.todense(), J.tosparse(), J.diagonal(), J @ x, jvp(f, (x,), (x,))[1], jvp(f, (x,), (np.stack([x, x]),))[1],
+                   *(jacobian(f, **way)(x) for way in ways), *(gradient(g, mode=mode)(x) for mode in modes), hvp(g)(x, x),
+                   hessian(g)(x), hessian(g, sparse=True)(x),
+                   *(jacobian(gradient(g, mode="forward"), mode=mode)(x) for mode in modes)]
+    parts = [part for each in derivatives for part in (each if isinstance(each, list) else [each])]
+    assert {part.dtype for part in parts} == {np.dtype(np.float32)}
+
+
+def test_directions_in_double_precision_and_results_in_it_keep_it():
+    x, W = np.array([0.5, 1.5], np.float32), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    for f in (lambda x: W @ x, lambda x: x + W[0], lambda x: np.concatenate([x, W[0]])):
+        J = linearize(f, x)
+        assert J.dtype == J.todense().dtype == (J @ x).dtype == jacobian(f)(x).dtype == np.float64
+    assert (linearize(np.cumsum, x) @ W[0]).dtype == np.float64
+
+
+def test_the_derivative_of_what_is_no_real_number_is_a_real_zero():
+    for f in (lambda x: x > 1, np.argmax, lambda x: np.arange(3)):
+        assert jvp(f, (np.ones(3),), (np.ones(3),))[1].dtype == jacobian(f)(np.ones(3)).dtype == np.float64
+    slope = gradient(checkpoint(lambda z: np.sum(np.zeros(2) * z[0] + 1)), mode="reverse")(np.ones(2, complex))
+    assert slope.dtype == complex

@@ -19,7 +19,7 @@ from ..errors import BudgetError, ShapeError, StructureError
 from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
-from .sweep import Inputs, pairs_of, seed_identity, swept
+from .sweep import Inputs, of_type, pairs_of, seed_identity, swept
 
 Seed = Callable[[Level], Any]
 Read = Callable[[Any, Level], Any]
@@ -130,7 +130,7 @@ def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
         for value, eps in pairs:
             eps, dtype = inputs.tangent(eps), inputs.dtype_with(value)
             matrices.append(np.zeros((*eps.shape, stop - first), dtype) if eps.is_constant else
-                            eps.dense(trailing=True, dtype=dtype))
+                            of_type(eps.dense(trailing=True, dtype=dtype), dtype))
         return rebuild([value for value, _ in pairs]), matrices
 
     found: Found = swept(inputs, within(meter, seed), read, inputs.is_complex)

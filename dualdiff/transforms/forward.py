@@ -15,7 +15,7 @@ from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
-from .sweep import DOUBLE, EVERYDAY, Function, Inputs, pairs_of, seed_identity, swept, value_and_eps
+from .sweep import DOUBLE, EVERYDAY, Function, Inputs, of_type, pairs_of, seed_identity, swept, value_and_eps
 from .trees import flatten
 
 LONG = 1000  # elements of a direction that is worth a look for ones
@@ -58,7 +58,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
                 raise StructureError("derivative of an array needs an elementwise f: its result mixed elements of x "
                                      f"(shape {inputs.shapes[0]} became {eps.shape}). Use jacobian(f)")
             if not pointwise:
-                return fresh(narrowed(eps.dense(dtype=dtype), dtype), dtype)
+                return fresh(eps.dense(dtype=dtype), dtype)
             (coef,) = (c for _, c in eps.watched())
             coef = np.ones((), dtype) if coef is None else coef
             return fresh(coef if np.shape(coef) == eps.shape else np.broadcast_to(coef, eps.shape), dtype)
@@ -78,9 +78,9 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
 def fresh(a: Any, dtype: Any) -> Any:
     """An array of the caller's own, or NumPy's scalar; duals of an outer level as they are."""
     if hasattr(a, "level"):
-        return a
+        return of_type(a, dtype)
     own = type(a) is np.ndarray and a.base is None and a.flags.writeable and a.dtype == dtype
-    return a[()] if own else np.array(a, np.result_type(a, dtype))[()]
+    return a[()] if own else np.array(of_type(a, dtype))[()]
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto", sparse: bool = False,
@@ -188,15 +188,7 @@ def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
     if eps.is_constant:
         return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
-    return split(narrowed(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
-
-
-def narrowed(a: Any, dtype: Any, beside: Sequence[Any] = ()) -> Any:
-    """In the common type of value and arguments, where the program wrote wider numbers into such arrays."""
-    if type(a) is not np.ndarray or a.dtype is dtype:
-        return a
-    dtype = np.result_type(dtype, *map(dtype_of, beside))
-    return a.astype(dtype) if a.itemsize > dtype.itemsize and a.dtype.kind == dtype.kind else a
+    return split(of_type(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
 
 
 def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
@@ -256,9 +248,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     def along(value: Any, eps: Tangent, level: Level) -> Any:
         dtype = dtype_of(value)
         if eps.is_constant:
+            dtype = dtype if dtype.kind in "fc" else inputs.dtype_with(value)
             front: Any = (level.k,) if several else ()
             return np.zeros(front + eps.shape, dtype)[()]
-        return fresh(narrowed(eps.dense(dtype=dtype), dtype, directions), dtype)
+        return fresh(eps.dense(dtype=dtype), dtype)
 
     result: tuple[Any, Any] = swept(inputs, seed, read)
     return result

@@ -22,8 +22,7 @@ from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
-from .forward import narrowed
-from .sweep import Function, Inputs, carefully, pairs_of, seed_tape, swept
+from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
 from .trees import Rebuild, flatten
 
 
@@ -205,7 +204,7 @@ class JacobianOperator:
             k = min(block, m - first)
             u = np.zeros((m, k), self._results.dtype)
             u[range(first, first + k), range(k)] = 1
-            parts.append(np.transpose(narrowed(self._transposed_times(u, True), self.dtype)))
+            parts.append(np.transpose(self._transposed_times(u, True)))
         matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
         stops = np.cumsum([0, *self._results.sizes]).tolist()
         return [matrix[a:b] for a, b in pairwise(stops)]
@@ -237,8 +236,7 @@ class JacobianOperator:
 
         def read(t: Tangent, size: int, start: int) -> Any:
             rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)
-            rows = rows if dtype.kind == "c" else np.real(rows)
-            return rows.astype(dtype, copy=False) if type(rows) is np.ndarray else rows
+            return of_type(rows if dtype.kind == "c" else np.real(rows), dtype)
         rows = self._replayed(read)
         return rows[0] if len(rows) == 1 else np.concatenate([*rows, np.zeros((0, n), dtype)])
 
@@ -246,6 +244,7 @@ class JacobianOperator:
 
     def tosparse(self) -> Any:
         """The matrix as a canonical ``scipy.sparse.csr_array``, with the entries that the program's own steps connect."""
+        from .sparse import filled as matrix_of
         from .sparse import refuse_duals, scipy_sparse
         sparse = scipy_sparse()
 
@@ -253,18 +252,17 @@ class JacobianOperator:
             terms = list(t.terms.items())
             refuse_duals(terms)
             known = Structure(terms, t.shape, (0, self.shape[1]))
-            matrix = sparse.csr_array((known.data(terms, t.shape, self.dtype), known.indices, known.indptr), shape=known.shape)
-            matrix.has_canonical_format = True
-            return matrix
+            return matrix_of(known, of_type(known.data(terms, t.shape, self.dtype), self.dtype))
         rows = self._replayed(read)
-        return rows[0] if len(rows) == 1 else sparse.vstack([*rows, sparse.csr_array((0, self.shape[1]))], format="csr")
+        none = sparse.csr_array((0, self.shape[1]), dtype=self.dtype)
+        return rows[0] if len(rows) == 1 else sparse.vstack([*rows, none], format="csr")
 
     def diagonal(self) -> Any:
         """The diagonal, of min(m, n) entries, without the matrix."""
         def read(t: Tangent, size: int, start: int) -> Any:
             inside = np.arange(min(size, max(min(self.shape) - start, 0)))
             return entries(t, inside, start + inside, self.dtype)
-        return np.concatenate([*self._replayed(read), np.zeros(0, self.dtype)])
+        return of_type(np.concatenate([*self._replayed(read), np.zeros(0, self.dtype)]), self.dtype)
 
     def aslinearoperator(self) -> Any:
         """The operator as ``scipy.sparse.linalg.LinearOperator``, for gmres, lsmr, svds and their like."""
@@ -309,6 +307,8 @@ def product(v: Any, domain: Side, range_: Side, apply: Callable[[list[Any], int]
     ``flat``: a vector for a vector, even where v has the shape of the argument.
     """
     parts, form = domain.taken(v)
+    real = np.result_type(domain.dtype, range_.dtype).type(0).real.dtype  # sums of bool or int8 would not be those of numbers
+    parts = [p if hasattr(p, "level") else p.astype(np.result_type(p.dtype, real), copy=False) for p in parts]
     if flat and form == "tree":
         form, parts = ("vector", parts) if v.ndim == 1 else ("matrix", [p.reshape(1, *p.shape) for p in parts])
     k = v.shape[1] if form == "matrix" else 1
@@ -322,13 +322,14 @@ def product(v: Any, domain: Side, range_: Side, apply: Callable[[list[Any], int]
 def filled(arrays: list[Any], side: Side, parts: list[Any], lead: int, dtype: Any) -> list[Any]:
     """Arrays of the full shape and the caller's own; zeros where nothing arrived."""
     front = np.shape(parts[0])[:lead] if parts else ()
-    given = {id(p) for p in parts}
+    given, kind = {id(p) for p in parts}, np.result_type(dtype, *map(dtype_of, parts))
     full = []
     for a, shape in zip(arrays, side.shapes, strict=True):
         if a is None:
             a = np.zeros(front + shape, dtype)
         elif a.shape != front + shape:
             a = np.broadcast_to(a, front + shape)
+        a = of_type(a, kind)
         own = type(a) is not np.ndarray or (id(a) not in given and a.flags.writeable and a.base is None)
         full.append(a if own else np.array(a))
     return full

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
 from ..tangents.level import Level
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
-from .forward import blocks, narrowed, number
-from .sweep import Function, Inputs, carefully, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .forward import blocks, number
+from .sweep import Function, Inputs, carefully, of_type, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
 
@@ -73,8 +74,8 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
         if a is None:
             arrays.append(np.zeros(front + s, dtype))
             continue
-        if dtype_of(a) != dtype and dtype_of(a).kind == "c" and dtype.kind != "c":
-            a = np.real(a)
+        if dtype_of(a) != dtype:
+            a = of_type(a if dtype.kind == "c" else np.real(a), np.result_type(dtype, dtype_of(u).type(0).real.dtype))
         if a.shape != front + s:
             a = np.broadcast_to(a, front + s)
         shared = a is u or (len(arrays) > 0 and any(a is b for b in arrays))
@@ -82,7 +83,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
         elif shared and a.shape:
             a = a.copy()
-        arrays.append(narrowed(a, dtype, (u,)))
+        arrays.append(a)
     return arrays
 
 
@@ -129,7 +130,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             if leads not in ({0}, {1}) or np.shape(c)[np.ndim(c) - len(eps.shape):] != eps.shape:
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
-        arrays = [c if hasattr(c, "level") else np.asarray(c) for c in cotangents]
+        arrays = [c if hasattr(c, "level") else inexact(c, "a cotangent") for c in cotangents]
         lead = leads.pop()
         result: tuple[Any, ...] = inputs.like_arguments(carefully(level, lambda: total(pairs, arrays, lead)))
         return result

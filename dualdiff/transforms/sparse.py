@@ -18,7 +18,7 @@ from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
-from .sweep import Function, Inputs, pairs_of, swept
+from .sweep import Function, Inputs, of_type, pairs_of, swept
 
 GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
@@ -124,7 +124,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             known = memory.structures.get((place, span))
             if known is None or not known.holds(terms, eps.shape, span):
                 known = memory.structures[place, span] = Structure(terms, eps.shape, span)
-            return filled(known, known.data(terms, eps.shape, dtype))
+            return filled(known, of_type(known.data(terms, eps.shape, dtype), dtype))
 
         def read(out: Any, level: Level) -> Any:
             pairs, rebuild = pairs_of(out, level)

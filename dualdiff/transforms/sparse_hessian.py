@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import dtype_of
 from ..tangents.csr import alike, checked, geometry, places, same
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.recipes import laid_out, taken_by_places
 from .sparse import Memories, filled, refuse_duals, scipy_sparse
-from .sweep import Function, Inputs, scalar_result, swept, value_and_eps
+from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
 
 Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term
 
@@ -111,8 +110,8 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
             known = columns_from.structures.get(n)
             if known is None or not known.holds(blocks):
                 known = columns_from.structures[n] = SymmetricStructure(blocks, n)
-            data = known.data(blocks, np.result_type(dtype_of(value), *inputs.dtypes))
-            return value, tree_of(filled(known, data), inputs)
+            dtype = inputs.dtype_with(value)
+            return value, tree_of(filled(known, of_type(known.data(blocks, dtype), dtype)), inputs)
 
         try:
             return swept(inputs, lambda level: columns_from.seed(level, inputs.shapes), read, inputs.is_complex)

@@ -244,6 +244,12 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
     return x, Tangent({}, shape)
 
 
+def of_type(a: Any, dtype: Any) -> Any:
+    """A derivative in the type of the result, unless that drops an imaginary part: on the way it may have been wider."""
+    have = dtype_of(a)
+    return a if have == dtype or have.kind == "c" != dtype.kind else a.astype(dtype)
+
+
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
     """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
     leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out, "the result of f")
