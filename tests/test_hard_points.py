@@ -159,6 +159,9 @@ LIMITS = [
     ("np.linalg.det(x.reshape(2, 2))", [1.0, 2.0, 2.0, 4.0], [4, -2, -2, 1]),
     ("np.linalg.det(x.reshape(2, 2))", [0.0, 0.0, 0.0, 3.0], [3, 0, 0, 0]),
     ("np.linalg.det(x.reshape(2, 2))", [0.0, 0.0, 0.0, 0.0], [0, 0, 0, 0]),
+    ("np.abs(x[0] + 1j * x[1])", [3e-320, 4e-320], [0.6, 0.8]),
+    ("x[1] + np.linalg.norm(x[:0])", [1.0, 2.0], [0, 1]),
+    ("x[1] + np.linalg.norm(x[:0].reshape(2, 0), axis=1)", [1.0, 2.0], [[0, 1], [0, 1]]),
     ("np.linalg.det(x.reshape(3, 3))", [1.0, 2, 3, 4, 5, 6, 7, 8, 9], [-3, 6, -3, 6, -12, 6, -3, 6, -3]),
 ]
 # What overflowed has no derivative, and says so.
@@ -192,6 +195,10 @@ LOST = [
     ("np.log(1 - np.sinc(x))", [0.0, 1.0], [[NAN, 0], [0, 1]]),
     ("np.log(np.abs(x + 1j * x))", [0.0, 1.0], [[NAN, 0], [0, 1]]),
     ("np.log(np.hypot.reduce(x))", [0.0, 0.0], [NAN, NAN]),
+    ("np.sqrt(x ** 2)", [1e200, 3.0], [[NAN, 0], [0, 1]]),
+    ("np.log(x @ x)", [1e200, 3.0], [NAN, NAN]),
+    ("np.std(x)", [1e200, -1e200], [NAN, NAN]),
+    ("np.stack([(x[0] ** 2) ** 0.5, x[1]])", [1e200, 3.0], [[NAN, 0], [0, 1]]),
 ]
 UNPERTURBED = [
     ("np.log(x * np.array([0.0, 1.0]))", [1.0, 2.0], [[0, 0], [0, 0.5]]),

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..policies import OTHER
 from .constant import plain
+from .linear import as_part
 from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smooth
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
@@ -69,8 +70,12 @@ def on_sheet(root: Any, branch: Any, f: Any) -> Any:
 
 def ratio(x: Any, f: Any, name: str) -> Any:
     """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
+    if not np.any(f < 1e-300):
+        return x / f
     zero = f == 0
-    return x / f if not np.any(zero) else np.where(zero, at_apex(x, f, zero, name), x / np.where(zero, 1, f))
+    y = np.where(zero, 1, f)  # NumPy's own quotient of complex numbers overflows where y is subnormal
+    q = as_part(np.real(x) / y, False) + as_part(np.imag(x) / y, True) if np.iscomplexobj(x) else x / y
+    return np.where(zero, at_apex(x, f, zero, name), q) if np.any(zero) else q
 
 
 def at_apex(x: Any, f: Any, zero: Any, name: str) -> Any:

@@ -143,7 +143,7 @@ def unit_vector(x: Any, f: Any, axis: Any) -> Any:
     """
     direction, limits = ratio(x, f, NORM), np.finfo(plain(x).dtype)
     small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
-    if np.any(small):
+    if x.size and np.any(small):
         largest = np.max(np.abs(x), axis=axis, keepdims=True)
         scaled = x / np.where(largest == 0, 1, largest)
         direction = np.where(small, ratio(scaled, euclidean_norm(scaled, axis=axis, keepdims=True), NORM), direction)

@@ -8,6 +8,7 @@ in which every partial is replaced by a number near one: its derivative is zero 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ..dual_array import array, wrapped
 from ..elementwise import LEVELED
 from ..forms import belongs
-from ..tangents.coefficients import plain
+from ..tangents.coefficients import finite, plain
 from ..tangents.leaf import dense_leaf
 from ..tangents.level import Level
 from ..tangents.moves import Contraction, Item, as_key
@@ -27,6 +28,14 @@ from .trees import flatten
 def overflowed(x: Any, level: Level) -> bool:
     """Whether x is perturbed and its value is infinite or NaN somewhere."""
     return belongs(x, level) and isinstance(x.eps, Tangent) and bool(x.eps.terms) and not np.isfinite(plain(x.value)).all()
+
+
+def lost(out: Any) -> bool:
+    """Whether a quick sweep is over with a value that is infinite or NaN: a careful one sees what became of its derivative."""
+    if type(out) in LEVELED:
+        v = out.value
+        return not (isfinite(v) if type(v) is np.float64 else finite(v))
+    return isinstance(out, list | tuple | dict) and any(map(lost, out.values() if isinstance(out, dict) else out))
 
 
 def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:

@@ -27,7 +27,7 @@ from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis
 from .floating import derivative_warnings_ignored
-from .overflow import honest
+from .overflow import honest, lost
 from .trees import Rebuild, flatten
 
 Function = Callable[..., Any]
@@ -181,6 +181,8 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                     out = inputs.call(duals)
                     if level.careful:
                         out = honest(out, inputs.runner(seeds, level), level)
+                    elif lost(out):
+                        raise CareNeeded(level)
                     result = read(out, level)
                 except BasisError as need:  # vectors of repeated eigenvalues
                     if need.level is not level or level.bases is not None:
