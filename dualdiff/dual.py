@@ -8,6 +8,7 @@ of directions. Arithmetic with anything of a higher level (a DualArray, a number
 from __future__ import annotations
 
 from math import inf, isnan, log
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -262,6 +263,9 @@ class Dual:
     def __complex__(self) -> complex:
         raise escape("complex()", "write x + 0j, which keeps it")
 
+    def as_integer_ratio(self) -> Any:
+        raise escape("as_integer_ratio()", "np.mean, np.var and np.median keep it where the module statistics cannot")
+
     def __round__(self, digits: int | None = None) -> Any:
         return Dual(round(self.value, digits), self.tangent * 0)
 
@@ -296,6 +300,7 @@ class Dual:
         return self
 
 
+Number.register(Dual)  # np.isscalar asks
 PLAIN = frozenset({float, int, bool, complex})
 
 

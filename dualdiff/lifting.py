@@ -110,6 +110,8 @@ class Run:
             return self.function(x)
         if kind is DISPATCHER:
             return standin(x, taking_lists(x))
+        if kind is np.ufunc:
+            return standin(x, Ufunc(x))
         if issubclass(kind, ModuleType):
             if kind is Module or foreign(x.__name__):
                 return x
@@ -248,6 +250,19 @@ def taking_lists(function: Any) -> Any:
     return call
 
 
+class Ufunc:
+    """A ufunc that sees the duals in lists, which NumPy takes for objects."""
+
+    def __init__(self, ufunc: Any) -> None:
+        self.ufunc = ufunc
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.ufunc(*(dual_form(x) if isinstance(x, list | tuple) else x for x in args), **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ufunc, name)
+
+
 def creator(make: Any) -> Any:
     """A creation function whose array takes duals. Of a plain array NumPy's own: it may be the caller's."""
     @wraps(make)
@@ -332,6 +347,7 @@ class Vectorized(np.vectorize):
 
 
 standin(np.vectorize, Vectorized)
+standin(np.ndenumerate, lambda arr: ((i, arr[i]) for i in np.ndindex(np.shape(arr))))
 
 
 def as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:

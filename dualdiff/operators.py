@@ -11,12 +11,12 @@ import numpy as np
 from .assignment import assign, store
 from .dispatch import array_function
 from .dual import Dual
-from .dual_array import DualArray, lifted, lowered
+from .dual_array import DualArray, lowered
 from .dual_scalar import DualScalar
 from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
 from .errors import AssignmentError
-from .forms import holds_dual
+from .forms import dual_form, holds_dual
 from .rules import row_of
 from .rules.linear import matmul_sparse
 from .rules.registry import ROWS, Elementwise
@@ -40,7 +40,7 @@ def operation(ufunc: Any) -> Any:
 def elementwise_call(ufunc: Any, inputs: tuple[Any, ...]) -> Any:
     """A ufunc with an elementwise row, called on inputs of which one at least is dual."""
     made = operation(ufunc)
-    inputs = tuple(lifted(x) if type(x) is Dual else x for x in inputs)
+    inputs = tuple(dual_form(x) if type(x) in (Dual, list, tuple) else x for x in inputs)
     if type(made) is not tuple:
         return made(*inputs)
     return made[0](*inputs) if type(inputs[0]) in LEVELED else made[1](inputs[1], inputs[0])

@@ -1,5 +1,6 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
+import statistics
 import sys
 import threading
 import types
@@ -155,6 +156,18 @@ def runs_python_on_elements(x):
     return (product * times.accumulate(x) + times.outer(x, difference)[1] + times.reduce(x)).astype(float)
 
 
+def ufuncs_of_lists(x):
+    rows = np.sin([[x[0], 1.0], [2.0, x[1]]]) @ np.hypot([x[2], 3.0], [1.0, x[0]])
+    return np.concatenate([rows, np.logaddexp((x[0], 1.0), [x[1], 2.0]), np.divmod([x[0], 7.0], 2)[1],
+                           np.add([x[0], 1.0], 1, out=np.zeros(2)), np.cbrt([x[1], 8.0])])
+
+
+def walks(x):
+    y = np.full(3, x[1], dtype=float)
+    np.put(y, [0], x[2])
+    return np.array([i * v for (i,), v in np.ndenumerate(x * y)]) * (2 if np.isscalar(x[0]) else 1)
+
+
 def strides(x):
     y = x * 2
     windows = np.lib.stride_tricks.as_strided(y, (2, 2), (8, 8))
@@ -169,7 +182,7 @@ def sums_rows(x):
 
 PROGRAMS = [allocates, imported_names, through_helpers, through_closures, through_imports, lists, lists_of_lists, constants,
             recursion, class_body, views, checks_for_arrays, like_plain_data, default_and_keyword, writes_numbers, vectorizes,
-            vectorizes_with_a_signature, runs_python_on_elements, strides, sums_rows]
+            vectorizes_with_a_signature, runs_python_on_elements, ufuncs_of_lists, walks, strides, sums_rows]
 
 
 def differences(f, x, h=1e-5):
@@ -197,6 +210,12 @@ def test_without_a_dual_a_lifted_program_gives_what_it_gives(f):
     plain, lifted = f(X), lift(f)(X)
     assert type(lifted) is type(plain)
     np.testing.assert_array_equal(lifted, plain)
+
+
+def test_statistics_name_what_keeps_the_derivative():
+    for number in (Dual(1.0, 1.0), DualArray(X, X)[0]):
+        with pytest.raises(EscapeError, match=r"np\.mean"):
+            statistics.mean([number, number])
 
 
 def test_strides_stay_within_the_array():

@@ -237,10 +237,8 @@ elementwise(np.copysign,    lambda f, x, y: np.sign(x) * np.copysign(1, f),   0,
 elementwise(np.heaviside,   0,                                          lambda f, x, y: indicator(x == 0, f),
             kinks=(JUMP_AT_ZERO, None))
 elementwise(np.ldexp,       lambda f, x, n: np.ldexp(indicator(True, f), n), None)
-elementwise(np.maximum,     *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
-elementwise(np.minimum,     *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
-elementwise(np.fmax,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
-elementwise(np.fmin,        *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
+for _extreme in (np.maximum, np.minimum, np.fmax, np.fmin):
+    elementwise(_extreme,   *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 
 # ---- real-linear on complex input: the differential in dz and its conjugate
 elementwise(np.absolute,    lambda f, x: np.sign(x), kinks=(AT_ZERO,),

@@ -197,8 +197,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 def kron(a: Any, b: Any) -> Any:
     """Every element of a times all of b, the axes interleaved."""
     ndim = max(np.ndim(a), np.ndim(b))
-    a = np.reshape(a, (1,) * (ndim - np.ndim(a)) + np.shape(a))
-    b = np.reshape(b, (1,) * (ndim - np.ndim(b)) + np.shape(b))
+    a, b = (np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)) for x in (a, b))
     shape = tuple(n * m for n, m in zip(np.shape(a), np.shape(b), strict=True))
     apart = np.expand_dims(a, tuple(range(1, 2 * ndim, 2))) * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
     return np.reshape(apart, shape)

@@ -95,21 +95,14 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     return (values, *asked) if asked else values
 
 
-def unique_named(function: Any, *parts: str) -> None:
+def unique_named(function: Any) -> Any:
     """NumPy 2's unique_all and its kin: named tuples, whose values alone are dual."""
-    @composite(function)
-    def definition(x: Any) -> Any:
-        result = function(plain(x))
-        values = unique(x, equal_nan=False)
-        return result._replace(values=values) if parts else values
+    return lambda x: function(plain(x))._replace(values=unique(x, equal_nan=False))
 
 
-unique_named(np.unique_all, "values")
-unique_named(np.unique_counts, "values")
-unique_named(np.unique_inverse, "values")
-unique_named(np.unique_values)
-
-
+for _function in (np.unique_all, np.unique_counts, np.unique_inverse):
+    composite(_function)(unique_named(_function))
+composite(np.unique_values)(lambda x: unique(x, equal_nan=False))
 composite(np.union1d)(lambda ar1, ar2: unique(np.concatenate([np.ravel(ar1), np.ravel(ar2)])))
 
 

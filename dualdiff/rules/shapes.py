@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RuleError
+from ..errors import ConversionError, RuleError
 from .constant import plain
 from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, gather, known, primitive
@@ -196,8 +196,8 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 # ---- writing into an array
 def buffer(x: Any, function: Any) -> Any:
     if issubclass(type(x), np.ndarray):
-        raise RuleError(f"numpy.{function.__name__} would copy into a plain array and drop the derivative; build the result "
-                        "with numpy.concatenate, numpy.stack or numpy.where, or write into numpy.zeros_like(x)")
+        raise ConversionError(f"numpy.{function.__name__} would copy into a plain array and drop the derivative; build the "
+                              "result with numpy.concatenate, numpy.stack or numpy.where, or write into numpy.zeros_like(x)")
     return x
 
 
