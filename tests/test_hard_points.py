@@ -346,3 +346,27 @@ def test_an_equality_that_is_true_of_a_perturbed_number_warns():
         with warnings.catch_warnings():
             warnings.simplefilter("error", DerivativeWarning)
             differentiated(0.5)
+
+
+# Where the first partial is zero, or a kink of what it is made of, the second need not be.
+CURVATURE = [
+    ("x[0] ** x[1]", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
+    ("np.power(x[:1], x[1:])[0]", [4.0, 0.0], [[0, 0.25], [0.25, np.log(4) ** 2]]),
+    ("np.float_power(x[0], x[1])", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
+    ("x[0] ** x[1]", [0.0, 2.0], [[2, 0], [0, 0]]),
+    ("x[0] ** x[1]", [0.0, 1.0], [[0, -INF], [-INF, 0]]),
+    ("sp.powm1(x[0], x[1])", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
+    ("sp.xlogy(x[0], x[1])", [0.0, 2.0], [[0, 0.5], [0.5, 0]]),
+    # 50-digit values of mpmath
+    ("sp.kv(x[0], 1.0)", [0.0], [[0.307811043092112703]]),
+    ("sp.iv(x[0], 1.0)", [0.0], [[-1.44521434248108132]]),
+    ("sp.stdtr(x[0], x[1])", [5.0, 0.0], [[0, 0.0037254020601178396], [0.0037254020601178396, 0]]),
+    ("sp.stdtr(x[0], x[1])", [0.5, 0.0], [[0, 0.15393024180279986], [0.15393024180279986, 0]]),
+]
+
+
+@pytest.mark.parametrize(("code", "point", "expected"), CURVATURE, ids=str)
+def test_second_derivatives_are_there_where_a_first_one_is_zero(code, point, expected):
+    f, x = function(code), np.array(point)
+    for H in (hessian(f)(x), hessian(f, sparse=True)(x).toarray(), jacobian(gradient(f, mode="forward"), mode="reverse")(x)):
+        np.testing.assert_allclose(H, expected, rtol=1e-9, atol=1e-12)

@@ -108,6 +108,9 @@ def power_base(f: Any, x: Any, y: Any) -> Any:
         return y * (np.where(lost, x ** z, q) if np.any(lost) else q)
     flat, rounded = y == 0, z + 1 != y
     some = np.any(flat)
+    if some and hasattr(y, "level"):  # elsewhere the slope is 0 there only: ∂²(x^y)/∂x∂y is not
+        flat = flat & np.logical_not(np.abs(plain(x)) >= np.finfo(np.result_type(plain(x), np.float16)).tiny)
+        some = np.any(flat)
     base = np.where(flat, 1, x) if some else x
     p = np.power(base, z)
     if np.any(rounded):
@@ -117,11 +120,14 @@ def power_base(f: Any, x: Any, y: Any) -> Any:
 
 
 def power_exponent(f: Any, x: Any, y: Any) -> Any:
-    """∂(x^y)/∂y = x^y ln x, whose limit is 0 where x^y vanishes (x = 0, y > 0)."""
-    zero = (x == 0) & (y != 0) & (f == 0)
+    """∂(x^y)/∂y = x^y ln x, whose limit is 0 where x^y vanishes (x = 0, y > 0), with an infinite slope in x for y ≤ 1."""
     if type(x) in (int, float) and x > 0:
         return f * float(np.log(x))
-    return f * np.log(x) if not np.any(zero) else np.where(zero, 0, f * np.log(np.where(zero, 1, x)))
+    zero = (x == 0) & (y != 0) & (f == 0)
+    if not np.any(zero):
+        return f * np.log(x)
+    limit = -np.sqrt(np.where(zero & (y <= 1), x, 0)) if hasattr(x, "level") else 0
+    return np.where(zero, limit, f * np.log(np.where(zero, 1, x)))
 
 
 def share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:

@@ -36,7 +36,7 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
     low = np.minimum(np.floor(place).astype(int), n - 1)
     high = np.minimum(low + 1, n - 1)
     row = np.arange(order.shape[0]).reshape(batch)
-    flat = da.reshape((row.size * n,)) if hasattr(da, "reshape") else np.reshape(da, (row.size * n,))
+    flat = np.reshape(da, (row.size * n,))
     fraction = np.where(np.isnan(f), np.nan, place - low).astype(plain(f).dtype)
     sources = [order[row, position] for position in (low, high)]
     if n > 1 and has_ties(plain(a).reshape(-1, n), order, row, sources, fraction):

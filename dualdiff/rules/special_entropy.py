@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .elementwise import DEGREE, LN2, LN10
+from .elementwise import DEGREE, LN2, LN10, power_base
 from .registry import constant, either, elementwise
 
 
@@ -85,7 +85,7 @@ elementwise(sp.rel_entr,    lambda f, x, y: inside(f, log_ratio(x, y) + 1),
             lambda f, x, y: inside(f, -over(x, y)))
 elementwise(sp.kl_div,      lambda f, x, y: inside(f, log_ratio(x, y)),
             lambda f, x, y: inside(f, np.where(y == 0, 1 - over(x, y), (y - x) / y)))
-elementwise(sp.powm1,       lambda f, x, y: np.where(y == 0, 0, y * np.power(x, y - 1)),
+elementwise(sp.powm1,       lambda f, x, y: power_base(f + 1, x, y),
             lambda f, x, y: sp.xlogy(np.power(x, y), x))
 elementwise(sp.huber,       lambda f, d, r: inside(f, np.where(np.abs(r) > d, np.abs(r) - d, 0)),
             lambda f, d, r: inside(f, np.where(np.abs(r) > d, d * np.sign(r), r)))

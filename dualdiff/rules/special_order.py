@@ -127,7 +127,8 @@ def iv_slope(v: Any, z: Any, scaled: bool) -> Any:
 def kv_order(scaled: bool) -> Partial:
     def order(f: Any, v: Any, z: Any) -> Any:
         z = positive(z, "kv")
-        return np.sign(v) * kv_slope(np.abs(v), z, scaled)
+        left = v < 0
+        return np.where(left, -1, 1) * kv_slope(np.where(left, -v, v), z, scaled)
     return order
 
 
@@ -135,9 +136,9 @@ def iv_order(scaled: bool) -> Partial:
     """To the left of v = 0 through I_-v = I_v + (2/π) sin(πv) K_v (DLMF 10.27.2)."""
     def order(f: Any, v: Any, z: Any) -> Any:
         z = positive(z, "iv")
-        w = np.abs(v)
-        right = iv_slope(w, z, scaled)
         left = v < 0
+        w = np.where(left, -v, v)  # smooth at 0, as |v| is not
+        right = iv_slope(w, z, scaled)
         if not np.any(left):
             return right
         K, dK = sp.kv(w, z), kv_slope(w, z, False)

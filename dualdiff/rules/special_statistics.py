@@ -134,9 +134,11 @@ def student_freedom(v: Any, t: Any) -> Any:
     if np.any(heavy):
         total = v + t * t
         below = 0.5 * beta_shape(0.5 * v, 0.5, v / total, t * t / total) + np.abs(t) * student_density(v, t) / v
-        below = np.where(t == 0, 0, -0.5 * np.sign(t) * below)
+        at_zero = t * student_density(v, t) * 0.5 * (sp.psi(0.5 * v + 0.5) - sp.psi(0.5 * v) - 1 / v)
+        below = np.where(t == 0, at_zero, -0.5 * np.sign(t) * below)
         return below if np.all(heavy) else np.where(heavy, below, student_freedom(np.where(heavy, 2.0, v), t))
-    size = np.abs(t)
+    left = t < 0
+    size = np.where(left, -t, t)
     large = v > 100
     w = 1 / np.where(large, v, 100) ** 2
     c = np.where(large, w * (0.5 - w * (0.25 - w * (0.5 - 2.125 * w))), sp.psi(0.5 * v + 0.5) - sp.psi(0.5 * v) - 1 / v)
@@ -155,7 +157,7 @@ def student_freedom(v: Any, t: Any) -> Any:
             end = np.minimum(end, 0.5 * np.log1p(np.expm1(np.minimum(2 * (TAIL + end) / (v + 1), 600)) / share))
         outer = integral(lambda u: size * np.exp(u) * g(size * np.exp(u)), end, GAMMA_NODES)
         slope = np.where(inner, slope, -outer)
-    return np.sign(t) * slope
+    return np.where(left, -slope, slope)
 
 
 def nct_shift(density: Any, v: Any, d: Any, t: Any) -> Any:
@@ -185,13 +187,8 @@ nct: Any = getattr(_ufuncs, "_nct_pdf", None)
 ncf: Any = getattr(_ufuncs, "_ncf_pdf", None)
 
 NONCENTRAL_CHI_SQUARE = Family("x v c", (
-    lambda x, v, c: ncx2(x, v, c),
-    None,
-    lambda x, v, c: -ncx2(x, v + 2, c)))  # ½ (F(v+2) - F(v)), from the Poisson mixture
-NONCENTRAL_T = Family("v d t", (
-    None,
-    lambda v, d, t: nct_shift(nct, v, d, t),
-    lambda v, d, t: nct(t, v, d)))
+    ncx2, None, lambda x, v, c: -ncx2(x, v + 2, c)))  # ½ (F(v+2) - F(v)), from the Poisson mixture
+NONCENTRAL_T = Family("v d t", (None, lambda v, d, t: nct_shift(nct, v, d, t), lambda v, d, t: nct(t, v, d)))
 NONCENTRAL_F = Family("n d c x", (
     None,
     None,
