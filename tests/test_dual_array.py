@@ -277,3 +277,21 @@ def test_objects_arrays_of_duals_go_through_numpy():
     assert np.sin(a)[0].tangent == np.cos(1.0)
     assert np.sum(a * a).tangent == 2.0
     assert np.array_equal((DualArray([1.0, 1.0], [0.0, 1.0]) * a).tangent, [1.0, 2.0])
+
+
+# ---- directions of duals made by hand ---------------------------------------------------------------------------------
+def assigned(x, y):
+    x = x.copy()
+    x[0, 1:] = y[1, :2]
+    return x.tangent
+
+
+@pytest.mark.parametrize("combine", [
+    lambda x, y: np.stack([x, y]), lambda x, y: np.concatenate([x, y]), lambda x, y: np.stack([*x[0], *y[0]]),
+    lambda x, y: np.append(x, y), lambda x, y: (x * y).tangent, assigned],
+    ids=["stack", "concatenate", "numbers", "append", "product", "assignment"])
+def test_duals_of_different_numbers_of_directions_cannot_be_combined(combine):
+    one, two, three = DualArray(VALUE, ONE), DualArray(VALUE, np.ones((2, 2, 3))), DualArray(VALUE, np.ones((3, 2, 3)))
+    for x, y in ((one, three), (three, one), (two, three), (three, two)):
+        with pytest.raises(ShapeError, match=r"directions were combined; give all of them as many"):
+            combine(x, y)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .assemble import assembled
-from .leaf import Leaf
+from .leaf import Leaf, as_many
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
 from .scalars import stacked, summed_rows
@@ -72,6 +72,8 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
     leaves = [leaf for t in pieces for leaf in t.terms]
     if not leaves:
         return {}
+    if leaves[0].level.k is None:
+        as_many(leaves)
     if sum(t.shape == () for t in pieces) > 2:
         pieces, index = with_numbers_stacked(pieces, index.index if type(index) is Arrangement else index)
     how = index if type(index) is Arrangement else by_index(index, pieces)

@@ -14,12 +14,14 @@ a view. Contracting an axis that the columns do not vary along sums it within th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from .coefficients import product
 from .contraction import Operand, aligned, eliminate, in_window, thin, thinned
 from .level import HAND, Level
@@ -307,6 +309,14 @@ def one(level: Level) -> Leaf:
         level.one = One(level)
     leaf: Leaf = level.one
     return leaf
+
+
+def as_many(leaves: Iterable[Leaf]) -> None:
+    """Duals made by hand may have different numbers of directions, and cannot be combined then."""
+    counts = {leaf.k for leaf in leaves}
+    if len(counts) > 1:
+        raise ShapeError(f"duals of {' and '.join(sorted(str(k or 1) for k in counts))} directions were "
+                         "combined; give all of them as many, with an axis of directions or without it")
 
 
 # The columns of small seeds are slices of one array that is never written to.

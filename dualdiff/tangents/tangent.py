@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
 from .assemble import assembled, gradient_row
 from .coefficients import chained, finite, generic
 from .join import merged_terms
-from .leaf import Leaf, dense_leaf, moved_array
+from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
 from .ragged import Ragged, mapped_again, sparsely_mapped
@@ -260,9 +259,8 @@ class Tangent:
         self.watch()
         if self.shape == () and leaf.affine and (row := gradient_row(terms, leaf.k, dtype)) is not None:
             return row
-        if len(terms) > 1 and any(other.k != leaf.k for other in terms):
-            raise ShapeError(f"duals of {' and '.join(sorted({str(other.k or 1) for other in terms}))} directions were "
-                             "combined; give all of them as many")
+        if len(terms) > 1:
+            as_many(terms)
         if leaf.k is None:
             c = terms[leaf]
             if self.shape == () and hasattr(c, "eps") and not hasattr(c, "version"):
