@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EscapeError, RuleError
+from .errors import EscapeError, RuleError, ShapeError, StructureError
 from .policies import WATCH
 from .subclasses import base_array, is_subclassed
 from .tangents.level import HAND
@@ -49,11 +49,9 @@ class Dual:
         if hasattr(value, "level") or hasattr(tangent, "level"):
             from .dual_array import nested_by_hand
             return nested_by_hand(value, tangent)
-        if isinstance(value, np.ndarray) and value.ndim:
-            raise EscapeError(f"Dual holds one number; for an array of shape {value.shape} use DualArray(value, tangent)")
         self = new(cls)
-        self.value = value
-        self.tangent = tangent if not isinstance(tangent, list | tuple) else np.asarray(tangent)
+        self.value = value if value.__class__ in PLAIN else one_number(value)
+        self.tangent = tangent if tangent.__class__ in PLAIN else directions(tangent)
         return self
 
     # ---- arithmetic, written out: this is what loops over plain numbers pay
@@ -106,13 +104,16 @@ class Dual:
             r.value = x * y
             t = self.tangent * y + other.tangent * x
             if spoiled(t) if t.__class__ is not float else isnan(t):
-                t = strong(self.tangent, y) + strong(other.tangent, x)
+                t = strong(self.tangent, y, r.value) + strong(other.tangent, x, r.value)
             r.tangent = t
             return r
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value * other
-            r.tangent = self.tangent * other
+            t = self.tangent * other
+            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+                t = strong(self.tangent, other, r.value)
+            r.tangent = t
             return r
         return NotImplemented
 
@@ -120,7 +121,10 @@ class Dual:
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = other * self.value
-            r.tangent = self.tangent * other
+            t = self.tangent * other
+            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+                t = strong(self.tangent, other, r.value)
+            r.tangent = t
             return r
         return NotImplemented
 
@@ -132,13 +136,16 @@ class Dual:
             r.value = f
             t = (self.tangent - other.tangent * f) / y
             if spoiled(t) if t.__class__ is not float else isnan(t):
-                t = strong(self.tangent, 1 / y) - strong(strong(other.tangent, f), 1 / y)
+                t = strong(self.tangent, 1 / y, f) - strong(strong(other.tangent, f, f), 1 / y, f)
             r.tangent = t
             return r
         if other.__class__ in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value / other
-            r.tangent = self.tangent / other
+            t = self.tangent / other
+            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+                t = strong(self.tangent, 1 / other, r.value)
+            r.tangent = t
             return r
         return NotImplemented
 
@@ -150,7 +157,7 @@ class Dual:
             r.value = f
             t = -self.tangent * f / y
             if spoiled(t) if t.__class__ is not float else isnan(t):
-                t = -strong(strong(self.tangent, f), 1 / y)
+                t = -strong(strong(self.tangent, f, f), 1 / y, f)
             r.tangent = t
             return r
         return NotImplemented
@@ -163,9 +170,13 @@ class Dual:
             x = self.value
             r.value = x ** other
             try:
-                r.tangent = self.tangent * (other * x ** (other - 1)) if other != 0 else self.tangent * 0
+                p = other * x ** (other - 1) if other != 0 else 0
             except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
-                r.tangent = strong(self.tangent, inf)
+                p = inf
+            t = self.tangent * p
+            if isnan(t) if t.__class__ is float else p.__class__ in REAL and not 0 < abs(p) < inf and spoiled(t):
+                t = strong(self.tangent, p, r.value)
+            r.tangent = t
             return r
         return NotImplemented
 
@@ -214,7 +225,7 @@ class Dual:
         x = self.value
         if x == 0 and WATCH.count:  # a kink: the row asks the policy
             return np.absolute(self)  # type: ignore[call-overload]
-        return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * 0)
+        return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * abs(x))  # NaN of NaN
 
     # ---- comparisons see values only: the program takes the branch that the plain program takes
     def __eq__(self, other: Any) -> Any:
@@ -302,6 +313,8 @@ class Dual:
 
 Number.register(Dual)  # np.isscalar asks
 PLAIN = frozenset({float, int, bool, complex})
+REAL: frozenset[Any] = frozenset({float, int, bool, np.float64})
+INEXACT = (np.ndarray, np.generic, float, complex)
 
 
 def is_plain(x: Any) -> bool:
@@ -314,19 +327,47 @@ def is_plain(x: Any) -> bool:
         and x is not None and getattr(x, "shape", ()) == () and getattr(x, "__array_ufunc__", x) is not None
 
 
+def one_number(value: Any) -> Any:
+    """What a Dual may hold, as it is."""
+    if isinstance(value, np.ndarray | list | tuple) and (np.ndim(value) or is_plain(value)):
+        raise EscapeError(f"Dual holds one number; for an array of shape {np.shape(value)} use DualArray(value, tangent)")
+    if not isinstance(value, np.ndarray) and not is_plain(value):
+        raise StructureError(f"Dual takes numbers, got {value!r} of type {type(value).__name__}")
+    return value
+
+
+def directions(b: Any) -> Any:
+    """The tangent of a Dual: a number, or a copy of an array of directions. NumPy's small whole numbers, whose negatives and
+    sums wrap around, and truth values become int64.
+    """
+    if isinstance(b, np.ndarray | list | tuple):
+        b = np.array(b)
+        if b.ndim > 1:
+            raise ShapeError("the tangent of a Dual is a number, or k of them for k directions; got an array of shape "
+                             f"{b.shape}")
+    elif not is_plain(b):
+        b = one_number(b)
+    kind = getattr(getattr(b, "dtype", None), "kind", "O")
+    if kind not in "biufcO":
+        raise StructureError(f"Dual takes numbers, got an array of dtype {b.dtype}")
+    return b.astype(int) if kind in "biu" else b
+
+
 def value_of(x: Any) -> Any:
     return x.value if isinstance(x, Dual) else x
 
 
 def spoiled(t: Any) -> bool:
     """Whether a tangent became NaN; rings without a NaN never do."""
-    return isinstance(t, np.ndarray | np.generic | complex) and bool(np.any(np.isnan(t)))
+    return isinstance(t, INEXACT) and bool(np.not_equal(t, t).any())
 
 
-def strong(b: Any, p: Any) -> Any:
-    """b · p where what is not perturbed (b = 0) stays unperturbed through an infinite p."""
+def strong(b: Any, p: Any, f: Any) -> Any:
+    """b · p where what is not perturbed (b = 0) stays unperturbed through an infinite p, and p = 0 wins over an infinite b
+    where the result f is finite.
+    """
     with np.errstate(invalid="ignore"):
-        return np.where(np.asarray(b) == 0, 0.0, np.asarray(b) * p)[()]
+        return np.where((np.asarray(b) == 0) | ((p == 0) & (f - f == 0)), 0.0, np.asarray(b) * p)[()]
 
 
 def power(x: Dual, y: Dual) -> Any:
@@ -335,16 +376,22 @@ def power(x: Dual, y: Dual) -> Any:
     r = new(Dual)
     f = r.value = a ** p
     if a.__class__ is float and a > 0:
-        r.tangent = x.tangent * (p * a ** (p - 1)) + y.tangent * (f * log(a))
+        slope = f * log(a)
+        t = x.tangent * (p * a ** (p - 1)) + y.tangent * slope
     else:
-        slope = 0 if a == 0 and p > 0 else f * logarithm(a)
-        r.tangent = (x ** p).tangent + y.tangent * slope
+        unmoved = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
+        slope = 0 if unmoved or (a == 0 and p > 0) else f * logarithm(a, f)
+        t = (x ** p).tangent + y.tangent * slope
+    if spoiled(t) if t.__class__ is not float else isnan(t):
+        t = (x ** p).tangent + strong(y.tangent, slope, f)
+    r.tangent = t
     return r
 
 
-def logarithm(a: Any) -> Any:
+def logarithm(a: Any, f: Any) -> Any:
+    """ln a, complex where the power f is: (-8.0) ** (1/3) is complex in Python."""
     try:
-        return a.ln() if hasattr(a, "ln") else np.log(a)
+        return a.ln() if hasattr(a, "ln") else np.log(complex(a) if type(f) is complex else a)
     except TypeError:
         raise RuleError(f"x ** y with a dual exponent needs the logarithm of x, and NumPy has none for {type(a).__name__}; "
                         "write the power with a plain exponent, or convert x to float") from None

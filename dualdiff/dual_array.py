@@ -21,7 +21,7 @@ from .rules.gather import is_basic
 from .subclasses import base_array, is_subclassed
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level
-from .tangents.moves import as_key
+from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
 from .views import View, link, read, settle
 
@@ -34,8 +34,8 @@ class DualArray:
     """An array of dual numbers ``value + tangent ε`` that goes through unmodified NumPy code.
 
     ``value``: array of shape S (integers become float64). ``tangent``: shape S for one direction, or (k, *S) for k of
-    them; ``.tangent`` is an array of that same form. Raises ShapeError where they do not fit together. An elementwise
-    operation costs as much as NumPy's own plus its partial, whatever k is.
+    them; ``.tangent`` is an array of that same form. Both are copied, unless they are read-only. Raises ShapeError where
+    they do not fit together. An elementwise operation costs as much as NumPy's own plus its partial, whatever k is.
 
     >>> import numpy as np
     >>> x = DualArray([1.0, 2.0], [1.0, 0.0])
@@ -48,8 +48,8 @@ class DualArray:
     def __init__(self, value: Any, tangent: Any) -> None:
         parts = [x for x in (value, tangent) if hasattr(x, "level")]
         self.level = above(parts) if parts else HAND
-        self.value = value if hasattr(value, "level") else inexact(value, "DualArray")
-        self.eps = Tangent(hand_terms(self.level, self.value.shape, tangent), self.value.shape)
+        self.value = kept(value if hasattr(value, "level") else inexact(value, "DualArray"))
+        self.eps = Tangent(hand_terms(self.level, self.value.shape, kept(tangent)), self.value.shape)
         self.source: View | Memory | None = None
 
     # ---- what an array is

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dualdiff import Dual, DualArray, derivative, gradient
-from dualdiff.errors import EscapeError, RuleError
+from dualdiff.errors import EscapeError, RuleError, ShapeError, StructureError
 from dualdiff.transforms.trees import flatten
 
 settings.register_profile("no clock", deadline=None)        # a busy machine is no counterexample
@@ -178,6 +178,57 @@ def test_comparisons_and_truth_see_values_only():
 def test_a_dual_holds_one_number():
     with pytest.raises(EscapeError, match="DualArray"):
         Dual(np.ones(3), np.ones(3))
+
+
+@pytest.mark.parametrize(("value", "tangent", "error", "message"), [
+    ("2", 1, StructureError, "got '2' of type str"), (None, 1, StructureError, "got None"),
+    (2.0, None, StructureError, "got None"), (2.0, "a", StructureError, "got 'a'"),
+    (2.0, ["a"], StructureError, "dtype <U1"), ([1, 2], 1, EscapeError, r"shape \(2,\) use DualArray"),
+    (2.0, np.ones((2, 3)), ShapeError, r"k directions; got an array of shape \(2, 3\)")])
+def test_what_is_no_number_makes_no_dual(value, tangent, error, message):
+    with pytest.raises(error, match=message):
+        Dual(value, tangent)
+
+
+@pytest.mark.parametrize("tangent", [np.uint8(1), np.True_, np.int8(1), np.uint64(1)])
+def test_tangents_of_small_whole_numbers_do_not_wrap_around(tangent):
+    for b in (tangent, np.array([tangent, tangent])):
+        x = Dual(2.0, b)
+        assert np.all((1 - x).tangent == -1)
+        assert np.all((x + x).tangent == 2)
+        assert np.all((200 * x).tangent == 200)
+
+
+# ---- hard points -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("number", [float, np.float64])
+@pytest.mark.parametrize(("code", "tangent"), [
+    ("x ** y", 12.0), ("zero ** y", 0.0), ("zero ** zero", 0.0), ("still ** 2", 0.0), ("still * inf", 0.0),
+    ("inf * still", 0.0), ("still ** y", 0.0), ("steep * 0.0", 0.0), ("steep / inf", 0.0), ("zero * steep", 0.0),
+    ("still / number(2)", 0.0), ("steep ** 0", 0.0)])
+def test_what_is_not_perturbed_stays_so_and_a_zero_partial_wins(code, tangent, number):
+    names = {"x": Dual(number(-2), 1.0), "y": Dual(number(3), 0.0), "zero": Dual(number(0), 0.0),
+             "still": Dual(number(math.inf), 0.0), "steep": Dual(number(1), math.inf), "inf": math.inf, "number": number}
+    with np.errstate(invalid="ignore"):
+        assert eval(code, names).tangent == tangent
+
+
+def test_a_root_of_a_negative_number_is_complex_and_so_is_its_derivative():
+    x, y = Dual(-8.0, 1.0), Dual(1 / 3, 0.5)
+    f = (-8.0) ** (1 / 3)
+    assert (x ** y).tangent == pytest.approx(f * (0.5 * np.log(-8 + 0j) + 1 / 3 / -8), rel=1e-14)
+    assert ((-8.0) ** y).tangent == pytest.approx(f * 0.5 * np.log(-8 + 0j), rel=1e-14)
+
+
+@pytest.mark.parametrize("ring", ["Fraction", "mpf", "Decimal", "symbol"])
+def test_an_exponent_that_is_not_perturbed_needs_no_logarithm(ring):
+    a, b = RINGS[ring][:2]
+    z = Dual(a, b) ** Dual(2, 0)
+    assert agree(z.value, a * a)
+    assert agree(z.tangent, 2 * a * b)
+
+
+def test_the_absolute_value_of_nan_has_the_derivative_nan():
+    assert math.isnan(abs(Dual(math.nan, 1.0)).tangent)
 
 
 # ---- NumPy on numbers made by hand -----------------------------------------------------------------------------------

@@ -288,10 +288,22 @@ def assigned(x, y):
 
 @pytest.mark.parametrize("combine", [
     lambda x, y: np.stack([x, y]), lambda x, y: np.concatenate([x, y]), lambda x, y: np.stack([*x[0], *y[0]]),
-    lambda x, y: np.append(x, y), lambda x, y: (x * y).tangent, assigned],
+    np.append, lambda x, y: (x * y).tangent, assigned],
     ids=["stack", "concatenate", "numbers", "append", "product", "assignment"])
 def test_duals_of_different_numbers_of_directions_cannot_be_combined(combine):
     one, two, three = DualArray(VALUE, ONE), DualArray(VALUE, np.ones((2, 2, 3))), DualArray(VALUE, np.ones((3, 2, 3)))
     for x, y in ((one, three), (three, one), (two, three), (three, two)):
         with pytest.raises(ShapeError, match=r"directions were combined; give all of them as many"):
             combine(x, y)
+
+
+def test_a_dual_made_by_hand_does_not_see_what_is_written_to_the_arrays_it_was_made_of():
+    seed, value, found = np.zeros(3), np.array([1.0, 2.0, 3.0]), []
+    for i in range(3):
+        seed[:] = np.arange(3) == i
+        found += [np.sin(DualArray(value, seed)), DualArray(value, [seed, seed]), Dual(2.0, seed) + 1]
+    seed[:], value[:] = 7.0, 9.0
+    assert np.array_equal([y.tangent for y in found[::3]], np.diag(np.cos([1.0, 2.0, 3.0])))
+    assert np.array_equal([y.tangent for y in found[1::3]], [[row, row] for row in np.eye(3)])
+    assert np.array_equal([y.tangent for y in found[2::3]], np.eye(3))
+    assert found[1].value.tolist() == [1, 2, 3]
