@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .dual import FLOAT, Dual, escape, new, told_of_equality
+from .dual import FLOAT, Dual, directions, escape, new, one_number, told_of_equality
 from .dual_scalar import DualScalar
 from .errors import ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory
@@ -316,7 +316,14 @@ def nested_by_hand(value: Any, tangent: Any) -> Any:
     if isinstance(value, DualArray) or isinstance(tangent, DualArray):
         return DualArray(value, tangent)
     level = above([x for x in (value, tangent) if hasattr(x, "level")])
-    return scalar(value, Tangent({one(level): tangent}, ()), level)
+    if hasattr(tangent, "level"):
+        value = value if hasattr(value, "level") else one_number(value)
+    else:
+        tangent = directions(tangent)
+    if not isinstance(tangent, np.ndarray) or not tangent.ndim:
+        return scalar(value, Tangent({one(level): tangent}, ()), level)
+    value = lifted(value) if type(value) is Dual else value  # it becomes a coefficient of the directions
+    return scalar(value, Tangent({dense_leaf(level, tangent, ()): None}, ()), level)
 
 
 def lifted(d: Dual) -> DualScalar:

@@ -31,7 +31,7 @@ def tangent_array(x: Any) -> Any:
     a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
     if type(a) is np.ndarray and not a.flags.writeable:
         a = a.copy()
-    return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 else a
+    return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 and type(a) is not Dual else a
 
 
 def text_of(a: Any) -> str:

@@ -199,6 +199,28 @@ def test_tangents_of_small_whole_numbers_do_not_wrap_around(tangent):
         assert np.all((200 * x).tangent == 200)
 
 
+# ---- duals of duals --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ring", [ring for ring in RINGS if ring != "directions"])
+def test_a_dual_of_a_dual_has_the_second_derivative_over_every_ring(ring):
+    a = RINGS[ring][0]
+    x = Dual(Dual(a, 1), 1)
+    for z, value, slope, bend in ((x ** 3, a**3, 3 * a**2, 6 * a), (x * x * x, a**3, 3 * a**2, 6 * a),
+                                  (1 / x, 1 / a, -1 / a**2, 2 / a**3), ((1 + x) * x, a + a * a, 1 + 2 * a, 2)):
+        assert agree(z.value.value, value)
+        assert agree(z.value.tangent, slope)
+        assert agree(z.tangent.value, slope)
+        assert agree(z.tangent.tangent, bend)
+        assert repr(z).startswith("Dual(Dual(")
+
+
+def test_a_dual_of_a_dual_may_have_several_directions():
+    a, b, c, d = np.array([1.0, 0.0]), np.array([3.0, 1.0]), [1.0, 0.0, 2.0], [1.0, 2.0, 0.0]
+    z = Dual(Dual(2.0, a), c) * Dual(Dual(5.0, b), d)
+    assert np.array_equal(z.tangent.value, 5 * np.array(c) + 2 * np.array(d))
+    assert np.array_equal(z.tangent.tangent, np.outer(b, c) + np.outer(a, d))
+    assert np.array_equal(np.sin(Dual(Dual(2.0, 1.0), c)).tangent.tangent, -np.sin(2.0) * np.array(c))
+
+
 # ---- hard points -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("number", [float, np.float64])
 @pytest.mark.parametrize(("code", "tangent"), [
