@@ -327,10 +327,12 @@ def nested_by_hand(value: Any, tangent: Any) -> Any:
 
 
 def lifted(d: Dual) -> DualScalar:
-    """A Dual made by hand in the form that takes part in array arithmetic; still level 0."""
-    b = d.tangent
+    """A Dual made by hand in the form that takes part in array arithmetic, its whole numbers float64; still level 0."""
+    a, b = d.value, d.tangent
+    if isinstance(a, int | np.integer | np.bool_):
+        a = float(a) if isinstance(a, int) else a.astype(float)
     terms = {dense_leaf(HAND, b, ()): None} if isinstance(b, np.ndarray) and b.ndim == 1 else {one(HAND): b}
-    return scalar(d.value, Tangent(terms, ()), HAND)
+    return scalar(a, Tangent(terms, ()), HAND)
 
 
 def lowered(d: DualScalar) -> Any:

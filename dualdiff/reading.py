@@ -29,8 +29,11 @@ def tangent_array(x: Any) -> Any:
                           "use jvp or mode='forward' to look at tangents inside f")
     dtype = dtype_of(x)
     a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
-    if type(a) is np.ndarray and not a.flags.writeable:
-        a = a.copy()
+    if type(a) is np.ndarray:
+        if dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind:
+            a = a.astype(dtype, copy=not a.flags.writeable)
+        elif not a.flags.writeable:
+            a = a.copy()
     return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 and type(a) is not Dual else a
 
 

@@ -291,6 +291,29 @@ def test_object_arrays_of_duals_go_through_numpy():
     assert sorted(d)[0].tangent == 1.0
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.polyval([1.0, 2.0, 3.0], x), np.poly1d([1.0, 2.0]),
+    lambda x: np.piecewise(x, [x > 1], [lambda t: t * t, lambda t: 3 * t])], ids=["polyval", "poly1d", "piecewise"])
+def test_functions_that_ask_for_the_type_of_an_array_take_numbers_made_by_hand(f):
+    for a in (0.7, np.float64(0.7), 1.5):
+        assert f(Dual(a, 2.0)).tangent == pytest.approx(2 * derivative(f)(a), rel=1e-14)
+
+
+def test_whole_numbers_become_floating_point_among_arrays():
+    x = np.stack([Dual(2, 1), Dual(3, 1)])
+    x *= 0.5
+    assert (x.value.tolist(), x.tangent.tolist()) == ([1.0, 1.5], [0.5, 0.5])
+    for y in (np.ones(2, int) * Dual(2, 1), np.ones(2) + Dual(np.int64(2), 1), np.ones(2) + Dual(2.0, 1)):
+        assert (y.dtype, y.tangent.dtype) == (float, float)
+
+
+def test_the_tangent_has_the_type_of_the_value():
+    x = DualArray(np.array([1.0, 2.0], np.float32), [1.0, 0.0])
+    for y in (x, x + 1j, np.append(x, np.float64(3.0)), x.astype(float)):
+        assert y.tangent.dtype == y.dtype
+    assert DualArray([1.0, 2.0], [1j, 0.0]).tangent.tolist() == [1j, 0]   # a real number moved along an imaginary direction
+
+
 def test_stacking_duals_makes_a_dual_array():
     x = np.stack([Dual(1.0, 1.0), Dual(2.0, 0.5)])
     assert type(x) is DualArray

@@ -40,7 +40,7 @@ def polyval(p: Any, x: Any) -> Any:
     if isinstance(x, np.poly1d):
         raise RuleError("numpy.polyval at a poly1d composes polynomials; with dual coefficients use arrays and numpy.polymul")
     p, x = coefficients(p, "polyval"), as_array(x)
-    y = np.zeros(x.shape, plain(x).dtype)[()]
+    y = np.zeros(x.shape, np.asarray(plain(x)).dtype)[()]
     for c in p:
         y = y * x + c
     return y

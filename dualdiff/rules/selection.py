@@ -58,7 +58,7 @@ def chosen(*choices: Any, a: Any, mode: Any) -> Any:
 
 @composite(np.piecewise, raw=True)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) -> Any:
-    x = as_array(x)
+    x = as_array(x) if hasattr(x, "__getitem__") or not hasattr(x, "level") else np.asarray(x, like=x)
     if not np.iterable(condlist) or (not isinstance(next(iter(condlist)), list | np.ndarray) and np.ndim(x)):  # as NumPy asks
         condlist = [condlist]
     conditions = list(np.asarray([plain(c) for c in condlist], bool))
