@@ -7,7 +7,7 @@ of directions. Arithmetic with anything of a higher level (a DualArray, a number
 
 from __future__ import annotations
 
-from math import inf, isnan, log
+from math import inf, log
 from numbers import Number
 from typing import Any
 
@@ -103,7 +103,7 @@ class Dual:
             x, y = self.value, other.value
             r.value = x * y
             t = self.tangent * y + other.tangent * x
-            if spoiled(t) if t.__class__ is not float else isnan(t):
+            if spoiled(t) if t.__class__ is not float else t != t:
                 t = strong(self.tangent, y, r.value) + strong(other.tangent, x, r.value)
             r.tangent = t
             return r
@@ -111,7 +111,7 @@ class Dual:
             r = new(Dual)
             r.value = self.value * other
             t = self.tangent * other
-            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
                 t = strong(self.tangent, other, r.value)
             r.tangent = t
             return r
@@ -122,7 +122,7 @@ class Dual:
             r = new(Dual)
             r.value = other * self.value
             t = self.tangent * other
-            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
                 t = strong(self.tangent, other, r.value)
             r.tangent = t
             return r
@@ -135,7 +135,7 @@ class Dual:
             f = self.value / y
             r.value = f
             t = (self.tangent - other.tangent * f) / y
-            if spoiled(t) if t.__class__ is not float else isnan(t):
+            if spoiled(t) if t.__class__ is not float else t != t:
                 t = strong(self.tangent, 1 / y, f) - strong(strong(other.tangent, f, f), 1 / y, f)
             r.tangent = t
             return r
@@ -143,7 +143,7 @@ class Dual:
             r = new(Dual)
             r.value = self.value / other
             t = self.tangent / other
-            if isnan(t) if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
+            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
                 t = strong(self.tangent, 1 / other, r.value)
             r.tangent = t
             return r
@@ -156,7 +156,7 @@ class Dual:
             f = other / y
             r.value = f
             t = -self.tangent * f / y
-            if spoiled(t) if t.__class__ is not float else isnan(t):
+            if spoiled(t) if t.__class__ is not float else t != t:
                 t = -strong(strong(self.tangent, f, f), 1 / y, f)
             r.tangent = t
             return r
@@ -174,7 +174,7 @@ class Dual:
             except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 p = inf
             t = self.tangent * p
-            if isnan(t) if t.__class__ is float else p.__class__ in REAL and not 0 < abs(p) < inf and spoiled(t):
+            if t != t if t.__class__ is float else p.__class__ in REAL and not 0 < abs(p) < inf and spoiled(t):
                 t = strong(self.tangent, p, r.value)
             r.tangent = t
             return r
@@ -382,7 +382,7 @@ def power(x: Dual, y: Dual) -> Any:
         unmoved = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
         slope = 0 if unmoved or (a == 0 and p > 0) else f * logarithm(a, f)
         t = (x ** p).tangent + y.tangent * slope
-    if spoiled(t) if t.__class__ is not float else isnan(t):
+    if spoiled(t) if t.__class__ is not float else t != t:
         t = (x ** p).tangent + strong(y.tangent, slope, f)
     r.tangent = t
     return r
