@@ -110,7 +110,7 @@ class Run:
             return self.function(x)
         if kind is DISPATCHER:
             return standin(x, taking_lists(x))
-        if kind is np.ufunc:
+        if kind is np.ufunc or kind.__name__ == "MultiUFunc":
             return standin(x, Ufunc(x))
         if issubclass(kind, ModuleType):
             if kind is Module or foreign(x.__name__):
@@ -257,6 +257,8 @@ class Ufunc:
         self.ufunc = ufunc
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        if type(self.ufunc) is not np.ufunc and any(map(holds_dual, args)):
+            raise RuleError(f"scipy.special.{self.ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
         return self.ufunc(*(dual_form(x) if isinstance(x, list | tuple) else x for x in args), **options)
 
     def __getattr__(self, name: str) -> Any:

@@ -418,6 +418,7 @@ SPECIAL = [
     lambda x: sp.softmax(np.stack([x, x * x]), axis=0).ravel(),
     lambda x: sp.log_softmax(np.stack([x, x * x]), axis=1).ravel(),
     lambda x: sp.polygamma(0, x), lambda x: sp.polygamma([0, 1, 3], x), lambda x: sp.multigammaln(x + 1, 3),
+    lambda x: sp.diric(x, 4), lambda x: sp.diric(x, 5),
     *[lambda x, f=f, n=n, s=s, d=d: f(n, s * x, derivative=d) for f in (
         sp.spherical_jn, sp.spherical_yn, sp.spherical_in, sp.spherical_kn)
       for n in (0, 1, 3) for s in (1, -1) for d in (False, True) if np.isfinite(f(0, s * 0.5, True))]]   # older: s > 0
@@ -434,6 +435,18 @@ def test_scipys_python_functions_are_differentiated_when_lifted(f):
     np.testing.assert_allclose(second, slope, rtol=1e-6, atol=1e-6 * max(1e-3, np.max(np.abs(slope))))
     with suppress(EscapeError):                            # older SciPys hand some arguments on as they are
         np.testing.assert_allclose(jacobian(f)(Z), J, rtol=1e-13)
+
+
+def test_the_periodic_sinc_bends_at_its_maximum():
+    for n, x, sign in ((3, 0.0, 1), (4, 2 * np.pi, -1), (5, 1e-9, 1)):
+        np.testing.assert_allclose(derivative(lambda x, n=n: sp.diric(x, n), order=2)(x), sign * (1 - n * n) / 12, rtol=1e-12)
+
+
+@pytest.mark.skipif(not hasattr(sp, "legendre_p"), reason="SciPy 1.15 has it")
+def test_functions_of_scipy_that_are_no_ufuncs_are_refused_by_name():
+    for f in (lambda x: sp.legendre_p(3, x), lambda x: sp.sph_harm_y(2, 1, x[0], x[1]).real):
+        with pytest.raises(RuleError, match=r"scipy\.special\.(legendre_p|sph_harm_y) has no derivative rule; .*lpmv"):
+            jacobian(f)(Z)
 
 
 @pytest.mark.parametrize("n", [0, 2, 5])

@@ -67,6 +67,21 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return x - log_sum(x, axis, True)
 
 
+@composite(sp.diric)
+@primitive
+def diric(x: Any, n: Any) -> Any:
+    return sp.diric(x, n)
+
+
+def diric_differential(f: Any, x: Any, dx: Any, n: Any) -> Any:
+    """Of (1/n) Σ cos kx, -n/2 < k < n/2 in steps of 1: the quotient of sines has a branch for its limit."""
+    k = np.arange(n) - 0.5 * (n - 1)
+    return dx * (np.sin(x[..., None] * k) @ k / -n)
+
+
+formula(diric, diric_differential, smooth=True)
+
+
 # ---- gamma functions of several kinds
 @composite(sp.polygamma)
 def polygamma(n: Any, x: Any) -> Any:
