@@ -251,7 +251,7 @@ def taking_lists(function: Any) -> Any:
 
 
 class Ufunc:
-    """A ufunc that sees the duals in lists, which NumPy takes for objects."""
+    """A ufunc that sees the duals in lists, objects to NumPy."""
 
     def __init__(self, ufunc: Any) -> None:
         self.ufunc = ufunc

@@ -88,7 +88,8 @@ def fills(x):
     lambda x: np.pad(x[0], 1, constant_values=(4, x[0, 0])),
     lambda x: np.pad(x[0], 1, "linear_ramp", end_values=3), lambda x: np.pad(x[0], 2, "reflect", reflect_type="odd"),
     lambda x: np.ediff1d(x, to_end=[1.0, 2.0]), lambda x: np.insert(x[0], 1, 2.5), lambda x: np.r_[x[0], x[0, 0], 1.0],
-    np.cov, lambda x: np.cov(x[0], aweights=x[1]), np.corrcoef, np.sort_complex, lambda x: np.emath.power(x, 1.5),
+    lambda x: np.gradient(x[0], [0, 1, 3]), np.cov, lambda x: np.cov(x[0], aweights=x[1]), np.corrcoef, np.sort_complex,
+    lambda x: np.emath.power(x, 1.5),
     np.emath.arcsin, lambda x: np.arcsin(x[0] * 0.1j), lambda x: np.nanvar(x, 1)])
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_single_precision_is_kept_or_widened_as_numpy_does(f, mode):

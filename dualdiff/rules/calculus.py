@@ -40,9 +40,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
     np.gradient(plain(f), *map(plain, varargs), axis=axis, edge_order=edge_order)  # NumPy's errors
     axes = axes_or_all(axis, f.ndim)
-    spacings = varargs or (1.0,)
+    (f,), spacings = floating([f]), varargs or (1.0,)
     spacings = spacings if len(spacings) == len(axes) else spacings * len(axes)
-    results = tuple(slope(f, along, spacing, edge_order) for along, spacing in zip(axes, spacings, strict=True))
+    results = tuple(slope(f, *part, edge_order).astype(f.dtype, copy=False) for part in zip(axes, spacings, strict=True))
     return results[0] if len(axes) == 1 else results
 
 
