@@ -248,3 +248,9 @@ def test_a_function_whose_result_changes_shape_between_runs_is_refused():
     shapes = iter([3, 2, 3])
     with pytest.raises(ShapeError, match=r"shape \(3,\) in one run and \(2,\) in another"):
         jacobian(lambda x: x[:next(shapes)], chunk=2)(np.ones(5))
+
+
+def test_a_function_that_gives_more_arrays_in_another_run_is_refused():
+    counts = iter([1, 2])
+    with pytest.raises(ShapeError, match="1 arrays in one run and 2 in another"):
+        jacobian(lambda x: [x] * next(counts), chunk=2)(np.ones(4))

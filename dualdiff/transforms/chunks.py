@@ -211,6 +211,9 @@ class Together:
         result, matrices = found
         if self.columns is None:
             self.result, self.columns = result, [Columns(self.n) for _ in matrices]
+        if len(matrices) != len(self.columns):
+            raise ShapeError(f"f gave {len(self.columns)} arrays in one run and {len(matrices)} in another, so its Jacobian "
+                             "cannot be put together from parts")
         for columns, matrix in zip(self.columns, matrices, strict=True):
             columns.put(matrix, first, stop)
 
