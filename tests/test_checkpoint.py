@@ -181,3 +181,24 @@ def test_a_mistake_is_named(call, message):
     with pytest.raises(StructureError, match=message) as caught:
         call()
     assert isinstance(caught.value, dd.DualdiffError)
+
+
+def euler(p):
+    """Lists of dual numbers made into arrays by NumPy: to be recorded it is lifted."""
+    y, out = p[:2], []
+    for _ in range(3):
+        y = y + 0.1 * np.array([y[1], -p[2] * np.sin(y[0])])
+        out.append(y)
+    return np.array(out)
+
+
+def test_a_function_that_has_to_be_lifted_is_a_checkpoint_too():
+    p, kept = np.array([0.5, 0.1, 2.0]), checkpoint(euler)
+    expected = jacobian(euler)(p)
+    joined = lambda p: kept(np.array([p[0], p[1], p[2]]))
+    for J in (jacobian(kept, mode="reverse")(p), jacobian(lambda p: 2 * kept(p) - kept(p), mode="reverse")(p),
+              linearize(kept, p).todense().reshape(3, 2, 3), jacobian(joined, mode="reverse")(p)):
+        np.testing.assert_allclose(J, expected, rtol=1e-13, atol=1e-15)
+    slope = gradient(lambda p: np.sum(kept(p)**2), mode="reverse")(p)
+    assert type(slope) is np.ndarray
+    np.testing.assert_allclose(slope, gradient(lambda p: np.sum(euler(p)**2))(p), rtol=1e-13)

@@ -13,6 +13,7 @@ from ..dual_array import wrapped
 from ..elementwise import LEVELED
 from ..errors import StructureError
 from ..forms import belongs, top_level
+from ..operands import constant
 from ..reading import dtype_of
 from ..rules.registry import ROWS
 from ..tangents.join import joined_terms
@@ -22,7 +23,7 @@ from ..tangents.moves import Move, Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
 from .reverse import pulled
-from .sweep import Function, Inputs, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, lifted_for, seed_tape, swept, value_and_eps
 from .trees import Rebuild, flatten
 
 RESHAPE: Any = ROWS[np.reshape]
@@ -118,6 +119,7 @@ def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: l
              level: Level) -> Any:
     """The result with one linear map on the tape, from all perturbed arguments to all results, each laid end to end."""
     results, rebuild_out = flatten(out, "the result of a checkpoint")
+    results = [constant(y) if type(y) in LEVELED else y for y in results]  # arrays of a lifted program may be plain
     if any(type(y) in LEVELED and y.level.number >= level.number for y in results):
         raise StructureError("checkpoint: the function uses a number that is being differentiated and is not among its "
                              "arguments; pass it as an argument")
@@ -153,7 +155,12 @@ class Segment:
         for i, x in zip(self.mine, perturbed, strict=True):
             leaves[i] = x
         args, options = self.rebuild(leaves)
-        results, _ = flatten(self.f(*args, **options), "the result of a checkpoint")
+        try:
+            out = self.f(*args, **options)
+        except (TypeError, AttributeError) as error:
+            self.f = lifted_for(error, self.f)
+            out = self.f(*args, **options)
+        results, _ = flatten(out, "the result of a checkpoint")
         return [results[i] for i in self.real]
 
     def transpose(self, u: Any, lead: int = 0) -> Any:

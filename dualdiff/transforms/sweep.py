@@ -160,12 +160,16 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     try:
         return attempted(inputs, seed, read, holomorphic)
     except (TypeError, AttributeError) as error:
-        ours: Any = error
-        if isinstance(ours, DualdiffError) and not isinstance(ours, ConversionError):
-            raise
-    from ..lifting import lift
-    inputs.f = lift(inputs.f)
+        inputs.f = lifted_for(error, inputs.f)
     return attempted(inputs, seed, read, holomorphic)
+
+
+def lifted_for(error: Any, f: Function) -> Function:
+    """f lifted, where NumPy's need of plain arrays may be the reason of an error; else the error is raised again."""
+    if isinstance(error, DualdiffError) and not isinstance(error, ConversionError):
+        raise error
+    from ..lifting import lift
+    return lift(f)
 
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
