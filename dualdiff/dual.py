@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import EscapeError, RuleError, ShapeError, StructureError
+from .errors import ConversionError, EscapeError, RuleError, ShapeError, StructureError
 from .policies import WATCH
 from .subclasses import base_array, is_subclassed
 from .tangents.level import HAND
@@ -68,13 +68,7 @@ class Dual:
             return r
         return NotImplemented
 
-    def __radd__(self, other: Any) -> Any:
-        if other.__class__ in PLAIN or is_plain(other):
-            r = new(Dual)
-            r.value = other + self.value
-            r.tangent = self.tangent
-            return r
-        return NotImplemented
+    __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
         if type(other) is Dual:
@@ -111,22 +105,11 @@ class Dual:
             r = new(Dual)
             r.value = self.value * other
             t = self.tangent * other
-            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
-                t = strong(self.tangent, other, r.value)
-            r.tangent = t
+            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, other, r.value)
             return r
         return NotImplemented
 
-    def __rmul__(self, other: Any) -> Any:
-        if other.__class__ in PLAIN or is_plain(other):
-            r = new(Dual)
-            r.value = other * self.value
-            t = self.tangent * other
-            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
-                t = strong(self.tangent, other, r.value)
-            r.tangent = t
-            return r
-        return NotImplemented
+    __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
         if type(other) is Dual:
@@ -143,9 +126,7 @@ class Dual:
             r = new(Dual)
             r.value = self.value / other
             t = self.tangent / other
-            if t != t if t.__class__ is float else other.__class__ in REAL and not 0 < abs(other) < inf and spoiled(t):
-                t = strong(self.tangent, 1 / other, r.value)
-            r.tangent = t
+            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, 1 / other, r.value)
             return r
         return NotImplemented
 
@@ -174,9 +155,7 @@ class Dual:
             except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 p = inf
             t = self.tangent * p
-            if t != t if t.__class__ is float else p.__class__ in REAL and not 0 < abs(p) < inf and spoiled(t):
-                t = strong(self.tangent, p, r.value)
-            r.tangent = t
+            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, p, r.value)
             return r
         return NotImplemented
 
@@ -187,21 +166,25 @@ class Dual:
 
     def __mod__(self, other: Any) -> Any:
         if WATCH.count and (type(other) is Dual or is_plain(other)):
-            return np.remainder(self, other)  # type: ignore[call-overload]
+            return np.remainder(self, other)
         if type(other) is Dual:
             return Dual(self.value % other.value, self.tangent - other.tangent * (self.value // other.value))
         return Dual(self.value % other, self.tangent) if is_plain(other) else NotImplemented
 
     def __rmod__(self, other: Any) -> Any:
+        if WATCH.count and is_plain(other):
+            return np.remainder(other, self)
         return Dual(other % self.value, -self.tangent * (other // self.value)) if is_plain(other) else NotImplemented
 
     def __floordiv__(self, other: Any) -> Any:
         y = value_of(other)
         if WATCH.count and is_plain(y):
-            return np.floor_divide(self, other)  # type: ignore[call-overload]
+            return np.floor_divide(self, other)
         return Dual(self.value // y, self.tangent * 0) if is_plain(y) else NotImplemented
 
     def __rfloordiv__(self, other: Any) -> Any:
+        if WATCH.count and is_plain(other):
+            return np.floor_divide(other, self)
         return Dual(other // self.value, self.tangent * 0) if is_plain(other) else NotImplemented
 
     def __divmod__(self, other: Any) -> Any:
@@ -221,11 +204,11 @@ class Dual:
 
     def __abs__(self) -> Any:
         if isinstance(self.value, complex | np.complexfloating):
-            return np.absolute(self)  # type: ignore[call-overload]
+            return np.absolute(self)
         x = self.value
         if x == 0 and WATCH.count:  # a kink: the row asks the policy
-            return np.absolute(self)  # type: ignore[call-overload]
-        return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * abs(x))  # NaN of NaN
+            return np.absolute(self)
+        return self if x > 0 else -self if x < 0 else Dual(abs(x), self.tangent * abs(x))
 
     # ---- comparisons see values only: the program takes the branch that the plain program takes
     def __eq__(self, other: Any) -> Any:
@@ -262,6 +245,13 @@ class Dual:
         return truth
 
     # ---- conversions: keep the derivative or raise
+    @property
+    def __array__(self) -> Any:
+        """NumPy makes arrays of objects of lists of Duals."""
+        if isinstance(self.value, complex | np.complexfloating):
+            raise ConversionError(OBJECTS)
+        raise AttributeError("__array__")
+
     def __float__(self) -> float:
         raise escape("float()", FLOAT)
 
@@ -278,6 +268,8 @@ class Dual:
         raise escape("as_integer_ratio()", "np.mean, np.var and np.median keep it where the module statistics cannot")
 
     def __round__(self, digits: int | None = None) -> Any:
+        if WATCH.count:
+            return np.round(self, digits or 0)
         return Dual(round(self.value, digits), self.tangent * 0)
 
     def __trunc__(self) -> Any:
@@ -313,7 +305,7 @@ class Dual:
 
 Number.register(Dual)  # np.isscalar asks
 PLAIN = frozenset({float, int, bool, complex})
-REAL: frozenset[Any] = frozenset({float, int, bool, np.float64})
+WATCHED: Any = PLAIN | {np.float64}
 INEXACT = (np.ndarray, np.generic, float, complex)
 
 
@@ -327,30 +319,23 @@ def is_plain(x: Any) -> bool:
         and x is not None and getattr(x, "shape", ()) == () and getattr(x, "__array_ufunc__", x) is not None
 
 
-def one_number(value: Any) -> Any:
-    """What a Dual may hold, as it is."""
-    if isinstance(value, np.ndarray | list | tuple) and (np.ndim(value) or is_plain(value)):
-        raise EscapeError(f"Dual holds one number; for an array of shape {np.shape(value)} use DualArray(value, tangent)")
-    if not isinstance(value, np.ndarray) and not is_plain(value):
-        raise StructureError(f"Dual takes numbers, got {value!r} of type {type(value).__name__}")
-    return value
+def one_number(a: Any) -> Any:
+    if isinstance(a, np.ndarray | list | tuple) and np.ndim(a):
+        raise EscapeError(f"Dual holds one number; for an array of shape {np.shape(a)} use DualArray(value, tangent)")
+    if not isinstance(a, np.ndarray) and not is_plain(a):
+        raise StructureError(f"Dual takes numbers, got {a!r}")
+    return a
 
 
 def directions(b: Any) -> Any:
-    """The tangent of a Dual: a number, or a copy of an array of directions. NumPy's small whole numbers, whose negatives and
-    sums wrap around, and truth values become int64.
-    """
+    """NumPy's small whole numbers wrap around: they become int64."""
     if isinstance(b, np.ndarray | list | tuple):
         b = np.array(b)
         if b.ndim > 1:
-            raise ShapeError("the tangent of a Dual is a number, or k of them for k directions; got an array of shape "
-                             f"{b.shape}")
-    elif not is_plain(b):
-        b = one_number(b)
-    kind = getattr(getattr(b, "dtype", None), "kind", "O")
-    if kind not in "biufcO":
-        raise StructureError(f"Dual takes numbers, got an array of dtype {b.dtype}")
-    return b.astype(int) if kind in "biu" else b
+            raise ShapeError(f"Dual has one tangent or k of them, not an array of shape {b.shape}")
+    elif not isinstance(one_number(b), np.generic):
+        return b
+    return b.astype(int) if b.dtype.kind in "biu" else b
 
 
 def value_of(x: Any) -> Any:
@@ -362,10 +347,13 @@ def spoiled(t: Any) -> bool:
     return isinstance(t, INEXACT) and bool(np.not_equal(t, t).any())
 
 
+def careful(t: Any, b: Any, p: Any, f: Any) -> Any:
+    """t = b · p; zeros win."""
+    return strong(b, p, f) if p.__class__ in WATCHED and not 0 < abs(p) < inf and spoiled(t) else t
+
+
 def strong(b: Any, p: Any, f: Any) -> Any:
-    """b · p where what is not perturbed (b = 0) stays unperturbed through an infinite p, and p = 0 wins over an infinite b
-    where the result f is finite.
-    """
+    """b · p, where b = 0 wins over an infinite p, and p = 0 over an infinite b if the result f is finite."""
     with np.errstate(invalid="ignore"):
         return np.where((np.asarray(b) == 0) | ((p == 0) & (f - f == 0)), 0.0, np.asarray(b) * p)[()]
 
@@ -379,8 +367,8 @@ def power(x: Dual, y: Dual) -> Any:
         slope = f * log(a)
         t = x.tangent * (p * a ** (p - 1)) + y.tangent * slope
     else:
-        unmoved = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
-        slope = 0 if unmoved or (a == 0 and p > 0) else f * logarithm(a, f)
+        still = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
+        slope = 0 if still or (a == 0 and p > 0) else f * logarithm(a, f)
         t = (x ** p).tangent + y.tangent * slope
     if spoiled(t) if t.__class__ is not float else t != t:
         t = (x ** p).tangent + strong(y.tangent, slope, f)
@@ -389,7 +377,7 @@ def power(x: Dual, y: Dual) -> Any:
 
 
 def logarithm(a: Any, f: Any) -> Any:
-    """ln a, complex where the power f is: (-8.0) ** (1/3) is complex in Python."""
+    """ln a, complex where the power f is."""
     try:
         return a.ln() if hasattr(a, "ln") else np.log(complex(a) if type(f) is complex else a)
     except TypeError:
@@ -400,6 +388,10 @@ def logarithm(a: Any, f: Any) -> Any:
 # An element of a plain array asks for a float, as math.sin and float do: nothing tells them apart.
 FLOAT = ("NumPy's functions, such as np.sin(x), keep it where math.sin(x) and float(x) cannot; an array that x is written into "
          "keeps it if it is made by np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)")
+
+
+OBJECTS = ("NumPy makes an array of objects of dual numbers, and takes the imaginary parts of objects to be 0: make it by "
+           "np.stack([...]), or run the program as dualdiff.lift(f)")
 
 
 def told_of_equality(equal: Any, x: Any, y: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .dual import FLOAT, Dual, directions, escape, new, one_number, told_of_equality
+from .dual import FLOAT, Dual, directions, escape, new, told_of_equality
 from .dual_scalar import DualScalar
 from .errors import ConversionError, EscapeError, ShapeError, StructureError
 from .memory import Memory
@@ -34,7 +34,7 @@ class DualArray:
     """An array of dual numbers ``value + tangent ε`` that goes through unmodified NumPy code.
 
     ``value``: array of shape S (integers become float64). ``tangent``: shape S for one direction, or (k, *S) for k of
-    them; ``.tangent`` is an array of that same form. Both are copied, unless they are read-only. Raises ShapeError where
+    them; ``.tangent`` is an array of that same form. Both are copied unless read-only. Raises ShapeError where
     they do not fit together. An elementwise operation costs as much as NumPy's own plus its partial, whatever k is.
 
     >>> import numpy as np
@@ -316,23 +316,19 @@ def nested_by_hand(value: Any, tangent: Any) -> Any:
     if isinstance(value, DualArray) or isinstance(tangent, DualArray):
         return DualArray(value, tangent)
     level = above([x for x in (value, tangent) if hasattr(x, "level")])
-    if hasattr(tangent, "level"):
-        value = value if hasattr(value, "level") else one_number(value)
-    else:
-        tangent = directions(tangent)
-    if not isinstance(tangent, np.ndarray) or not tangent.ndim:
-        return scalar(value, Tangent({one(level): tangent}, ()), level)
-    value = lifted(value) if type(value) is Dual else value  # it becomes a coefficient of the directions
-    return scalar(value, Tangent({dense_leaf(level, tangent, ()): None}, ()), level)
+    b = tangent if hasattr(tangent, "level") else directions(tangent)
+    return scalar(lifted(value) if type(value) is Dual and np.ndim(b) else value, along(level, b), level)
+
+
+def along(level: Level, b: Any) -> Tangent:
+    """The ε-part b of a number: one direction or several."""
+    return Tangent({dense_leaf(level, b, ()): None} if isinstance(b, np.ndarray) and b.ndim else {one(level): b}, ())
 
 
 def lifted(d: Dual) -> DualScalar:
     """A Dual made by hand in the form that takes part in array arithmetic, its whole numbers float64; still level 0."""
-    a, b = d.value, d.tangent
-    if isinstance(a, int | np.integer | np.bool_):
-        a = float(a) if isinstance(a, int) else a.astype(float)
-    terms = {dense_leaf(HAND, b, ()): None} if isinstance(b, np.ndarray) and b.ndim == 1 else {one(HAND): b}
-    return scalar(a, Tangent(terms, ()), HAND)
+    a = d.value
+    return scalar(float(a) if isinstance(a, int | np.integer) else a, along(HAND, d.tangent), HAND)
 
 
 def lowered(d: DualScalar) -> Any:

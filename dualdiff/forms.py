@@ -84,7 +84,7 @@ def stop_gradient(x: Any) -> Any:
     if isinstance(x, list | tuple):
         parts = [stop_gradient(part) for part in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    value = stripped(x)
+    value = stripped(dual_form(x) if type(x) is np.ndarray else x)
     if value is not x and type(value) is np.ndarray:
         value = value.view()
         value.flags.writeable = False

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .dual import Dual, is_plain
+from .dual import OBJECTS, Dual, is_plain
 from .dual_array import from_objects, inexact, lifted
 from .dual_scalar import DualScalar
 from .errors import ConversionError
@@ -20,8 +20,7 @@ def promoted(c: Any, x: Any) -> Any:
     """
     kind = getattr(c, "dtype", None)
     if (type(c) is complex or (kind is not None and kind.kind == "c")) and type(x) is DualScalar and x.level.objects:
-        raise ConversionError("NumPy made an array of objects of dual numbers, and takes the imaginary parts of objects to be "
-                              "0: make it by np.stack([...]), or run the program as dualdiff.lift(f)")
+        raise ConversionError(OBJECTS)
     if kind is None:  # Python's complex times NumPy's float would be Python's complex, which has no shape
         return np.complex128(c) if type(c) is complex and type(x.value) is np.float64 else c
     dtype = np.result_type(dtype_of(x), kind)

@@ -30,10 +30,8 @@ def tangent_array(x: Any) -> Any:
     dtype = dtype_of(x)
     a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
     if type(a) is np.ndarray:
-        if dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind:
-            a = a.astype(dtype, copy=not a.flags.writeable)
-        elif not a.flags.writeable:
-            a = a.copy()
+        fits = dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind
+        a = a.astype(dtype if fits else a.dtype, copy=not a.flags.writeable)
     return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 and type(a) is not Dual else a
 
 

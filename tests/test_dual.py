@@ -14,8 +14,8 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dualdiff import Dual, DualArray, derivative, gradient
-from dualdiff.errors import EscapeError, RuleError, ShapeError, StructureError
+from dualdiff import Dual, DualArray, derivative, gradient, kinks, stop_gradient
+from dualdiff.errors import ConversionError, EscapeError, KinkError, RuleError, ShapeError, StructureError
 from dualdiff.transforms.trees import flatten
 
 settings.register_profile("no clock", deadline=None)        # a busy machine is no counterexample
@@ -181,10 +181,10 @@ def test_a_dual_holds_one_number():
 
 
 @pytest.mark.parametrize(("value", "tangent", "error", "message"), [
-    ("2", 1, StructureError, "got '2' of type str"), (None, 1, StructureError, "got None"),
+    ("2", 1, StructureError, "got '2'"), (None, 1, StructureError, "got None"),
     (2.0, None, StructureError, "got None"), (2.0, "a", StructureError, "got 'a'"),
-    (2.0, ["a"], StructureError, "dtype <U1"), ([1, 2], 1, EscapeError, r"shape \(2,\) use DualArray"),
-    (2.0, np.ones((2, 3)), ShapeError, r"k directions; got an array of shape \(2, 3\)")])
+    ([1, 2], 1, EscapeError, r"shape \(2,\) use DualArray"),
+    (2.0, np.ones((2, 3)), ShapeError, r"not an array of shape \(2, 3\)")])
 def test_what_is_no_number_makes_no_dual(value, tangent, error, message):
     with pytest.raises(error, match=message):
         Dual(value, tangent)
@@ -321,6 +321,34 @@ def test_stacking_duals_makes_a_dual_array():
     element = x[1]
     assert isinstance(element, Dual)
     assert (element.value, element.tangent) == (2.0, 0.5)
+
+
+# ---- policies and constants ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("code", ["2 % x", "2 // x", "divmod(2, x)", "round(y)", "round(y, 0)", "x % 1", "x // 1"])
+def test_a_jump_is_told_whichever_side_the_dual_stands_on(code):
+    names = {"x": Dual(1.0, 1.0), "y": Dual(2.5, 1.0)}
+    with kinks("raise"), pytest.raises(KinkError, match="jump"):
+        eval(code, names)
+    with kinks("raise"):
+        assert (round(Dual(2.4, 1.0)), 3 // Dual(2.0, 1.0), (3 % Dual(2.0, 1.0)).tangent) == (2, 1, -1)
+
+
+def test_stop_gradient_reaches_into_arrays_of_objects():
+    found = stop_gradient(np.array([[Dual(2.0, 1.0)], [Dual(Dual(3.0, 1.0), 1.0)], [4.0]], dtype=object))
+    assert (found.dtype, found.tolist()) == (float, [[2.0], [3.0], [4.0]])
+
+
+@pytest.mark.parametrize("x", [Dual(1 + 2j, 1j), Dual(np.complex64(1j), 1.0), Dual(1j, [1j, 0.0])])
+def test_numpy_does_not_take_the_imaginary_parts_of_complex_duals_to_be_zero(x):
+    with pytest.raises(ConversionError, match=r"imaginary parts of objects to be 0: make it by np\.stack"):
+        np.array([x, 1.0])
+    assert np.all(np.stack([x, x]).imag.tangent[..., 0] == np.imag(x.tangent))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_transforms_take_trees_of_numbers_made_by_hand(mode):
+    x, y = gradient(lambda p: p[0] ** 2 * p[1], mode=mode)([Dual(3.0, 1.0), Dual(2, 5)])
+    assert (x.value, x.tangent, y.value, y.tangent) == (12.0, 2 * 2 + 2 * 3 * 5, 9.0, 6.0)
 
 
 # ---- text, copies, pickles -------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ a view. Contracting an axis that the columns do not vary along sums it within th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -311,12 +310,12 @@ def one(level: Level) -> Leaf:
     return leaf
 
 
-def as_many(leaves: Iterable[Leaf]) -> None:
-    """Duals made by hand may have different numbers of directions, and cannot be combined then."""
+def as_many(leaves: Any) -> None:
+    """Duals made by hand may have different numbers of directions: an error."""
     counts = {leaf.k for leaf in leaves}
     if len(counts) > 1:
         raise ShapeError(f"duals of {' and '.join(sorted(str(k or 1) for k in counts))} directions were "
-                         "combined; give all of them as many, with an axis of directions or without it")
+                         "combined; give all of them as many")
 
 
 # The columns of small seeds are slices of one array that is never written to.

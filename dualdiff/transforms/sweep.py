@@ -16,7 +16,7 @@ from ..dual_array import DualArray, inexact, wrapped
 from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
 from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
-from ..forms import belongs
+from ..forms import belongs, dual_form
 from ..policies import WATCH
 from ..reading import dtype_of
 from ..tangents.coefficients import plain
@@ -82,7 +82,7 @@ class Inputs(Sweepable):
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
             leaves, rebuild = flatten(args[number], f"argument {number}")
-            leaves = [x if hasattr(x, "level") else frozen(as_float(x)) for x in leaves]
+            leaves = [dual_form(x) if hasattr(x, "level") else frozen(as_float(x)) for x in leaves]
             self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
             self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
