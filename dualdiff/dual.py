@@ -92,7 +92,8 @@ class Dual:
         return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        if type(other) is Dual:
+        kind = other.__class__
+        if kind is Dual:
             r = new(Dual)
             x, y = self.value, other.value
             r.value = x * y
@@ -101,18 +102,20 @@ class Dual:
                 t = strong(self.tangent, y, r.value) + strong(other.tangent, x, r.value)
             r.tangent = t
             return r
-        if other.__class__ in PLAIN or is_plain(other):
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value * other
-            t = self.tangent * other
-            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, other, r.value)
+            r.tangent = t = self.tangent * other
+            if t.__class__ is not float or t != t:
+                r.tangent = careful(t, self.tangent, other, r.value)
             return r
         return NotImplemented
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
-        if type(other) is Dual:
+        kind = other.__class__
+        if kind is Dual:
             r = new(Dual)
             y = other.value
             f = self.value / y
@@ -122,11 +125,12 @@ class Dual:
                 t = strong(self.tangent, 1 / y, f) - strong(strong(other.tangent, f, f), 1 / y, f)
             r.tangent = t
             return r
-        if other.__class__ in PLAIN or is_plain(other):
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value / other
-            t = self.tangent / other
-            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, 1 / other, r.value)
+            r.tangent = t = self.tangent / other
+            if t.__class__ is not float or t != t:
+                r.tangent = careful(t, self.tangent, 1 / other, r.value)
             return r
         return NotImplemented
 
@@ -144,9 +148,10 @@ class Dual:
         return NotImplemented
 
     def __pow__(self, other: Any) -> Any:
-        if type(other) is Dual:
+        kind = other.__class__
+        if kind is Dual:
             return power(self, other)
-        if other.__class__ in PLAIN or is_plain(other):
+        if kind in PLAIN or is_plain(other):
             r = new(Dual)
             x = self.value
             r.value = x ** other
@@ -154,8 +159,9 @@ class Dual:
                 p = other * x ** (other - 1) if other != 0 else 0
             except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 p = inf
-            t = self.tangent * p
-            r.tangent = t if t.__class__ is float and t == t else careful(t, self.tangent, p, r.value)
+            r.tangent = t = self.tangent * p
+            if t.__class__ is not float or t != t:
+                r.tangent = careful(t, self.tangent, p, r.value)
             return r
         return NotImplemented
 
