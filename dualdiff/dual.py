@@ -350,7 +350,7 @@ def value_of(x: Any) -> Any:
 
 def spoiled(t: Any) -> bool:
     """Whether a tangent became NaN; rings without a NaN never do."""
-    return isinstance(t, INEXACT) and bool(np.not_equal(t, t).any())
+    return t != t if isinstance(t, float) else isinstance(t, INEXACT) and bool(np.not_equal(t, t).any())
 
 
 def careful(t: Any, b: Any, p: Any, f: Any) -> Any:
@@ -369,7 +369,7 @@ def power(x: Dual, y: Dual) -> Any:
     a, p = x.value, y.value
     r = new(Dual)
     f = r.value = a ** p
-    if a.__class__ is float and a > 0:
+    if isinstance(a, float) and a > 0:
         slope = f * log(a)
         t = x.tangent * (p * a ** (p - 1)) + y.tangent * slope
     else:
