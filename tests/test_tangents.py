@@ -274,6 +274,41 @@ def test_nothing_outlives_a_sweep():
     assert all(ref() is None for ref in kept)
 
 
+def test_terms_of_unequal_width_do_not_pile_up_in_a_loop():
+    W, most = np.random.default_rng(0).normal(size=(20, 39, 60)) / 10, []
+
+    def f(x):
+        z = x[1:40] * x[:39]
+        for A in W:
+            z = np.sin(z) * x[1:40] + x[:39] * (A @ x) + x[2:41] * z  # narrow leaves come back in every step, and a dense one
+            most.append(len(leaves(z)))
+        return z
+    dd.jacobian(f, mode="forward")(np.linspace(-1, 1, 60))
+    assert max(most) <= MAX_TERMS
+
+
+def test_forward_over_forward_of_a_loop_costs_what_it_has_steps(monkeypatch):
+    terms, gather = [], Tangent.gather
+
+    def counted(self, move):
+        terms.append(len(self.terms))
+        return gather(self, move)
+    monkeypatch.setattr(Tangent, "gather", counted)
+
+    def f(p):
+        y, rhs, out = p[:2], lambda y: np.array([y[1], -p[2] * np.sin(y[0])]), []
+        for _ in range(4):
+            a = rhs(y)
+            b = rhs(y + 0.05 * a)
+            y = y + 0.1 * (a + 2 * b + rhs(y + 0.05 * b))
+            out.append(y)
+        return np.sum(np.stack(out) ** 2)
+    p = np.array([0.5, 0.1, 2.0])
+    H = dd.jacobian(dd.gradient(f, mode="forward"), mode="forward")(p)
+    assert max(terms) <= MAX_TERMS + 1  # they were hundreds, and twice as many in every step
+    assert np.allclose(H, dd.hessian(f)(p), rtol=1e-12)
+
+
 def test_eight_threads_get_eight_right_answers():
     answers = {}
 

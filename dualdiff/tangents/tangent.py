@@ -238,7 +238,7 @@ class Tangent:
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
-        they are half as wide together, so that a growing sum is copied a logarithmic number of times.
+        they are half as wide together, so that a growing sum is copied a logarithmic number of times, or too many are left.
         """
         if self.on_tape:
             leaf = next(iter(self.terms))
@@ -246,7 +246,7 @@ class Tangent:
             return Tangent({TapeLeaf(leaf.level, self.shape, edges): None}, self.shape)
         terms = sorted(self.watched(), key=lambda term: term[0].breadth)
         few, wide = 2, terms[0][0].breadth + terms[1][0].breadth
-        while few < len(terms) and terms[few][0].breadth <= 2 * wide:
+        while few < len(terms) and (terms[few][0].breadth <= 2 * wide or len(terms) - few >= MAX_TERMS):
             wide += terms[few][0].breadth
             few += 1
         leaf, c = merged_terms(terms[:few], self.shape)
