@@ -462,3 +462,17 @@ def test_elements_at_minus_infinity_and_far_apart_are_harmless():
     np.testing.assert_array_equal(gradient(f)(np.array([-np.inf, 0.0, -np.inf])), [0, 1, 0])
     np.testing.assert_array_equal(gradient(f)(np.array([-1e5, 1e5, 0.0])), [0, 1, 0])
     np.testing.assert_array_equal(gradient(lambda x: f(x, b=[0.0, 1.0, 0.0]))(np.array([900.0, 1.0, 2.0])), [0, 1, 0])
+
+
+def test_sparse_matrices_at_constant_points_are_constants_of_a_lifted_program():
+    J = jacobian(lambda y: y[1:] * y[:-1], sparse=True)
+    H = hessian(lambda y: np.sum(y[1:] ** 2 * y[:-1]), sparse=True)
+
+    def f(x):
+        out = np.zeros(3)
+        out[0] = x[0]
+        out[1:] = J(np.ones(3)) @ x
+        return out + H(np.ones(3)) @ x
+    expected = np.vstack([[1, 0, 0], J(np.ones(3)).toarray()]) + H(np.ones(3)).toarray()
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(jacobian(lift(f), mode=mode)(np.array([1.0, 2.0, 3.0])), expected)

@@ -12,13 +12,15 @@ from copy import copy
 from itertools import accumulate, pairwise
 from typing import Any
 
+from ..dual_array import DualArray
 from ..errors import StructureError, needed
+from ..operands import constant
 from ..tangents.csr import Structure
 from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
-from .sweep import Function, Inputs, of_type, pairs_of, swept
+from .sweep import Function, Inputs, frozen, of_type, pairs_of, swept
 
 GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
@@ -39,6 +41,12 @@ def filled(structure: Any, data: Any) -> Any:
     matrix = copy(structure.matrix)
     matrix.data, matrix.indices, matrix.indptr = data, structure.indices.copy(), structure.indptr.copy()
     return matrix
+
+
+def with_constants(inputs: Inputs) -> Inputs:
+    """The inputs, with arrays of a lifted program that took no dual as the plain arrays they are."""
+    inputs.leaves = [frozen(constant(x)) if type(x) is DualArray else x for x in inputs.leaves]
+    return inputs
 
 
 def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
@@ -114,7 +122,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
     memories = Memories()
 
     def both(*args: Any, **options: Any) -> Any:
-        inputs = Inputs(f, argnums, args, options)
+        inputs = with_constants(Inputs(f, argnums, args, options))
         memory = memories.take()
         spans = list(pairwise(accumulate(inputs.sizes, initial=0)))
 

@@ -18,7 +18,7 @@ from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.recipes import laid_out, taken_by_places
-from .sparse import Memories, filled, refuse_duals, scipy_sparse
+from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
 from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
 
 Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term
@@ -95,7 +95,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
 
             return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
 
-        inputs = Inputs(gradient, argnums, args, options)
+        inputs = with_constants(Inputs(gradient, argnums, args, options))
 
         def read(out: Any, level: Level) -> Any:
             value, coefficients = out
