@@ -17,7 +17,7 @@ from .errors import HolomorphicError, RuleError
 from .operands import constant, operand, promoted
 from .policies import WATCH
 from .rules.registry import Elementwise, name_of
-from .tangents.coefficients import generic, owned
+from .tangents.coefficients import generic, owned, steep
 from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential
 from .tangents.level import Level
@@ -52,7 +52,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
             return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
             with np.errstate(all="ignore"):
-                eps = x.eps.chained(p(f, v) if varies else p, x.eps.shape, f)
+                eps = x.eps.chained(steep(p(f, v), f, row.function) if varies else p, x.eps.shape, f)
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
@@ -186,7 +186,8 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             raise no_partial(row, p, ORDINALS[dual.value is not x])
         with np.errstate(all="ignore"):
             # in a generic run a constant zero factor says that nothing is perturbed
-            eps: Any = dual.eps.chained(p(f, x, y), shape, 0.0 if level.generic and factor else f) \
+            eps: Any = dual.eps.chained(steep(p(f, x, y), f, row.function), shape,
+                                        0.0 if level.generic and factor else f) \
                 if callable(p) else \
                 None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
             if WATCH.count:
@@ -234,6 +235,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         with np.errstate(all="ignore"):
             p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
             if level.careful:
+                p, q = (steep(d, f, row.function) for d in (p, q))
                 eps = a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f))
                 return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
         if type(q) is int and q == 0:
@@ -320,7 +322,8 @@ def nary(row: Elementwise, operate: Any) -> Any:
                         continue
                     if p is None:
                         raise no_partial(row, None, ORDINALS[i])
-                    part = inputs[i].eps.chained(p(f, *values) if callable(p) else p, shape_of(value), value)
+                    part = inputs[i].eps.chained(steep(p(f, *values), value, row.function) if callable(p) else p, shape_of(value),
+                                                   value)
                     eps = part if eps is None else eps.plus(part)
                 if WATCH.count:
                     tangents = tuple(x.eps if belongs else None for x, belongs in zip(inputs, mine, strict=True))

@@ -267,6 +267,35 @@ def test_rows_at_the_kink_that_the_result_drops_do_no_harm(f, second):
     np.testing.assert_allclose(second(f)(ROWS), expected, rtol=1e-14, atol=1e-16)
 
 
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize(("f", "x", "name"), [
+    (lambda x: np.sqrt(x @ x), ORIGIN, "sqrt"), (lambda x: np.sqrt(x @ x)**2, ORIGIN, "sqrt"),
+    (lambda x: np.sqrt(x @ x) * np.sqrt(x @ x), ORIGIN, "sqrt"), (lambda x: ((x @ x)**0.5)**2, ORIGIN, "power"),
+    (lambda x: np.cos(np.sqrt(x @ x)), ORIGIN, "sqrt"), (lambda x: x[0] * np.sqrt(x @ x), ORIGIN, "sqrt"),
+    (lambda x: np.std(x * np.arange(3))**2, ORIGIN, "sqrt"), (lambda x: np.arccos(np.cos(x[1]))**2, ORIGIN, "arccos"),
+    (lambda x: np.sum(np.sqrt(np.sum(x**2, axis=1))**2), ROWS, r"sqrt .* element \(0,\)")])
+def test_a_root_of_squares_written_out_has_no_second_derivative_at_zero(f, x, name, second):
+    np.testing.assert_array_equal(gradient(f)(x)[0], 0)
+    with pytest.raises(DegenerateError, match=rf"slope of numpy\.{name}.* write the square of a root as what is under it"):
+        second(f)(x)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")    # NumPy's own, of the values
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize(("f", "x", "expected"), [
+    (lambda x: np.sqrt(x @ x)**3, ORIGIN, 0), (lambda x: np.sqrt(np.sum(x**4))**2, ORIGIN, 0),
+    (lambda x: np.sum(np.sqrt(np.maximum(x, 0)) * x[::-1]), np.array([-1.0, 4.0, -3.0]), np.diag([0.0, 0.375, 0.0])),
+    (lambda x: np.sum(np.where(x > 0, np.sqrt(x), x**2)), np.array([-1.0, 4.0, 0.0]), np.diag([2.0, -1 / 32, 2.0])),
+    (lambda x: np.sum(1 / (1 + np.exp(-x))), np.array([-800.0, 0.0, 800.0]), 0),
+    (lambda x: np.sum(np.exp(-1 / x**2)), np.array([0.0, 1e-200]), 0),
+    (lambda x: np.sum(np.sqrt((x[:, None] - x)**2)**2), np.array([0.1, 0.2, 3.0]), 4 * (3 * np.eye(3) - 1)),
+    (lambda x: np.sum(np.sqrt((x[:, None] - x)**2) * x[:, None] * x), np.array([0.0, 1.0]), [[-4.0, 4.0], [4.0, 0.0]])])
+def test_a_second_derivative_beside_an_infinite_slope_that_does_not_depend_on_it_is_there(f, x, expected, second):
+    H = np.broadcast_to(expected, (x.size, x.size))
+    H = H if second(lambda x: x @ x)(x).ndim == 2 else H.sum(axis=1)    # times a vector of ones
+    np.testing.assert_allclose(second(f)(x), H, rtol=1e-14, atol=1e-14)
+
+
 def test_a_norm_at_zero_of_duals_by_hand_has_no_second_derivative():
     with pytest.raises(DegenerateError, match=r"numpy\.linalg\.norm"):
         np.linalg.norm(DualArray(DualArray(ORIGIN, np.ones(3)), np.ones(3)))

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..policies import OTHER
 from ..rules.linear import as_part
+from ..rules.registry import name_of
 from .level import CareNeeded, Level
 
 add_reduce = np.add.reduce
@@ -42,7 +44,36 @@ def chained(c: Any, p: Any, f: Any) -> Any:
     if np.iscomplexobj(c) != np.iscomplexobj(p):
         return by_parts(lambda c, p: chained(c, p, f), c, p)
     overruled = (c == 0) | (p == 0) & np.isfinite(plain(f))
-    return np.where(overruled, 0, r)[()]
+    return np.where(overruled, guessed(c, p) if OTHER.get() else 0, r)[()]
+
+
+def steep(p: Any, f: Any, function: Any) -> Any:
+    """The partial p of a result f. Where it alone is infinite, as that of a root at 0, the strong zero is an element of a
+    subdifferential, and the sweep whose duals p is made of looks whether its result depends on that.
+
+    In the run that asks such a partial is NaN, and a zero times NaN is guessed; where f overflowed, 0 is its limit.
+    """
+    at, other, nested = plain(p), OTHER.get(), hasattr(p, "level")
+    if not (other or nested) or finite(at) or not np.any(there := np.isinf(at) & np.isfinite(plain(f))):
+        return p
+    if nested and p.level.is_sweep:
+        place = tuple(map(int, np.argwhere(there)[0]))
+        p.level.bend(f"the slope of {name_of(function)} is infinite{f' at element {place}' if place else ''}, so what depends "
+                     "on it may have no second derivative; write the square of a root as what is under it, or drop the element "
+                     "by np.where")
+    return np.where(there, np.nan, p)[()] if other else p
+
+
+def guessed(*factors: Any) -> Any:
+    """Numbers that move in place of 0 · NaN where the zero moves, as 2x does at 0; else 0."""
+    r: Any = 0
+    for c in factors:
+        if hasattr(c, "level") and c.eps.terms:
+            moves = (c == 0) & np.isnan(plain(sum(a for a in factors if a is not c)))
+            if not c.eps.on_tape:
+                moves &= np.any(np.reshape(plain(c.eps.dense(dtype=None)), (-1, *c.shape)) != 0, axis=0)
+            r = np.where(moves, (0.5 + np.cos(np.arange(1.0, moves.size + 1)).reshape(moves.shape) / 4) * (1 + c), r)
+    return r
 
 
 def by_parts(times: Any, a: Any, b: Any) -> Any:
@@ -81,7 +112,7 @@ def product(level: Level, arrays: list[Any]) -> Any:
     r, zero = arrays[0], arrays[0] == 0
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
-    return np.where(zero, 0, r)
+    return np.where(zero, guessed(*arrays) if OTHER.get() else 0, r)
 
 
 def size_together(x: tuple[int, ...], y: tuple[int, ...]) -> int:

@@ -55,13 +55,18 @@ class Level:
             self.half_step = Level(self.number + (below + 1 - self.number) / 2)
         return self.half_step
 
+    @property
+    def is_sweep(self) -> bool:
+        """Whether its program can be run again, which one of duals made by hand cannot."""
+        return self.number == int(self.number) != 0
+
     def ask_for_care(self) -> NoReturn:
         """End this quick sweep: its transform runs again, carefully."""
         raise CareNeeded(self)
 
     def bend(self, reason: str) -> None:
         """A partial was chosen at a kink and is differentiated: the sweep looks whether its result depends on that."""
-        if self.number != int(self.number) or not self.number:  # made by hand: nothing can be run again
+        if not self.is_sweep:
             raise DegenerateError(reason)
         self.bent = self.bent or reason
         self.doubt = self.doubt or self.bent
