@@ -322,8 +322,8 @@ def nary(row: Elementwise, operate: Any) -> Any:
                         continue
                     if p is None:
                         raise no_partial(row, None, ORDINALS[i])
-                    part = inputs[i].eps.chained(steep(p(f, *values), value, row.function) if callable(p) else p, shape_of(value),
-                                                   value)
+                    p = steep(p(f, *values), value, row.function) if callable(p) else p
+                    part = inputs[i].eps.chained(p, shape_of(value), value)
                     eps = part if eps is None else eps.plus(part)
                 if WATCH.count:
                     tangents = tuple(x.eps if belongs else None for x, belongs in zip(inputs, mine, strict=True))
