@@ -39,7 +39,12 @@ ABSENT: dict[str, str] = {
 def absent(name: str, reason: str) -> property:
     def read(self: Any) -> Any:
         raise AbsentError(f"a dual array has no {name!r}: {reason}")
-    return property(read, doc=f"Absent: {reason}.")
+    return property(read, lambda self, value: read(self), doc=f"Absent: {reason}.")
+
+
+def set_shape(self: Any, shape: Any) -> None:
+    raise AbsentError(f"the shape of a dual array cannot be set to {shape!r} in place: write x = x.reshape({shape!r}), which is a "
+                      "view of it")
 
 
 # ---- methods
@@ -117,6 +122,7 @@ def install() -> None:
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)
+    arrays.shape = arrays.shape.setter(set_shape)
     for name, reason in ABSENT.items():
         setattr(arrays, name, absent(name, reason))
 

@@ -169,6 +169,25 @@ def test_an_escape_is_a_dualdiff_error_and_a_type_error():
     assert issubclass(EscapeError, TypeError)
 
 
+def test_the_shape_of_a_dual_array_is_not_set_in_place():
+    def f(x):
+        y = x * 1
+        y.shape = (2, 1)
+        return np.sum(y)
+    with pytest.raises(AttributeError, match=r"x\.reshape\(\(2, 1\)\)"):
+        gradient(f)(np.array([1.0, 2.0]))
+    x = DualArray([1.0, 2.0], [1.0, 0.0])
+    with pytest.raises(AttributeError, match="one block of memory"):
+        x.strides = (16,)
+
+
+def test_an_iterator_over_memory_is_told_of_loops_over_elements():
+    x = np.array([1.0, 2.0])
+    with pytest.raises(EscapeError, match=r"numpy\.nditer .* loop over x\.flat"):
+        gradient(lambda x: sum(v * v for v in np.nditer(x)))(x)
+    np.testing.assert_array_equal(gradient(lambda x: sum(v * v for v in x.flat))(x), 2 * x)
+
+
 # ---- keepers ---------------------------------------------------------------------------------------------------------
 def item_assigned(d):
     x = np.zeros_like(np.stack([d, d, d]))

@@ -168,6 +168,9 @@ def lifted_for(error: Any, f: Function) -> Function:
     """f lifted, where NumPy's need of plain arrays may be the reason of an error; else the error is raised again."""
     if isinstance(error, DualdiffError) and not isinstance(error, ConversionError):
         raise error
+    if str(error).startswith("Iterator operand"):
+        raise EscapeError("numpy.nditer reads the memory of plain arrays: loop over x.flat, np.ndenumerate(x) or "
+                          "np.ndindex(x.shape)") from error
     from ..lifting import lift
     return lift(f)
 
