@@ -43,8 +43,8 @@ def absent(name: str, reason: str) -> property:
 
 
 def set_shape(self: Any, shape: Any) -> None:
-    raise AbsentError(f"the shape of a dual array cannot be set to {shape!r} in place: write x = x.reshape({shape!r}), which is a "
-                      "view of it")
+    raise AbsentError(f"the shape of a dual array cannot be set to {shape!r} in place: write x = x.reshape({shape!r}), "
+                      "which is a view of it")
 
 
 # ---- methods
