@@ -296,6 +296,15 @@ def test_a_second_derivative_beside_an_infinite_slope_that_does_not_depend_on_it
     np.testing.assert_allclose(second(f)(x), H, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.parametrize("second", SECOND)
+def test_a_partial_that_is_zero_moves_though_another_element_s_is_infinite(second):
+    """x**x at 1: ln x is 0 there, and its slope is not; at 0 the second derivative is infinite."""
+    x = np.array([1.0, 0.0])
+    H = second(lambda x: np.sum(x**x))(x)
+    np.testing.assert_allclose(np.ravel(H)[0], 2.0, rtol=1e-15)
+
+
 def test_a_norm_at_zero_of_duals_by_hand_has_no_second_derivative():
     with pytest.raises(DegenerateError, match=r"numpy\.linalg\.norm"):
         np.linalg.norm(DualArray(DualArray(ORIGIN, np.ones(3)), np.ones(3)))

@@ -43,7 +43,7 @@ def chained(c: Any, p: Any, f: Any) -> Any:
         return r
     if np.iscomplexobj(c) != np.iscomplexobj(p):
         return by_parts(lambda c, p: chained(c, p, f), c, p)
-    overruled = (c == 0) | (p == 0) & np.isfinite(plain(f))
+    overruled = ~np.isfinite(plain(r)) & ((c == 0) | (p == 0) & np.isfinite(plain(f)))
     return np.where(overruled, guessed(c, p) if OTHER.get() else 0, r)[()]
 
 
@@ -51,28 +51,31 @@ def steep(p: Any, f: Any, function: Any) -> Any:
     """The partial p of a result f. Where it alone is infinite, as that of a root at 0, the strong zero is an element of a
     subdifferential, and the sweep whose duals p is made of looks whether its result depends on that.
 
-    In the run that asks such a partial is NaN, and a zero times NaN is guessed; where f overflowed, 0 is its limit.
+    In the run that asks, a zero times such a partial is guessed; where f overflowed too, 0 is its limit, and p is NaN.
     """
     at, other, nested = plain(p), OTHER.get(), hasattr(p, "level")
-    if not (other or nested) or finite(at) or not np.any(there := np.isinf(at) & np.isfinite(plain(f))):
+    if not (other or nested) or finite(at):
         return p
-    if nested and p.level.is_sweep:
-        place = tuple(map(int, np.argwhere(there)[0]))
+    infinite, here = np.isinf(at), np.isfinite(plain(f))
+    if nested and p.level.is_sweep and np.any(infinite & here):
+        place = tuple(map(int, np.argwhere(infinite & here)[0]))
         p.level.bend(f"the slope of {name_of(function)} is infinite{f' at element {place}' if place else ''}, so what depends "
                      "on it may have no second derivative; write the square of a root as what is under it, or drop the element "
                      "by np.where")
-    return np.where(there, np.nan, p)[()] if other else p
+    return np.where(infinite & ~here, np.nan, p)[()] if other else p
 
 
 def guessed(*factors: Any) -> Any:
-    """Numbers that move in place of 0 · NaN where the zero moves, as 2x does at 0; else 0."""
+    """Numbers that move in place of 0 · ∞ where the zero moves, as 2x does at 0; else 0."""
     r: Any = 0
     for c in factors:
         if hasattr(c, "level") and c.eps.terms:
-            moves = (c == 0) & np.isnan(plain(sum(a for a in factors if a is not c)))
+            others = plain(sum(a for a in factors if a is not c))
+            moves = (c == 0) & np.isinf(others)
             if not c.eps.on_tape:
                 moves &= np.any(np.reshape(plain(c.eps.dense(dtype=None)), (-1, *c.shape)) != 0, axis=0)
-            r = np.where(moves, (0.5 + np.cos(np.arange(1.0, moves.size + 1)).reshape(moves.shape) / 4) * (1 + c), r)
+            arbitrary = 0.5 + np.cos(np.arange(1.0, moves.size + 1)).reshape(moves.shape) / 4
+            r = np.where(moves, np.copysign(arbitrary, np.real(others)) * (1 + c), r)
     return r
 
 
@@ -112,6 +115,7 @@ def product(level: Level, arrays: list[Any]) -> Any:
     r, zero = arrays[0], arrays[0] == 0
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
+    zero &= ~np.isfinite(plain(r))  # elsewhere r is right, and may move where it is 0
     return np.where(zero, guessed(*arrays) if OTHER.get() else 0, r)
 
 
