@@ -256,6 +256,17 @@ def test_a_zero_is_a_derivative_only_where_nothing_is_perturbed_or_the_value_is_
     np.testing.assert_allclose(J, np.array(expected, float), rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize("second", [hessian, lambda f: lambda x: hessian(f, sparse=True)(x).toarray(),
+                                    lambda f: jacobian(gradient(f, mode="forward"), mode="forward")])
+@pytest.mark.parametrize(("f", "point", "expected"), [
+    (lambda x: np.sum(1 / (x * x)), [1.0, 0.0], [[6, 0], [0, NAN]]),
+    (lambda x: np.log(np.exp(x[0])) + x[1] ** 2, [-800.0, 2.0], [[NAN, 0], [0, 2]]),
+    (lambda x: np.log(np.sum(np.exp(x))), [-800.0, -900.0], [[NAN, NAN], [NAN, NAN]]),
+    (lambda x: np.sum(1 / (1 + np.exp(-x))), [-800.0, 0.0], [[0, 0], [0, 0]])])
+def test_a_zero_is_a_second_derivative_only_where_the_first_is_one(f, point, expected, second):
+    np.testing.assert_allclose(second(f)(np.array(point)), expected, rtol=1e-14, atol=1e-14)
+
+
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize(("f", "point", "expected"), [
     (lambda x: np.sum(np.where(x > 0, x * np.log(x), 0)), [0.0, 1.0], [0, 1]),

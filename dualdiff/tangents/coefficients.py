@@ -44,14 +44,14 @@ def chained(c: Any, p: Any, f: Any) -> Any:
     if np.iscomplexobj(c) != np.iscomplexobj(p):
         return by_parts(lambda c, p: chained(c, p, f), c, p)
     overruled = ~np.isfinite(plain(r)) & ((c == 0) | (p == 0) & np.isfinite(plain(f)))
-    return np.where(overruled, guessed(c, p) if OTHER.get() else 0, r)[()]
+    return np.where(overruled, beaten(r, c, p), r)[()]
 
 
 def steep(p: Any, f: Any, function: Any) -> Any:
     """The partial p of a result f. Where it alone is infinite, as that of a root at 0, the strong zero is an element of a
     subdifferential, and the sweep whose duals p is made of looks whether its result depends on that.
 
-    In the run that asks, a zero times such a partial is guessed; where f overflowed too, 0 is its limit, and p is NaN.
+    In the run that asks, a zero times such a partial moves; where f overflowed too, 0 is its limit, and p is NaN.
     """
     at, other, nested = plain(p), OTHER.get(), hasattr(p, "level")
     if not (other or nested) or finite(at):
@@ -65,18 +65,26 @@ def steep(p: Any, f: Any, function: Any) -> Any:
     return np.where(infinite & ~here, np.nan, p)[()] if other else p
 
 
-def guessed(*factors: Any) -> Any:
-    """Numbers that move in place of 0 · ∞ where the zero moves, as 2x does at 0; else 0."""
-    r: Any = 0
+def beaten(r: Any, *factors: Any) -> Any:
+    """What stands where a zero beat an infinity in the product r of factors: 0.
+
+    Not where the zero moves itself, as 2x does at 0, in two kinds of run: in a generic one r says what is perturbed; one that
+    asks which kinks matter takes numbers that move.
+    """
+    other = OTHER.get()
+    found: Any = 0
     for c in factors:
-        if hasattr(c, "level") and c.eps.terms:
+        if not (hasattr(c, "level") and c.eps.terms and (other or c.level.generic)):
+            continue
+        moves = c == 0
+        if not c.eps.on_tape:
+            moves &= np.any(np.reshape(plain(c.eps.dense(dtype=None)), (-1, *c.shape)) != 0, axis=0)
+        if other:
             others = plain(sum(a for a in factors if a is not c))
-            moves = (c == 0) & np.isinf(others)
-            if not c.eps.on_tape:
-                moves &= np.any(np.reshape(plain(c.eps.dense(dtype=None)), (-1, *c.shape)) != 0, axis=0)
-            arbitrary = 0.5 + np.cos(np.arange(1.0, moves.size + 1)).reshape(moves.shape) / 4
-            r = np.where(moves, np.copysign(arbitrary, np.real(others)) * (1 + c), r)
-    return r
+            moves = moves & np.isinf(others)
+            r = np.copysign(0.5 + np.cos(np.arange(1.0, moves.size + 1)).reshape(moves.shape) / 4, np.real(others)) * (1 + c)
+        found = np.where(moves, r, found)
+    return found
 
 
 def by_parts(times: Any, a: Any, b: Any) -> Any:
@@ -116,7 +124,7 @@ def product(level: Level, arrays: list[Any]) -> Any:
     for a in arrays[1:]:
         r, zero = r * a, zero | (a == 0)
     zero &= ~np.isfinite(plain(r))  # elsewhere r is right, and may move where it is 0
-    return np.where(zero, guessed(*arrays) if OTHER.get() else 0, r)
+    return np.where(zero, beaten(r, *arrays), r)
 
 
 def size_together(x: tuple[int, ...], y: tuple[int, ...]) -> int:

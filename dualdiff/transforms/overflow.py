@@ -85,7 +85,7 @@ def doubted(a: Any, b: Any, lost: Any) -> Any:
     if a is None:
         return a
     doubt = lost & (np.asarray(plain(a)) == 0) & (np.asarray(plain(1.0 if b is None else b)) != 0)
-    return np.where(doubt, np.nan, a) if np.any(doubt) else a
+    return np.where(doubt, a * np.nan, a) if np.any(doubt) else a
 
 
 def written_out(t: Tangent, flat: Any) -> list[Any]:
