@@ -34,7 +34,7 @@ class Watch:
 
 WATCH = Watch()
 KINKS: ContextVar[str] = ContextVar("kinks", default="least_norm")
-OTHER: ContextVar[bool] = ContextVar("other", default=False)  # another element of subdifferentials than the chosen one
+OTHER: ContextVar[int] = ContextVar("other", default=0)  # at kinks, not the chosen element but another: of |x| 1 or -1
 EQUALITY: ContextVar[str] = ContextVar("equality", default="warn")
 
 

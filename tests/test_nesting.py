@@ -251,8 +251,9 @@ def test_a_norm_at_zero_has_no_second_derivative(f, x, name, second):
 
 @pytest.mark.parametrize("second", SECOND)
 @pytest.mark.parametrize(("f", "x"), [
-    (lambda x: np.linalg.norm(x)**3, ORIGIN), (lambda x: np.linalg.norm(x, 1)**2, ORIGIN), (lambda x: np.sum(abs(x)), ORIGIN),
-    (lambda x: np.max(abs(x))**2, ORIGIN), (lambda x: x[0] * 1e-300 * np.linalg.norm(2.0 * ORIGIN), ORIGIN)])
+    (lambda x: np.linalg.norm(x)**3, ORIGIN), (lambda x: np.sum(abs(x)), ORIGIN), (lambda x: np.sum(abs(x) * x), ORIGIN),
+    (lambda x: np.linalg.norm(x, 1), ORIGIN), (lambda x: np.sum(abs(x)**3), ORIGIN),
+    (lambda x: x[0] * 1e-300 * np.linalg.norm(2.0 * ORIGIN), ORIGIN)])
 def test_a_second_derivative_that_does_not_depend_on_the_kink_is_there(f, x, second):
     np.testing.assert_array_equal(second(f)(x), np.zeros_like(second(f)(x)))
 
@@ -265,6 +266,16 @@ def test_a_second_derivative_that_does_not_depend_on_the_kink_is_there(f, x, sec
 def test_rows_at_the_kink_that_the_result_drops_do_no_harm(f, second):
     expected = second(lambda x: np.linalg.norm(x[1]))(ROWS)
     np.testing.assert_allclose(second(f)(ROWS), expected, rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(abs(x)**2), lambda x: np.sum(np.fabs(x)**1.5), lambda x: np.exp(-abs(x[0])), lambda x: np.max(abs(x))**2,
+    lambda x: np.linalg.norm(x, 1)**2, lambda x: abs(x[0]) * abs(x[1]), lambda x: sum(abs(v)**2 for v in x)])
+def test_absolute_values_of_zero_whose_pieces_agree_on_another_second_derivative_are_told_of(f, second):
+    """That of |x|**2 is 2 on both sides of 0; the slope that was chosen, 0, would make it 0."""
+    with pytest.raises(DegenerateError, match=r"argument of numpy\.absolute is 0.* write \|x\|\*\*2 as x \* x"):
+        second(f)(ORIGIN)
 
 
 @pytest.mark.parametrize("second", SECOND)

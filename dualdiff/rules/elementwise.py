@@ -80,14 +80,30 @@ def ratio(x: Any, f: Any, name: str) -> Any:
 
 def at_apex(x: Any, f: Any, zero: Any, name: str) -> Any:
     """0; in a run that asks whether a second derivative depends on it, other numbers that move otherwise."""
-    for part in (x, f):
+    tell(f"{name} is 0", "write its square as np.sum(x * x)", zero, x, f)
+    return (0.5 + np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) / 4) * (1 + x + 2 * f) if OTHER.get() else 0
+
+
+def sign_of(f: Any, x: Any) -> Any:
+    """The slope of |x|, 0 at 0; in the runs that ask whether a second derivative depends on it, that beside it."""
+    s = np.sign(x)
+    if not hasattr(x, "level") or np.all(s):
+        return s
+    zero = s == 0
+    if x.level.is_sweep:
+        tell("the argument of numpy.absolute is 0", "write |x|**2 as x * x", zero, x)
+    return np.where(zero, OTHER.get(), s)[()]
+
+
+def tell(what: str, instead: str, there: Any, *nested: Any) -> None:
+    """The sweeps whose duals these are look whether their results depend on what is chosen at a kink."""
+    for part in nested:
         while hasattr(part, "level"):
             if part.eps.terms:
-                place = tuple(map(int, np.argwhere(zero)[0]))
-                part.level.bend(f"{name} is 0{f' at element {place}' if place else ''}, a kink, so what depends on it has no "
-                                "second derivative; write its square as np.sum(x * x), or drop the element by np.where")
+                place = tuple(map(int, np.argwhere(there)[0]))
+                part.level.bend(f"{what}{f' at element {place}' if place else ''}, a kink, so what depends on it has no "
+                                f"second derivative; {instead}, or drop the element by np.where")
             part = part.value
-    return (0.5 + np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) / 4) * (1 + x + 2 * f) if OTHER.get() else 0
 
 
 def power_base(f: Any, x: Any, y: Any) -> Any:
@@ -220,7 +236,7 @@ elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
 elementwise(np.degrees,     1 / DEGREE)
-elementwise(np.fabs,        lambda f, x: np.sign(x),                     kinks=(AT_ZERO,))
+elementwise(np.fabs,        sign_of,                                     kinks=(AT_ZERO,))
 
 # ---- two inputs ----------------- ∂f/∂x --------------------------------- ∂f/∂y
 elementwise(np.add,         1,                                          1)
@@ -247,7 +263,7 @@ for _extreme in (np.maximum, np.minimum, np.fmax, np.fmin):
     elementwise(_extreme,   *CHOICE, joint=SHARED, holomorphic=False, kinks=(TIE, TIE))
 
 # ---- real-linear on complex input: the differential in dz and its conjugate
-elementwise(np.absolute,    lambda f, x: np.sign(x), kinks=(AT_ZERO,),
+elementwise(np.absolute,    sign_of,                 kinks=(AT_ZERO,),
             real_linear=lambda f, z, dz: np.real(np.conj(ratio(z, f, "numpy.absolute")) * dz))
 elementwise(np.sign,        0,                       real_linear=sign_real_linear, kinks=(JUMP_AT_ZERO,))
 

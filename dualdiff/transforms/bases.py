@@ -65,23 +65,25 @@ def same_in_another_basis(out: Any, run: Run, level: Level, size: float) -> None
 
 
 def same_beside_kinks(inputs: Any, level: Level) -> None:
-    """Raise DegenerateError if the derivative depends on what was chosen at a kink: two runs along one direction.
+    """Raise DegenerateError if the derivative is another where another element is taken at kinks: three runs along a direction.
 
-    A level below along the same direction tells zeros that move from those that stay.
+    Where the pieces of |x| disagree, as the slopes of |x| x do beside 0, the derivative has a kink itself, and what was chosen
+    stands. A level below along the same direction tells zeros that move from those that stay.
     """
     ground, along = (Level(next_number(), holomorphic=level.holomorphic) for _ in range(2))
     direction = [np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) for x in inputs.leaves]
     leaves = [wrapped(x, Tangent({one(ground): v}, v.shape), ground) for x, v in zip(inputs.leaves, direction, strict=True)]
     duals = [wrapped(x, Tangent({one(along): v}, v.shape), along) for x, v in zip(leaves, direction, strict=True)]
     found = []
-    for other in (False, True):
+    for other in (0, 1, -1):
         token = OTHER.set(other)
         try:
             found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals), "the result of f")[0]])
         finally:
             OTHER.reset(token)
-    if not all(close(a, np.where(np.isfinite(a), b, a), 0.0) for a, b in zip(*found, strict=True)):
-        raise DegenerateError(str(level.bent))
+    for chosen, right, left in zip(*found, strict=True):
+        if np.any(np.isfinite(chosen) & near(right, left, 0.0) & ~near(chosen, right, 0.0)):
+            raise DegenerateError(str(level.bent))
 
 
 def same_values(first: list[Any], other: list[Any], size: float, reason: str) -> None:
@@ -90,17 +92,19 @@ def same_values(first: list[Any], other: list[Any], size: float, reason: str) ->
 
 
 def close(a: Any, b: Any, size: float) -> bool:
-    """Equal to rounding beside their own largest entry, or nearly zero beside the arguments.
+    return a.shape == b.shape and bool(np.all(near(a, b, size)))
+
+
+def near(a: Any, b: Any, size: float) -> Any:
+    """Where they are equal to rounding beside their own largest entry, or nearly zero beside the arguments.
 
     Of two bases a result that depends on them differs by a part of itself, one that does not by rounding.
     """
-    if a.shape != b.shape:
-        return False
     if a.dtype.kind not in "fc":
-        return bool(np.array_equal(a, b))
+        return a == b
     eps = float(np.finfo(a.dtype).eps)
     largest = float(np.max(np.abs(a), initial=0, where=np.isfinite(a)))
-    return bool(np.allclose(a, b, rtol=0, atol=eps**0.6 * largest + 1e3 * eps * size, equal_nan=True))
+    return np.isclose(a, b, rtol=0, atol=eps**0.6 * largest + 1e3 * eps * size, equal_nan=True)
 
 
 def value_of(x: Any) -> Any:

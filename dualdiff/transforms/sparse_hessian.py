@@ -77,9 +77,10 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
     def both(*args: Any, **options: Any) -> Any:
         rows_from, columns_from = inner.take(), outer.take()
         places: list[tuple[Any, Shape]] = []
+        values: list[Any] = []
 
         def gradient(*args: Any, **options: Any) -> Any:
-            """The value of f and the coefficients of its gradient's leaves; their columns and widths go to ``places``."""
+            """The coefficients of the gradient's leaves; their columns and widths go to ``places``, the value to ``values``."""
             inputs = Inputs(f, argnums, args, options)
 
             def read(out: Any, level: Level) -> Any:
@@ -90,22 +91,21 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
                         p = leaf.weights(coef)
                         same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
                         parts[same_rows] = leaf.cols, leaf.width, parts[same_rows][2] + p if same_rows in parts else p
-                places[:] = [(rows, wide) for rows, wide, _ in parts.values()]
-                return value, [coefficient for *_, coefficient in parts.values()]
+                places[:], values[:] = [(rows, wide) for rows, wide, _ in parts.values()], [value]
+                return [coefficient for *_, coefficient in parts.values()]
 
             return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
 
         inputs = with_constants(Inputs(gradient, argnums, args, options))
 
-        def read(out: Any, level: Level) -> Any:
-            value, coefficients = out
+        def read(coefficients: Any, level: Level) -> Any:
             blocks: list[Block] = []
             for (rows, wide), coefficient in zip(places, coefficients, strict=True):
                 _, eps = value_and_eps(coefficient, level)
                 eps = eps if eps.shape == wide else eps.broadcast(wide)
                 blocks += [(rows, wide, leaf, coef) for leaf, coef in eps.terms.items()]
             refuse_duals((leaf, coef) for _, _, leaf, coef in blocks)
-            value, _ = value_and_eps(value, level)
+            value, _ = value_and_eps(values[0], level)
             n = sum(inputs.sizes)
             known = columns_from.structures.get(n)
             if known is None or not known.holds(blocks):
