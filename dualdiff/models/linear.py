@@ -83,7 +83,7 @@ class LinearRegression(LinearPredictor):
         n·α more squares: rows √(nα) w.
         """
         root = [np.sqrt(w) for w in counts]
-        centre = weighed(X, *counts).mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
+        centre = X[0] + weighed(X - X[0], *counts).mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
         level = float(weighed(y, *counts).mean()) if self.fit_intercept else 0.0
         Z = X - centre
         size = np.max(np.abs(Z), axis=0)
