@@ -201,3 +201,102 @@ def test_a_model_that_drops_derivatives_says_how_to_keep_them():
     for fit in (lambda: curve_fit(filled, T, Y, START), lambda: least_squares(lambda p: filled(T, *p) - Y, START)):
         with pytest.raises(EscapeError, match=r"np\.zeros\(n, like=x\).*lift"):
             fit()
+
+
+# ---- x_scale
+UNITS, SIZES = np.array([2.0**-12, 2.0**22, 0.5]), np.array([2.0, 0.1, 30.0])
+
+
+def same_path(a, b, units, rtol=1e-9):
+    np.testing.assert_allclose(a.history, b.history, rtol=rtol)
+    np.testing.assert_allclose(a.flat, b.flat * units, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(a.covariance, b.covariance * np.outer(units, units), rtol=1e-6)
+
+
+@pytest.mark.parametrize("start", [[1.0, 1.0, 0.0], [50.0, 10.0, -3.0], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("options", [
+    {}, {"method": "lm", "geodesic": True}, {"bounds": (np.array([0.0, 0.0, -5.0]), np.array([60.0, 11.0, 0.1]))},
+    {"fixed": [2]}, {"loss": "cauchy", "f_scale": 0.1},
+    {"shards": [slice(0, 13), slice(13, 30)]},
+], ids=lambda options: " ".join(options) + str(options.get("method", "")))
+def test_scaled_variables_take_the_same_path(options, start):
+    def part(p, shard=slice(None)):
+        return residual(p)[shard]
+
+    scaled = dict(options)
+    if "bounds" in options:
+        scaled["bounds"] = tuple(b / UNITS for b in options["bounds"])
+    ours = least_squares(part, start, x_scale=SIZES, **options)
+    theirs = least_squares(lambda p, *shard: part(p * UNITS, *shard), np.array(start) / UNITS, x_scale=SIZES / UNITS, **scaled)
+    same_path(ours, theirs, UNITS)
+    assert ours.nfev == theirs.nfev
+
+
+def test_many_parameters_are_scaled_too():
+    a, t = np.linspace(1, 2, 60), np.linspace(0, 1, 200)
+
+    def waves(p):
+        return np.tanh(p * a) @ np.cos(np.outer(np.arange(60.0), t)) - np.exp(t)
+
+    units, sizes = 2.0 ** (np.arange(60) % 7 * 3), np.linspace(0.5, 3, 60)
+    ours = least_squares(waves, np.full(60, 0.1), x_scale=sizes, method="lm", max_iter=12)
+    theirs = least_squares(lambda p: waves(p * units), 0.1 / units, x_scale=sizes / units, method="lm", max_iter=12)
+    np.testing.assert_allclose(ours.history, theirs.history, rtol=1e-6)
+    assert ours.history[1] != least_squares(waves, np.full(60, 0.1), method="lm", max_iter=1).history[1]
+
+
+def test_the_scale_of_the_jacobian_is_the_usual_one():
+    far = [50.0, 10.0, -3.0]
+    usual = least_squares(residual, far)
+    for given in ("jac", None):
+        assert least_squares(residual, far, x_scale=given).history == usual.history
+    own = least_squares(residual, far, x_scale=1.0)
+    assert own.history == least_squares(residual, far, x_scale=[1, 1, 1]).history
+    np.testing.assert_allclose(own.history, least_squares(residual, far, x_scale=1e200).history)
+    assert own.history[1] != usual.history[1]
+    np.testing.assert_allclose(own.x, BEST.x, rtol=1e-8)
+
+
+@pytest.mark.parametrize("method", ["trf", "dogbox", "minpack"])
+def test_scipys_methods_get_the_scale(method):
+    given = {"method": "lm" if method == "minpack" else method, "xtol": 1e-10, "ftol": 1e-15, "gtol": 1e-15, "jac": slopes}
+    for scale in (SIZES, "jac"):
+        ours = least_squares(residual, [5.0, 3.0, 1.0], x_scale=scale, method=method, max_nfev=4)
+        theirs = scipy_optimize.least_squares(residual, [5.0, 3.0, 1.0], x_scale=scale, max_nfev=4, **given)
+        np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [[1e-20, 1.0, 1e20], [1e20, 1.0, 1e-20], [1.0, 1.0, 1e-100], 1e-200])
+@pytest.mark.parametrize("options", [{}, {"method": "lm"}, {"bounds": (-9, 60)}])
+@pytest.mark.parametrize("start", [START, [50.0, 10.0, -3.0]])
+def test_a_scale_that_hides_parameters_costs_no_digits(scale, options, start):
+    fit = least_squares(residual, start, x_scale=scale, **options)
+    assert fit.success
+    np.testing.assert_allclose(fit.x, BEST.x, rtol=1e-8)
+    np.testing.assert_allclose(fit.covariance, BEST.covariance, rtol=1e-6)
+    loose = least_squares(lambda p: residual(p[:3]), [*start, 7.0], x_scale=[*np.broadcast_to(scale, 3), 1.0], **options)
+    assert loose.undetermined == ["x[3]"]
+    np.testing.assert_allclose(loose.x, [*BEST.x, 7.0], rtol=1e-7)
+
+
+def test_scales_have_the_form_of_the_parameters():
+    def off(p):
+        return p["a"] * np.exp(-p["b"][0] * T) + p["b"][1] - Y
+
+    start = {"a": 50.0, "b": np.array([10.0, -3.0])}
+    tree = least_squares(off, start, x_scale={"a": 2.0, "b": np.array([0.1, 30.0])})
+    np.testing.assert_allclose(tree.history, least_squares(residual, [50.0, 10.0, -3.0], x_scale=SIZES).history)
+    popt, _, info, *_ = curve_fit(decay, T, Y, [50.0, 10.0, -3.0], x_scale=SIZES, full_output=True)
+    np.testing.assert_allclose(info["result"].history, tree.history)
+    np.testing.assert_allclose(curve_fit(decay, T, Y, START, x_scale=list(SIZES))[0], popt, rtol=1e-7)
+
+
+@pytest.mark.parametrize("bad", ["Jac", -1.0, 0, np.nan, np.inf, [1.0, 2.0], [1.0, -2.0, 1.0], ["a", 1, 2], np.ones((3, 1)), {},
+                                 1e-320, [1.0, None, 2.0], 1j])
+@pytest.mark.parametrize("method", ["auto", "trf"])
+def test_a_scale_that_cannot_be_is_quoted(bad, method):
+    for fit in (lambda: least_squares(residual, START, x_scale=bad, method=method),
+                lambda: curve_fit(decay, T, Y, START, x_scale=bad, method=method)):
+        with pytest.raises(ParameterError, match="x_scale must be 'jac', a positive number, or one per parameter") as caught:
+            fit()
+        assert str(caught.value).endswith(repr(bad))

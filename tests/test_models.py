@@ -115,6 +115,14 @@ def test_columns_that_depend_on_each_other_or_are_constant_still_give_the_least_
     assert odd.coef_[3] == 0
 
 
+@pytest.mark.parametrize("level", [17.7851863453701, -1.1175040851561668, 0.1])
+@pytest.mark.parametrize("weights", [None, np.arange(1.0, 101.0)])
+def test_what_rounding_leaves_of_a_constant_column_has_no_coefficient(level, weights):
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([rng.normal(size=100), np.full(100, level)]), rng.normal(size=100)
+    assert abs(LinearRegression().fit(X, y, weights).coef_[1]) < 1e-25
+
+
 def test_the_units_of_a_column_change_its_coefficient_only():
     units = np.array([1e-9, 1.0, 1e9, 1e3])
     plain, scaled = LinearRegression().fit(IRIS.data, IRIS.target), LinearRegression().fit(IRIS.data * units, IRIS.target)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .activations import activation_of
-from .costs import COSTS
+from .costs import COSTS, weighed
 
 Layers = Sequence[tuple[Any, Any]]  # (W, b) of each layer
 
@@ -31,11 +31,12 @@ def forward(layers: Layers, X: Any, activations: Sequence[Any]) -> Any:
     return a
 
 
-def backpropagate(layers: Layers, X: Any, Y: Any, activations: Sequence[Any], cost: str = "squared") -> list[Any]:
+def backpropagate(layers: Layers, X: Any, Y: Any, activations: Sequence[Any], cost: str = "squared",
+                  w: Any = None) -> list[Any]:
     """∂C/∂W and ∂C/∂b of every layer, as a list of pairs like ``layers``: one pass forward, one back.
 
     ``X`` has shape (n, inputs), ``Y`` shape (n, outputs); ``cost`` is "squared" or "cross-entropy". With δˡ = ∂Cₓ/∂zˡ,
-    one row per example x:
+    times w(x) if given, one row per example x:
 
         δᴸ = ∂Cₓ/∂aᴸ ⊙ σ′(zᴸ)                (19); for the squared cost (aᴸ - y) ⊙ σ′(zᴸ), (20)
         δˡ = (δˡ⁺¹ Wˡ⁺¹ᵀ) ⊙ σ′(zˡ)           (25), (26)
@@ -57,7 +58,7 @@ def backpropagate(layers: Layers, X: Any, Y: Any, activations: Sequence[Any], co
         slopes.append(activation.slope(z, a))
 
     n = len(Y)
-    delta = COSTS[cost].slope(Y, a) * slopes[-1]
+    delta = weighed(COSTS[cost].slope(Y, a) * slopes[-1], w)
     found = []
     for number in range(len(layers) - 1, -1, -1):
         found.append((inputs[number].T @ delta / n, np.sum(delta, axis=0) / n))

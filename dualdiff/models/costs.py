@@ -1,6 +1,7 @@
 """What the models minimise: a mean over n examples, and ∂Cₓ/∂a for each example, written out.
 
-``Y`` holds one row per example (for classes, 1 in the column of its class and 0 elsewhere), ``a`` the outputs.
+``Y`` holds one row per example (for classes, 1 in the column of its class and 0 elsewhere), ``a`` the outputs. Weights
+``w``, one per example and 1 on average, make the mean Σ w C / Σ w.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ import numpy as np
 from .. import stop_gradient
 
 
-def squared_cost(Y: Any, a: Any) -> Any:
+def weighed(rows: Any, w: Any = None) -> Any:
+    """Each row times its weight."""
+    return rows if w is None else (rows.T * w).T
+
+
+def squared_cost(Y: Any, a: Any, w: Any = None) -> Any:
     """1/(2n) Σₓ ‖y(x) - a‖² over the n rows: eqs. (8)-(9) of the lecture notes.
 
     >>> print(squared_cost(np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros((2, 2))))
     1.25
     """
-    return np.sum((Y - a) ** 2) / (2 * len(Y))
+    return np.sum(weighed((Y - a) ** 2, w)) / (2 * len(Y))
 
 
 def highest(a: Any) -> Any:
@@ -39,7 +45,7 @@ def softmax(a: Any) -> Any:
     return e / np.sum(e, axis=1, keepdims=True)
 
 
-def cross_entropy(Y: Any, a: Any) -> Any:
+def cross_entropy(Y: Any, a: Any, w: Any = None) -> Any:
     """-1/n Σₓ Σⱼ yⱼ(x) log softmax(a)ⱼ, written as log Σ exp(zⱼ) - Σ yⱼ zⱼ with z = a - max a, which neither overflows nor
     takes log 0, for rows of Y that add up to 1.
 
@@ -49,10 +55,10 @@ def cross_entropy(Y: Any, a: Any) -> Any:
     0.693147
     """
     z = a - highest(a)
-    return (np.sum(np.log(np.sum(np.exp(z), axis=1))) - np.sum(Y * z)) / len(Y)
+    return (np.sum(weighed(np.log(np.sum(np.exp(z), axis=1)), w)) - np.sum(weighed(Y, w) * z)) / len(Y)
 
 
-def logistic_loss(y: Any, z: Any) -> Any:
+def logistic_loss(y: Any, z: Any, w: Any = None) -> Any:
     """-1/m Σ [y log σ(z) + (1 - y) log(1 - σ(z))], eq. (35), for y of 0 and 1, both of shape (m,).
 
     Written as log(1 + eᶻ) - y z, which is the same and stays finite: σ(40) rounds to 1, and log(1 - 1) would be infinite.
@@ -60,7 +66,7 @@ def logistic_loss(y: Any, z: Any) -> Any:
     >>> round(float(logistic_loss(np.array([1.0, 0.0]), np.array([0.0, 1000.0]))), 6)
     500.346574
     """
-    return np.mean(np.logaddexp(0.0, z) - y * z)
+    return np.mean(weighed(np.logaddexp(0.0, z) - y * z, w))
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Cost:
     """A cost of the outputs and ∂Cₓ/∂a, one row per example."""
 
     name: str
-    value: Callable[[Any, Any], Any]
+    value: Callable[..., Any]
     slope: Callable[[Any, Any], Any]
 
 

@@ -85,9 +85,32 @@ def one_per_row(y: Any, n: int, *, columns: bool = False, depth: int = 4) -> Any
     return array
 
 
-def classes_of(y: Any, n: int) -> tuple[Any, NDArray[np.intp]]:
+def weights_of(sample_weight: Any, n: int) -> Any:
+    """A weight per row, 1 the greatest, or None."""
+    if sample_weight is None:
+        return None
+    w = numbers(sample_weight, "sample_weight")
+    if w.shape not in {(), (n,)}:
+        raise ShapeError(f"sample_weight has shape {w.shape}; it must be ({n},), or one number")
+    if w.min() < 0 or w.max() == 0:
+        raise DataError(f"sample_weight runs from {w.min():g} to {w.max():g}; none may be negative, and not all zero")
+    return np.broadcast_to(w / w.max(), n)
+
+
+def counted(X: Any, T: Any, sample_weight: Any) -> tuple[Any, ...]:
+    """X and T, or those rows of them that have a weight, and the weights, 1 on average."""
+    w = weights_of(sample_weight, len(T))
+    if w is None:
+        return X, T
+    some = w > 0
+    return X[some], T[some], w[some] / w[some].mean()
+
+
+def classes_of(y: Any, n: int, sample_weight: Any = None) -> tuple[Any, NDArray[np.intp]]:
     """The sorted distinct labels, and the index of each row's; two classes or more."""
-    labels = labels_of(y, n)
+    labels, w = labels_of(y, n), weights_of(sample_weight, n)
+    if w is not None:  # of weight 0: no class
+        labels = np.where(w > 0, labels, labels[np.argmax(w)])
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")

@@ -15,7 +15,8 @@ from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Result
 from ..optimize.result import require_count, require_positive, require_tolerance
-from .data import Array, features, labels_of, names_of, numbers, one_per_row, require_names
+from .costs import weighed
+from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
 
 MODES = ("forward", "reverse", "backprop")
 
@@ -40,7 +41,8 @@ class Estimator(ABC):
     """Settings by the names of ``__init__``, as scikit-learn does it, and the fitted state.
 
     A model has a ``cost(parameters, X, T)`` in NumPy and its ``slope``, the explicit gradient; ``T`` is what ``targets``
-    makes of y. ``parameters`` is a tree of arrays.
+    makes of y. ``parameters`` is a tree of arrays. A row of ``sample_weight`` 2 is as good as two, one of 0 as
+    none, as in scikit-learn.
     """
 
     kind = "regressor"
@@ -76,10 +78,10 @@ class Estimator(ABC):
         """y for n rows in the form that ``cost`` takes."""
         return numbers(one_per_row(y, n), "y")
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination R²: 1 for a perfect fit, 0 for always predicting the mean."""
         predicted = self.predict(X)
-        return determination(one_per_row(y, len(predicted)), predicted)
+        return determination(one_per_row(y, len(predicted)), predicted, sample_weight)
 
     # ---- settings
     def check_settings(self) -> None:
@@ -126,9 +128,9 @@ class Estimator(ABC):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     # ---- fitting
-    def way(self, X: Any, T: Any) -> dict[str, Any]:
+    def way(self, *data: Any) -> dict[str, Any]:
         """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
-        return {"jac": lambda p: self.slope(p, X, T)} if self.mode == "backprop" else {"mode": self.mode}
+        return {"jac": lambda p: self.slope(p, *data)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
         """X to learn from; what its columns are called is kept where they have names."""
@@ -178,7 +180,7 @@ class LinearPredictor(Estimator):
     intercept_: Any
 
     @abstractmethod
-    def loss(self, T: Any, z: Any) -> Any: ...
+    def loss(self, T: Any, z: Any, *w: Any) -> Any: ...
     @abstractmethod
     def error(self, T: Any, z: Any) -> Any: ...
 
@@ -186,12 +188,12 @@ class LinearPredictor(Estimator):
         """z, shape (n,), or (n, classes) for as many rows of weights."""
         return X @ p["coef"].T + p.get("intercept", 0.0)
 
-    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        return self.loss(T, self.outputs(parameters, X)) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
+    def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
+        return self.loss(T, self.outputs(parameters, X), *w) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
 
-    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+    def slope(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
         """∂C/∂w = 1/n Σ error x + α w and ∂C/∂b = 1/n Σ error."""
-        error = self.error(T, self.outputs(parameters, X))
+        error = weighed(self.error(T, self.outputs(parameters, X)), *w)
         found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
         return {name: found[name] for name in parameters}
 
@@ -213,15 +215,16 @@ def flat(tree: Any) -> Array:
     return np.ravel(np.asarray(tree, dtype=np.float64))
 
 
-def determination(y: Any, predicted: Any) -> float:
+def determination(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """R² = 1 - Σ(y - ŷ)² / Σ(y - ȳ)², the mean over the outputs where there are several."""
-    y = numbers(y, "y")
-    total = np.sum((y - y.mean(axis=0)) ** 2, axis=0)
-    if np.any(total == 0):
+    y, predicted, *w = counted(numbers(y, "y"), predicted, sample_weight)
+    total = np.sum(weighed((y - np.mean(weighed(y, *w), axis=0)) ** 2, *w), axis=0)
+    if np.any((total == 0) | (y == y[0]).all(axis=0)):
         raise DataError(f"R² is undefined: all {len(y)} values of y are the same. Score on rows that differ")
-    return float(np.mean(1 - np.sum((y - predicted) ** 2, axis=0) / total))
+    return float(np.mean(1 - np.sum(weighed((y - predicted) ** 2, *w), axis=0) / total))
 
 
-def accuracy(y: Any, predicted: Any) -> float:
+def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """The share of rows whose class was predicted."""
-    return float(np.mean(labels_of(y, len(predicted)) == predicted))
+    n = len(predicted)
+    return float(np.average(labels_of(y, n) == predicted, weights=weights_of(sample_weight, n)))

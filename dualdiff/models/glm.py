@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import DataError
 from ..optimize import Callback, newton
-from .data import Array, numbers, one_per_row
+from .costs import weighed
+from .data import Array, counted, numbers, one_per_row
 from .estimator import LinearPredictor
 
 
@@ -32,16 +33,18 @@ class LogLinear(LinearPredictor):
     def saturated(y: Any) -> Any:
         """The terms in y alone that make the deviance 0 at a perfect fit."""
 
-    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
         self.check_settings()
         X = self.read(X)
-        T = self.targets(y, len(X))
+        data = counted(X, self.targets(y, len(X)), sample_weight)
+        if data[2:]:
+            self.targets(data[1], len(data[1]))  # may be 0 where it counts
         start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
         if self.fit_intercept:
-            start["intercept"] = np.log(np.mean(T))
-        result = newton(lambda p: self.cost(p, X, T), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
-                        **self.way(X, T))
+            start["intercept"] = np.log(np.mean(weighed(*data[1:])))
+        result = newton(lambda p: self.cost(p, *data), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
+                        **self.way(*data))
         return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
@@ -49,18 +52,19 @@ class LogLinear(LinearPredictor):
         X = self.checked(X)
         return np.asarray(np.exp(X @ self.coef_ + self.intercept_))
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """D², the share of the deviance explained: 1 for a perfect fit, 0 for always predicting the mean."""
         z = np.log(self.predict(X))
-        y = self.targets(y, len(z))
-        rest, whole = (np.mean(self.deviance(y, mean)) + np.mean(self.saturated(y)) for mean in (z, np.log(np.mean(y))))
-        if whole <= 0:
+        z, y, *w = counted(z, self.targets(y, len(z)), sample_weight)
+        level = np.log(np.mean(weighed(y, *w)))
+        rest, whole = (self.loss(y, mean, *w) + np.mean(weighed(self.saturated(y), *w)) for mean in (z, level))
+        if not whole > 0:
             raise DataError(f"D² is undefined: all {len(y)} values of y are the same. Score on rows that differ")
         return float(1 - rest / whole)
 
     # ---- the model in NumPy: what is differentiated
-    def loss(self, T: Any, z: Any) -> Any:
-        return np.mean(self.deviance(T, z))
+    def loss(self, T: Any, z: Any, *w: Any) -> Any:
+        return np.mean(weighed(self.deviance(T, z), *w))
 
     def targets(self, y: Any, n: int) -> Array:
         T = numbers(one_per_row(y, n), "y")

@@ -10,8 +10,8 @@ import numpy as np
 from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result, gradient_descent
-from .costs import squared_cost
-from .data import Array
+from .costs import squared_cost, weighed
+from .data import Array, counted
 from .estimator import LinearPredictor
 
 EPS = float(np.finfo(float).eps)
@@ -47,17 +47,17 @@ class LinearRegression(LinearPredictor):
         self.fit_intercept, self.alpha, self.solver, self.mode = fit_intercept, alpha, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
 
-    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
         self.check_settings()
         X = self.read(X)
-        y = self.targets(y, len(X))
+        data = counted(X, self.targets(y, len(X)), sample_weight)
         if self.solver == "gauss-newton":
-            result = self.least_squares(X, y, callback)
+            result = self.least_squares(callback, *data)
         else:
-            result = gradient_descent(lambda p: self.cost(p, X, y), self.zeros(X.shape[1]), callback=callback,
+            result = gradient_descent(lambda p: self.cost(p, *data), self.zeros(X.shape[1]), callback=callback,
                                       learning_rate=self.learning_rate, max_iter=self.max_iter, tol=self.tol,
-                                      **self.way(X, y))
+                                      **self.way(*data))
         return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
@@ -66,8 +66,8 @@ class LinearRegression(LinearPredictor):
         return np.asarray(self.outputs(self.fitted_parameters(), X))
 
     # ---- the model in NumPy: what is differentiated
-    def loss(self, T: Any, z: Any) -> Any:
-        return squared_cost(T, z)
+    def loss(self, T: Any, z: Any, *w: Any) -> Any:
+        return squared_cost(T, z, *w)
 
     def error(self, T: Any, z: Any) -> Any:
         return z - T
@@ -76,17 +76,18 @@ class LinearRegression(LinearPredictor):
         return {"coef": np.zeros(d)} | ({"intercept": 0.0} if self.fit_intercept else {})
 
     # ---- Gauss-Newton
-    def least_squares(self, X: Array, y: Array, callback: Callback | None) -> Result:
+    def least_squares(self, callback: Callback | None, X: Array, y: Array, *counts: Any) -> Result:
         """θ ← θ - δ with δ the least-squares solution of J δ = r, twice: a step, and one of refinement.
 
         Centred columns of length one leave J as well conditioned as a scaling can (van der Sluis, 1969). The ridge is
         n·α more squares: rows √(nα) w.
         """
-        centre = X.mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
-        level = float(y.mean()) if self.fit_intercept else 0.0
+        root = [np.sqrt(w) for w in counts]
+        centre = X[0] + weighed(X - X[0], *counts).mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
+        level = float(weighed(y, *counts).mean()) if self.fit_intercept else 0.0
         Z = X - centre
         size = np.max(np.abs(Z), axis=0)
-        size *= np.sqrt(np.sum((Z / np.where(size == 0, 1.0, size))**2, axis=0))  # squares of Z may overflow
+        size *= np.sqrt(np.sum((weighed(Z, *root) / np.where(size == 0, 1.0, size))**2, axis=0))  # squares of Z may overflow
         constant = size <= len(X) * EPS * np.max(np.abs(X), axis=0)
         size[constant] = 1
         Z = np.where(constant, 0.0, Z / size)  # what rounding left of a constant column is no data
@@ -95,13 +96,13 @@ class LinearRegression(LinearPredictor):
         def residuals(theta: Any) -> Any:
             w = theta[: Z.shape[1]]
             b = theta[Z.shape[1]:] if self.fit_intercept else 0.0
-            errors = Z @ w + b - (y - level)
+            errors = weighed(Z @ w + b - (y - level), *root)
             return np.concatenate([errors, weight * w / size]) if self.alpha else errors
 
         theta = np.zeros(Z.shape[1] + self.fit_intercept)
         r = residuals(theta)
         history = [float(r @ r) / (2 * len(y))]
-        J = self.jacobian_of(residuals, theta, Z, weight / size)
+        J = self.jacobian_of(residuals, theta, Z, weight / size, *root)
         Q, R = np.linalg.qr(J)
         message = "solved: QR and one step of refinement"
         for iteration in (1, 2):
@@ -120,9 +121,9 @@ class LinearRegression(LinearPredictor):
         w = theta[: Z.shape[1]] / size
         p = {"coef": w} | ({"intercept": level + float(theta[-1]) - float(centre @ w)} if self.fit_intercept else {})
         solved = message.startswith("solved")
-        return Result(p, history[-1], self.slope(p, X, y), iteration, iteration + 2, solved, message, history)
+        return Result(p, history[-1], self.slope(p, X, y, *counts), iteration, iteration + 2, solved, message, history)
 
-    def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array) -> Array:
+    def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array, *root: Any) -> Array:
         """J = ∂r/∂θ, shape (n, parameters), in the chosen mode."""
         if self.mode == "forward":
             return np.asarray(jacobian(residuals)(theta))
@@ -130,5 +131,5 @@ class LinearRegression(LinearPredictor):
             r, pullback = vjp(residuals, theta)
             blocks = [np.eye(min(ROWS_AT_ONCE, len(r) - first), len(r), first) for first in range(0, len(r), ROWS_AT_ONCE)]
             return np.concatenate([pullback(block)[0] for block in blocks])
-        J = np.column_stack([Z, np.ones(len(Z))]) if self.fit_intercept else Z
+        J = weighed(np.column_stack([Z, np.ones(len(Z))]) if self.fit_intercept else Z, *root)
         return np.concatenate([J, np.eye(Z.shape[1], len(theta)) * ridge[:, None]]) if self.alpha else J

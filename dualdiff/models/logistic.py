@@ -9,7 +9,7 @@ import numpy as np
 from ..optimize import Callback, gradient_descent, newton
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
-from .data import Array, classes_of, index_of, indicators
+from .data import Array, classes_of, counted, index_of, indicators
 from .estimator import LinearPredictor, accuracy
 
 
@@ -45,19 +45,19 @@ class LogisticRegression(LinearPredictor):
         self.alpha, self.fit_intercept, self.solver, self.mode = alpha, fit_intercept, solver, mode
         self.learning_rate, self.max_iter, self.tol = learning_rate, max_iter, tol
 
-    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""
         self.check_settings()
         X = self.read(X)
-        classes, index = classes_of(y, len(X))
-        T = self.coded(index, len(classes))
+        classes, index = classes_of(y, len(X), sample_weight)
+        data = counted(X, self.coded(index, len(classes)), sample_weight)
         rows = (len(classes),) if len(classes) > 2 else ()
         start = {"coef": np.zeros((*rows, X.shape[1]))} | ({"intercept": np.zeros(rows)} if self.fit_intercept else {})
-        shared = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback, **self.way(X, T)}
+        shared = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback, **self.way(*data)}
         if self.solver == "newton":
-            result = newton(lambda p: self.cost(p, X, T), start, **shared)
+            result = newton(lambda p: self.cost(p, *data), start, **shared)
         else:
-            result = gradient_descent(lambda p: self.cost(p, X, T), start, learning_rate=self.learning_rate, **shared)
+            result = gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate, **shared)
         self.classes_, self.n_features_in_ = classes, X.shape[1]
         # The same amount added to every class leaves softmax as it is; the ridge is least where the classes sum to zero.
         p = {name: a - a.mean(axis=0) if rows else a for name, a in result.x.items()}
@@ -77,13 +77,13 @@ class LogisticRegression(LinearPredictor):
         z = self.outputs(self.fitted_parameters(), X)
         return np.asarray(softmax(z) if z.ndim == 2 else np.column_stack([sigmoid(-z), sigmoid(z)]))
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows of X whose class is predicted."""
-        return accuracy(y, self.predict(X))
+        return accuracy(y, self.predict(X), sample_weight)
 
     # ---- the model in NumPy: what is differentiated
-    def loss(self, T: Any, z: Any) -> Any:
-        return logistic_loss(T, z) if T.ndim == 1 else cross_entropy(T, z)
+    def loss(self, T: Any, z: Any, *w: Any) -> Any:
+        return logistic_loss(T, z, *w) if T.ndim == 1 else cross_entropy(T, z, *w)
 
     def error(self, T: Any, z: Any) -> Any:
         """ŷ - y, eqs. (38)-(39); ŷ by sigmoid or softmax."""

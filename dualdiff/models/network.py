@@ -14,8 +14,8 @@ from ..optimize import Callback, Result, adam, gradient_descent, least_squares, 
 from ..optimize.result import require_count
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
-from .costs import COSTS, softmax
-from .data import Array, classes_of, index_of, indicators, numbers, one_per_row
+from .costs import COSTS, softmax, weighed
+from .data import Array, classes_of, counted, index_of, indicators, numbers, one_per_row
 from .estimator import Estimator, accuracy, determination, require_one_of
 
 
@@ -89,7 +89,7 @@ class MLP(Estimator):
         return [activation_of(self.activation)] * len(self.hidden) + [activation_of("none")]
 
     # ---- fitting
-    def fit(self, X: Any, y: Any, callback: Callback | None = None, **run: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None, **run: Any) -> Self:
         """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``.
 
         ``run``: ``max_seconds``, and for "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` (a file, written
@@ -98,14 +98,15 @@ class MLP(Estimator):
         self.check_settings()
         X = self.read(X)
         if self.task == "classification":
-            self.classes_, index = classes_of(y, len(X))
+            self.classes_, index = classes_of(y, len(X), sample_weight)
             T = indicators(index, len(self.classes_))
         else:
             T = numbers(one_per_row(y, len(X), columns=True), "y")
             self._flat = T.ndim == 1
             T = T.reshape(len(X), -1)
         rng = np.random.default_rng(self.random_state)
-        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), X, T, rng, {"callback": callback, **run})
+        data = counted(X, T, sample_weight)
+        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), data, rng, {"callback": callback, **run})
         self.coefs_, self.intercepts_ = [W for W, _ in result.x], [b for _, b in result.x]
         self.n_features_in_, self.n_outputs_ = X.shape[1], T.shape[1]
         self.keep(result)
@@ -116,37 +117,37 @@ class MLP(Estimator):
         sizes = [inputs, *self.hidden, outputs]
         return [(rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o)), np.zeros(o)) for i, o in pairwise(sizes)]
 
-    def train(self, layers: Any, X: Array, T: Array, rng: np.random.Generator, run: dict[str, Any]) -> Result:
+    def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result:
         if self.solver == "levenberg-marquardt":
-            fit = least_squares(lambda p: self.residuals(p, X, T), layers, method="lm", xtol=0.0, ftol=self.tol,
+            fit = least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
                                 max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
             return Result(fit.x, fit.cost, None, fit.nit, fit.nfev, fit.success, fit.message, fit.history, fit.reason)
         if self.solver == "lbfgs":
-            return minimize(lambda p: self.cost(p, X, T), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(X, T))
+            return minimize(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(*data))
         shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, **run}
         if self.solver == "gradient-descent":
-            shared |= {"max_iter": self.epochs, **self.way(X, T)}
-            return gradient_descent(lambda p: self.cost(p, X, T), layers, **shared)
+            shared |= {"max_iter": self.epochs, **self.way(*data)}
+            return gradient_descent(lambda p: self.cost(p, *data), layers, **shared)
         shared |= {"epochs": self.epochs, "batch_size": self.batch_size, "rng": rng}
         shared |= {"jac": self.slope} if self.mode == "backprop" else {"mode": self.mode}
         method: Callable[..., Result] = adam if self.solver == "adam" else sgd
         if self.solver == "momentum":
             shared["momentum"] = 0.9
-        return method(self.cost, layers, (X, T), **shared)
+        return method(self.cost, layers, data, **shared)
 
     # ---- the network in NumPy: what is differentiated
-    def cost(self, parameters: Any, X: Any, T: Any) -> Any:
-        value = COSTS[self.cost_name()].value(T, forward(parameters, X, self.activations()))
+    def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
+        value = COSTS[self.cost_name()].value(T, forward(parameters, X, self.activations()), *w)
         return value + self.alpha / 2 * sum(np.sum(W * W) for W, _ in parameters) if self.alpha else value
 
-    def residuals(self, parameters: Any, X: Any, T: Any) -> list[Any]:
+    def residuals(self, parameters: Any, X: Any, T: Any, *w: Any) -> list[Any]:
         """Arrays whose squares, halved and added up, are the cost."""
-        errors = [(forward(parameters, X, self.activations()) - T) / sqrt(len(T))]
+        errors = [weighed((forward(parameters, X, self.activations()) - T) / sqrt(len(T)), *map(np.sqrt, w))]
         return errors + [sqrt(self.alpha) * W for W, _ in parameters] if self.alpha else errors
 
-    def slope(self, parameters: Any, X: Any, T: Any) -> Any:
+    def slope(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
         """Back-propagation, eqs. (16)-(26), and α W for the ridge."""
-        found = backpropagate(parameters, X, T, self.activations(), self.cost_name())
+        found = backpropagate(parameters, X, T, self.activations(), self.cost_name(), *w)
         return [(dW + self.alpha * W, db) for (dW, db), (W, _) in zip(found, parameters, strict=True)]
 
     def cost_name(self) -> str:
@@ -184,13 +185,13 @@ class MLP(Estimator):
                                  f"and loss={self.loss!r}, so its outputs are not probabilities")
         return np.asarray(softmax(self.outputs(X)))
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows whose class is predicted, or R²."""
         predicted = self.predict(X)
         if self.task == "classification":
-            return accuracy(y, predicted)
+            return accuracy(y, predicted, sample_weight)
         T = self.targets(y, len(predicted))
-        return determination(T, predicted.reshape(T.shape))
+        return determination(T, predicted.reshape(T.shape), sample_weight)
 
 
 class MLPClassifier(MLP):

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, FitResult, least_squares
-from .data import Array
+from ..optimize.losses import loss_of
+from .data import Array, counted
 from .estimator import Estimator
 
 
@@ -20,6 +21,9 @@ class NonlinearRegression(Estimator):
     those of ``dualdiff.optimize.least_squares``, and so is the cost: one sweep per step. After ``fit``: ``params_`` in the
     form of start, ``stderr_``, ``covariance_``, ``result_`` (a ``FitResult``), ``n_features_in_``,
     ``feature_names_in_`` (of a data frame), ``n_iter_``, ``loss_history_``, ``converged_``, ``message_``.
+
+    ``covariance_`` is s² (Jᵀ W J)⁻¹ with s² = Σ w r²/(n - p): weights are 1/σ² up to a factor, as in ``curve_fit``, and a
+    row of weight 2 is one of the n.
 
     >>> X = np.linspace(0, 4, 9)[:, None]
     >>> model = NonlinearRegression(lambda X, p: p["a"] * np.exp(-p["b"] * X[:, 0]), {"a": 1.0, "b": 1.0})
@@ -39,13 +43,17 @@ class NonlinearRegression(Estimator):
         if not callable(self.model):
             raise ParameterError(f"model must be a function model(X, parameters); got {self.model!r}")
 
-    def fit(self, X: Any, y: Any, callback: Callback | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every step."""
         self.check_settings()
         X = self.read(X)
-        T = self.targets(y, len(X))
-        self.result_ = fit = least_squares(lambda p: self.residuals(p, X, T), self.start, bounds=self.bounds, loss=self.loss,
-                                           f_scale=self.f_scale, method=self.method, max_iter=self.max_iter,
+        X, T, *w = counted(X, self.targets(y, len(X)), sample_weight)
+        loss: Any = self.loss
+        rho, weights = loss_of(loss), w[0] if w else None
+        if rho is not None and w:  # weights of squares would move where an outlier begins
+            loss, weights = (lambda z: np.array(rho(z)) * w[0]), None
+        self.result_ = fit = least_squares(lambda p: self.residuals(p, X, T), self.start, bounds=self.bounds, loss=loss,
+                                           f_scale=self.f_scale, weights=weights, method=self.method, max_iter=self.max_iter,
                                            callback=callback)
         self.params_, self.stderr_, self.covariance_ = fit.x, fit.stderr, fit.covariance
         self.n_features_in_, self.n_iter_ = X.shape[1], fit.nit

@@ -19,7 +19,7 @@ from .result import Array
 from .stopping import INTERRUPTED
 
 OPTIONS = ("loss", "f_scale", "fixed", "geodesic", "xtol", "ftol", "gtol", "max_nfev", "max_iter", "max_seconds", "callback",
-           "checkpoint", "resume")
+           "checkpoint", "resume", "x_scale")
 
 
 def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None, absolute_sigma: bool = False,

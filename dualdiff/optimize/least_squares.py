@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
                   ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None, max_iter: int | None = None,
                   max_seconds: float | None = None, callback: Callback | None = None, checkpoint: Any = None,
                   resume: bool = False, jac: Callable[..., Any] | None = None, absolute_sigma: bool = False,
-                  shards: Sequence[Any] | None = None, executor: Any = None) -> FitResult:
+                  shards: Sequence[Any] | None = None, executor: Any = None, x_scale: Any = "jac") -> FitResult:
     """Minimise ½ Σ r(x)² over x: residuals in plain NumPy in, a ``FitResult`` out.
 
     ``residual(x, *args, **kwargs)`` returns an array of any shape, or a list or dict of arrays (several data sets). ``x0`` is
@@ -40,6 +41,7 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     ``method``: "lm" is Levenberg-Marquardt by Moré; "auto" starts it again with shorter steps, then with ``geodesic``
     acceleration (one sweep more per step), at last from beside x0, where it ended at a point that the data do not determine,
     and takes the best; "gauss-newton" takes full steps only; "minpack", "trf", "dogbox" are SciPy's, with our Jacobian.
+    ``x_scale`` as in SciPy: "jac", a number, or of the form of x0.
     Stops where the next step is within ``xtol`` of every parameter, on ``ftol`` or ``gtol`` if positive, after ``max_nfev``
     evaluations (else 100 per parameter and 100, for each start), ``max_iter`` steps or ``max_seconds``; Ctrl-C returns the
     best so far.
@@ -70,7 +72,7 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     return fitted(residual, parameters, after=args, options=kwargs, bounds=bounds, loss=loss, f_scale=f_scale,
                   root=weighting(weights), fixed=fixed, method=method, geodesic=geodesic, xtol=xtol, ftol=ftol, gtol=gtol,
                   max_nfev=max_nfev, max_iter=max_iter, max_seconds=max_seconds, callback=callback, checkpoint=checkpoint,
-                  resume=resume, jac=jac, absolute_sigma=absolute_sigma,
+                  resume=resume, jac=jac, absolute_sigma=absolute_sigma, x_scale=x_scale,
                   shards=None if shards is None else (x0, shards, executor))
 
 
@@ -84,13 +86,24 @@ def weighting(weights: Any) -> Any:
     return np.sqrt(w).reshape(-1) if w.ndim else np.sqrt(w)
 
 
+def scaling(x_scale: Any, parameters: Parameters) -> Any:
+    """1/x_scale, None for "jac"."""
+    if x_scale is None or (isinstance(x_scale, str) and x_scale == "jac"):
+        return None
+    D: Any = np.zeros(1)
+    with suppress(TypeError, ValueError), np.errstate(all="ignore"):
+        D = 1 / parameters.vector(x_scale, "x_scale")
+    require(bool(((D > 0) & np.isfinite(D)).all()), "x_scale", x_scale, "'jac', a positive number, or one per parameter")
+    return D
+
+
 def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, ...] = (), after: tuple[Any, ...] = (),
            options: dict[str, Any] | None = None, target: Any = None, root: Any = None, bounds: Any = None,
            loss: Any = "linear", f_scale: float = 1.0, fixed: Any = (), method: str = "auto", geodesic: bool = False,
            xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
            max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
            resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
-           shards: Any = None) -> FitResult:
+           shards: Any = None, x_scale: Any = "jac") -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
     if method in SCIPY and (geodesic or max_iter or max_seconds or callback or checkpoint):
         raise ParameterError(f"method={method!r} is SciPy's, without geodesic, max_iter, max_seconds, callback and checkpoint; "
@@ -99,13 +112,14 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
         jac = None
     require(jac is None or callable(jac), "jac", jac, "a function")
     check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
-    limits = parameters.bounds(bounds)
+    limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
     free = None
     if fixed is not None and (not isinstance(fixed, tuple) or fixed):
         free = ~parameters.chosen(fixed, "fixed")
         if not free.any():
             raise ParameterError("every parameter is fixed: there is nothing to fit")
         limits = None if limits is None else (limits[0][free], limits[1][free])
+        scale = None if scale is None else scale[free]
     start = parameters.flat if free is None else parameters.flat[free]
     problem: Any
     if shards is None:
@@ -116,7 +130,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     again = method == "auto"
     usual = 100 * (start.size + 1)
     settings = Settings(xtol, ftol, gtol, max_nfev or usual, None if max_nfev else usual, max_iter, geodesic=geodesic,
-                        bounds=limits, damped=method != "gauss-newton", callback=callback, leap=leap,
+                        bounds=limits, damped=method != "gauss-newton", callback=callback, leap=leap, scale=scale,
                         adaptive=again and shards is None and start.size <= FEW,
                         deadline=None if max_seconds is None else time.monotonic() + max_seconds)
     try:

@@ -51,7 +51,9 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
             if state is None:
                 require_derivatives(point)
                 D = point.norms()
-                D[D == 0] = 1.0
+                if settings.scale is not None:
+                    D = settings.scale * (np.max(D / settings.scale) or 1.0)
+                D[D * D == 0] = 1.0
                 # D x has the units of r, which stands in for it where x0 is 0.
                 radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, START, history=[point.cost])
@@ -82,7 +84,8 @@ def require_derivatives(point: Any) -> None:
 
 def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
     """Steps of shrinking radius until one is taken: the new point. Raises Stop."""
-    D = state.D = np.maximum(state.D, point.norms())
+    if settings.scale is None:
+        state.D = np.maximum(state.D, point.norms())
     if point.cost == 0.0:
         raise Stop(CONVERGED, "converged: every residual is zero")
     steps = BoundedSteps(point, state, settings) if settings.bounds is not None else FreeSteps(point, state, settings)
@@ -114,7 +117,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
             raise Stop(CONVERGED, within(settings))
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
-        if step.length <= 4 * EPS * sqrt(float((D * point.x) @ (D * point.x))) or state.radius < 1e-300:
+        if step.length <= 4 * EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))) or state.radius < 1e-300:
             exhausted(point, steps.decomposed())
 
 
@@ -144,8 +147,20 @@ class FreeSteps:
 
     def decomposed(self) -> Any:
         if self.tried is None:
-            self.tried = decomposed(self.point, self.state, self.state.D)
+            self.tried = seen(decomposed(self.point, self.state, self.state.D), self.point, self.state, self.settings)
         return self.tried
+
+
+def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
+    """``tried``, unless a scaling of the caller's hides what Moré's does not."""
+    if settings.scale is not None:
+        point.spectrum = None
+        if tried.singular:
+            D = point.norms() + (point.squares == 0)
+            tried = point.spectrum = spectrum(point, state, D)
+            if D.size == state.D.size:
+                state.D = D
+    return tried
 
 
 def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None:
@@ -290,7 +305,8 @@ class BoundedSteps(FreeSteps):
         p = np.zeros(point.x.size)
         damping = 0.0
         while free.any():
-            self.part = spectrum(point.restricted(free, p), state, state.D[free])
+            part = point.restricted(free, p)
+            self.part = seen(spectrum(part, state, state.D[free]), part, state, self.settings)
             step = self.part.step(state.radius)
             p[free], damping = step.p, step.damping
             out = free & ((point.x + p < low) | (point.x + p > high))

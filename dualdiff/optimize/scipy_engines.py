@@ -48,7 +48,8 @@ def scipy_fit(problem: Any, start: Array, settings: Settings, method: str) -> tu
         options |= {"loss": lambda z: np.array(memory.loss(z)), "f_scale": problem.scale}
     try:
         with np.errstate(all="ignore"):
-            out = optimize.least_squares(lambda x: memory.at(x).r, start, jac=lambda x: memory.at(x).Jt.T, x_scale="jac",
+            out = optimize.least_squares(lambda x: memory.at(x).r, start, jac=lambda x: memory.at(x).Jt.T,
+                                         x_scale="jac" if settings.scale is None else 1 / settings.scale,
                                          method="lm" if method == "minpack" else method, max_nfev=settings.max_nfev,
                                          xtol=tolerance, ftol=max(settings.ftol, 1e-15), gtol=max(settings.gtol, 1e-15),
                                          **options)

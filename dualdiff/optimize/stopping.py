@@ -35,6 +35,7 @@ class Settings:
     damped: bool = True
     leap: bool = False  # end with a step so short that residuals there are not run for
     bounds: tuple[Array, Array] | None = None
+    scale: Array | None = None  # the caller's D up to a factor
     callback: Callable[[int, float], Any] | None = None
     deadline: float | None = None
     save: Callable[[State], None] | None = None
