@@ -79,7 +79,6 @@ def custom_rule(function: Function | None = None, *, partials: Rules | None = No
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        args = tuple(map(opened, args))
         if not any(holds_dual(x) or is_object(x) for x in (*args, *options.values())):
             return function(*args, **options)
         args = by_place(row, args, options)
@@ -101,14 +100,9 @@ def is_object(x: Any) -> bool:
     return isinstance(x, np.ndarray) and x.dtype == object
 
 
-def opened(x: Any) -> Any:
-    """An object among the arguments, such as the self of a method, out of the array that holds it."""
-    return x[()] if is_object(x) and not x.ndim else x
-
-
 def guarded(rule: Function) -> Function:
     """The rule on copies: what it writes to its arguments stays with it."""
-    return lambda *args, **options: rule(*(kept(opened(x)) for x in args), **options)
+    return lambda *args, **options: rule(*map(kept, args), **options)
 
 
 def numbers_of(call: Function, i: int, p: Any) -> Any:
