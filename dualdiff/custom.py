@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import by_place, watched
+from .dual_array import inexact
 from .errors import RuleError, ShapeError, StructureError
 from .forms import holds_dual
 from .handlers import run_formula
@@ -24,7 +25,7 @@ from .rules.gather import as_array
 from .rules.linear import sparse_product
 from .rules.registry import Formula, Linear, name_of
 from .tangents.differential import Differential
-from .tangents.moves import Map
+from .tangents.moves import Map, kept
 
 Function = Callable[..., Any]
 Rules = Function | Sequence[Any]
@@ -99,15 +100,29 @@ def is_object(x: Any) -> bool:
     return isinstance(x, np.ndarray) and x.dtype == object
 
 
+def guarded(rule: Function) -> Function:
+    """The rule on copies: what it writes to its arguments stays with it."""
+    return lambda *args, **options: rule(*map(kept, args), **options)
+
+
+def numbers_of(call: Function, i: int, p: Any) -> Any:
+    """What a rule returned, as floats of our own: it may fill the same array again."""
+    if hasattr(p, "tocsr"):
+        return p * 1.0
+    if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | str | None):
+        return p
+    return np.array(inexact(p, f"the rule of {place(call, i)}"))
+
+
 def listed(call: Function, kind: str, rules: Any) -> tuple[Any, ...]:
     found = tuple(rules) if isinstance(rules, list | tuple) else (rules,)
-    numbers = int | float | complex if kind == "partials" else ()
+    numbers = int | float | complex | np.number if kind == "partials" else ()
     for i, rule in enumerate(found):
         if rule is not None and not callable(rule) and not isinstance(rule, numbers):
             raise StructureError(f"custom_rule of {name_of(call)}: {kind}[{i}] is {rule!r}; it must be a function or None")
     if not found:
         raise StructureError(f"custom_rule of {name_of(call)}: {kind} is empty; give one rule for each argument")
-    return found
+    return tuple(guarded(rule) if callable(rule) else rule for rule in found)
 
 
 def paired(call: Function, forward: Any, transpose: Any) -> list[tuple[Any, Any]]:
@@ -144,7 +159,7 @@ def partial_rule(call: Function, i: int, rule: Any) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        p = rule(f, *inputs, *others, **options) if callable(rule) else rule
+        p = numbers_of(call, i, rule(f, *inputs, *others, **options)) if callable(rule) else rule
         try:
             fits = np.broadcast_shapes(dx.shape, np.shape(p), shape) == shape
         except ValueError:
@@ -161,7 +176,7 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        J = rule(f, *inputs, *others, **options)
+        J = numbers_of(call, i, rule(f, *inputs, *others, **options))
         if hasattr(J, "tocsr"):
             expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
         else:
@@ -211,7 +226,7 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
             return np.stack(parts) if parts else np.zeros((0, *shape))
         known, others = known
         result = rule(*known, v[None] if batched and not lead else v, *others, **options)
-        result = as_array(result)
+        result = as_array(numbers_of(call, i, result))
         result = result[0] if batched and not lead and result.shape[:1] == (1,) else result
         if result.shape != v.shape[:lead] + shape:
             raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "

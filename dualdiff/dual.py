@@ -7,7 +7,7 @@ of directions. Arithmetic with anything of a higher level (a DualArray, a number
 
 from __future__ import annotations
 
-from math import inf, log
+from math import ceil, floor, inf, log, trunc
 from numbers import Number
 from typing import Any
 
@@ -279,13 +279,13 @@ class Dual:
         return Dual(round(self.value, digits), self.tangent * 0)
 
     def __trunc__(self) -> Any:
-        return self.value.__trunc__()
+        return trunc(self.value)
 
     def __floor__(self) -> Any:
-        return self.value.__floor__()
+        return floor(self.value)
 
     def __ceil__(self) -> Any:
-        return self.value.__ceil__()
+        return ceil(self.value)
 
     def __repr__(self) -> str:
         return f"Dual({number_text(self.value)}, {number_text(self.tangent)})"
@@ -383,11 +383,12 @@ def power(x: Dual, y: Dual) -> Any:
 
 
 def logarithm(a: Any, f: Any) -> Any:
-    """ln a, complex where the power f is."""
+    """ln a, as precise as the power f."""
     try:
-        return a.ln() if hasattr(a, "ln") else np.log(complex(a) if type(f) is complex else a)
+        a = a if type(f) is Dual else float(a) if isinstance(f, np.integer) else type(f)(a)
+        return a.ln() if hasattr(a, "ln") else np.log(a)
     except TypeError:
-        raise RuleError(f"x ** y with a dual exponent needs the logarithm of x, and NumPy has none for {type(a).__name__}; "
+        raise RuleError(f"x ** y with a dual exponent needs the logarithm of x, and NumPy has none for {type(f).__name__}; "
                         "write the power with a plain exponent, or convert x to float") from None
 
 

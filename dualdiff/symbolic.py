@@ -6,8 +6,10 @@ the rows of `rules/`: a derivative rule becomes a formula that can be printed, s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,8 +48,10 @@ def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     if foreign:
         raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
                         "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
-    code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=[NUMPY_WORDS, "numpy"])
-    return code
+    words = {"numpy": SimpleNamespace(**vars(np) | NUMPY_WORDS), "functools": functools}
+    printer = sp.printing.numpy.NumPyPrinter({"user_functions": {"conjugate": "numpy.conj"}})  # numpy.pi is no symbol's name
+    code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=words, printer=printer)
+    return (lambda *args: stacked(code(*args))) if isinstance(expression, list) else code
 
 
 def atoms_of(expression: Any) -> Any:
@@ -60,14 +64,13 @@ def atoms_of(expression: Any) -> Any:
 
 def stacked(parts: Any) -> Any:
     """``numpy.array`` for nested lists that may hold duals, and numbers beside arrays."""
-    if not isinstance(parts, list | tuple):
-        return parts
-    return np.stack(broadcast_together([stacked(part) for part in parts]))
-
-
-def broadcast_together(parts: list[Any]) -> list[Any]:
-    shape = np.broadcast_shapes(*map(np.shape, parts))
-    return [part if np.shape(part) == shape else np.broadcast_to(part, shape) for part in parts]
+    R: list[int] = []
+    parts = [parts]
+    while isinstance(parts[0], list | tuple):
+        R.append(len(parts[0]))
+        parts = [x for part in parts for x in part]
+    parts = np.broadcast_arrays(*parts)
+    return np.reshape(np.stack(parts), (*R, *np.shape(parts[0])))
 
 
 def selected(conditions: Sequence[Any], choices: Sequence[Any], default: Any = np.nan) -> Any:
@@ -78,8 +81,8 @@ def selected(conditions: Sequence[Any], choices: Sequence[Any], default: Any = n
 
 
 # What SymPy's printer writes, in functions that have rows.
-NUMPY_WORDS = {"array": stacked, "select": selected, "amax": lambda parts, axis: reduce(np.maximum, parts),
-               "amin": lambda parts, axis: reduce(np.minimum, parts)}
+NUMPY_WORDS = {"array": stacked, "select": selected, "amax": lambda parts, axis: functools.reduce(np.maximum, parts),
+               "amin": lambda parts, axis: functools.reduce(np.minimum, parts)}
 
 
 @cache

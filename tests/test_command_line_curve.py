@@ -62,6 +62,7 @@ def folder(tmp_path, monkeypatch):
     saved = {"made by": "dualdiff fit --save", "format": 1, "model": "curve", "target": "y", "features": ["x"], "dof": 9,
              "formula": "a*log(x)", "parameters": {"a": 1.0}, "covariance": [[1.0]]}
     changes = {"good": {}, "code": {"formula": "__import__('os').system('touch owned')"}, "shape": {"covariance": [1.0]},
+               "negative": {"covariance": [[-1.0]]},
                "nan": {"parameters": {"a": float("nan")}}, "kind": {"model": "forest"}, "names": {"features": []},
                "layers": {"model": "mlp", "classes": [], "inputs": [[0], [1]], "outputs": None,
                           "layers": [[[[1, 2]], [0, 0]], [[[1]], [0]]]},
@@ -195,6 +196,7 @@ WRONG = {
     "a model of a later version": (("predict", "later.json", "misra.csv"), "of format 2"),
     "code in a model": (("predict", "code.model", "misra.csv"), "is not arithmetic"),
     "a covariance of another shape": (("predict", "shape.model", "misra.csv"), "damaged"),
+    "a covariance that is none": (("predict", "negative.model", "misra.csv"), "negative.model: the saved model is damaged"),
     "NaN in a model": (("predict", "nan.model", "misra.csv"), "damaged"),
     "an unknown kind of model": (("predict", "kind.model", "misra.csv"), "damaged"),
     "a model of no column": (("predict", "names.model", "misra.csv"), "damaged"),

@@ -247,6 +247,61 @@ def test_a_rule_of_another_shape_is_named(function, rules, said):
         jacobian(custom_rule(function, **rules))(X)
 
 
+@pytest.mark.parametrize(("rules", "nothing"), [
+    ({"partials": lambda f, x: None}, "NoneType"), ({"jacobians": lambda f, x: None}, "NoneType"),
+    ({"forward": lambda f, x, dx: None, "transpose": lambda f, x, u: None}, "NoneType"),
+    ({"partials": lambda f, x: "2"}, "str")])
+def test_a_rule_that_returns_no_numbers_is_named_a_forgotten_return_among_them(rules, nothing):
+    with pytest.raises(StructureError, match=rf"the rule of .*, argument 0 takes numbers; .* from {nothing}"):
+        jacobian(custom_rule(lambda x: x**2, **rules), mode="forward")(X)
+
+
+@pytest.mark.parametrize("rules", [
+    {"partials": lambda f, x: np.full(4, 100, np.int8)}, {"jacobians": lambda f, x: 100 * np.eye(4, dtype=np.int8)},
+    {"jacobians": lambda f, x: scipy.sparse.csr_array(100 * np.eye(4, dtype=np.int8))}, {"partials": np.float64(100)}])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_whole_partials_are_real_numbers(rules, mode):
+    f = custom_rule(lambda x: 100 * x, **rules)
+    np.testing.assert_array_equal(np.diag(jacobian(lambda x: f(f(x)), mode=mode)(X)), [10_000] * 4)
+
+
+def test_rules_may_fill_one_array_again_and_write_to_what_they_are_given():
+    buffer = np.zeros(4)
+
+    def filled(f, x, v=1.0):
+        buffer[:] = 2 * x * v
+        return buffer
+
+    def overwritten(f, x, v):
+        f *= 0
+        v *= 2 * x
+        return v
+
+    expected = np.diag(16 * X**3)
+    for rules in ({"partials": filled}, {"forward": filled, "transpose": filled},
+                  {"forward": overwritten, "transpose": overwritten}):
+        square = custom_rule(lambda x: x**2, **rules)
+        for mode in ("forward", "reverse"):
+            J = jacobian(lambda x: square(x) * square(2 * x), mode=mode)(X)  # noqa: B023
+            np.testing.assert_allclose(J, expected, rtol=1e-15)
+        u = np.ones(4)
+        value, pullback = vjp(square, X)
+        pullback(u)
+        np.testing.assert_array_equal([u, value], [np.ones(4), X**2])
+
+
+def test_a_method_has_a_rule_whose_first_argument_is_its_self():
+    class Spring:
+        stiffness = 3.0
+
+        @custom_rule(partials=(None, lambda f, self, x: 2 * self.stiffness * x))
+        def energy(self, x):
+            return self.stiffness * x**2
+
+    np.testing.assert_array_equal(jacobian(Spring().energy)(X), np.diag(6 * X))
+    assert derivative(Spring().energy, order=2)(1.0) == 6
+
+
 def test_a_transpose_of_another_shape_is_named():
     f = custom_rule(lambda x: A @ x, forward=lambda f, x, dx: A @ dx, transpose=lambda f, x, u: u)
     with pytest.raises(ShapeError, match="transpose returned shape \\(3,\\)"):

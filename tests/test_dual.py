@@ -458,6 +458,25 @@ def test_a_tree_taken_apart_and_put_together_is_the_same(tree):
     assert all(isinstance(leaf, int | float | np.ndarray) for leaf in leaves)
 
 
+@pytest.mark.parametrize("ring", [mpmath.mpf, sp.Integer])
+def test_a_power_of_a_plain_number_is_refused_where_its_logarithm_would_be_a_float(ring):
+    with pytest.raises(RuleError, match="needs the logarithm of x, and NumPy has none for"):
+        2 ** Dual(ring(1) / 3, ring(1))
+
+
+@pytest.mark.parametrize(("base", "exponent", "value"), [
+    (np.int8(3), 0.5, math.log(3) * 3**0.5), (np.int8(3), np.int8(2), 9 * math.log(3)), (np.float32(3), 2.0, 9 * math.log(3)),
+    (2, Decimal("0.5"), Decimal(2).ln() * Decimal(2).sqrt())])
+def test_a_logarithm_is_as_precise_as_the_power(base, exponent, value):
+    found = (Dual(base, 0) ** Dual(exponent, 1)).tangent
+    assert abs(found - value) <= abs(value) * (Decimal("1e-27") if isinstance(value, Decimal) else 4e-16)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, np.int64, mpmath.mpf, Decimal])
+def test_floors_and_ceilings_are_pythons_of_every_number(kind):
+    assert (math.floor(Dual(kind(5) / 2, 1)), math.ceil(Dual(kind(5) / 2, 1))) == (2, 3)
+
+
 @given(trees)
 def test_the_gradient_of_a_tree_is_a_tree_of_the_same_form(tree):
     leaves, rebuild = flatten(tree, "the tree")

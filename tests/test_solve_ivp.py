@@ -8,7 +8,7 @@ import scipy.integrate
 import scipy.optimize
 
 from dualdiff import Dual, derivative, gradient, hessian, hvp, jacobian, jvp, root, vjp
-from dualdiff.errors import ConvergenceError, DegenerateError, MissingExtraError, RuleError, StructureError
+from dualdiff.errors import ConvergenceError, DegenerateError, MissingExtraError, RuleError, ShapeError, StructureError
 from dualdiff.implicit import solve_ivp
 from dualdiff.optimize import curve_fit, least_squares
 from dualdiff.testing import check_derivatives
@@ -205,6 +205,17 @@ def jvp_along(f):
     return lambda x: jvp(f, (x,), (x,))
 
 
+def test_args_are_taken_as_scipy_takes_them_lists_and_arrays_apart():
+    grow = lambda t, y, *p: p[0] * p[1] * y
+    for args in ([2.0, 0.5], np.array([2.0, 0.5])):
+        np.testing.assert_array_equal(solve_ivp(grow, (0, 1), [1.0, 2.0], args=args).y,
+                                      scipy.integrate.solve_ivp(grow, (0, 1), [1.0, 2.0], args=args).y)
+    assert solve_ivp(lambda t, y: -y, (0, 1), [1.0], args=None).success
+    end = lambda p: solve_ivp(grow, (0, 1), [1.0], args=p, rtol=1e-9, atol=1e-9).y[0, -1]
+    for f in (end, lambda p: end([p[0], p[1]])):
+        np.testing.assert_allclose(gradient(f)(np.array([2.0, 0.5])), [0.5 * np.e, 2 * np.e], rtol=1e-7)
+
+
 # ---- refusals ----------------------------------------------------------------------------------------------------------------
 REFUSED = {
     "a closed-over dual": (RuleError, lambda p: solve_ivp(lambda t, y: -p * y, (0, 1), [1.0]), "fun closes over a dual number"),
@@ -214,6 +225,8 @@ REFUSED = {
                      "dense_output of dual inputs"),
     "complex states": (StructureError, lambda p: solve_ivp(lambda t, y, p: p * y, (0, 1), [1.0 + 1j], args=(p,)),
                        "real states only"),
+    "no time at all": (ShapeError, lambda p: solve_ivp(lambda t, y, p: p * y, (0, 0), [1.0], args=(p,)),
+                       "2 times were asked for"),
     "a blow-up": (ConvergenceError, lambda p: solve_ivp(lambda t, y, p: p * y**2, (0, 2), [1.0], args=(p,)),
                   "SciPy stopped at t = 0.99"),
 }  # fmt: skip

@@ -49,6 +49,30 @@ def test_a_formula_takes_arrays_beside_its_constants():
     np.testing.assert_array_equal(f(np.array([1.0, 2.0, 4.0]))[:, 0], [[1, 4, 16], [3, 3, 3]])
 
 
+def test_rows_of_constants_take_the_shape_of_the_arrays_beside_them():
+    values = from_sympy(sp.Matrix([[x, y], [1, 2]]), [x, y])(np.zeros(2), 5.0)
+    np.testing.assert_array_equal(values, [[[0, 0], [5, 5]], [[1, 1], [2, 2]]])
+    assert from_sympy(sp.Matrix([[x, y], [1, 2]]), [x, y])(np.zeros(3), 5.0).shape == (2, 2, 3)
+
+
+def test_a_list_of_formulas_becomes_an_array():
+    f = from_sympy([[x, y], [1, x * y]], [[x, y]])
+    np.testing.assert_array_equal(f(np.array([2.0, 3.0])), [[2, 3], [1, 6]])
+    J = jacobian(from_sympy([x**2, y, 4], [[x, y]]), sparse=True)(np.array([2.0, 3.0]))
+    np.testing.assert_array_equal(J.toarray(), [[4, 0], [0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(("name", "formula", "value"), [
+    ("pi", lambda s: s * sp.pi, np.pi), ("e", lambda s: s + sp.E - 1, np.e), ("sin", sp.sin, np.sin(1.0)),
+    ("array", lambda s: sp.Matrix([s, sp.EulerGamma]), np.array([[1.0], [np.euler_gamma]])),
+    ("select", lambda s: sp.Piecewise((3 * s, s > 0), (0, True)), 3.0), ("amax", lambda s: sp.Max(s, -s, 0.5), 1.0)])
+def test_a_symbol_may_have_the_name_of_something_of_numpys(name, formula, value):
+    symbol = sp.Symbol(name)
+    f = from_sympy(formula(symbol), symbol)
+    np.testing.assert_array_equal(f(1.0), value)
+    jacobian(f)(1.0)
+
+
 @pytest.mark.parametrize("expression", [sp.besselj(1, x), sp.Function("g")(x), [x, sp.Matrix([[sp.zeta(x), 1]])]])
 def test_a_function_that_numpy_does_not_have_is_refused_by_name(expression):
     with pytest.raises(RuleError, match=r"besselj|g|zeta"):

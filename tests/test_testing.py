@@ -20,6 +20,9 @@ def constant(x):
 
 RIGHT = {
     "a scalar": (lambda x: x**3, 2.0),
+    "powers at zero": (lambda x: np.stack([x**2, x**3, 1e50 * x**5, np.sin(x) ** 3]), np.array([0.0, 1.0])),
+    "powers of differences": (lambda x: np.stack([(x - 1) ** 3, (x - 1) ** 5]), np.array([1.0, 2.0])),
+    "squares that underflow": (lambda x: x**2, np.array([1e-300, 1.0])),
     "a Python integer": (lambda x: x**3, 2),
     "an elementwise function": (np.sin, X),
     "a matrix argument": (lambda A, x: np.tanh(A @ x), M, X),
@@ -165,6 +168,11 @@ def test_an_entry_without_any_difference_is_reported_as_unchecked():
     verdict = check_derivatives(np.sqrt, np.array([0.0, 4.0, 9.0]))
     assert verdict.unchecked == ("∂result[0] / ∂argument 0[0]",)
     assert "not checked" in str(verdict)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_two_modes_that_say_nan_outside_the_domain_do_not_disagree():
+    assert "∂result[0] / ∂argument 0[0]" in check_derivatives(np.sqrt, np.array([-1.0, 2.0])).unchecked
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")

@@ -133,12 +133,14 @@ def scales(pair: Any, *shape: int) -> Scaling:
 
 
 def restored_curve(model: dict[str, Any]) -> Any:
+    from ..optimize.propagate import factor
     from .curve import Curve
     from .formula import Formula, require_known, variables
     parameters = {str(k): float(finite(v)) for k, v in model["parameters"].items()}
     curve = Curve(Formula(model["formula"]), variables(model["features"]), parameters,
                   finite(model["covariance"], len(parameters), len(parameters)), int(model["dof"]))
     require_known(curve.formula, parameters, curve.columns)
+    factor(curve.covariance)
     return lambda X: dict(zip((model["target"], "standard error"), curve.predict(X), strict=True))
 
 

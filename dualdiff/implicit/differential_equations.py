@@ -49,7 +49,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     np.float64(-0.135335)
     """
     integrate = needed("scipy.integrate", "solve_ivp")
-    args = args if isinstance(args, tuple) else (args,)
+    args = () if args is None else tuple(args) if isinstance(args, tuple | list) or np.ndim(args) else (args,)
     t0, t1 = map(dual_form, t_span)
     y0, t_eval = dual_form(y0), None if t_eval is None else dual_form(t_eval)
     leaves, rebuild = flatten(args, None)
@@ -247,8 +247,8 @@ class Run:
         if not found.success:
             raise ConvergenceError("solve_ivp: SciPy stopped the variational equations at t = "
                                    f"{found.t[-1] if len(found.t) else t0:.6g}: {found.message}")
-        if found.y.shape != (len(y0), len(times)):
-            raise ShapeError(f"solve_ivp: the states at {len(times)} times were asked for, SciPy gave {found.y.shape}")
+        if np.shape(found.y) != (len(y0), len(times)):
+            raise ShapeError(f"solve_ivp: the states at {len(times)} times were asked for, SciPy gave {np.shape(found.y)}")
         return found.y
 
     def block_diagonal(self, t: Any, Y: Any) -> Any:

@@ -31,8 +31,8 @@ def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def as_array(x: Any) -> Any:
-    """Lists and numbers as arrays; what has a shape as it is."""
-    return x if hasattr(x, "shape") else np.asarray(x)
+    """Lists and numbers as arrays; what has a shape as it is; so is the self of a method."""
+    return x if hasattr(x, "shape") or ((a := np.asarray(x)).dtype == object and hasattr(x, "__dict__")) else a
 
 
 def stacked(x: Any) -> Any:

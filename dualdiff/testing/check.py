@@ -12,7 +12,7 @@ from ..dual_array import inexact
 from ..errors import MismatchError, StructureError
 from ..transforms import jacobian
 from ..transforms.trees import flatten
-from .references import CONCLUSIVE, SAFETY, Array, central_differences, complex_step, curves, one_sided, scales
+from .references import CONCLUSIVE, SAFETY, UNSEEN, Array, central_differences, complex_step, curves, one_sided, scales
 
 MODES = ("forward", "reverse")
 DIFFERENCES, COMPLEX = "finite differences", "complex step"
@@ -179,7 +179,8 @@ class Comparison:
 
     def verdict(self, results: list[str], arguments: list[str]) -> DerivativeCheck:
         candidates: list[tuple[float, float, Entry]] = []
-        allowed, strict = self.allowed(), self.strictly(self.exact)
+        allowed = self.allowed()
+        strict = self.strictly(self.exact) + UNSEEN * (1 + np.nan_to_num(self.estimate, posinf=0))
         low, high = self.between
         checked = self.kinks.copy()
         other, first = next(iter(self.ours.items()))
@@ -215,7 +216,8 @@ def worst(mode: str, against: str, J: Array, reference: Array, tolerance: Array,
           arguments: list[str]) -> tuple[float, float, Entry]:
     """The entry closest to its tolerance, or most beyond it: its error in tolerances. And the largest error."""
     with np.errstate(all="ignore"):
-        error = np.where(reference == J, 0.0, np.abs(J - reference))  # inf - inf is no difference
+        # not inf - inf
+        error = np.where((reference == J) | np.isnan(reference) & np.isnan(J), 0.0, np.abs(J - reference))
         ratio = np.where(error == 0, 0.0, error / tolerance)
     ratio = np.where(where, np.where(np.isnan(ratio), np.inf, ratio), -1.0)
     i, j = np.unravel_index(np.argmax(ratio), ratio.shape)

@@ -27,6 +27,8 @@ ENOUGH = 1e-9
 SAFETY = 10.0
 # Differences that do not know the derivative to a thousandth decide nothing.
 CONCLUSIVE = 1e-3
+# What underflows in the complex step, and its h².
+UNSEEN = 1e-203
 # What a function may raise outside its domain, where NumPy's would return NaN.
 OUTSIDE = (ArithmeticError, ValueError, np.linalg.LinAlgError)
 
@@ -57,7 +59,7 @@ def central_differences(g: Curve, x: Any, scale: float, eps: float) -> tuple[Arr
         up, down = g(right), g(left)
         row = [(up - down) / (right - left)]
         typical = np.maximum(np.abs(up), np.abs(down))
-        rounding = 2 * eps * typical / abs(right - left)
+        rounding = 2 * eps * (typical + np.abs(x * row[0])) / abs(right - left)
         for j, parent in enumerate(above[: COLUMNS - 1], 1):
             weight = SHRINK ** (2 * j)
             row.append((weight * row[-1] - parent) / (weight - 1))
@@ -95,7 +97,7 @@ def complex_step(g: Curve, x: float) -> Array | None:
     From W. Squire and G. Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40
     (1998) 110-112.
     """
-    h = 1e-30 * max(abs(x), 1.0)
+    h = 1e-110 * max(abs(x), 1.0)
     try:
         moved = g(complex(x, h))
     except Exception:  # whatever a function may do with numbers that it was not written for
@@ -111,7 +113,7 @@ def curves(f: Callable[[list[Any]], Array], leaves: list[Any]) -> Iterator[tuple
         for index in np.ndindex(leaf.shape):
 
             def along(t: Any, number: int = number, index: tuple[int, ...] = index) -> Array:
-                moved = [np.array(x, np.result_type(x, t) if i == number and isinstance(t, complex) else None)
+                moved = [np.array(x, np.result_type(x, complex) if i == number and isinstance(t, complex) else None)
                          for i, x in enumerate(leaves)]
                 moved[number][index] = t
                 try:
