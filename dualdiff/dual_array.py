@@ -213,6 +213,7 @@ class DualArray:
                      ConversionError if dtype is None or np.dtype(dtype).kind == "O" else EscapeError)
 
     def __float__(self) -> float:
+        self.refresh()
         if not self.eps.terms and self.size == 1:
             return float(np.reshape(self.value, ()))
         raise escape("float()", f"use x.item() or x[()] for the dual number; {FLOAT}")

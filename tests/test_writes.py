@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dualdiff import DualArray, derivative, gradient, jacobian, jvp, linearize
-from dualdiff.errors import AssignmentError
+from dualdiff.errors import AssignmentError, EscapeError
 
 STEP = 1e-200
 SHAPES = [(5,), (3, 4), (2, 3, 2), (1,), (0,), (70,)]
@@ -410,3 +410,48 @@ def test_einsum_without_a_sum_is_a_view_as_in_numpy(f):
     J = np.stack([f(A + 1j * STEP * e.reshape(3, 3)).imag.ravel() / STEP for e in np.eye(9)], axis=1)
     for mode in ("forward", "reverse"):
         np.testing.assert_allclose(jacobian(f, mode=mode)(A).reshape(-1, 9), J, rtol=1e-14)
+
+
+def after_an_empty_write(x):
+    y = np.zeros_like(x)
+    y[0:2] = x[:2] ** 2
+    y[2] = x[2] * 5
+    y[3:3] = x[:0]
+    return y[1] * 1.0
+
+
+def infinite_in_a_view(x):
+    y = x.copy()
+    view = y[:]
+    y[:1] /= np.zeros(1)
+    return view
+
+
+def undecided_in_a_view(x):
+    y = np.zeros_like(x)
+    view = y[:]
+    w, V = np.linalg.eigh(np.eye(2) * x[0])
+    view[:2] = V @ (w * (V.T @ np.ones(2)))
+    y[2:] = x[2:]
+    return view
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+def test_what_was_written_last_is_seen_whatever_follows(mode):
+    x = np.arange(2.0, 42.0)
+    np.testing.assert_array_equal(np.flatnonzero(jacobian(after_an_empty_write, mode=mode)(x)), [1])
+    infinite = jacobian(infinite_in_a_view, mode=mode)(x)
+    assert np.isinf(infinite[0, 0])
+    np.testing.assert_array_equal(infinite[1:], np.eye(40)[1:])
+    np.testing.assert_array_equal(jacobian(undecided_in_a_view, mode=mode)(x)[:3, :3], [[1, 0, 0], [1, 0, 0], [0, 0, 1]])
+
+
+def test_a_view_of_one_element_is_no_plain_number_once_its_base_was_written_to():
+    def dropped(x):
+        y = np.zeros_like(x)
+        view = y[:1]
+        y[0] = 2 * x[0]
+        return float(view) * x[1]
+    with pytest.raises(EscapeError, match=r"float\(\)"):
+        gradient(dropped)(np.array([2.0, 3.0]))
