@@ -158,7 +158,7 @@ class DualArray:
 
     def copy(self, order: str = "C") -> DualArray:
         self.refresh()
-        return array(self.value.copy(), self.eps, self.level)
+        return array(self.value.copy(order), self.eps, self.level)
 
     __copy__ = copy
 

@@ -251,4 +251,7 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         old = old if memory.index is None else memory.old
         forget(memory)
     root.eps = counted(eps, old, root.level)
+    if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:  # views lie as they lay
+        value, laid = np.empty_like(root.value), value
+        value[...] = laid
     replace_value(root, value)

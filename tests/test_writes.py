@@ -455,3 +455,31 @@ def test_a_view_of_one_element_is_no_plain_number_once_its_base_was_written_to()
         return float(view) * x[1]
     with pytest.raises(EscapeError, match=r"float\(\)"):
         gradient(dropped)(np.array([2.0, 3.0]))
+
+
+def swapped_in_place(y):
+    y @= np.array([[0.0, 1.0], [1.0, 0.0]])
+    return y
+
+
+def sorted_in_place(y):
+    y.sort(axis=0)
+    return y
+
+
+LAYOUTS = [lambda x: x * 1, np.copy, lambda x: x.copy("F"), lambda x: x.copy(order="C"),
+           lambda x: swapped_in_place(np.copy(x)), lambda x: sorted_in_place(np.copy(x))]
+ROWS_FIRST = [lambda x: np.gradient(x, axis=0), lambda x: np.logaddexp.accumulate(x, axis=1),
+              lambda x: np.add.reduceat(x, [0, 1], axis=1)]
+
+
+@pytest.mark.parametrize(("make", "order"), [(f, "C") for f in LAYOUTS + ROWS_FIRST] + [(f, "F") for f in LAYOUTS])
+def test_an_array_lies_in_memory_as_numpys_does_so_that_the_same_reshapes_are_views(make, order):
+    def written(x, order):
+        y = make(x)
+        y.reshape(-1, order=order)[0] = 7 * x[1, 1]
+        return y
+    x = np.array([[3.0, 2.0], [1.0, 5.0]], order=order)
+    for way in "CF":
+        np.testing.assert_allclose(written(DualArray(x, np.ones((2, 2))), way).value, written(x, way), rtol=1e-15)
+        np.testing.assert_allclose(jvp(lambda x, way=way: written(x, way), (x,), (x,))[0], written(x, way), rtol=1e-15)
