@@ -87,7 +87,7 @@ class Flat:
     __slots__ = ("x",)
 
     def __init__(self, x: Any) -> None:
-        self.x = x
+        self.x = x if x.shape else x[None]
 
     def __len__(self) -> int:
         return int(self.x.size)

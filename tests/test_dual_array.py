@@ -307,3 +307,39 @@ def test_a_dual_made_by_hand_does_not_see_what_is_written_to_the_arrays_it_was_m
     assert np.array_equal([y.tangent for y in found[1::3]], [[row, row] for row in np.eye(3)])
     assert np.array_equal([y.tangent for y in found[2::3]], np.eye(3))
     assert found[1].value.tolist() == [1, 2, 3]
+
+
+NO_AXES = ["np.sum(x, axis=0)", "x.sum(-1)", "np.prod(x, axis=0)", "np.add.reduce(x)", "np.logaddexp.reduce(x)",
+           "np.nansum(x, axis=0)", "np.cumsum(x, axis=0)", "x[None]", "x.copy(order='F')", "x[()].copy('C')"]
+
+
+@pytest.mark.parametrize("code", NO_AXES)
+def test_an_array_without_axes_goes_where_numpys_goes(code):
+    x = DualArray(np.array(2.0), np.array([3.0, 4.0]))
+    result, plain = (eval(code, {"np": np, "x": a}) for a in (x, x.value))
+    assert np.array_equal(result.value, plain)
+    assert np.shape(result) == plain.shape
+    assert np.array_equal(result.tangent.ravel(), [3, 4])
+    slope = jacobian(lambda x: eval(code, {"np": np, "x": x}), mode="reverse")(np.array(2.0))
+    assert np.array_equal(slope, np.ones(plain.shape))
+
+
+def test_an_array_without_axes_is_written_to_like_any_other():
+    x = DualArray(np.array(2.0), np.array([3.0, 4.0]))
+    x.put(0, 3 * x)
+    assert (x.value, x.tangent.tolist()) == (6, [9, 12])
+    x.flat[:] = 2 * x
+    assert (x[None].value, x[None].tangent.tolist()) == (12, [[18], [24]])
+    np.put(x, [0], 5)
+    assert (x.value, x.tangent.tolist()) == (5, [0, 0])
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+def test_a_type_asked_for_is_the_type_that_comes():
+    x = DualArray(np.array([1.5, 0.5, 4.0], np.float32), np.eye(3))
+    assert np.quantile(x, x[1:2]).dtype == np.quantile(x.value, x.value[1:2]).dtype == np.float32
+    for f in (np.cov, np.corrcoef):
+        single = f(np.stack([x, x**2]), dtype=np.float32)
+        assert single.dtype == single.tangent.dtype == np.float32
+    with pytest.raises(EscapeError, match="cumsum with dtype=float64"):
+        np.cumsum(x + 1j, dtype=float)
