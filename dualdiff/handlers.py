@@ -239,9 +239,11 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     options = {name: x for name, x in options.items() if x is not np._NoValue}
     if row.function is np.where:
         inputs[0] = stripped(inputs[0])
-    level = top_level(inputs)
+    level: Any = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
+    if weak and level is None:  # only the condition is dual
+        return f
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         at = f

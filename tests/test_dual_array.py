@@ -343,3 +343,18 @@ def test_a_type_asked_for_is_the_type_that_comes():
         assert single.dtype == single.tangent.dtype == np.float32
     with pytest.raises(EscapeError, match="cumsum with dtype=float64"):
         np.cumsum(x + 1j, dtype=float)
+
+
+def test_a_dual_condition_chooses_among_constants():
+    x = DualArray([1.0, 0.0, 2.0], np.eye(3))
+    assert np.where(x, 5, 7).tolist() == [5, 7, 5]
+    assert np.array_equal(np.where(x, x, 7).tangent, np.diag([1, 0, 1]))
+
+
+@pytest.mark.parametrize("fill", [(3, 4), [3.5, 4], ((3, 4),), np.array([3, 4])])
+def test_the_two_sides_of_a_padded_array_may_differ(fill):
+    x = DualArray(np.array([1.0, 2.0], np.float32), np.eye(2))
+    padded = np.pad(x, (1, 2), constant_values=fill)
+    assert np.array_equal(padded.value, np.pad(x.value, (1, 2), constant_values=fill))
+    assert padded.dtype == np.float32
+    assert np.array_equal(padded.tangent, np.pad(np.eye(2), ((0, 0), (1, 2))))
