@@ -79,12 +79,6 @@ def asarray(like: Any, a: Any, dtype: Any = None, order: Any = "K", *, device: A
     return converted(like, a, dtype, copy, order=order)
 
 
-def require(like: Any, a: Any, dtype: Any = None, requirements: Any = None) -> Any:
-    wanted = {name[0].upper() for name in requirements or ()}
-    owned = True if "O" in wanted and type(getattr(a, "source", None)) is tuple else None
-    return converted(like, a, dtype, owned, order="F" if "F" in wanted else "C" if "C" in wanted else "K")
-
-
 def fromiter(like: Any, iterable: Any, dtype: Any, count: int = -1) -> Any:
     items = list(iterable)
     if 0 <= count > len(items):
@@ -107,5 +101,6 @@ LIKE: dict[Any, Any] = {make: plain(make) for make in CONSTANTS} | {EMPTY: plain
     np.asarray: asarray, np.asanyarray: asarray,
     np.ascontiguousarray: lambda like, a, dtype=None: converted(like, a, dtype, ndmin=1, order="C"),
     np.asfortranarray: lambda like, a, dtype=None: converted(like, a, dtype, order="F"),
-    np.require: require,
+    np.require: lambda like, a, dtype=None, requirements=(): converted(
+        like, a, dtype, order=next((order for order in "FC" if order in str(requirements).upper()), "K")),
 }
