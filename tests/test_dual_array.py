@@ -127,6 +127,10 @@ def test_copies_and_pickles_are_equal_and_independent():
         assert x.value[0, 0] == 1
     d = pickle.loads(pickle.dumps(Dual(2.0, 3.0)))
     assert (d.value, d.tangent) == (2.0, 3.0)
+    nested = DualArray(DualArray(VALUE, ONE), DualArray(ONE, VALUE))
+    for y in (nested, nested[0, 1]):
+        again = pickle.loads(pickle.dumps(y))
+        assert np.array_equal((again * y).tangent.tangent, (y * y).tangent.tangent)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
