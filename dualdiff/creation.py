@@ -102,5 +102,5 @@ LIKE: dict[Any, Any] = {make: plain(make) for make in CONSTANTS} | {EMPTY: plain
     np.ascontiguousarray: lambda like, a, dtype=None: converted(like, a, dtype, ndmin=1, order="C"),
     np.asfortranarray: lambda like, a, dtype=None: converted(like, a, dtype, order="F"),
     np.require: lambda like, a, dtype=None, requirements=(): converted(
-        like, a, dtype, order=next((order for order in "FC" if order in str(requirements).upper()), "K")),
+        like, a, dtype, order=next((c for c in "FC" if c in str(requirements).upper()), "K")),
 }

@@ -98,7 +98,7 @@ def install() -> None:
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
     arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
-    arrays.conjugate = method_for("conj")
+    arrays.conj = arrays.conjugate = lambda self: np.conj(self) if self.dtype.kind == "c" else self
     arrays.__setitem__ = assign
     for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):
         setattr(Dual, name, method_for(name))

@@ -236,7 +236,7 @@ class DualArray:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.refresh()
-        if self.level.number % 1 == 0:  # not made by hand on others
+        if self.level.number % 1 == 0:
             self.level.__reduce__()
         return (DualArray, (self.value, self.tangent))
 

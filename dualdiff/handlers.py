@@ -157,7 +157,7 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         x, rest, options, initial = sum_arguments(x, *rest, **options)
     constants(rest, options, row.function)
     if row.local and row.function is not as_part and not np.iscomplexobj(x.value):
-        return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
+        return maybe_scalar(x if row.function is np.real else x.copy() if row.function is np.conj else np.imag(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
@@ -242,7 +242,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     level: Any = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
-    if weak and level is None:  # only the condition is dual
+    if weak and level is None:
         return f
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):

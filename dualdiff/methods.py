@@ -96,7 +96,7 @@ class Flat:
         return iter(np.ravel(self.x))
 
     def __getitem__(self, index: Any) -> Any:
-        return np.ravel(self.x)[index]
+        return np.ravel(self.x)[index].copy()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.x.size)[index]

@@ -243,7 +243,7 @@ def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
 
 
 def overwrite(root: Any, value: Any, eps: Tangent) -> None:
-    """Every element takes a new value and tangent; what was logged is forgotten."""
+    """Every element takes a new value, laid out as the old one, and tangent; what was logged is forgotten."""
     memory = root.source
     old = root.eps
     if memory is not None:
@@ -251,7 +251,7 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         old = old if memory.index is None else memory.old
         forget(memory)
     root.eps = counted(eps, old, root.level)
-    if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:  # views lie as they lay
+    if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:
         value, laid = np.empty_like(root.value), value
         value[...] = laid
     replace_value(root, value)

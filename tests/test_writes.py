@@ -483,3 +483,26 @@ def test_an_array_lies_in_memory_as_numpys_does_so_that_the_same_reshapes_are_vi
     for way in "CF":
         np.testing.assert_allclose(written(DualArray(x, np.ones((2, 2))), way).value, written(x, way), rtol=1e-15)
         np.testing.assert_allclose(jvp(lambda x, way=way: written(x, way), (x,), (x,))[0], written(x, way), rtol=1e-15)
+
+
+COPIES = [np.conj, lambda x: np.prod(x, axis=()), lambda x: np.hypot.reduce(x, axis=()), lambda x: x.flat[:]]
+VIEWS_OF = [lambda x: x.conj(), lambda x: x.conjugate(), np.real]
+
+
+@pytest.mark.parametrize("make", COPIES + VIEWS_OF)
+def test_what_numpy_copies_is_copied_and_what_it_hands_on_is_a_view(make):
+    def f(x):
+        x = x * 1
+        y = make(x)
+        y[0] = 7 * x[1, 1]
+        return x
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(jvp(f, (x,), (x,)), [f(x), f(x)])
+
+
+def test_the_diagonal_of_a_part_is_no_copy_that_a_write_would_be_lost_in():
+    def f(x):
+        np.einsum("ii->i", x[:, :2])[:] = 5.0
+        return x
+    with pytest.raises(AssignmentError, match="read-only"):
+        f(DualArray(np.ones((2, 3)), np.ones((2, 3))))

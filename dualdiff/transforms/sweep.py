@@ -164,8 +164,8 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     try:
         return attempted(inputs, seed, read, holomorphic)
     except Exception as error:
-        if why != str(error) and not isinstance(error, DualdiffError):
-            error.add_note(f"f ran lifted, because of: {why}")
+        if why != str(error):
+            error.add_note(f"f ran lifted: {why}")
         raise
 
 
