@@ -122,7 +122,7 @@ def settle(x: Any) -> None:
     if memory.index is not None:
         eps = None if is_part(x) else memory.part(along(x, memory.index))
         if eps is not None:
-            x.value, x.eps = x.value.copy(), eps
+            x.value, x.eps = x.value.copy("K"), eps
             memory.copied.append(ref(x))
             brought_up(x, root, memory)
             return
@@ -160,7 +160,7 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
     if eps is None:
         close(root, memory)
         return None
-    return x.value[index].copy(), eps
+    return x.value[index].copy("K"), eps
 
 
 # ---- writing
@@ -243,7 +243,7 @@ def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
 
 
 def overwrite(root: Any, value: Any, eps: Tangent) -> None:
-    """Every element takes a new value, laid out as the old one, and tangent; what was logged is forgotten."""
+    """Every element takes a new value and tangent; what was logged is forgotten."""
     memory = root.source
     old = root.eps
     if memory is not None:

@@ -506,3 +506,14 @@ def test_the_diagonal_of_a_part_is_no_copy_that_a_write_would_be_lost_in():
         return x
     with pytest.raises(AssignmentError, match="read-only"):
         f(DualArray(np.ones((2, 3)), np.ones((2, 3))))
+
+
+def test_what_is_read_of_an_array_being_written_to_lies_in_memory_as_it_did():
+    def f(x):
+        y = x * 1
+        y[0, :2] = y[1, :2] * 2
+        part = y[:3, [0, 1]]
+        part.reshape(-1)[0] = 7.0
+        return part
+    x = np.asfortranarray(np.ones((20, 20)))
+    np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
