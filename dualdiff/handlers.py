@@ -157,7 +157,8 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         x, rest, options, initial = sum_arguments(x, *rest, **options)
     constants(rest, options, row.function)
     if row.local and row.function is not as_part and not np.iscomplexobj(x.value):
-        return maybe_scalar(x if row.function is np.real else x.copy() if row.function is np.conj else np.imag(x.value), args)
+        part = row.function
+        return maybe_scalar(x if part is np.real else x.copy("K") if part is np.conj else np.imag(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape

@@ -60,7 +60,7 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
                                          **({"initial": stripped(initial)} if start else {})))
     axes = axes_or_all(axis, x.ndim)
     if not axes:
-        return x.copy()
+        return x.copy("K")
     if ufunc in FOLDS:
         first = {"initial": initial} if start and not holds_dual(initial) else {}
         f = folded(x, ufunc, axes, keepdims, where=where, **first)

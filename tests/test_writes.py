@@ -467,7 +467,7 @@ def sorted_in_place(y):
     return y
 
 
-LAYOUTS = [lambda x: x * 1, np.copy, lambda x: x.copy("F"), lambda x: x.copy(order="C"),
+LAYOUTS = [lambda x: x * 1, np.copy, np.conj, lambda x: x.copy("F"), lambda x: x.copy(order="C"),
            lambda x: swapped_in_place(np.copy(x)), lambda x: sorted_in_place(np.copy(x))]
 ROWS_FIRST = [lambda x: np.gradient(x, axis=0), lambda x: np.logaddexp.accumulate(x, axis=1),
               lambda x: np.add.reduceat(x, [0, 1], axis=1)]
