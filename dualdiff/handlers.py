@@ -240,10 +240,10 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     options = {name: x for name, x in options.items() if x is not np._NoValue}
     if row.function is np.where:
         inputs[0] = stripped(inputs[0])
-    level: Any = top_level(inputs)
+    level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
-    if weak and level is None:
+    if weak and not level:
         return f
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):

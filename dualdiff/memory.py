@@ -47,7 +47,7 @@ class Memory:
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
         """Elements ``place[index]`` take the tangent; ``place`` is a view of the map, ``trail`` how it is one."""
         size = prod(eps.shape)
-        if not size:  # owner would take it for a number
+        if not size:
             return
         self.trails = None if self.trails is None or len(self.trails) == FEW else \
             [*self.trails, (trail, kept(index))]

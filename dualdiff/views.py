@@ -252,6 +252,5 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         forget(memory)
     root.eps = counted(eps, old, root.level)
     if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:
-        value, laid = np.empty_like(root.value), value
-        value[...] = laid
+        value = np.positive(value, out=np.empty_like(root.value))
     replace_value(root, value)
