@@ -157,11 +157,13 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         x, rest, options, initial = sum_arguments(x, *rest, **options)
     constants(rest, options, row.function)
     if row.local and row.function is not as_part and not np.iscomplexobj(x.value):
-        return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
+        part = row.function
+        return maybe_scalar(x if part is np.real else x.copy("K") if part is np.conj else np.imag(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
-    if dtype_of(value).kind in "iub":
+    kind = dtype_of(value).kind
+    if kind in "iub" or (row.function is np.cumsum and kind != dtype_of(x.value).kind == "c"):
         raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
     if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
@@ -241,6 +243,8 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
+    if weak and not level:
+        return f
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         at = f

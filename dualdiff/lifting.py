@@ -272,6 +272,8 @@ def creator(make: Any) -> Any:
         if options.get("like") is not None:
             return make(*args, **options)
         options.pop("like", None)
+        if getattr(options.get("copy"), "name", "") == "IF_NEEDED":
+            options["copy"] = None
         first = args[0] if args else options.get("a")
         if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
             return first

@@ -92,7 +92,7 @@ class Flat:
     __slots__ = ("x",)
 
     def __init__(self, x: Any) -> None:
-        self.x = x
+        self.x = x if x.shape else x[None]
 
     def __len__(self) -> int:
         return int(self.x.size)
@@ -101,7 +101,7 @@ class Flat:
         return iter(np.ravel(self.x))
 
     def __getitem__(self, index: Any) -> Any:
-        return np.ravel(self.x)[index]
+        return np.ravel(self.x)[index].copy()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.x.size)[index]

@@ -408,6 +408,24 @@ def test_a_function_in_a_container_made_inside_is_reached():
     assert gradient(lift(container))(1.5) == 1
 
 
+def test_a_copy_if_needed_is_none_of_a_dual_array():
+    def f(x):
+        y = np.array(x, copy=np._CopyMode.IF_NEEDED)       # as SciPy writes it
+        return y * np.sum(y)
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(jacobian(f)(x), [[4, 1], [2, 5]])
+    assert lift(lambda x: np.array(x, copy=np._CopyMode.IF_NEEDED) is x)(DualArray(x, x))
+
+
+def test_an_error_of_the_lifted_run_says_why_it_ran():
+    with pytest.raises(TypeError) as told:
+        jacobian(lambda x: memoryview(np.asarray(x)))(np.ones(2))
+    assert "conversion to a plain NumPy array" in told.value.__notes__[0]
+    with pytest.raises(TypeError, match="concatenate") as told:
+        jacobian(lambda x: "text" + 1)(np.ones(2))
+    assert not hasattr(told.value, "__notes__")
+
+
 # ---- functions of scipy.special that SciPy writes in Python --------------------------------------------------------------
 Z = np.array([0.75, 1.5, 3.25])
 SPECIAL = [

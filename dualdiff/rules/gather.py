@@ -27,7 +27,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axis is None else axes_of(axis, ndim)
+    return tuple(range(ndim)) if axis is None or (not ndim and axis in (0, -1)) else axes_of(axis, ndim)
 
 
 def as_array(x: Any) -> Any:

@@ -119,7 +119,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
     n = rows.shape[-1]
     place = np.asarray(function(np.arange(float(n)), q, method=method))
     low = np.floor(place).astype(int)
-    none = np.zeros((*rows.shape[:-1], 1))
+    none = np.zeros((*rows.shape[:-1], 1), rows.dtype)
     steps = np.concatenate([none, np.diff(rows, axis=-1), none], axis=-1)
     whole = place == low
     if method == "linear":  # at the ends of its domain the quantile is one-sided

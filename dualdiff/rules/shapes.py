@@ -213,8 +213,9 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @composite(np.put)
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
+    a = buffer(a if np.ndim(a) else a[None], np.put)
     places = np.take(np.arange(a.size), np.ravel(ind), mode=mode)
-    buffer(a, np.put)[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
+    a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
 @composite(np.place)

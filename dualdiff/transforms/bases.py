@@ -12,7 +12,7 @@ import numpy as np
 
 from ..dual_array import wrapped
 from ..errors import DegenerateError
-from ..forms import belongs
+from ..forms import belongs, dual_form
 from ..policies import OTHER
 from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
 from ..tangents.coefficients import plain
@@ -112,7 +112,7 @@ def value_of(x: Any) -> Any:
 
 
 def eps_of(x: Any, level: Level) -> Any:
-    return x.eps if belongs(x, level) else Tangent({}, np.shape(x))
+    return dual_form(x).eps if belongs(x, level) else Tangent({}, np.shape(x))
 
 
 def probe(x: Any, level: Level) -> Any:

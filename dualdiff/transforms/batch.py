@@ -98,7 +98,8 @@ def confirm(inputs: Any, J: Any) -> None:
         mine = blocks[i * len(v):(i + 1) * len(v)]
         found = sum(in_each_sample(b, w, dy.shape) for b, w in zip(mine, v, strict=True))
         scale = sum(in_each_sample(np.abs(b), np.abs(w), dy.shape) for b, w in zip(mine, v, strict=True))
-        limit = np.finfo(dy.dtype).eps * EXTRA_DIGITS * np.max(scale, initial=0.0, where=np.isfinite(scale))
+        eps = max(np.finfo(a.dtype).eps for a in (dy, *leaves))
+        limit = eps * EXTRA_DIGITS * np.max(scale, initial=0.0, where=np.isfinite(scale))
         with np.errstate(invalid="ignore"):
             wrong = ~(np.abs(found - dy) <= limit) & (np.isfinite(found) | np.isfinite(dy))
         if wrong.any():

@@ -160,8 +160,13 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     try:
         return attempted(inputs, seed, read, holomorphic)
     except (TypeError, AttributeError) as error:
-        inputs.f = lifted_for(error, inputs.f)
-    return attempted(inputs, seed, read, holomorphic)
+        inputs.f, why = lifted_for(error, inputs.f), str(error)
+    try:
+        return attempted(inputs, seed, read, holomorphic)
+    except Exception as error:
+        if why != str(error):
+            error.add_note(f"f ran lifted: {why}")
+        raise
 
 
 def lifted_for(error: Any, f: Function) -> Function:
