@@ -60,7 +60,7 @@ def full(like: Any, shape: Any, fill_value: Any, dtype: Any = None, order: Any =
 
 
 def copy_mode(copy: Any) -> Any:
-    """True, False or None (where needed), which NumPy's enum, as SciPy passes it, spells as 2."""
+    """True, False or None, for which NumPy's enum, as SciPy passes it, has 2."""
     mode = getattr(copy, "value", copy)
     return None if mode == 2 else mode
 
