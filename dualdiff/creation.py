@@ -59,8 +59,15 @@ def full(like: Any, shape: Any, fill_value: Any, dtype: Any = None, order: Any =
     return converted(like, np.broadcast_to(dual_form(fill_value), shape), dtype, True)
 
 
-def converted(like: Any, x: Any, dtype: Any = None, copy: bool | None = None, ndmin: int = 0, order: Any = "K") -> Any:
+def copy_mode(copy: Any) -> Any:
+    """True, False or None, for which NumPy's enum, as SciPy passes it, has 2."""
+    mode = getattr(copy, "value", copy)
+    return None if mode == 2 else mode
+
+
+def converted(like: Any, x: Any, dtype: Any = None, copy: Any = None, ndmin: int = 0, order: Any = "K") -> Any:
     """array, asarray and their kin: lists that hold duals are joined, a dual array is copied where NumPy would."""
+    copy = copy_mode(copy)
     if not holds_dual(x) and not (isinstance(x, np.ndarray) and x.dtype == object):
         return unperturbed(np.array(x, dtype, copy=copy, ndmin=ndmin, order=order), like)
     a: Any = dual_form(x)

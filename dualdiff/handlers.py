@@ -67,11 +67,22 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
         return stepped(row, result, args, options)
     if row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
+    elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
+        for x in args[:2]:
+            tell_of_zeros(x)
     return result
+
+
+def tell_of_zeros(x: Any) -> None:
+    """x is taken for truth values, which ask x == 0 of elements of which many may be structural zeros."""
+    if hasattr(x, "level"):
+        warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 
 EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
+TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
+          np.logical_or, np.logical_xor}
 
 
 def stepped(row: Constant, f: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -232,14 +243,14 @@ def einsum_pair(subscripts: str, *operands: Any) -> Any:
 
 def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     n = len(row.differentials)
-    if row.function is np.where and len(args) == 1:
-        return np.nonzero(stripped(args[0]))
+    if row.function is np.where and holds_dual(args[0]):
+        condition = dual_form(args[0])
+        tell_of_zeros(condition)
+        return np.where(stripped(condition), *args[1:])
     weak = row.function is np.where  # whose plain numbers take the type of the other array
     inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
     constants(args[n:], options, row.function)
     options = {name: x for name, x in options.items() if x is not np._NoValue}
-    if row.function is np.where:
-        inputs[0] = stripped(inputs[0])
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)

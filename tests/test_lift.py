@@ -426,6 +426,16 @@ def test_an_error_of_the_lifted_run_says_why_it_ran():
     assert not hasattr(told.value, "__notes__")
 
 
+def test_copies_are_asked_for_as_scipy_does_by_numpys_enum():
+    data, mode = np.array([1.0, 0.5]), np._CopyMode
+    for copy in (mode.ALWAYS, mode.IF_NEEDED, True, None):
+        f = lift(lambda x, copy=copy: np.convolve(np.array(x, copy=copy), np.array(data, copy=copy)))
+        np.testing.assert_array_equal(jacobian(f)(data), [[1, 0], [0.5, 1], [0, 0.5]])
+    assert jacobian(lift(lambda x: np.array(x, copy=mode.NEVER)))(data).tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(ValueError, match="Unable to avoid copy"):
+        gradient(lift(lambda x: np.array([x, x], copy=mode.NEVER)))(1.0)
+
+
 # ---- functions of scipy.special that SciPy writes in Python --------------------------------------------------------------
 Z = np.array([0.75, 1.5, 3.25])
 SPECIAL = [

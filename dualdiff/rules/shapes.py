@@ -165,6 +165,9 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         places = np.nonzero(values)[i]
         box[i] = slice(places.min() if "f" in trim else None, places.max() + 1 if "b" in trim else None) if places.size \
             else slice(0)
+    cut = np.ones(values.shape, bool)
+    cut[tuple(box)] = False
+    np.any(filt[cut])  # warns of zeros that are perturbed
     return filt[tuple(box)]
 
 
