@@ -120,6 +120,7 @@ def install() -> None:
     for method in (argpartition, choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
+    arrays.__array_namespace__ = lambda self, *, api_version=None: np
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)
     arrays.shape = arrays.shape.setter(set_shape)

@@ -11,7 +11,9 @@ import mpmath
 import numpy as np
 import numpy.linalg as la
 import pytest
+import scipy.integrate
 import scipy.special as sp
+import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
@@ -424,6 +426,14 @@ def test_an_error_of_the_lifted_run_says_why_it_ran():
     with pytest.raises(TypeError, match="concatenate") as told:
         jacobian(lambda x: "text" + 1)(np.ones(2))
     assert not hasattr(told.value, "__notes__")
+
+
+@pytest.mark.parametrize("f", [lambda x: scipy.stats.variation(x), lambda x: scipy.stats.tmean(x, (0.5, None)),
+                               lambda x: scipy.integrate.cumulative_trapezoid(x)[-1]])
+def test_functions_of_the_array_api_find_numpy_as_the_namespace_of_a_dual_array(f):
+    x, h = np.array([0.3, 1.2, 0.7, 2.0]), 1e-6
+    slopes = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(4)]
+    np.testing.assert_allclose(gradient(f)(x), slopes, rtol=1e-7)
 
 
 def test_copies_are_asked_for_as_scipy_does_by_numpys_enum():
