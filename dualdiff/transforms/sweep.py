@@ -38,6 +38,7 @@ class Sweepable:
 
     f: Function
     leaves: list[Any]
+    whole: Function | None = None  # f with its result in one piece
 
     def call(self, duals: list[Any]) -> Any:
         raise NotImplementedError
