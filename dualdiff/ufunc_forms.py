@@ -128,6 +128,8 @@ def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None)
     ufunc.reduceat(stripped(x), indices, axis=axis)
     (axis,) = axes_of(axis, x.ndim)
     rows, starts = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0), np.asarray(indices).tolist()
+    if not starts:
+        return np.moveaxis(rows[:0], 0, axis)
     ends = [*starts[1:], rows.shape[0]]
     pieces = [reduce(ufunc, rows[start:end]) if start < end else rows[start] for start, end in zip(starts, ends, strict=True)]
     return np.stack(pieces, axis)

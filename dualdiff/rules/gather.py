@@ -146,7 +146,7 @@ def batched_expand(a: Any, lead: int, axis: Any) -> Any:
 
 
 def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
-    axes = [i for i, n in enumerate(a.shape[lead:]) if n == 1] if axis is None else axes_of(axis, a.ndim - lead)
+    axes = [i for i, n in enumerate(a.shape[lead:]) if n == 1] if axis is None else axes_or_all(axis, a.ndim - lead)
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 

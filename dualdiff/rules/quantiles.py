@@ -25,6 +25,8 @@ def order_statistic(a: Any, function: Any, *args: Any, **options: Any) -> Any:
 
 def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **options: Any) -> Any:
     n, batch = a.shape[-1], a.shape[:-1]
+    if n == 0:  # the median of nothing is NaN
+        return np.sum(da, axis=-1)
     order = np.argsort(a, axis=-1, kind="stable").reshape(-1, n)
     ranks = np.empty(order.shape)
     np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)

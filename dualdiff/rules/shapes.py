@@ -217,7 +217,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 @composite(np.put)
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     a = buffer(a if np.ndim(a) else a[None], np.put)
-    places = np.take(np.arange(a.size), np.ravel(ind), mode=mode)
+    places = np.take(np.arange(a.size), np.ravel(ind if np.size(ind) else np.zeros(0, int)), mode=mode)
     a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
