@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import optimize as scipy_optimize
 
-from dualdiff import lift
-from dualdiff.errors import DataError, EscapeError, ParameterError, ShapeError, StructureError
+from dualdiff import hessian, lift
+from dualdiff.errors import DataError, DegenerateError, EscapeError, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, least_squares
 
 T = np.linspace(0, 4, 30)
@@ -300,3 +300,18 @@ def test_a_scale_that_cannot_be_is_quoted(bad, method):
         with pytest.raises(ParameterError, match="x_scale must be 'jac', a positive number, or one per parameter") as caught:
             fit()
         assert str(caught.value).endswith(repr(bad))
+
+
+@pytest.mark.parametrize("options", [{}, {"geodesic": True}])
+def test_a_fit_goes_on_without_acceleration_where_kinks_have_no_second_derivative(options):
+    t = np.linspace(0, 1, 20)
+    y = 2 * np.abs(t - 0.5) + np.exp(-t)
+
+    def residuals(p):
+        return p[0] * np.abs(t - p[1])**2 + np.sqrt(np.maximum(t * p[2], 0)) - y
+    start = np.array([1.0, t[3], 1.0])      # on a kink
+    with pytest.raises(DegenerateError, match=r"numpy\.absolute"):
+        hessian(lambda p: np.sum(residuals(p)))(start)
+    fit = least_squares(residuals, start, **options)
+    assert fit.success
+    assert fit.cost == pytest.approx(least_squares(residuals, start, method="lm").cost, rel=1e-12)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, DataError
+from ..errors import ConvergenceError, DataError, DegenerateError
 from ..transforms.floating import all_ignored
 from .result import Array
 from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
@@ -266,8 +266,13 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
 
 # ---- geodesic acceleration
 def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) -> Array | None:
-    """v + a/2, where a is the second-order correction along v; None where it outgrows v, and v was made shorter."""
-    curvature = problem.second(point, step.p)
+    """v + a/2, where a is the second-order correction along v; v where kinks have none; None where it outgrows v, and v was
+    made shorter.
+    """
+    try:
+        curvature = problem.second(point, step.p)
+    except DegenerateError:
+        return step.p
     if np.isfinite(curvature).all():
         a = tried.solve(point.Jt @ curvature, step.damping)
         if 2 * float(np.linalg.norm(state.D * a)) <= BEND * step.length:
