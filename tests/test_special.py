@@ -465,3 +465,12 @@ def test_the_chain_rule_runs_through_a_likelihood():
     a, b = 2.0, 1.5
     expected = [4 * (np.log(b) - sp.psi(a)) + np.log(data).sum(), 4 * a / b - data.sum()]
     np.testing.assert_allclose(score(np.array([a, b])), expected, rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated to an integer:RuntimeWarning")
+@pytest.mark.parametrize("f", [sp.yn, sp.kn, sp.expn])
+@pytest.mark.parametrize("n", [0.6, 1.7, np.array(2.9), -1.5])
+def test_orders_that_scipy_cuts_off_are_cut_off_in_every_derivative(f, n):
+    for order in (1, 2, 3):
+        slope, whole = (dd.derivative(lambda x, n=n: f(n, x), order=order)(1.3) for n in (n, int(n)))
+        np.testing.assert_allclose(slope, whole, rtol=1e-14)

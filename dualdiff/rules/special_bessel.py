@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special as sp
 
 from .registry import Partial, either, elementwise, elementwise_outputs
-from .special_error import ROOT_PI, real_only
+from .special_error import ROOT_PI, real_only, whole
 from .special_order import hankel_order, iv_order, jv_order, kv_order, yv_order
 
 
@@ -88,8 +88,14 @@ elementwise(sp.struve,      None,               struve_argument(sp.struve, -1))
 elementwise(sp.modstruve,   None,               struve_argument(sp.modstruve, 1))
 
 # ---- whole orders: nothing between them
-elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * (sp.yn(n - 1, x) - sp.yn(n + 1, x)))  # 10.6.1
-elementwise(sp.kn,          None,               lambda f, n, x: -0.5 * (sp.kn(np.abs(n - 1), x) + sp.kn(n + 1, x)))
+def beside(function: Any, n: Any, x: Any) -> tuple[Any, Any]:
+    """The functions of the orders n - 1 and n + 1."""
+    n = whole(n)
+    return function(np.abs(n - 1) if function is sp.kn else n - 1, x), function(n + 1, x)
+
+
+elementwise(sp.yn,          None,               lambda f, n, x: 0.5 * np.subtract(*beside(sp.yn, n, x)))  # 10.6.1
+elementwise(sp.kn,          None,               lambda f, n, x: -0.5 * np.add(*beside(sp.kn, n, x)))  # 10.29.1
 elementwise(sp.j0,          lambda f, x: -sp.j1(x))  # 10.6.3
 elementwise(sp.y0,          lambda f, x: -sp.y1(x))
 elementwise(sp.i0,          lambda f, x: sp.i1(x))  # 10.29.3

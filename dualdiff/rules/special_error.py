@@ -42,6 +42,11 @@ def wofz_slope(f: Any, z: Any) -> Any:
     return either(far, lambda: -1j * double_factorials(0.5 / z / z) / ROOT_PI / z / z, 2j / ROOT_PI - 2 * z * f)
 
 
+def whole(n: Any) -> Any:
+    """An order as SciPy takes it: cut off."""
+    return np.trunc(n) if isinstance(n, float | np.floating | np.ndarray) else n
+
+
 def voigt(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
     """z = (x + iγ)/(σ√2) and w'(z)/(2√π σ²): voigt_profile is Re w(z)/(σ√(2π)) (DLMF 7.19.1-3)."""
     z = (x + 1j * gamma) / (sigma * ROOT_2)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special as sp
 
 from .registry import either, elementwise, elementwise_outputs
-from .special_error import wofz_slope
+from .special_error import whole, wofz_slope
 from .special_gamma import cos_pi, sin_pi
 
 EIGHTH = complex(np.exp(0.25j * np.pi))
@@ -16,6 +16,7 @@ EIGHTH = complex(np.exp(0.25j * np.pi))
 
 def exponential_order(f: Any, n: Any, x: Any) -> Any:
     """-E_{n-1} (DLMF 8.19.13); E₀ = e^-x/x has its own slope, for SciPy has no E₋₁."""
+    n = whole(n)
     return either(n == 0, lambda: -f * (1 + 1 / x), -sp.expn(np.maximum(n - 1, 0), x))
 
 
