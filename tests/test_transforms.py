@@ -113,6 +113,23 @@ def test_results_may_be_trees():
     _, pullback = vjp(f, x)
     (u,) = pullback({"a": [np.ones(2), 1.0], "b": (10.0, 100.0)})
     assert np.array_equal(u, 2 * x + [110, 100])
+def test_dicts_of_directions_and_cotangents_may_name_their_parts_in_any_order():
+    p, swapped = {"a": np.array([2.0, 5.0]), "b": 3.0}, {"b": 1.0, "a": np.zeros(2)}
+
+    def f(p):
+        return {"u": p["a"] * p["b"], "v": [{"w": p["b"] ** 2, "x": p["b"]}]}
+    cotangent = {"v": [{"x": 0.0, "w": 1.0}], "u": np.zeros(2)}
+    assert np.array_equal(jvp(f, (p,), (swapped,))[1]["u"], p["a"])
+    assert vjp(f, p)[1](cotangent)[0]["b"] == 6.0
+    J = dd.linearize(f, p)
+    assert np.array_equal((J @ swapped)["u"], p["a"])
+    assert (J.T @ cotangent)["b"] == 6.0
+    assert hvp(lambda p: p["a"][0] ** 2 * p["b"])(p, swapped)["a"][0] == 4.0
+    for call in (lambda: jvp(f, (p,), ({"a": p["a"], "c": 1.0},)), lambda: J @ {"b": 1.0}, lambda: vjp(f, p)[1]({"u": p["a"]})):
+        with pytest.raises(StructureError, match=r"its keys are \[.*; they must be \['[au]', '[bv]'\]"):
+            call()
+
+
     H = hessian(lambda t: t["p"] ** 2 * t["q"])({"p": 3.0, "q": 5.0})
     assert H == {"p": {"p": 10.0, "q": 6.0}, "q": {"p": 6.0, "q": 0.0}}
 

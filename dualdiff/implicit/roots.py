@@ -62,8 +62,8 @@ def fixed_point(g: Function, x0: Any, args: Any = (), *, sparse: bool = False, t
     """
     given = Unknowns(x0, "fixed_point")
     g, bare = with_args(g, args, "fixed_point")
-    equations = Equations("fixed_point", lambda v: v - given.vector(g(given.tree(v))),
-                          lambda v: v - given.vector(bare(given.tree(v))), sparse)
+    equations = Equations("fixed_point", lambda v: v - given.vector(g(x := given.tree(v)), x),
+                          lambda v: v - given.vector(bare(x := given.tree(v)), x), sparse)
     x = iterated(equations.plain, given.start, tol, max_iter)
     return given.tree(equations.solution(x))
 

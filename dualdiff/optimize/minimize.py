@@ -32,13 +32,13 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     trail = Trail(max_iter, tol, max_seconds, callback)
-    leaves, x0, tree = vector(x0)
+    x0, tree = vector(x0)
     both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
 
     def evaluate(v: Any) -> tuple[float, Array]:
-        value, g = both(tree(v))
+        value, g = both(x := tree(v))
         trail.nfev += 1 if jac is None else 2
-        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, leaves)]).astype(np.float64)
+        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, x)]).astype(np.float64)
         if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]

@@ -40,14 +40,15 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     array([1., 1.])
     """
     trail = Trail(max_iter, tol, max_seconds, callback)
-    leaves, x0, tree = vector(x0)
+    x0, tree = vector(x0)
     if jac is None:
         slope: Any = gradient(lambda v: f(tree(v)), mode=mode)
     else:
-        leaves_of(jac(tree(x0)), leaves)
+        leaves_of(jac(x := tree(x0)), x)
 
         def slope(v: Any) -> Any:
-            return np.concatenate([np.ravel(g) for g in flatten(jac(tree(v)), "the gradient")[0]])
+            x = tree(v)
+            return np.concatenate([np.ravel(g) for g in flatten(jac(x), "the gradient", x)[0]])
     hessian = jacobian(slope, mode="forward") if hess is None else hess
 
     def steps() -> None:

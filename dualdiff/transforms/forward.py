@@ -223,7 +223,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         raise StructureError("jvp takes a tuple of arguments and a tuple of as many tangents: jvp(f, (x,), (v,))")
     inputs = Inputs(f, tuple(range(len(primals))), tuple(primals), {})
     directions: list[Any] = list(tangents) if inputs.chosen is EVERYDAY and type(tangents[0]) is np.ndarray else \
-        flatten(tuple(tangents), "the tangents")[0]
+        flatten(tangents, "the tangents", primals)[0]
     if len(directions) != len(inputs.leaves):
         raise StructureError(f"the tangents hold {len(directions)} arrays, the arguments {len(inputs.leaves)}")
     directions = [v if hasattr(v, "level") else inexact(v, "jvp") for v in directions]
