@@ -38,6 +38,8 @@ def test_a_gradient_is_shaped_like_the_argument_and_a_hessian_like_it_twice():
     assert hessian(f)(X).shape == (3, 4, 3, 4)
     assert hvp(f)(X, X).shape == (3, 4)
     assert np.allclose(hvp(f)(X, X), np.tensordot(hessian(f)(X), X, 2))
+    assert np.array_equal(hvp(lambda x, a, b=1.0: a * b * f(x))(X, X, 2.0, b=3.0), hvp(lambda x: 6.0 * f(x))(X, X))
+    assert derivative(np.sin, order=np.int64(2))(0.5) == -np.sin(0.5)
 
 
 def test_scalars_come_back_as_numpy_scalars():
@@ -73,6 +75,12 @@ def test_argnums_chooses_arguments_and_keywords_are_constants():
 
 
 Point = collections.namedtuple("Point", "x y")
+
+
+def test_an_argument_that_is_named_twice_is_refused():
+    for argnums in [(0, 0), (1, -1), [0, -2]]:
+        with pytest.raises(StructureError, match="names an argument twice"):
+            jacobian(lambda a, b: a * b, argnums)(X[0], X[1])
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
