@@ -182,6 +182,10 @@ def test_a_function_that_is_only_real_linear_has_none_but_its_products_are_exact
     h = 1e-6
     for f in (np.abs, np.conj, np.real, np.imag, lambda z: np.abs(z) ** 2 * z):
         assert np.allclose(jvp(f, (z,), (v,))[1], (f(z + h * v) - f(z - h * v)) / (2 * h))
+    for f in (np.abs, np.conj, np.real, lambda z: z * np.conj(z)):
+        for call in (derivative(f), derivative(f, order=2), lambda z, f=f: derivative(f)(z[0])):
+            with pytest.raises(HolomorphicError, match="is not holomorphic"):
+                call(z)
 
 
 def test_complex_numbers_inside_a_real_function_are_differentiated_through():

@@ -70,7 +70,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
             seeds[:] = [leaf for leaf, _ in pairs]
             return pairs
 
-        return swept(inputs, seed, read)
+        return swept(inputs, seed, read, inputs.is_complex)
 
     return df
 
