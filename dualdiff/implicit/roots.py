@@ -183,7 +183,7 @@ def iterated(residual: Callable[[Any], Any], x: Any, tol: float | None, max_iter
 
 
 def require(tol: float, max_iter: int) -> None:
-    if not tol >= 0 or not isinstance(max_iter, int) or max_iter < 1:
+    if not tol >= 0 or not isinstance(max_iter, int | np.integer) or max_iter < 1:
         raise ParameterError(f"tol={tol!r} must be at least 0 and max_iter={max_iter!r} a whole number of at least 1")
 
 

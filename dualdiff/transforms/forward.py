@@ -31,7 +31,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, order=2)(2.0)
     (np.float64(12.0), np.float64(12.0))
     """
-    if not isinstance(order, int) or order < 0:
+    if not isinstance(order, int | np.integer) or order < 0:
         raise StructureError(f"order must be a whole number of at least 0; got {order!r}")
     if order == 0:
         return f
@@ -187,7 +187,7 @@ def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
     dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
     if eps.is_constant:
-        return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
+        return [np.zeros(eps.shape + shape, dtype)[()] for shape in inputs.shapes]
     return split(of_type(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
 
 
