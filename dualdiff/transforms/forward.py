@@ -25,8 +25,8 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
     """The ``order``-th derivative of a function of one number, or of each element for an elementwise f.
 
     Returns a function of x. For a number x, f may return an array of any shape R, and so does the derivative. For an
-    array x of shape S, f must act on each element by itself and return shape S; anything else raises StructureError
-    rather than mixing derivatives. Runs f once, on duals of duals: each order doubles the arithmetic.
+    array x of shape S, f must act on each element by itself and return shape S, or a constant; anything else raises
+    StructureError rather than mixing derivatives. Runs f once, on duals of duals: each order doubles the arithmetic.
 
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, order=2)(2.0)
     (np.float64(12.0), np.float64(12.0))
