@@ -71,7 +71,7 @@ class DualScalar(Dual):
         return self
 
     def __round__(self, digits: int | None = None) -> Any:
-        if WATCH.count:  # a jump: the row asks the policy
+        if WATCH.count:
             return super().__round__(digits)
         from .dual_array import scalar  # which stands above
         return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)

@@ -43,8 +43,8 @@ def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     array([30.,  9.])
     """
     sp = sympy()
-    whole, unevaluated = sp.sympify(atoms_of(expression)), (sp.Derivative, sp.Integral, sp.Limit, sp.Product)
-    foreign = sorted(f.func.__name__ for f in whole.atoms(sp.Function, *unevaluated) if f.func not in translatable())
+    whole, kinds = sp.sympify(atoms_of(expression)), (sp.Function, sp.Derivative, sp.Integral, sp.Limit, sp.Product)
+    foreign = sorted(f.func.__name__ for f in whole.atoms(*kinds) if f.func not in translatable())
     if foreign:
         raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
                         "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
