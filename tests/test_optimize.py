@@ -135,6 +135,18 @@ def test_a_gradient_of_the_wrong_shape_is_refused(method):
         method(bowl, np.zeros(3), jac=lambda x: np.zeros(2))
 
 
+@pytest.mark.parametrize("method", [gradient_descent, newton, sgd, adam, *(partial(minimize, method=m) for m in (
+    "l-bfgs", "bfgs", "newton-cg", "trust-ncg"))])
+@pytest.mark.parametrize("jac", [None, bowl_slope])
+def test_every_run_of_f_and_of_its_gradient_is_counted(method, jac):
+    runs = []
+
+    def counted(f):
+        return lambda x: runs.append(x) or f(x)
+    result = method(counted(bowl), np.zeros(3), jac=None if jac is None else counted(jac))
+    assert result.nfev == len(runs)
+
+
 @pytest.mark.parametrize("method", [gradient_descent, newton, minimize, sgd, adam])
 def test_a_gradient_of_the_callers_own_may_name_its_parts_in_any_order(method):
     start = {"a": np.zeros(2), "b": np.ones(2)}

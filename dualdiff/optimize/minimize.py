@@ -45,6 +45,10 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
         trail.meet(*point) if trail.history else trail.reach(*point)
         return loss, slope
 
+    def counted(v: Any) -> Any:
+        trail.nfev += 1
+        return f(tree(v))
+
     def steps() -> None:
         options: dict[str, Any] = {"maxiter": max_iter}
         if method == "l-bfgs":
@@ -53,7 +57,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
             options["xtol"] = 1e-15
         else:  # their length is the largest entry
             options["gtol"] = tol / max(1.0, float(np.sqrt(x0.size)))
-        second = {"hessp": hvp(lambda v: f(tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
+        second = {"hessp": hvp(counted)} if method in {"newton-cg", "trust-ncg"} else {}
         out = optimize.minimize(evaluate, x0, jac=True, method=METHODS[method], options=options, **second,
                                 callback=lambda intermediate_result: trail.reach(*trail.best))
         trail.last = trail.best

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..transforms import gradient, jacobian
-from ..transforms.trees import flatten
 from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
@@ -44,11 +43,9 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     if jac is None:
         slope: Any = gradient(lambda v: f(tree(v)), mode=mode)
     else:
-        leaves_of(jac(x := tree(x0)), x)
-
         def slope(v: Any) -> Any:
             x = tree(v)
-            return np.concatenate([np.ravel(g) for g in flatten(jac(x), "the gradient", x)[0]])
+            return np.concatenate([np.ravel(g) for g in leaves_of(jac(x), x)])
     hessian = jacobian(slope, mode="forward") if hess is None else hess
 
     def steps() -> None:

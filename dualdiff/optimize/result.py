@@ -86,7 +86,7 @@ def number(value: Any) -> float:
 
 def leaves_of(tree: Any, x: Any) -> list[Array]:
     """The arrays of a gradient, which must be as many and of the same shapes as those of the tree x."""
-    leaves = [np.asarray(leaf) for leaf in flatten(tree, "the gradient", x)[0]]
+    leaves = [leaf if hasattr(leaf, "shape") else np.asarray(leaf) for leaf in flatten(tree, "the gradient", x)[0]]
     shapes = [np.shape(leaf) for leaf in flatten(x, None)[0]]
     if [g.shape for g in leaves] != shapes:
         raise StructureError(f"jac returned arrays of shapes {[g.shape for g in leaves]}; x0 has shapes {shapes}")

@@ -18,7 +18,7 @@ Rebuild = Callable[[list[Any]], Any]
 def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], Rebuild]:
     """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place.
 
-    ``what`` the tree is, for errors; None: its leaves may be anything. ``like``: a tree whose keys it must have, in any order.
+    ``what`` the tree is, for errors; None: its leaves may be anything. ``like``: a tree of the same keys, in any order.
     """
     leaves: list[Any] = []
     skeleton = collect(tree if like is None else ordered(tree, like, what), leaves, what)
