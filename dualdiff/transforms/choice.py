@@ -81,7 +81,7 @@ class Explanation:
 
 
 def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options: Any) -> Explanation:
-    """What ``jacobian(f)`` and ``gradient(f)`` with ``mode="auto"`` choose at these arguments, and why, in numbers.
+    """What ``mode="auto"`` chooses for f, and why; ``jacobian`` goes forward also where that is little work.
 
     Runs f once, recording it, and counts the element operations of a forward sweep over all n inputs and of a reverse one
     from all m numbers of the result, beyond those of f itself; a multiply-add of a matrix product counts an eighth, and
