@@ -42,7 +42,7 @@ def full_like(x: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
 BUFFERS: dict[Any, Any] = {
     np.zeros_like: buffer_like(np.zeros_like), np.empty_like: buffer_like(np.zeros_like), np.full_like: full_like,
     np.ones_like: buffer_like(np.ones_like),
-    np.copy: lambda a, order="K", subok=False: zero_dimensional(dual_form(a)).copy(),
+    np.copy: lambda a, order="K", subok=False: zero_dimensional(dual_form(a)).copy(order),
     np.iscomplexobj: lambda x: np.iscomplexobj(stripped(x)),
 }
 
@@ -59,10 +59,17 @@ def full(like: Any, shape: Any, fill_value: Any, dtype: Any = None, order: Any =
     return converted(like, np.broadcast_to(dual_form(fill_value), shape), dtype, True)
 
 
-def converted(like: Any, x: Any, dtype: Any = None, copy: bool | None = None, ndmin: int = 0) -> Any:
+def copy_mode(copy: Any) -> Any:
+    """True, False or None, for which NumPy's enum, as SciPy passes it, has 2."""
+    mode = getattr(copy, "value", copy)
+    return None if mode == 2 else mode
+
+
+def converted(like: Any, x: Any, dtype: Any = None, copy: Any = None, ndmin: int = 0, order: Any = "K") -> Any:
     """array, asarray and their kin: lists that hold duals are joined, a dual array is copied where NumPy would."""
+    copy = copy_mode(copy)
     if not holds_dual(x) and not (isinstance(x, np.ndarray) and x.dtype == object):
-        return unperturbed(np.array(x, dtype, copy=copy, ndmin=ndmin), like)
+        return unperturbed(np.array(x, dtype, copy=copy, ndmin=ndmin, order=order), like)
     a: Any = dual_form(x)
     if type(a) in LEVELED and type(a) is not DualArray:
         a = zero_dimensional(a)
@@ -70,13 +77,13 @@ def converted(like: Any, x: Any, dtype: Any = None, copy: bool | None = None, nd
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     if dtype is not None and np.dtype(dtype) != a.dtype:
         a = a.astype(dtype)
-    elif copy and a is x:
-        a = a.copy()
+    elif (copy and a is x) or (order in ("C", "F") and not stripped(a).flags[order]):
+        a = a.copy(order)
     return a if a.ndim >= ndmin else np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape)
 
 
-def asarray(like: Any, a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None) -> Any:
-    return converted(like, a, dtype, copy)
+def asarray(like: Any, a: Any, dtype: Any = None, order: Any = "K", *, device: Any = None, copy: Any = None) -> Any:
+    return converted(like, a, dtype, copy, order=order)
 
 
 def fromiter(like: Any, iterable: Any, dtype: Any, count: int = -1) -> Any:
@@ -97,9 +104,10 @@ EMPTY: Any = np.empty  # filled with zeros, so that nothing depends on old memor
 LIKE: dict[Any, Any] = {make: plain(make) for make in CONSTANTS} | {EMPTY: plain(np.zeros)} | {
     np.full: full, np.fromiter: fromiter, np.fromfunction: fromfunction,
     np.array: lambda like, x, dtype=None, *, copy=True, order="K", subok=False, ndmin=0:
-        converted(like, x, dtype, copy, ndmin),
+        converted(like, x, dtype, copy, ndmin, order),
     np.asarray: asarray, np.asanyarray: asarray,
-    np.ascontiguousarray: lambda like, a, dtype=None: converted(like, a, dtype, ndmin=1),
-    np.asfortranarray: lambda like, a, dtype=None: converted(like, a, dtype),
-    np.require: lambda like, a, dtype=None, requirements=None: converted(like, a, dtype),
+    np.ascontiguousarray: lambda like, a, dtype=None: converted(like, a, dtype, ndmin=1, order="C"),
+    np.asfortranarray: lambda like, a, dtype=None: converted(like, a, dtype, order="F"),
+    np.require: lambda like, a, dtype=None, requirements=(): converted(
+        like, a, dtype, order=next((c for c in "FC" if c in str(requirements).upper()), "K")),
 }

@@ -98,11 +98,11 @@ def install() -> None:
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
     arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
-    arrays.conjugate = method_for("conj")
+    arrays.conj = arrays.conjugate = lambda self: np.conj(self) if self.dtype.kind == "c" else self
     arrays.__setitem__ = assign
     for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):
         setattr(Dual, name, method_for(name))
-    numbers.copy = lambda self: self
+    numbers.copy = lambda self, order="C": self
     numbers.reshape = DualArray.reshape
     numbers.astype = lambda self, dtype, **options: np.reshape(self, (1,)).astype(dtype, **options)[0]
 

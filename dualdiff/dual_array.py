@@ -158,7 +158,7 @@ class DualArray:
 
     def copy(self, order: str = "C") -> DualArray:
         self.refresh()
-        return array(self.value.copy(), self.eps, self.level)
+        return array(self.value.copy(order), self.eps, self.level)
 
     __copy__ = copy
 
@@ -213,6 +213,7 @@ class DualArray:
                      ConversionError if dtype is None or np.dtype(dtype).kind == "O" else EscapeError)
 
     def __float__(self) -> float:
+        self.refresh()
         if not self.eps.terms and self.size == 1:
             return float(np.reshape(self.value, ()))
         raise escape("float()", f"use x.item() or x[()] for the dual number; {FLOAT}")
@@ -235,7 +236,7 @@ class DualArray:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.refresh()
-        if self.level is not HAND:
+        if self.level.number % 1 == 0:
             self.level.__reduce__()
         return (DualArray, (self.value, self.tangent))
 

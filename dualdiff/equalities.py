@@ -19,14 +19,15 @@ MESSAGE = ("== is true of a number that is being differentiated: a branch on it 
 SILENT = ("dualdiff.rules", "dualdiff.tangents", "numpy.linalg")  # these compare on purpose
 
 
-def warn_of_equality(equal: Any, x: Any, y: Any = None) -> None:
+def warn_of_equality(equal: Any, x: Any, y: Any = None, truth: bool = False) -> None:
     """Warn, or raise, if ``equal``, the truth of x == y element by element, holds where x or y is perturbed."""
     if not np.any(equal):
         return
     policy = EQUALITY.get()
-    if policy == "ignore" or not (may_move(x, y, equal, policy) or may_move(y, x, equal, policy)):
+    idle = policy == "warn" and not truth  # a warning costs less than looking into leaves
+    if policy == "ignore" or not (may_move(x, y, equal, idle) or may_move(y, x, equal, idle)):
         return
-    frame, depth = user_frame(SILENT)
+    frame, depth = user_frame(SILENT[truth:])  # rules ask on purpose
     if frame is None:
         return
     if policy == "raise":
@@ -35,7 +36,7 @@ def warn_of_equality(equal: Any, x: Any, y: Any = None) -> None:
     warnings.warn(MESSAGE, DerivativeWarning, stacklevel=depth + 1)
 
 
-def may_move(x: Any, y: Any, equal: Any, policy: str) -> bool:
+def may_move(x: Any, y: Any, equal: Any, idle: bool) -> bool:
     """Whether x is perturbed where the equality holds, and y not in the very same way, as in the test x != x for a NaN."""
     if not hasattr(x, "level") or x is y:
         return False
@@ -47,7 +48,7 @@ def may_move(x: Any, y: Any, equal: Any, policy: str) -> bool:
         return False
     if not any(c is None or np.any(np.logical_and(plain(c) != 0, equal)) for c in eps.terms.values()):
         return False
-    if policy == "warn":  # an idle warning costs less than looking into leaves
+    if idle:
         return True
     shape = np.broadcast_shapes(np.shape(equal), eps.shape)
     return bool(moving(eps.broadcast(shape) if shape != eps.shape else eps, np.broadcast_to(equal, shape)).any())

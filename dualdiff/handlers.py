@@ -67,11 +67,22 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
         return stepped(row, result, args, options)
     if row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
+    elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
+        for x in args[:2]:
+            tell_of_zeros(x)
     return result
+
+
+def tell_of_zeros(x: Any) -> None:
+    """x is taken for truth values, which ask x == 0 of elements of which many may be structural zeros."""
+    if hasattr(x, "level"):
+        warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 
 EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
+TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
+          np.logical_or, np.logical_xor}
 
 
 def stepped(row: Constant, f: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -157,11 +168,13 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         x, rest, options, initial = sum_arguments(x, *rest, **options)
     constants(rest, options, row.function)
     if row.local and row.function is not as_part and not np.iscomplexobj(x.value):
-        return maybe_scalar(x if row.function is not np.imag else row.function(x.value), args)
+        part = row.function
+        return maybe_scalar(x if part is np.real else x.copy("K") if part is np.conj else np.imag(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)
     shape = np.shape(value) if not hasattr(value, "shape") else value.shape
-    if dtype_of(value).kind in "iub":
+    kind = dtype_of(value).kind
+    if kind in "iub" or (row.function is np.cumsum and kind != dtype_of(x.value).kind == "c"):
         raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
     if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
@@ -230,17 +243,19 @@ def einsum_pair(subscripts: str, *operands: Any) -> Any:
 
 def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     n = len(row.differentials)
-    if row.function is np.where and len(args) == 1:
-        return np.nonzero(stripped(args[0]))
+    if row.function is np.where and holds_dual(args[0]):
+        condition = dual_form(args[0])
+        tell_of_zeros(condition)
+        return np.where(stripped(condition), *args[1:])
     weak = row.function is np.where  # whose plain numbers take the type of the other array
     inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
     constants(args[n:], options, row.function)
     options = {name: x for name, x in options.items() if x is not np._NoValue}
-    if row.function is np.where:
-        inputs[0] = stripped(inputs[0])
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
+    if weak and not level:
+        return f
     parts: list[Any] = []  # what each perturbed input contributes
     with np.errstate(all="ignore"):
         at = f

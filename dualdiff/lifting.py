@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .creation import BUFFERS, LIKE, unperturbed
+from .creation import BUFFERS, LIKE, copy_mode, unperturbed
 from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray
@@ -275,7 +275,8 @@ def creator(make: Any) -> Any:
         first = args[0] if args else options.get("a")
         if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
             return first
-        if type(first) is np.ndarray and first.dtype != object and (make is not np.array or not options.get("copy", True)):
+        copied = make is np.array and copy_mode(options.get("copy", True))
+        if type(first) is np.ndarray and first.dtype != object and not copied:
             return make(*args, **options)
         return LIKE[make](ANY, *args, **options)
     return call

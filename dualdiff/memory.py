@@ -46,9 +46,11 @@ class Memory:
     # ---- the log
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
         """Elements ``place[index]`` take the tangent; ``place`` is a view of the map, ``trail`` how it is one."""
+        size = prod(eps.shape)
+        if not size:
+            return
         self.trails = None if self.trails is None or len(self.trails) == FEW else \
             [*self.trails, (trail, kept(index))]
-        size = prod(eps.shape)
         if size == 1 and eps.shape == ():
             place[index] = self.end
         else:
@@ -80,7 +82,7 @@ class Memory:
         """The tangent of some elements (``index`` of the whole, if it is known); None where it is no dearer to put the whole
         array together.
         """
-        if numbers.size > max(self.size // 2, SMALL):
+        if not self.old.shape or numbers.size > max(self.size // 2, SMALL):
             return None
         flat = numbers.ravel()
         written = flat >= self.size

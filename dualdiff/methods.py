@@ -92,7 +92,7 @@ class Flat:
     __slots__ = ("x",)
 
     def __init__(self, x: Any) -> None:
-        self.x = x
+        self.x = x if x.shape else x[None]
 
     def __len__(self) -> int:
         return int(self.x.size)
@@ -101,7 +101,7 @@ class Flat:
         return iter(np.ravel(self.x))
 
     def __getitem__(self, index: Any) -> Any:
-        return np.ravel(self.x)[index]
+        return np.ravel(self.x)[index].copy()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.x.size)[index]
@@ -120,6 +120,7 @@ def install() -> None:
     for method in (argpartition, choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
+    arrays.__array_namespace__ = lambda self, *, api_version=None: np
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)
     arrays.shape = arrays.shape.setter(set_shape)

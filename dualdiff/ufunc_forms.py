@@ -61,7 +61,7 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
                                          **({"initial": stripped(initial)} if start else {})))
     axes = axes_or_all(axis, x.ndim)
     if not axes:
-        return x
+        return x.copy("K")
     if ufunc in FOLDS:
         first = {"initial": initial} if start and not holds_dual(initial) else {}
         f = folded(x, ufunc, axes, keepdims, where=where, **first)
@@ -111,7 +111,7 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
         else:
             f = ufunc(f, row)
         found.append(f)
-    return np.moveaxis(np.concatenate(found), 0, axis)
+    return np.concatenate([np.moveaxis(row, 0, axis) for row in found], axis)
 
 
 def attained(x: Any, f: Any, axis: int) -> Any:
@@ -129,9 +129,11 @@ def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None)
     ufunc.reduceat(stripped(x), indices, axis=axis)
     (axis,) = axes_of(axis, x.ndim)
     rows, starts = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0), np.asarray(indices).tolist()
+    if not starts:
+        return np.moveaxis(rows[:0], 0, axis)
     ends = [*starts[1:], rows.shape[0]]
     pieces = [reduce(ufunc, rows[start:end]) if start < end else rows[start] for start, end in zip(starts, ends, strict=True)]
-    return np.moveaxis(np.stack(pieces), 0, axis)
+    return np.stack(pieces, axis)
 
 
 # ---- at

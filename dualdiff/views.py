@@ -122,7 +122,7 @@ def settle(x: Any) -> None:
     if memory.index is not None:
         eps = None if is_part(x) else memory.part(along(x, memory.index))
         if eps is not None:
-            x.value, x.eps = x.value.copy(), eps
+            x.value, x.eps = x.value.copy("K"), eps
             memory.copied.append(ref(x))
             brought_up(x, root, memory)
             return
@@ -160,7 +160,7 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
     if eps is None:
         close(root, memory)
         return None
-    return x.value[index].copy(), eps
+    return x.value[index].copy("K"), eps
 
 
 # ---- writing
@@ -251,4 +251,6 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         old = old if memory.index is None else memory.old
         forget(memory)
     root.eps = counted(eps, old, root.level)
+    if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:
+        value = np.positive(value, out=np.empty_like(root.value))
     replace_value(root, value)

@@ -165,6 +165,15 @@ def test_samples_that_depend_on_each_other_are_noticed_by_verify(f):
         jacobian(f, batch_axis=0, verify=True)(U)
 
 
+def test_verify_takes_what_cancels_for_rounding():
+    u = np.random.default_rng(1).normal(size=(5, 4))
+
+    def f(u):
+        w = np.exp(u - u.mean(axis=1, keepdims=True))
+        return w.sum(axis=1) - (w @ np.ones(4)) + 3.0
+    np.testing.assert_allclose(jacobian(f, batch_axis=0, verify=True)(u), np.zeros((5, 4)), atol=1e-14)
+
+
 def test_verify_runs_f_once_more_and_passes_over_what_is_infinite_in_both():
     runs = []
     x = np.array([[0.0, 1.0], [4.0, 0.0]])

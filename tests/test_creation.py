@@ -84,6 +84,24 @@ def test_copies_are_numpy_s():
     assert np.array_equal(plain, np.ones(2))
 
 
+@pytest.mark.parametrize("make", [
+    lambda x: np.ascontiguousarray(x[::2]), lambda x: np.asarray(x[::2], order="C"),
+    lambda x: np.array(x[::2], copy=None, order="F"), lambda x: np.require(x[::2], requirements="C"),
+    lambda x: np.require(x, None, "F"),
+    lambda x: np.asfortranarray(x.reshape(2, 2)), lambda x: np.asfortranarray(x.reshape(2, 2).T),
+    lambda x: np.ascontiguousarray(x.reshape(2, 2).T), lambda x: np.array(x.reshape(2, 2), order="F").reshape(-1)])
+def test_an_order_that_numpy_copies_for_is_copied_for(make):
+    def f(x):
+        x = x * 1
+        y = make(x)
+        y[0] = 7 * x[1]
+        return x + np.sum(y)
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    J = np.stack([f(x + 1j * 1e-200 * e).imag / 1e-200 for e in np.eye(4)], axis=1)
+    np.testing.assert_allclose(jacobian(f)(x), J, rtol=1e-14)
+    np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
+
+
 def test_an_array_of_integers_is_a_plain_one_and_refuses_duals():
     x = DualArray([1.0, 2.0], [1.0, 0.0])
     counts = np.zeros(3, int, like=x)

@@ -127,6 +127,10 @@ def test_copies_and_pickles_are_equal_and_independent():
         assert x.value[0, 0] == 1
     d = pickle.loads(pickle.dumps(Dual(2.0, 3.0)))
     assert (d.value, d.tangent) == (2.0, 3.0)
+    nested = DualArray(DualArray(VALUE, ONE), DualArray(ONE, VALUE))
+    for y in (nested, nested[0, 1]):
+        again = pickle.loads(pickle.dumps(y))
+        assert np.array_equal((again * y).tangent.tangent, (y * y).tangent.tangent)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
@@ -307,3 +311,54 @@ def test_a_dual_made_by_hand_does_not_see_what_is_written_to_the_arrays_it_was_m
     assert np.array_equal([y.tangent for y in found[1::3]], [[row, row] for row in np.eye(3)])
     assert np.array_equal([y.tangent for y in found[2::3]], np.eye(3))
     assert found[1].value.tolist() == [1, 2, 3]
+
+
+NO_AXES = ["np.sum(x, axis=0)", "x.sum(-1)", "np.prod(x, axis=0)", "np.add.reduce(x)", "np.logaddexp.reduce(x)",
+           "np.nansum(x, axis=0)", "np.cumsum(x, axis=0)", "x[None]", "x.copy(order='F')", "x[()].copy('C')"]
+
+
+@pytest.mark.parametrize("code", NO_AXES)
+def test_an_array_without_axes_goes_where_numpys_goes(code):
+    x = DualArray(np.array(2.0), np.array([3.0, 4.0]))
+    result, plain = (eval(code, {"np": np, "x": a}) for a in (x, x.value))
+    assert np.array_equal(result.value, plain)
+    assert np.shape(result) == plain.shape
+    assert np.array_equal(result.tangent.ravel(), [3, 4])
+    slope = jacobian(lambda x: eval(code, {"np": np, "x": x}), mode="reverse")(np.array(2.0))
+    assert np.array_equal(slope, np.ones(plain.shape))
+
+
+def test_an_array_without_axes_is_written_to_like_any_other():
+    x = DualArray(np.array(2.0), np.array([3.0, 4.0]))
+    x.put(0, 3 * x)
+    assert (x.value, x.tangent.tolist()) == (6, [9, 12])
+    x.flat[:] = 2 * x
+    assert (x[None].value, x[None].tangent.tolist()) == (12, [[18], [24]])
+    np.put(x, [0], 5)
+    assert (x.value, x.tangent.tolist()) == (5, [0, 0])
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+def test_a_type_asked_for_is_the_type_that_comes():
+    x = DualArray(np.array([1.5, 0.5, 4.0], np.float32), np.eye(3))
+    assert np.quantile(x, x[1:2]).dtype == np.quantile(x.value, x.value[1:2]).dtype == np.float32
+    for f in (np.cov, np.corrcoef):
+        single = f(np.stack([x, x**2]), dtype=np.float32)
+        assert single.dtype == single.tangent.dtype == np.float32
+    with pytest.raises(EscapeError, match="cumsum with dtype=float64"):
+        np.cumsum(x + 1j, dtype=float)
+
+
+def test_a_dual_condition_chooses_among_constants():
+    x = DualArray([1.0, 0.0, 2.0], np.eye(3))
+    assert np.where(x, 5, 7).tolist() == [5, 7, 5]
+    assert np.array_equal(np.where(x, x, 7).tangent, np.diag([1, 0, 1]))
+
+
+@pytest.mark.parametrize("fill", [(3, 4), [3.5, 4], ((3, 4),), np.array([3, 4])])
+def test_the_two_sides_of_a_padded_array_may_differ(fill):
+    x = DualArray(np.array([1.0, 2.0], np.float32), np.eye(2))
+    padded = np.pad(x, (1, 2), constant_values=fill)
+    assert np.array_equal(padded.value, np.pad(x.value, (1, 2), constant_values=fill))
+    assert padded.dtype == np.float32
+    assert np.array_equal(padded.tangent, np.pad(np.eye(2), ((0, 0), (1, 2))))

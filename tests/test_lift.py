@@ -11,7 +11,9 @@ import mpmath
 import numpy as np
 import numpy.linalg as la
 import pytest
+import scipy.integrate
 import scipy.special as sp
+import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
@@ -406,6 +408,42 @@ def test_what_lift_does_not_reach_raises(f):
 
 def test_a_function_in_a_container_made_inside_is_reached():
     assert gradient(lift(container))(1.5) == 1
+
+
+def test_a_copy_if_needed_is_none_of_a_dual_array():
+    def f(x):
+        y = np.array(x, copy=np._CopyMode.IF_NEEDED)       # as SciPy writes it
+        return y * np.sum(y)
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(jacobian(f)(x), [[4, 1], [2, 5]])
+    assert lift(lambda x: np.array(x, copy=np._CopyMode.IF_NEEDED) is x)(DualArray(x, x))
+
+
+def test_an_error_of_the_lifted_run_says_why_it_ran():
+    with pytest.raises(TypeError) as told:
+        jacobian(lambda x: memoryview(np.asarray(x)))(np.ones(2))
+    assert "conversion to a plain NumPy array" in told.value.__notes__[0]
+    with pytest.raises(TypeError, match="concatenate") as told:
+        jacobian(lambda x: "text" + 1)(np.ones(2))
+    assert not hasattr(told.value, "__notes__")
+
+
+@pytest.mark.parametrize("f", [scipy.stats.variation, lambda x: scipy.stats.tmean(x, (0.5, None)),
+                               lambda x: scipy.integrate.cumulative_trapezoid(x)[-1]])
+def test_functions_of_the_array_api_find_numpy_as_the_namespace_of_a_dual_array(f):
+    x, h = np.array([0.3, 1.2, 0.7, 2.0]), 1e-6
+    slopes = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(4)]
+    np.testing.assert_allclose(gradient(f)(x), slopes, rtol=1e-7)
+
+
+def test_copies_are_asked_for_as_scipy_does_by_numpys_enum():
+    data, mode = np.array([1.0, 0.5]), np._CopyMode
+    for copy in (mode.ALWAYS, mode.IF_NEEDED, True, None):
+        f = lift(lambda x, copy=copy: np.convolve(np.array(x, copy=copy), np.array(data, copy=copy)))
+        np.testing.assert_array_equal(jacobian(f)(data), [[1, 0], [0.5, 1], [0, 0.5]])
+    assert jacobian(lift(lambda x: np.array(x, copy=mode.NEVER)))(data).tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(ValueError, match="Unable to avoid copy"):
+        gradient(lift(lambda x: np.array([x, x], copy=mode.NEVER)))(1.0)
 
 
 # ---- functions of scipy.special that SciPy writes in Python --------------------------------------------------------------

@@ -307,6 +307,19 @@ def test_a_second_derivative_beside_an_infinite_slope_that_does_not_depend_on_it
     np.testing.assert_allclose(second(f)(x), H, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize("second", SECOND)
+def test_points_are_no_kinks_of_their_own_distance(second):
+    def f(x):
+        d = np.linalg.norm(x[:, None, None] - x[:, None], axis=-1)
+        return np.linalg.slogdet(np.exp(-d) + np.eye(3))[1]
+
+    def by_pairs(x):
+        e = np.exp(-np.abs(x[[0, 0, 1]] - x[[1, 2, 2]]))
+        return np.log(8 + 2 * np.prod(e) - 2 * np.sum(e**2))
+    x = np.array([0.1, 0.5, 2.0])
+    np.testing.assert_allclose(second(f)(x), second(by_pairs)(x), rtol=1e-13, atol=1e-15)
+
+
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 @pytest.mark.parametrize("second", SECOND)
 def test_a_partial_that_is_zero_moves_though_another_element_s_is_infinite(second):

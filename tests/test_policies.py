@@ -11,7 +11,7 @@ from test_hard_points import MODES, by_directions, by_hand, by_jacobian, by_reve
 
 import dualdiff as dd
 from dualdiff import Dual, DualArray, derivative, equality, gradient, hessian, jacobian, jvp, kinks, trace_nonfinite, vjp
-from dualdiff.errors import DerivativeWarning, EqualityError, KinkError, ParameterError
+from dualdiff.errors import DegenerateError, DerivativeWarning, EqualityError, KinkError, ParameterError
 from dualdiff.policies import KINKS, WATCH
 from dualdiff.rules import every_row
 
@@ -214,8 +214,14 @@ def test_a_policy_that_does_not_exist_is_refused_with_the_list_of_those_that_do(
 
 # ---- equality --------------------------------------------------------------------------------------------------------
 EQUALITIES = ["x == 0", "0 == x", "not x", "not x != 0", "x in [3.0, 0.0]", "np.equal(x, 0)", "not np.not_equal(x, 0)",
-              "np.isin(x, [0.0, 1.0])", "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])"]
-UNEQUAL = ["x == 1", "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]"]
+              "np.isin(x, [0.0, 1.0])", "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])",
+              "not np.any(x)", "not np.all(x)", "np.logical_not(x)", "not np.logical_or(x, False)", "not np.count_nonzero(x)",
+              "not np.flatnonzero(x).size", "not np.argwhere(x).size", "not np.stack([x]).nonzero()[0].size",
+              "not np.where(np.stack([x]))[0].size", "np.where(x, 0, 1)", "not np.trim_zeros(np.stack([x])).size",
+              "np.poly1d(np.stack([x, x + 1])).order == 0", "np.polymul(np.stack([x, x + 1]), [1.0]).size == 1"]
+UNEQUAL = ["x == 1", "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]",
+           "np.any(np.stack([x, x + 1]))", "np.where(x + 1, 1, 0)", "np.nonzero(np.pad(np.stack([x + 1]), 1))[0].size == 1",
+           "np.trim_zeros(np.stack([x + 1, 0 * x])).size == 1"]
 
 
 def sine(condition):
@@ -268,9 +274,13 @@ def broken(x):
     return z * z + np.cbrt(x)
 
 
+def by_hessian(f, x):
+    with pytest.raises(DegenerateError, match=r"numpy\.sqrt is infinite"):
+        hessian(lambda x: np.sum(f(x)))(x)
+
+
 TRACED = [by_jacobian, by_directions, by_single_directions, by_reverse, by_hand,
-          lambda f, x: hessian(lambda x: np.sum(f(x)))(x),
-          lambda f, x: gradient(lambda x: np.sum(f(x)), mode="reverse")(x), lambda f, x: derivative(f)(x),
+          by_hessian, lambda f, x: gradient(lambda x: np.sum(f(x)), mode="reverse")(x), lambda f, x: derivative(f)(x),
           lambda f, x: dd.linearize(f, x) @ np.ones(3)]
 
 

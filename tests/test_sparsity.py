@@ -88,3 +88,12 @@ def test_a_wrong_entry_is_named_in_the_shapes_of_the_users_arrays(monkeypatch):
 def test_verify_without_sparse_names_what_checks_dense_jacobians():
     with pytest.raises(StructureError, match="check_derivatives"):
         jacobian(tridiagonal, verify=True)
+
+
+def test_what_is_computed_in_single_precision_is_verified_in_it():
+    x = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+
+    def f(x):
+        return np.sin(x) * np.roll(x, 1, axis=-1) * np.float64(0.3)  # of double precision from here
+    assert jacobian(lambda x: f(x.reshape(30, 2)).ravel(), sparse=True, verify=True)(x.ravel()).nnz == 120
+    assert jacobian(f, batch_axis=0, verify=True)(x).shape == (30, 2, 2)

@@ -338,6 +338,20 @@ def test_the_gradient_of_a_sum_over_nothing_is_zeros_of_the_arguments_type():
             np.testing.assert_array_equal(slope, np.zeros(3, dtype), strict=True)
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")
+@pytest.mark.parametrize(("f", "shape"), [
+    (np.median, 0), (np.nanmedian, 0), (lambda x: np.median(x, axis=1), (2, 0)),
+    (lambda x: np.linalg.norm(x, np.inf, axis=1), (2, 0)), (lambda x: np.squeeze(x, axis=0), ()),
+    (lambda x: np.add.reduceat(x, np.zeros(0, int)), 2), (lambda x: (y := x * 1, np.put(y, [], 1.0))[0], 2)])
+def test_functions_of_nothing_are_numpys(f, shape):
+    x = np.full(shape, 3.0)
+    np.testing.assert_array_equal(f(DualArray(x, x)).value, f(x))
+    for mode in ("forward", "reverse"):
+        J = jacobian(f, mode=mode)(x)
+        assert J.shape == np.shape(f(x)) + x.shape
+        np.testing.assert_array_equal(J, np.eye(x.size)[:J.size // max(x.size, 1)].reshape(J.shape))
+
+
 WIDER_ON_THE_WAY = [np.cumsum, np.cumprod, lambda x: np.fft.rfft(x).real, lambda x: np.linalg.solve(np.diag(x), x),
                     lambda x: np.where(x > 1, x * x, 3 * x), lambda x: np.where(x > 1, x, 2 * x), lambda x: 2 * x,
                     lambda x: np.pad(x, 1), lambda x: np.sum(x[[0, 0, 1]].reshape(3, 1), axis=0), lambda x: [x, x[0]]]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dualdiff import DualArray, derivative, gradient, jacobian, jvp, linearize
-from dualdiff.errors import AssignmentError
+from dualdiff.errors import AssignmentError, EscapeError
 
 STEP = 1e-200
 SHAPES = [(5,), (3, 4), (2, 3, 2), (1,), (0,), (70,)]
@@ -410,3 +410,110 @@ def test_einsum_without_a_sum_is_a_view_as_in_numpy(f):
     J = np.stack([f(A + 1j * STEP * e.reshape(3, 3)).imag.ravel() / STEP for e in np.eye(9)], axis=1)
     for mode in ("forward", "reverse"):
         np.testing.assert_allclose(jacobian(f, mode=mode)(A).reshape(-1, 9), J, rtol=1e-14)
+
+
+def after_an_empty_write(x):
+    y = np.zeros_like(x)
+    y[0:2] = x[:2] ** 2
+    y[2] = x[2] * 5
+    y[3:3] = x[:0]
+    return y[1] * 1.0
+
+
+def infinite_in_a_view(x):
+    y = x.copy()
+    view = y[:]
+    y[:1] /= np.zeros(1)
+    return view
+
+
+def undecided_in_a_view(x):
+    y = np.zeros_like(x)
+    view = y[:]
+    w, V = np.linalg.eigh(np.eye(2) * x[0])
+    view[:2] = V @ (w * (V.T @ np.ones(2)))
+    y[2:] = x[2:]
+    return view
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+def test_what_was_written_last_is_seen_whatever_follows(mode):
+    x = np.arange(2.0, 42.0)
+    np.testing.assert_array_equal(np.flatnonzero(jacobian(after_an_empty_write, mode=mode)(x)), [1])
+    infinite = jacobian(infinite_in_a_view, mode=mode)(x)
+    assert np.isinf(infinite[0, 0])
+    np.testing.assert_array_equal(infinite[1:], np.eye(40)[1:])
+    np.testing.assert_array_equal(jacobian(undecided_in_a_view, mode=mode)(x)[:3, :3], [[1, 0, 0], [1, 0, 0], [0, 0, 1]])
+
+
+def test_a_view_of_one_element_is_no_plain_number_once_its_base_was_written_to():
+    def dropped(x):
+        y = np.zeros_like(x)
+        view = y[:1]
+        y[0] = 2 * x[0]
+        return float(view) * x[1]
+    with pytest.raises(EscapeError, match=r"float\(\)"):
+        gradient(dropped)(np.array([2.0, 3.0]))
+
+
+def swapped_in_place(y):
+    y @= np.array([[0.0, 1.0], [1.0, 0.0]])
+    return y
+
+
+def sorted_in_place(y):
+    y.sort(axis=0)
+    return y
+
+
+LAYOUTS = [lambda x: x * 1, np.copy, np.conj, lambda x: x.copy("F"), lambda x: x.copy(order="C"),
+           lambda x: swapped_in_place(np.copy(x)), lambda x: sorted_in_place(np.copy(x))]
+ROWS_FIRST = [lambda x: np.gradient(x, axis=0), lambda x: np.logaddexp.accumulate(x, axis=1),
+              lambda x: np.add.reduceat(x, [0, 1], axis=1)]
+
+
+@pytest.mark.parametrize(("make", "order"), [(f, "C") for f in LAYOUTS + ROWS_FIRST] + [(f, "F") for f in LAYOUTS])
+def test_an_array_lies_in_memory_as_numpys_does_so_that_the_same_reshapes_are_views(make, order):
+    def written(x, order):
+        y = make(x)
+        y.reshape(-1, order=order)[0] = 7 * x[1, 1]
+        return y
+    x = np.array([[3.0, 2.0], [1.0, 5.0]], order=order)
+    for way in "CF":
+        np.testing.assert_allclose(written(DualArray(x, np.ones((2, 2))), way).value, written(x, way), rtol=1e-15)
+        np.testing.assert_allclose(jvp(lambda x, way=way: written(x, way), (x,), (x,))[0], written(x, way), rtol=1e-15)
+
+
+COPIES = [np.conj, lambda x: np.prod(x, axis=()), lambda x: np.hypot.reduce(x, axis=()), lambda x: x.flat[:]]
+VIEWS_OF = [lambda x: x.conj(), lambda x: x.conjugate(), np.real]
+
+
+@pytest.mark.parametrize("make", COPIES + VIEWS_OF)
+def test_what_numpy_copies_is_copied_and_what_it_hands_on_is_a_view(make):
+    def f(x):
+        x = x * 1
+        y = make(x)
+        y[0] = 7 * x[1, 1]
+        return x
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(jvp(f, (x,), (x,)), [f(x), f(x)])
+
+
+def test_the_diagonal_of_a_part_is_no_copy_that_a_write_would_be_lost_in():
+    def f(x):
+        np.einsum("ii->i", x[:, :2])[:] = 5.0
+        return x
+    with pytest.raises(AssignmentError, match="read-only"):
+        f(DualArray(np.ones((2, 3)), np.ones((2, 3))))
+
+
+def test_what_is_read_of_an_array_being_written_to_lies_in_memory_as_it_did():
+    def f(x):
+        y = x * 1
+        y[0, :2] = y[1, :2] * 2
+        part = y[:3, [0, 1]]
+        part.reshape(-1)[0] = 7.0
+        return part
+    x = np.asfortranarray(np.ones((20, 20)))
+    np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))

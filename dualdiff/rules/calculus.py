@@ -55,7 +55,8 @@ def slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     else:
         inside = (f[..., 2:] - f[..., :-2]) / (2.0 * spacing)
         ends = even_ends(f, spacing, edge_order)
-    return np.moveaxis(np.concatenate([ends[0][..., None], inside, ends[1][..., None]], axis=-1), -1, axis)
+    parts = ends[0][..., None], inside, ends[1][..., None]
+    return np.concatenate([np.moveaxis(a, -1, axis) for a in parts], axis=axis)
 
 
 def even_ends(f: Any, h: Any, edge_order: int) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .bilinear import LETTERS, explicit_subscripts
+from .constant import plain
 from .gather import as_array, axes_of, floating
 from .registry import composite, known
 
@@ -79,7 +80,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
     if len(terms) == 1 and sorted(terms[0]) == sorted(result):  # nothing is summed: views, as NumPy's
         return np.transpose(operands[0], [terms[0].index(c) for c in result])
     if len(result) == 1 and terms == [result * 2] and operands[0].shape[0] == operands[0].shape[1]:
-        return np.reshape(operands[0], -1)[::operands[0].shape[0] + 1]
+        A = operands[0]
+        return np.reshape(A, -1)[::A.shape[0] + 1] if plain(A).flags.c_contiguous else np.diagonal(A)
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \
         else []

@@ -27,7 +27,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axis is None else axes_of(axis, ndim)
+    return tuple(range(ndim)) if axis is None or (not ndim and axis in (0, -1)) else axes_of(axis, ndim)
 
 
 def as_array(x: Any) -> Any:
@@ -146,7 +146,7 @@ def batched_expand(a: Any, lead: int, axis: Any) -> Any:
 
 
 def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
-    axes = [i for i, n in enumerate(a.shape[lead:]) if n == 1] if axis is None else axes_of(axis, a.ndim - lead)
+    axes = [i for i, n in enumerate(a.shape[lead:]) if n == 1] if axis is None else axes_or_all(axis, a.ndim - lead)
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 

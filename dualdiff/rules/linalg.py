@@ -172,6 +172,8 @@ def sizes(x: Any, ord: Any) -> Any:
 
 
 def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    if ord == 1 or (ord == np.inf and not size.size):
+        return np.sum(size, axis=axis, keepdims=keepdims)
     if ord == np.inf:
         if WATCH.count:
             size = marked(size, plain(size) + np.max(plain(size), axis=axis, keepdims=True) == 0, "numpy.linalg.norm")
@@ -180,8 +182,6 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
         return np.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.asarray(np.count_nonzero(size, axis=axis, keepdims=keepdims)).astype(size.dtype)[()]
-    if ord == 1:
-        return np.sum(size, axis=axis, keepdims=keepdims)
     if not isinstance(ord, int | float | np.number):
         raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     return power_norm(size, ord, axis=axis, keepdims=keepdims)

@@ -11,14 +11,14 @@ from .registry import linear, primitive
 
 
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
-    if axis is None:
+    if axis is None or x.ndim == lead:
         return np.cumsum(x.reshape((*x.shape[:lead], prod(x.shape[lead:]))), axis=lead)
     return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
 
 
 def cumsum_transpose(u: Any, lead: int, shape: tuple[int, ...], axis: Any = None, dtype: Any = None) -> Any:
     """y_i = Σ_{j ≤ i} x_j, so x̄_j = Σ_{i ≥ j} ȳ_i: the cumulative sum from the other end."""
-    place = lead if axis is None else axis % len(shape) + lead
+    place = lead if axis is None or not shape else axis % len(shape) + lead
     return np.flip(np.cumsum(np.flip(u, place), axis=place), place).reshape(u.shape[:lead] + shape)
 
 

@@ -20,6 +20,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     refuse_integers(array, "pad")
     if mode == "constant":
         fill = options.get("constant_values", 0)
+        fill = np.asarray(fill, array.dtype) if isinstance(fill, list | tuple) else fill
         return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(array.dtype, copy=False)
     if mode in MOVING and options.get("reflect_type", "even") == "even":
         return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))

@@ -29,8 +29,9 @@ def coefficients(p: Any, function: str) -> Any:
 
 def without_leading_zeros(p: Any) -> Any:
     """As poly1d trims; a zero coefficient that is perturbed is dropped too, since NumPy takes the same branch."""
-    used = np.flatnonzero(plain(p))
-    return p[used[0]:] if len(used) else p[-1:]
+    used = [*np.flatnonzero(plain(p)), p.shape[0] - 1]
+    np.any(p[:used[0]])  # warns of zeros that are perturbed
+    return p[used[0]:]
 
 
 # ---- values

@@ -58,7 +58,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, in
     if dtype is not None:
         a = np.astype(a, dtype)
     axes = axes_or_all(axis, a.ndim)
-    result = product(a, axes, keepdims=keepdims) if axes else a[()]
+    result = product(a, axes, keepdims=keepdims) if axes else a[()].copy("K")
     return result if initial is None else result * initial
 
 

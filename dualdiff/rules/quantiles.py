@@ -25,6 +25,8 @@ def order_statistic(a: Any, function: Any, *args: Any, **options: Any) -> Any:
 
 def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **options: Any) -> Any:
     n, batch = a.shape[-1], a.shape[:-1]
+    if n == 0:  # the median of nothing is NaN
+        return np.sum(da, axis=-1)
     order = np.argsort(a, axis=-1, kind="stable").reshape(-1, n)
     ranks = np.empty(order.shape)
     np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)
@@ -119,7 +121,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
     n = rows.shape[-1]
     place = np.asarray(function(np.arange(float(n)), q, method=method))
     low = np.floor(place).astype(int)
-    none = np.zeros((*rows.shape[:-1], 1))
+    none = np.zeros((*rows.shape[:-1], 1), rows.dtype)
     steps = np.concatenate([none, np.diff(rows, axis=-1), none], axis=-1)
     whole = place == low
     if method == "linear":  # at the ends of its domain the quantile is one-sided

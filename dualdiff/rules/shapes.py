@@ -165,6 +165,9 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         places = np.nonzero(values)[i]
         box[i] = slice(places.min() if "f" in trim else None, places.max() + 1 if "b" in trim else None) if places.size \
             else slice(0)
+    cut = np.ones(values.shape, bool)
+    cut[tuple(box)] = False
+    np.any(filt[cut])  # warns of zeros that are perturbed
     return filt[tuple(box)]
 
 
@@ -213,8 +216,9 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @composite(np.put)
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
-    places = np.take(np.arange(a.size), np.ravel(ind), mode=mode)
-    buffer(a, np.put)[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
+    a = buffer(a if np.ndim(a) else a[None], np.put)
+    places = np.take(np.arange(a.size), np.ravel(ind if np.size(ind) else np.zeros(0, int)), mode=mode)
+    a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
 @composite(np.place)

@@ -95,7 +95,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
     weights = [as_array(w) for w in (fweights, aweights) if w is not None]
     if not weights:
         x = X - np.mean(X, axis=1, keepdims=True)
-        return np.squeeze(np.dot(x, np.conj(x.T)) * np.true_divide(1, max(X.shape[1] - ddof, 0)))
+        return np.squeeze(np.dot(x, np.conj(x.T)) * np.true_divide(1, max(X.shape[1] - ddof, 0)).astype(X.real.dtype))
     w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
     average_, total = average(X, 1, w, True)
     total = total[0]

@@ -47,7 +47,7 @@ def kept(x: Any) -> Any:
     """An argument as a record may keep it: the program may write to its own arrays again, unless they are read-only."""
     kind = type(x)
     if kind is np.ndarray:
-        return x.copy() if x.flags.writeable else x
+        return x.copy("K") if x.flags.writeable else x
     if kind is tuple or kind is list:
         return kind(map(kept, x))
     return x.copy() if hasattr(x, "eps") and x.shape else x

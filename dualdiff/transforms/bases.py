@@ -12,7 +12,7 @@ import numpy as np
 
 from ..dual_array import wrapped
 from ..errors import DegenerateError
-from ..forms import belongs
+from ..forms import belongs, dual_form
 from ..policies import OTHER
 from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
 from ..tangents.coefficients import plain
@@ -74,13 +74,15 @@ def same_beside_kinks(inputs: Any, level: Level) -> None:
     direction = [np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) for x in inputs.leaves]
     leaves = [wrapped(x, Tangent({one(ground): v}, v.shape), ground) for x, v in zip(inputs.leaves, direction, strict=True)]
     duals = [wrapped(x, Tangent({one(along): v}, v.shape), along) for x, v in zip(leaves, direction, strict=True)]
-    found = []
+    found, f = [], inputs.f
+    inputs.f = inputs.whole or f
     for other in (0, 1, -1):
         token = OTHER.set(other)
         try:
             found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals), "the result of f")[0]])
         finally:
             OTHER.reset(token)
+    inputs.f = f
     for chosen, right, left in zip(*found, strict=True):
         if np.any(np.isfinite(chosen) & near(right, left, 0.0) & ~near(chosen, right, 0.0)):
             raise DegenerateError(str(level.bent))
@@ -112,7 +114,7 @@ def value_of(x: Any) -> Any:
 
 
 def eps_of(x: Any, level: Level) -> Any:
-    return x.eps if belongs(x, level) else Tangent({}, np.shape(x))
+    return dual_form(x).eps if belongs(x, level) else Tangent({}, np.shape(x))
 
 
 def probe(x: Any, level: Level) -> Any:

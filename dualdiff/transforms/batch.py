@@ -90,16 +90,18 @@ def confirm(inputs: Any, J: Any) -> None:
     rng = np.random.default_rng(0)
     leaves = [stripped(x) for x in inputs.leaves]
     v = [rng.standard_normal(x.shape).astype(x.real.dtype) for x in leaves]
-    _, along = jvp(lambda *duals: inputs.call(list(duals)), tuple(leaves), tuple(v))
-    (results, _), (blocks, _) = flatten(stripped(along), "the result of f"), flatten(stripped(J), "the Jacobian")
+    both = jvp(lambda *duals: inputs.call(list(duals)), tuple(leaves), tuple(v))
+    (values, _), (results, _), (blocks, _) = (flatten(stripped(part), "the result of f") for part in (*both, J))
     v = [np.moveaxis(w, inputs.axis, 0) for w in v]
-    for i, dy in enumerate(results):
-        dy = np.moveaxis(dy, inputs.axis, 0)
+    for i, pair in enumerate(zip(values, results, strict=True)):
+        y, dy = (np.moveaxis(a, inputs.axis, 0) for a in pair)
         mine = blocks[i * len(v):(i + 1) * len(v)]
         found = sum(in_each_sample(b, w, dy.shape) for b, w in zip(mine, v, strict=True))
         scale = sum(in_each_sample(np.abs(b), np.abs(w), dy.shape) for b, w in zip(mine, v, strict=True))
-        limit = np.finfo(dy.dtype).eps * EXTRA_DIGITS * np.max(scale, initial=0.0, where=np.isfinite(scale))
-        with np.errstate(invalid="ignore"):
+        eps = max(np.finfo(a.dtype).eps for a in (dy, *leaves))
+        with np.errstate(invalid="ignore"):  # what cancels differs by rounding, a sample that depends on others by a part
+            limit = np.sqrt(eps) * (scale + np.abs(dy)) + 9 * eps * np.abs(y) \
+                + eps * EXTRA_DIGITS * np.max(scale, initial=0.0, where=np.isfinite(scale))
             wrong = ~(np.abs(found - dy) <= limit) & (np.isfinite(found) | np.isfinite(dy))
         if wrong.any():
             place = tuple(int(n) for n in np.argwhere(wrong)[0])

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dual_array import array, wrapped
 from ..elementwise import LEVELED
-from ..forms import belongs
+from ..forms import belongs, dual_form
 from ..tangents.coefficients import finite, plain
 from ..tangents.leaf import dense_leaf
 from ..tangents.level import Level
@@ -27,7 +27,7 @@ from .trees import flatten
 
 def overflowed(x: Any, level: Level) -> bool:
     """Whether x is perturbed and its value is infinite or NaN somewhere."""
-    return belongs(x, level) and isinstance(x.eps, Tangent) and bool(x.eps.terms) and not np.isfinite(plain(x.value)).all()
+    return belongs(x, level) and bool(dual_form(x).eps.terms) and not np.isfinite(plain(x.value)).all()
 
 
 def lost(out: Any) -> bool:
@@ -50,7 +50,7 @@ def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:
         others = flatten(run(), "the result of f")[0]
     finally:
         level.generic = False
-    return rebuild([mended(x, y.eps, level) if overflowed(x, level) and belongs(y, level) else x
+    return rebuild([mended(x, dual_form(y).eps, level) if overflowed(x, level) and belongs(y, level) else x
                     for x, y in zip(leaves, others, strict=True)])
 
 

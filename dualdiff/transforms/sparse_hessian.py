@@ -18,6 +18,7 @@ from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.recipes import laid_out, taken_by_places
+from .second import ReverseGradient
 from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
 from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
 
@@ -97,6 +98,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
             return swept(inputs, lambda level: rows_from.seed(level, inputs.shapes), read, inputs.is_complex)
 
         inputs = with_constants(Inputs(gradient, argnums, args, options))
+        inputs.whole = ReverseGradient(f, argnums)
 
         def read(coefficients: Any, level: Level) -> Any:
             blocks: list[Block] = []

@@ -50,7 +50,7 @@ def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: d
         with np.errstate(invalid="ignore"):
             off = np.abs(product - dy)
             # sums in another order, and what cancels, differ by rounding; a missing or wrong entry by something like itself
-            eps = np.finfo(dtype_of(dy)).eps
+            eps = max(np.finfo(d).eps for d in (dtype_of(dy), *inputs.dtypes))
             noise = 1e4 * eps * np.max(size, initial=0, where=np.isfinite(size)) + 9 * eps * np.abs(np.ravel(y))
             wrong = off > np.sqrt(eps) * (size + np.abs(dy)) + noise
         wrong |= np.isfinite(product) != np.isfinite(dy)

@@ -38,6 +38,7 @@ class Sweepable:
 
     f: Function
     leaves: list[Any]
+    whole: Function | None = None  # f with its result in one piece
 
     def call(self, duals: list[Any]) -> Any:
         raise NotImplementedError
@@ -162,8 +163,13 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     try:
         return attempted(inputs, seed, read, holomorphic)
     except (TypeError, AttributeError) as error:
-        inputs.f = lifted_for(error, inputs.f)
-    return attempted(inputs, seed, read, holomorphic)
+        inputs.f, why = lifted_for(error, inputs.f), str(error)
+    try:
+        return attempted(inputs, seed, read, holomorphic)
+    except Exception as error:
+        if why != str(error):
+            error.add_note(f"f ran lifted: {why}")
+        raise
 
 
 def lifted_for(error: Any, f: Function) -> Function:
