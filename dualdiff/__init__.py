@@ -9,26 +9,26 @@ The map of the house; imports point upwards only.
                      rarer ones are read when they are first met
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble, csr and
-                     recipes (sparse matrices), join (joined: put off; writes), tangent, deferred (of
+                     recipes (sparse matrices), join (joined: put off; scalars, writes), tangent, deferred (of
                      large arrays, in slabs that stay in the cache), differential (the tangent inside a formula), meter (the
                      memory of a sweep), undefined (a result without a derivative, which raises when it is used), watch (what
                      policies look at)
     memory.py        the log of what was written to an array
     views.py         its views: how all of them are written and read
+    subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name
     dual.py          Dual: one dual number, plain-Python arithmetic
-    dual_array.py    DualArray: storage, views, items; dual_scalar.py: one element of it
     reading.py       what they show: the tangent as an array, the type, the text
+    dual_array.py    DualArray: storage, views, items; dual_scalar.py: one element of it
     operands.py      what may stand beside a dual in an operation
     elementwise.py   what an elementwise operation does to value and ε-part
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing
-    subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name
     forms.py         arguments in the form the rules need: lifted, levels told apart, stop_gradient
     assignment.py    arrays that are written to
     creation.py      new arrays to write to: zeros_like and its kin, like=
-    operators.py     Python's operators and NumPy's ufuncs, generated from the rows
-    ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     handlers.py      what the other kinds of row do
     dispatch.py      NumPy's functions and methods: each looks up its row
+    ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
+    operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep

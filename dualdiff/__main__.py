@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
     for name, run, what in (("jacobian", run_jacobian, "print the Jacobian of your own function"),
                             ("check", run_check, "compare your function's derivatives with differences; exit 1 if wrong")):
-        command = commands.add_parser(name, allow_abbrev=False, help=what, description=what.capitalize() + ".")
+        command = commands.add_parser(name, allow_abbrev=False, help=what, description=f"{what[0].upper()}{what[1:]}.")
         command.add_argument("function", metavar="package.module:function",
                              help="the current directory is searched as well")
         command.add_argument("--at", action="append", required=True, metavar="POINT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,9 @@ def stop_gradient(x: Any) -> Any:
     np.float64(3.0)
     """
     if isinstance(x, dict):
-        return type(x)((name, stop_gradient(part)) for name, part in x.items())
+        new = copy(x)
+        new.update({name: stop_gradient(part) for name, part in x.items()})
+        return new
     if isinstance(x, list | tuple):
         parts = [stop_gradient(part) for part in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MissingExtraError, RuleError
+from .errors import MissingExtraError, RuleError, StructureError
 from .rules.elementwise import DEGREE, LN2, LN10
 from .rules.registry import ROWS, Elementwise, name_of
 
@@ -43,11 +43,14 @@ def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     array([30.,  9.])
     """
     sp = sympy()
-    foreign = sorted(str(f.func) for f in sp.sympify(atoms_of(expression)).atoms(sp.Function)
-                     if f.func not in translatable())
+    whole, kinds = sp.sympify(atoms_of(expression)), (sp.Function, sp.Derivative, sp.Integral, sp.Limit, sp.Product)
+    foreign = sorted(f.func.__name__ for f in whole.atoms(*kinds) if f.func not in translatable())
     if foreign:
         raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
                         "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
+    unknown = set(map(str, whole.free_symbols)) - set(map(str, sp.sympify(atoms_of(symbols)).free_symbols))
+    if unknown:
+        raise StructureError(f"from_sympy: {', '.join(sorted(unknown))} is not among the symbols, {symbols}; add it there")
     words = {"numpy": SimpleNamespace(**vars(np) | NUMPY_WORDS), "functools": functools}
     printer = sp.printing.numpy.NumPyPrinter({"user_functions": {"conjugate": "numpy.conj"}})  # numpy.pi is no symbol's name
     code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=words, printer=printer)

@@ -14,6 +14,7 @@ from .dispatch import array_function
 from .dual_array import DualArray, from_objects
 from .errors import RuleError
 from .forms import dual_form, holds_dual, stripped
+from .policies import KINKS
 from .rules.folds import FOLDS, folded
 from .rules.gather import as_array, axes_of, axes_or_all
 from .rules.linear import binned
@@ -103,7 +104,7 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
     f, found, count = rows[:1], [rows[:1]], np.ones(rows.shape[1:])
     for i in range(1, rows.shape[0]):
         row = rows[i:i + 1]
-        if ufunc in RUNNING:  # every element that attains the extreme has an equal share
+        if ufunc in RUNNING and KINKS.get() == "least_norm":  # every element that attains the extreme has an equal share
             tie = stripped(row) == stripped(f)
             count = np.where(tie, count + 1, np.where(stripped(ufunc(f, row)) == stripped(f), count, 1))
             f = np.where(tie, f + (row - f) / count, ufunc(f, np.where(tie, f, row)))

@@ -1,6 +1,7 @@
 """Checkpoints: the same derivatives in every mode, f run again in place of memory."""
 
 import tracemalloc
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -76,6 +77,18 @@ def test_arguments_and_results_may_be_trees_with_whole_numbers_and_options():
             return np.sum(state["x"]) * state["sum"] * state["i"]
         return g
     assert np.allclose(gradient(f(checkpoint(step)), mode="reverse")(X[0]), gradient(f(step), mode="reverse")(X[0]), rtol=1e-14)
+
+
+def test_dicts_of_any_kind_are_taken_apart():
+    p = OrderedDict(a=2.0, b=np.arange(3.0))
+
+    def f(step):
+        return lambda p, x: np.sum(step(p, x, "as it is"))
+    step = lambda p, x, how: p["a"] * x + p["b"] * x**2
+    ours, plain = (gradient(f(s), (0, 1), mode="reverse")(p, np.array([1.0, 3.0, 5.0])) for s in (checkpoint(step), step))
+    assert ours[0]["a"] == plain[0]["a"]
+    assert np.array_equal(ours[0]["b"], plain[0]["b"])
+    assert np.array_equal(ours[1], plain[1])
 
 
 def test_numbers_are_arguments_and_results_too():

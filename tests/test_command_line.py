@@ -662,6 +662,7 @@ def test_help_and_version_need_nothing(run):
         status, out, _ = run(command, "--help")
         assert status == 0
         assert f"python -m dualdiff {command}" in out
+    assert "Print the Jacobian of your own function." in run("jacobian", "--help")[1]
 
 
 # ---- plots ------------------------------------------------------------------------------------------------

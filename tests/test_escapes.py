@@ -1,5 +1,6 @@
 """Nothing drops a derivative silently: each way out of a dual number raises and says what would keep it, or keeps it."""
 
+import collections
 import math
 import operator
 import re
@@ -328,3 +329,4 @@ def test_stop_gradient_is_the_way_to_say_that_a_constant_is_meant():
     x = np.array([1.5, 2.5])
     np.testing.assert_array_equal(gradient(lambda x: np.sum(x * np.asarray(stop_gradient(x))))(x), x)
     assert stop_gradient({"a": [Dual(1.0, 1.0), (Dual(2.0, 1.0), 3)]}) == {"a": [1.0, (2.0, 3)]}
+    assert stop_gradient(collections.defaultdict(list, a=Dual(1.0, 1.0)))["b"] == []

@@ -50,6 +50,17 @@ def test_bounds_are_scipys_object_too():
 Pair = namedtuple("Pair", ["scale", "rates"])
 
 
+def test_bounds_and_scales_name_parameters_in_any_order():
+    def off(p):
+        return p["a"] * np.exp(-p["b"] * T) - Y
+    start = {"a": 1.0, "b": 1.0}
+    swapped = least_squares(off, start, bounds=({"b": 0.0, "a": -9.0}, {"b": 1.5, "a": 99.0}), x_scale={"b": 2.0, "a": 3.0})
+    same = least_squares(off, start, bounds=({"a": -9.0, "b": 0.0}, {"a": 99.0, "b": 1.5}), x_scale={"a": 3.0, "b": 2.0})
+    assert swapped.history == same.history
+    with pytest.raises(StructureError, match=r"the lower bounds: its keys are \['b'\]; they must be \['a', 'b'\]"):
+        least_squares(off, start, bounds=({"b": 0.0}, 1.0))
+
+
 def test_bounds_have_the_form_of_the_parameters_or_name_a_few():
     def off(p):
         return p.scale * np.exp(-p.rates[0] * T) + p.rates[1] - Y

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,21 @@ def test_every_room_stands_on_a_floor():
 def test_the_map_names_every_room():
     map_ = dualdiff.__doc__ or ""
     assert [name for name in sorted({room(module) for module in MODULES}) if name not in map_] == []
+
+
+def test_the_map_stands_in_the_order_of_imports():
+    rooms = re.findall(r"(?m)^ {4}(\w+)(?:\.py|/) ", dualdiff.__doc__)
+    assert set(rooms) | {"dual_scalar"} == {room(module) for module in MODULES} - {"", "__main__"}
+    place = {name: i for i, name in enumerate(rooms)} | {"dual_scalar": rooms.index("dual_array"), "": rooms.index("testing")}
+    for module, path in MODULES.items():
+        top = [line for line in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(line, ast.ImportFrom)]
+        source, here = "\n".join(map(ast.unparse, top)), room(module)
+        for there in rooms_imported(source, module, path.name == "__init__.py") if here in place else ():
+            assert place[there] <= place[here], f"{here} imports {there}, which the map has below it"
+
+
+def test_the_map_names_every_kind_of_tangent():
+    assert [module for module in MODULES if "tangents." in module and module.rpartition(".")[2] not in dualdiff.__doc__] == []
 
 
 def test_models_use_public_names_only():

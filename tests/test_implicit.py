@@ -339,6 +339,16 @@ def test_a_root_that_rounding_blurs_is_found_as_well_as_it_can_be():
     assert root(lambda x: np.cos(x) - 0.3 + 1e6 - 1e6, 1.0) == pytest.approx(np.arccos(0.3), abs=1e-9)
 
 
+def test_an_iteration_may_name_its_unknowns_in_any_order():
+    def f(c):
+        step = lambda p: {"b": p["b"] / 2 + c, "a": p["a"] / 4 + p["b"]}
+        return fixed_point(step, {"a": 0.0, "b": 0.0}, max_iter=np.int64(99))
+    assert f(3.0) == pytest.approx({"a": 8.0, "b": 6.0}, rel=1e-14)
+    assert gradient(lambda c: f(c)["a"])(3.0) == pytest.approx(8 / 3, rel=1e-14)
+    with pytest.raises(StructureError, match=r"fixed_point: its keys are \['b'\]; they must be \['a'\]"):
+        fixed_point(lambda p: {"b": p["a"]}, {"a": 0.0})
+
+
 def test_an_iteration_that_does_not_contract_is_not_taken_for_one_that_does():
     with pytest.raises(ConvergenceError, match="no convergence in 50 iterations"):
         fixed_point(lambda x: -x, 1.0, max_iter=50)

@@ -135,6 +135,31 @@ def test_a_gradient_of_the_wrong_shape_is_refused(method):
         method(bowl, np.zeros(3), jac=lambda x: np.zeros(2))
 
 
+@pytest.mark.parametrize("method", [gradient_descent, newton, sgd, adam, *(partial(minimize, method=m) for m in (
+    "l-bfgs", "bfgs", "newton-cg", "trust-ncg"))])
+@pytest.mark.parametrize("jac", [None, bowl_slope])
+def test_every_run_of_f_and_of_its_gradient_is_counted(method, jac):
+    runs = []
+
+    def counted(f):
+        return lambda x: runs.append(x) or f(x)
+    result = method(counted(bowl), np.zeros(3), jac=None if jac is None else counted(jac))
+    assert result.nfev == len(runs)
+
+
+@pytest.mark.parametrize("method", [gradient_descent, newton, minimize, sgd, adam])
+def test_a_gradient_of_the_callers_own_may_name_its_parts_in_any_order(method):
+    start = {"a": np.zeros(2), "b": np.ones(2)}
+
+    def f(p):
+        return np.sum((p["a"] - 1) ** 2) + 5 * np.sum((p["b"] + 2) ** 2)
+    ways = (None, lambda p: {"b": 10 * (p["b"] + 2), "a": 2 * (p["a"] - 1)})
+    dual, own = (method(f, start, jac=jac) for jac in ways)
+    np.testing.assert_allclose(own.history, dual.history, rtol=1e-9, atol=1e-25)
+    with pytest.raises(StructureError, match=r"the gradient: its keys are \['a', 'c'\]; they must be \['a', 'b'\]"):
+        method(f, start, jac=lambda p: {"a": p["a"], "c": p["b"]})
+
+
 def test_the_callback_hears_every_iteration_and_the_loss_after_it():
     heard = []
     result = gradient_descent(bowl, np.zeros(3), max_iter=4, callback=lambda i, loss: heard.append((i, loss)))

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 from dualdiff import Dual, gradient, hessian, jacobian
-from dualdiff.errors import MissingExtraError, RuleError
+from dualdiff.errors import MissingExtraError, RuleError, StructureError
 from dualdiff.symbolic import Symbolic, formula_of, from_sympy, partials
 
 x, y = sp.symbols("x y", real=True)
@@ -73,10 +73,18 @@ def test_a_symbol_may_have_the_name_of_something_of_numpys(name, formula, value)
     jacobian(f)(1.0)
 
 
-@pytest.mark.parametrize("expression", [sp.besselj(1, x), sp.Function("g")(x), [x, sp.Matrix([[sp.zeta(x), 1]])]])
+@pytest.mark.parametrize("expression", [sp.besselj(1, x), sp.Function("g")(x), [x, sp.Matrix([[sp.zeta(x), 1]])],
+                                        sp.Derivative(sp.sin(x), x), [sp.Integral(sp.exp(-x * y), (y, 0, 1))]])
 def test_a_function_that_numpy_does_not_have_is_refused_by_name(expression):
-    with pytest.raises(RuleError, match=r"besselj|g|zeta"):
+    with pytest.raises(RuleError, match=r": (besselj|g|zeta|Derivative|Integral) has"):
         from_sympy(expression, x)
+
+
+@pytest.mark.parametrize("expression", [x * y + t, [1, [y, t]], sp.Matrix([y - t])])
+def test_a_symbol_that_is_no_argument_is_named(expression):
+    with pytest.raises(StructureError, match=r"t, y is not among the symbols, \[\[x\]\]"):
+        from_sympy(expression, [[x]])
+    assert from_sympy(sp.Sum(x**y, (y, 0, 3)), sp.Symbol("x"))(2.0) == 15
 
 
 @pytest.mark.parametrize("call", [lambda: from_sympy("x", "x"), lambda: Symbolic(1), lambda: formula_of(np.sin, "x")])

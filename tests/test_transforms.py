@@ -38,6 +38,8 @@ def test_a_gradient_is_shaped_like_the_argument_and_a_hessian_like_it_twice():
     assert hessian(f)(X).shape == (3, 4, 3, 4)
     assert hvp(f)(X, X).shape == (3, 4)
     assert np.allclose(hvp(f)(X, X), np.tensordot(hessian(f)(X), X, 2))
+    assert np.array_equal(hvp(lambda x, a, b=1.0: a * b * f(x))(X, X, 2.0, b=3.0), hvp(lambda x: 6.0 * f(x))(X, X))
+    assert derivative(np.sin, order=np.int64(2))(0.5) == -np.sin(0.5)
 
 
 def test_scalars_come_back_as_numpy_scalars():
@@ -45,6 +47,9 @@ def test_scalars_come_back_as_numpy_scalars():
     assert type(jacobian(lambda x: x * x)(3)) is np.float64
     assert type(derivative(lambda x: x * x)(3)) is np.float64
     assert type(value_and_gradient(lambda x: x * x)(3)[0]) is np.float64
+    for mode in ("auto", "forward", "reverse"):
+        assert type(gradient(lambda x: 5.0, mode=mode)(3.0)) is np.float64
+        assert type(jacobian(lambda x: 5.0, mode=mode)(3.0)) is np.float64
 
 
 def test_the_value_is_the_value_that_f_returns_without_derivatives():
@@ -70,6 +75,12 @@ def test_argnums_chooses_arguments_and_keywords_are_constants():
     blocks = jacobian(lambda a, b: a * b, (1, 0))(a, b)
     assert np.array_equal(blocks[0], np.diag(a))
     assert np.array_equal(blocks[1], np.diag(b))
+
+
+def test_an_argument_that_is_named_twice_is_refused():
+    for argnums in [(0, 0), (1, -1), [0, -2]]:
+        with pytest.raises(StructureError, match="names an argument twice"):
+            jacobian(lambda a, b: a * b, argnums)(X[0], X[1])
 
 
 Point = collections.namedtuple("Point", "x y")
@@ -100,6 +111,23 @@ def test_dicts_of_any_kind_stay_of_that_kind(kind):
     assert list(g) == ["b", "a"]
     assert g["b"] == 12.0
     assert np.array_equal(tree["a"], [1, 1])
+
+
+def test_dicts_of_directions_and_cotangents_may_name_their_parts_in_any_order():
+    p, swapped = {"a": np.array([2.0, 5.0]), "b": 3.0}, {"b": 1.0, "a": np.zeros(2)}
+
+    def f(p):
+        return {"u": p["a"] * p["b"], "v": [{"w": p["b"] ** 2, "x": p["b"]}]}
+    cotangent = {"v": [{"x": 0.0, "w": 1.0}], "u": np.zeros(2)}
+    assert np.array_equal(jvp(f, (p,), (swapped,))[1]["u"], p["a"])
+    assert vjp(f, p)[1](cotangent)[0]["b"] == 6.0
+    J = dd.linearize(f, p)
+    assert np.array_equal((J @ swapped)["u"], p["a"])
+    assert (J.T @ cotangent)["b"] == 6.0
+    assert hvp(lambda p: p["a"][0] ** 2 * p["b"])(p, swapped)["a"][0] == 4.0
+    for call in (lambda: jvp(f, (p,), ({"a": p["a"], "c": 1.0},)), lambda: J @ {"b": 1.0}, lambda: vjp(f, p)[1]({"u": p["a"]})):
+        with pytest.raises(StructureError, match=r"its keys are \[.*; they must be \['[au]', '[bv]'\]"):
+            call()
 
 
 def test_results_may_be_trees():
@@ -154,6 +182,10 @@ def test_a_function_that_is_only_real_linear_has_none_but_its_products_are_exact
         jacobian(np.abs)(z)
     with pytest.raises(HolomorphicError, match="conj"):
         gradient(lambda z: np.sum(np.conj(z) * z))(z)
+    for f in (np.abs, np.conj, np.real, lambda z: z * np.conj(z)):
+        for call in (derivative(f), derivative(f, order=2), lambda z, f=f: derivative(f)(z[0])):
+            with pytest.raises(HolomorphicError, match="is not holomorphic"):
+                call(z)
     h = 1e-6
     for f in (np.abs, np.conj, np.real, np.imag, lambda z: np.abs(z) ** 2 * z):
         assert np.allclose(jvp(f, (z,), (v,))[1], (f(z + h * v) - f(z - h * v)) / (2 * h))

@@ -47,7 +47,7 @@ def read_csv(
     The file is UTF-8 text, with or without byte order mark; columns are separated by commas, semicolons or
     tabs, and a field that contains the separator is in double quotes. ``target`` is the name of a column or
     its index, from 0 or negative from the end; the index may be given as text, as on a command line. A first
-    row without any number is a header, and so is one that contains the name ``target``; ``header`` decides
+    row without any number is a header, and so is one that contains the text ``target``; ``header`` decides
     otherwise.
 
     A target of numbers gives floats, one of text gives classes, numbered in sorted order and named in

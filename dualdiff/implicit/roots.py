@@ -62,8 +62,8 @@ def fixed_point(g: Function, x0: Any, args: Any = (), *, sparse: bool = False, t
     """
     given = Unknowns(x0, "fixed_point")
     g, bare = with_args(g, args, "fixed_point")
-    equations = Equations("fixed_point", lambda v: v - given.vector(g(given.tree(v))),
-                          lambda v: v - given.vector(bare(given.tree(v))), sparse)
+    equations = Equations("fixed_point", lambda v: v - given.vector(g(x := given.tree(v)), x),
+                          lambda v: v - given.vector(bare(x := given.tree(v)), x), sparse)
     x = iterated(equations.plain, given.start, tol, max_iter)
     return given.tree(equations.solution(x))
 
@@ -183,7 +183,7 @@ def iterated(residual: Callable[[Any], Any], x: Any, tol: float | None, max_iter
 
 
 def require(tol: float, max_iter: int) -> None:
-    if not tol >= 0 or not isinstance(max_iter, int) or max_iter < 1:
+    if not tol >= 0 or not isinstance(max_iter, int | np.integer) or max_iter < 1:
         raise ParameterError(f"tol={tol!r} must be at least 0 and max_iter={max_iter!r} a whole number of at least 1")
 
 

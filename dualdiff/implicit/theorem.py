@@ -131,8 +131,8 @@ class Unknowns:
             at += prod(shape)
         return self.rebuild(parts)
 
-    def vector(self, tree: Any) -> Any:
-        leaves, _ = flatten(tree, f"the result of f in {self.what}")
+    def vector(self, tree: Any, like: Any = None) -> Any:
+        leaves, _ = flatten(tree, f"the result of f in {self.what}", like)
         parts = [np.ravel(leaf) if hasattr(leaf, "shape") else np.ravel(np.asarray(leaf)) for leaf in leaves]
         v = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros(0)
         if v.shape != (self.n,):

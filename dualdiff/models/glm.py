@@ -77,7 +77,7 @@ class LogLinear(LinearPredictor):
 class PoissonRegressor(LogLinear):
     """Counts y ~ Poisson(exp(x · w + b)): the least mean of eᶻ - y z plus α/2 ‖w‖², by Newton's method.
 
-    Settings and attributes as in ``LogisticRegression``; α is scikit-learn's. P. McCullagh, J. A. Nelder, *Generalized
+    Settings and attributes as in ``LinearRegression``; α is scikit-learn's. P. McCullagh, J. A. Nelder, *Generalized
     Linear Models* (1989), section 2.3.
 
     >>> model = PoissonRegressor(alpha=0).fit([[0.0], [1.0], [2.0]], [1, 2, 4])

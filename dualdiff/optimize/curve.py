@@ -32,13 +32,13 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
     f(x, parameters). popt has the form of p0, lists as an array. Several data sets that share the parameters: lists of
     arrays for xdata and ydata (and sigma), and one f for all or a list of one each. ``sigma``: a number, one standard
     deviation per point, or their covariance matrix. ``bounds`` and ``fixed`` as in ``least_squares``, fixed by f's
-    argument names too; ``nan_policy="omit"`` drops points whose y (or one-dimensional x) is NaN.
+    argument names too; ``nan_policy="omit"`` drops points whose y or x is not finite.
 
     pcov is the covariance (n, n), infinite with a FitWarning where the data do not determine a parameter. With
     ``full_output`` (popt, pcov, info, message, ier) as in SciPy; info["result"] is the ``FitResult``. Other ``options`` are
-    those of ``least_squares``; ``maxfev`` means ``max_nfev``. Runs f once per step. Raises ConvergenceError (a
-    RuntimeError) where the fit stalls, diverges or spends its budget, with the ``FitResult`` as its ``result``, unless
-    ``full_output`` is set; an interrupted fit returns the best so far with a FitWarning.
+    those of ``least_squares`` but for weights, args, kwargs and shards; ``maxfev`` means ``max_nfev``. Runs f once per step.
+    Raises ConvergenceError (a RuntimeError) where the fit stalls, diverges or spends its budget, with the ``FitResult`` as
+    its ``result``, unless ``full_output`` is set; an interrupted fit returns the best so far with a FitWarning.
 
     >>> x = np.linspace(0, 4, 9)
     >>> popt, pcov = curve_fit(lambda x, a, b: a * np.exp(-b * x), x, 2.5 * np.exp(-1.3 * x), [1.0, 1.0])

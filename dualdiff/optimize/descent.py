@@ -39,9 +39,9 @@ def gradient_descent(f: Callable[[Any], Any], x0: Any, *, learning_rate: float =
     def steps() -> None:
         x = x0
         while True:
-            value, tree = both(rebuild(x))
+            value, tree = both(form := rebuild(x))
             trail.nfev += 1 if jac is None else 2
-            loss, gradient = number(value), leaves_of(tree, x)
+            loss, gradient = number(value), leaves_of(tree, form)
             require_finite("gradient_descent", len(trail.history), loss, gradient, learning_rate)
             trail.reach(loss, x, gradient)
             x = [a - learning_rate * g for a, g in zip(x, gradient, strict=True)]

@@ -145,7 +145,7 @@ class Epochs:
             return workers.map(on_shard, (f, plan.mode, plan.jac, x, slope), numbers.tolist())
 
         def slope(x: Any, numbers: Any) -> Any:
-            parts = (leaves_of(tree, self.leaves) for tree in gathered(x, True, numbers))
+            parts = (leaves_of(tree, x) for tree in gathered(x, True, numbers))
             total = reduce(lambda a, b: [u + v for u, v in zip(a, b, strict=True)], parts)
             return self.rebuild([g / len(numbers) for g in total])
 
@@ -189,7 +189,7 @@ class Epochs:
         x, order = self.x, self.generator.permutation(self.rows)
         for first in range(0, self.rows, self.size):
             batch = [a[order[first:first + self.size]] for a in self.data]
-            x = self.method.update(x, joined(leaves_of(self.df(self.tree(x), *batch), self.leaves)))
+            x = self.method.update(x, joined(leaves_of(self.df(form := self.tree(x), *batch), form)))
         self.x = x
         self.look()
         if self.plan.checkpoint is not None:

@@ -20,8 +20,8 @@ class FitResult:
     ``x`` has the form of x0; ``fun`` are the (weighted) residuals there, ``jac`` their Jacobian (m, n), ``cost`` half the sum
     of squares, or of the loss. ``reason`` is one of converged, stalled, diverged, out of budget, interrupted; ``status`` its
     number (1, -1, -2, 0, -3), ``success`` whether it is the first, ``message`` the reason in words. ``nfev`` counts runs of
-    the function, ``njev`` those that gave the Jacobian too, ``nit`` the steps taken; ``history`` is the cost after each.
-    ``covariance`` (n, n) is s² (JᵀJ)⁻¹ with s² = 2 cost/(m - n), or 1 with ``absolute_sigma``; infinite where the data do
+    the function, ``njev`` those that gave the Jacobian too, ``nit`` the steps taken; ``history`` is the cost at x0 and after
+    each. ``covariance`` (n, n) is s² (JᵀJ)⁻¹ with s² = 2 cost/(m - n), or 1 with ``absolute_sigma``; infinite where the data do
     not determine a parameter, 0 where one was fixed. ``stderr`` is the root of its diagonal in the form of x0, ``names``
     the parameters in the order of the covariance. Over shards ``fun`` and ``jac`` are None: they are nowhere as a whole.
 

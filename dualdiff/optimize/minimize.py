@@ -32,18 +32,22 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     trail = Trail(max_iter, tol, max_seconds, callback)
-    leaves, x0, tree = vector(x0)
+    x0, tree = vector(x0)
     both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
 
     def evaluate(v: Any) -> tuple[float, Array]:
-        value, g = both(tree(v))
+        value, g = both(x := tree(v))
         trail.nfev += 1 if jac is None else 2
-        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, leaves)]).astype(np.float64)
+        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, x)]).astype(np.float64)
         if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]
         trail.meet(*point) if trail.history else trail.reach(*point)
         return loss, slope
+
+    def counted(v: Any) -> Any:
+        trail.nfev += 1
+        return f(tree(v))
 
     def steps() -> None:
         options: dict[str, Any] = {"maxiter": max_iter}
@@ -53,7 +57,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
             options["xtol"] = 1e-15
         else:  # their length is the largest entry
             options["gtol"] = tol / max(1.0, float(np.sqrt(x0.size)))
-        second = {"hessp": hvp(lambda v: f(tree(v)))} if method in {"newton-cg", "trust-ncg"} else {}
+        second = {"hessp": hvp(counted)} if method in {"newton-cg", "trust-ncg"} else {}
         out = optimize.minimize(evaluate, x0, jac=True, method=METHODS[method], options=options, **second,
                                 callback=lambda intermediate_result: trail.reach(*trail.best))
         trail.last = trail.best

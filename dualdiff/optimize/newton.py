@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..transforms import gradient, jacobian
-from ..transforms.trees import flatten
 from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
@@ -40,14 +39,13 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     array([1., 1.])
     """
     trail = Trail(max_iter, tol, max_seconds, callback)
-    leaves, x0, tree = vector(x0)
+    x0, tree = vector(x0)
     if jac is None:
         slope: Any = gradient(lambda v: f(tree(v)), mode=mode)
     else:
-        leaves_of(jac(tree(x0)), leaves)
-
         def slope(v: Any) -> Any:
-            return np.concatenate([np.ravel(g) for g in flatten(jac(tree(v)), "the gradient")[0]])
+            x = tree(v)
+            return np.concatenate([np.ravel(g) for g in leaves_of(jac(x), x)])
     hessian = jacobian(slope, mode="forward") if hess is None else hess
 
     def steps() -> None:

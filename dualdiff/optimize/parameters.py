@@ -80,7 +80,7 @@ class Parameters:
             if a.shape not in {(), self.flat.shape}:
                 raise ShapeError(f"{what} has shape {a.shape}; {self.what} has {self.flat.size} parameters")
             return [a]
-        leaves, _ = flatten(tree, what)
+        leaves, _ = flatten(tree, what, self.form)
         if len(leaves) != len(self.shapes):
             raise StructureError(f"{what} holds {len(leaves)} arrays; {self.what} holds {len(self.shapes)}")
         for leaf, shape in zip(leaves, self.shapes, strict=True):

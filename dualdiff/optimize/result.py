@@ -60,11 +60,11 @@ def start(x0: Any) -> tuple[list[Array], Rebuild]:
     return arrays, lambda new: rebuild([a[()] if isinstance(a, np.ndarray) and not a.ndim else a for a in new])
 
 
-def vector(x0: Any) -> tuple[list[Array], Array, Callable[[Any], Any]]:
-    """The arrays of x0, all their numbers as one vector, and the way from such a vector to the form of x0."""
+def vector(x0: Any) -> tuple[Array, Callable[[Any], Any]]:
+    """The numbers of x0 as one vector, and the way from such a vector to the form of x0."""
     leaves, rebuild = start(x0)
     shapes = [a.shape for a in leaves]
-    return leaves, np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
+    return np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
 
 
 def split(v: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
@@ -84,12 +84,12 @@ def number(value: Any) -> float:
     return float(np.reshape(value, ()))
 
 
-def leaves_of(tree: Any, like: list[Array]) -> list[Array]:
-    """The arrays of a gradient, which must be as many and of the same shapes as those of x0."""
-    leaves = [np.asarray(leaf) for leaf in flatten(tree, "the gradient")[0]]
-    if [g.shape for g in leaves] != [x.shape for x in like]:
-        raise StructureError(f"jac returned arrays of shapes {[g.shape for g in leaves]}; x0 has shapes "
-                             f"{[x.shape for x in like]}")
+def leaves_of(tree: Any, x: Any) -> list[Array]:
+    """The arrays of a gradient, which must be as many and of the same shapes as those of the tree x."""
+    leaves = [leaf if hasattr(leaf, "shape") else np.asarray(leaf) for leaf in flatten(tree, "the gradient", x)[0]]
+    shapes = [np.shape(leaf) for leaf in flatten(x, None)[0]]
+    if [g.shape for g in leaves] != shapes:
+        raise StructureError(f"jac returned arrays of shapes {[g.shape for g in leaves]}; x0 has shapes {shapes}")
     return leaves
 
 

@@ -66,7 +66,7 @@ def check_rule(f: Callable[..., Any], *args: Any, modes: Sequence[str] = MODES, 
     The derivatives are compared entry by entry as ``check_derivatives`` does, with the same tolerances. The laws are tried
     along random directions v, w and cotangents u: the value is that of the plain call; forward and transpose are
     adjoint, ⟨u, Jv⟩ = ⟨Jᵀu, v⟩ for each argument; both are linear; and several directions at once give what each gives
-    alone. Where the rule has no transpose, say ``modes=("forward",)``. f runs as often as in ``check_derivatives``.
+    alone. Where the rule has no transpose, say ``modes=("forward",)``. f runs about as often as in ``check_derivatives``.
 
     Returns a ``RuleCheck``. Raises MismatchError, an AssertionError, naming the worst entry; with
     ``raise_on_failure=False`` the result says so. What the rule itself raises is raised.

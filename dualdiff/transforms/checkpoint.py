@@ -57,7 +57,7 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
 
     @wraps(f)
     def checkpointed(*args: Any, **options: Any) -> Any:
-        leaves, rebuild = arguments((args, options))
+        leaves, rebuild = flatten((args, options), None)
         duals = [x for x in leaves if type(x) in LEVELED]
         level = top_level(duals) if duals else None
         mine = [i for i, x in enumerate(leaves) if level is not None and belongs(x, level)]
@@ -95,24 +95,6 @@ def repeated(f: Function, times: int) -> Callable[..., Any]:
             state = whole(state, *constants)
         return rest(state, *constants)
     return loop
-
-
-def arguments(tree: Any) -> tuple[list[Any], Rebuild]:
-    """The parts of the arguments: arrays and numbers, and whatever else f is called with, from left to right."""
-    leaves: list[Any] = []
-
-    def collect(part: Any) -> Callable[[Any], Any]:
-        kind = type(part)
-        if kind is dict:
-            parts = {name: collect(value) for name, value in part.items()}
-            return lambda new: {name: value(new) for name, value in parts.items()}
-        if kind in (list, tuple) or hasattr(part, "_fields"):
-            items = [collect(value) for value in part]
-            return lambda new: kind(*(i(new) for i in items)) if hasattr(kind, "_fields") else kind(i(new) for i in items)
-        leaves.append(part)
-        return next
-    skeleton = collect(tree)
-    return leaves, lambda new: skeleton(iter(new))
 
 
 def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: list[int], tangents: list[Tangent],

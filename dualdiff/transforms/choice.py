@@ -81,12 +81,12 @@ class Explanation:
 
 
 def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options: Any) -> Explanation:
-    """What ``jacobian(f)`` and ``gradient(f)`` with ``mode="auto"`` choose at these arguments, and why, in numbers.
+    """What ``mode="auto"`` chooses for f, and why; ``jacobian`` goes forward also where that is little work.
 
     Runs f once, recording it, and counts the element operations of a forward sweep over all n inputs and of a reverse one
     from all m numbers of the result, beyond those of f itself; a multiply-add of a matrix product counts an eighth, and
     each recorded map 10 000 more for Python. Nothing is differentiated. The result prints as text; its attributes are
-    ``mode``, ``reason``, ``n``, ``m``, ``forward``, ``reverse``, ``maps`` and ``nbytes``.
+    ``mode``, ``reason``, ``n``, ``m``, ``forward``, ``reverse``, ``mixture``, ``maps`` and ``nbytes``.
 
     >>> import numpy as np
     >>> A = np.ones((30, 1000))

@@ -25,13 +25,13 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
     """The ``order``-th derivative of a function of one number, or of each element for an elementwise f.
 
     Returns a function of x. For a number x, f may return an array of any shape R, and so does the derivative. For an
-    array x of shape S, f must act on each element by itself and return shape S; anything else raises StructureError
-    rather than mixing derivatives. Runs f once, on duals of duals: each order doubles the arithmetic.
+    array x of shape S, f must act on each element by itself and return shape S, or a constant; anything else raises
+    StructureError rather than mixing derivatives. Runs f once, on duals of duals: each order doubles the arithmetic.
 
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, order=2)(2.0)
     (np.float64(12.0), np.float64(12.0))
     """
-    if not isinstance(order, int) or order < 0:
+    if not isinstance(order, int | np.integer) or order < 0:
         raise StructureError(f"order must be a whole number of at least 0; got {order!r}")
     if order == 0:
         return f
@@ -70,7 +70,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
             seeds[:] = [leaf for leaf, _ in pairs]
             return pairs
 
-        return swept(inputs, seed, read)
+        return swept(inputs, seed, read, inputs.is_complex)
 
     return df
 
@@ -187,7 +187,7 @@ def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
     """∂result/∂argument for each array among the arguments, of shape R + S."""
     dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
     if eps.is_constant:
-        return [np.zeros(eps.shape + shape, dtype) for shape in inputs.shapes]
+        return [np.zeros(eps.shape + shape, dtype)[()] for shape in inputs.shapes]
     return split(of_type(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
 
 
@@ -223,7 +223,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         raise StructureError("jvp takes a tuple of arguments and a tuple of as many tangents: jvp(f, (x,), (v,))")
     inputs = Inputs(f, tuple(range(len(primals))), tuple(primals), {})
     directions: list[Any] = list(tangents) if inputs.chosen is EVERYDAY and type(tangents[0]) is np.ndarray else \
-        flatten(tuple(tangents), "the tangents")[0]
+        flatten(tangents, "the tangents", primals)[0]
     if len(directions) != len(inputs.leaves):
         raise StructureError(f"the tangents hold {len(directions)} arrays, the arguments {len(inputs.leaves)}")
     directions = [v if hasattr(v, "level") else inexact(v, "jvp") for v in directions]

@@ -83,7 +83,7 @@ class Side:
     def taken(self, v: Any) -> tuple[list[Any], str]:
         """One array per leaf with the k directions, if there are any, leading; and what form v had."""
         if isinstance(v, list | tuple | dict):
-            parts, _ = flatten(v, self.what)
+            parts, _ = flatten(v, self.what, self.rebuild(self.sizes))
             parts = [as_array(p) for p in parts]
             if [p.shape for p in parts] == self.shapes:
                 return parts, "tree"

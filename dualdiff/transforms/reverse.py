@@ -122,7 +122,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     value, pairs, level = swept(inputs, seed_tape(inputs, roots), read)
 
     def pullback(u: Any) -> tuple[Any, ...]:
-        cotangents, _ = flatten(u, "the cotangent")
+        cotangents, _ = flatten(u, "the cotangent", value)
         if len(cotangents) != len(pairs):
             raise StructureError(f"the cotangent holds {len(cotangents)} arrays, the result of f {len(pairs)}")
         leads = {np.ndim(c) - len(eps.shape) for c, (_, eps) in zip(cotangents, pairs, strict=True)}

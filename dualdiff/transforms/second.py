@@ -66,6 +66,6 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     >>> hvp(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([6., 2.])
     """
-    def product(x: Any, v: Any, *args: Any) -> Any:
-        return gradient(lambda y: jvp(lambda z: scalar_result(f(z, *args), "hvp"), (y,), (v,))[1], mode="reverse")(x)
+    def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
+        return gradient(lambda y: jvp(lambda z: scalar_result(f(z, *args, **options), "hvp"), (y,), (v,))[1], mode="reverse")(x)
     return product

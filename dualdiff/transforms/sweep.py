@@ -87,6 +87,8 @@ class Inputs(Sweepable):
             self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
             self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
+        if len({number % len(args) for number in numbers}) < len(numbers):
+            raise StructureError(f"argnums={argnums!r} names an argument twice")
         self.shapes = [x.shape for x in self.leaves]
         self.dtypes = [dtype_of(x) for x in self.leaves]
 

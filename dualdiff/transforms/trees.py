@@ -15,18 +15,29 @@ from ..errors import StructureError
 Rebuild = Callable[[list[Any]], Any]
 
 
-def flatten(tree: Any, what: str | None) -> tuple[list[Any], Rebuild]:
+def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], Rebuild]:
     """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place.
 
-    ``what`` the tree is, for errors; None: its leaves may be anything.
+    ``what`` the tree is, for errors; None: its leaves may be anything. ``like``: a tree of the same keys, in any order.
     """
     leaves: list[Any] = []
-    skeleton = collect(tree, leaves, what)
+    skeleton = collect(tree if like is None else ordered(tree, like, what), leaves, what)
 
     def rebuild(new: list[Any]) -> Any:
         return skeleton(iter(new))
 
     return leaves, rebuild
+
+
+def ordered(tree: Any, like: Any, what: Any) -> Any:
+    """The tree with its dicts in the order of another's."""
+    if isinstance(like, dict) and isinstance(tree, dict):
+        if tree.keys() != like.keys():
+            raise StructureError(f"{what}: its keys are {list(tree)}; they must be {list(like)}")
+        return [ordered(tree[name], part, what) for name, part in like.items()]
+    if isinstance(like, list | tuple) and isinstance(tree, list | tuple) and len(tree) == len(like):
+        return [ordered(*pair, what) for pair in zip(tree, like, strict=True)]
+    return tree
 
 
 def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], Any]:
