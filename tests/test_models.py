@@ -10,7 +10,17 @@ from scipy.optimize import minimize
 from dualdiff import gradient
 from dualdiff.datasets import load_breast_cancer, load_diabetes, load_iris, load_line, load_norris
 from dualdiff.errors import DataError, DivergenceError, DualdiffError, NotFittedError, ParameterError, ShapeError
-from dualdiff.models import MLP, LinearRegression, LogisticRegression, backpropagate, relu, sigmoid, softmax
+from dualdiff.models import (
+    MLP,
+    GammaRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    backpropagate,
+    relu,
+    sigmoid,
+    softmax,
+)
 from dualdiff.optimize import sgd
 
 MODES = ["forward", "reverse", "backprop"]
@@ -554,6 +564,16 @@ def test_columns_of_any_unit_are_regressed_on(unit):
     model = LinearRegression().fit(x * unit, x @ [1.0, 2.0] + 3.0)     # squares of the columns overflow, or vanish
     np.testing.assert_allclose(model.coef_ * unit, [1.0, 2.0], rtol=1e-12)
     assert model.intercept_ == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("unit", "alpha"), [(1e-300, 0), (1e-200, 0), (1e-9, 0.01), (1e9, 0.01), (1e160, 0), (1e300, 0)])
+@pytest.mark.parametrize("model", [PoissonRegressor, GammaRegressor, LogisticRegression])
+def test_the_units_of_columns_change_no_fit_by_newton(model, unit, alpha, mode):
+    y = IRIS.target % 2 if model is LogisticRegression else 1.0 + IRIS.target
+    plain, scaled = (model(alpha=alpha * u * u, mode=mode, fit_intercept=False).fit(IRIS_X * u, y) for u in (1.0, unit))
+    np.testing.assert_allclose(scaled.coef_ * unit, plain.coef_, rtol=1e-6)
+    assert scaled.converged_
 
 
 class Frame:

@@ -7,13 +7,14 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
-from ..optimize import Result
+from ..optimize import Callback, Result, newton
 from ..optimize.result import require_count, require_positive, require_tolerance
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
@@ -128,9 +129,9 @@ class Estimator(ABC):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     # ---- fitting
-    def way(self, *data: Any) -> dict[str, Any]:
+    def way(self, *data: Any, **units: Any) -> dict[str, Any]:
         """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
-        return {"jac": lambda p: self.slope(p, *data)} if self.mode == "backprop" else {"mode": self.mode}
+        return {"jac": lambda p: self.slope(p, *data, **units)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
         """X to learn from; what its columns are called is kept where they have names."""
@@ -175,6 +176,8 @@ class LinearPredictor(Estimator):
     """Models of z = x · w + b with the ridge α/2 ‖w‖²: ``loss(T, z)`` of all rows, and ``error(T, z)``, its n-fold ∂/∂z."""
 
     alpha: float
+    max_iter: int
+    tol: float
     fit_intercept: bool
     coef_: Array
     intercept_: Any
@@ -188,14 +191,27 @@ class LinearPredictor(Estimator):
         """z, shape (n,), or (n, classes) for as many rows of weights."""
         return X @ p["coef"].T + p.get("intercept", 0.0)
 
-    def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
-        return self.loss(T, self.outputs(parameters, X), *w) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
+    def cost(self, parameters: Any, X: Any, T: Any, *w: Any, unit: Any = 1.0) -> Any:
+        ridge = np.sum((sqrt(self.alpha) / unit * parameters["coef"]) ** 2) / 2
+        return self.loss(T, self.outputs(parameters, X), *w) + ridge
 
-    def slope(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
+    def slope(self, parameters: Any, X: Any, T: Any, *w: Any, unit: Any = 1.0) -> Any:
         """∂C/∂w = 1/n Σ error x + α w and ∂C/∂b = 1/n Σ error."""
         error = weighed(self.error(T, self.outputs(parameters, X)), *w)
-        found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
+        found = {"coef": error.T @ X / len(T) + self.alpha / unit / unit * parameters["coef"],
+                 "intercept": np.mean(error, axis=0)}
         return {name: found[name] for name in parameters}
+
+    def newton(self, start: Any, callback: Callback | None, X: Array, *data: Any) -> Result:
+        """Newton's method in units of the columns in which the curvature is about 1, so that ``tol`` fits any data."""
+        size = np.hypot(np.abs(X).max(axis=0), sqrt(self.alpha))
+        size[size < np.finfo(float).tiny] = 1
+        unit = np.ldexp(1.0, np.frexp(size)[1] - 1)  # powers of two round nothing
+        data = (X / unit, *data)
+        result = newton(lambda p: self.cost(p, *data, unit=unit), start, max_iter=self.max_iter, tol=self.tol,
+                        callback=callback, **self.way(*data, unit=unit))
+        result.x["coef"] = result.x["coef"] / unit
+        return result
 
     def learnt(self, result: Result, features: int) -> Self:
         self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))

@@ -124,7 +124,8 @@ def require_finite(method: str, iteration: int, loss: float, arrays: list[Array]
         return
     met = f"the value is {loss}" + (f", but its {what} is not finite" if isfinite(loss) else "")
     if iteration == 0:
-        raise DivergenceError(f"{method} cannot start: at x0 {met}. Start elsewhere, or check the data for extremes")
+        raise DivergenceError(f"{method} cannot start: at x0 {met}. Start elsewhere, scale the data, or check them for "
+                              "extremes")
     raise DivergenceError(f"{method} diverged in iteration {iteration}: {met}. {smaller(learning_rate)}")
 
 
