@@ -324,6 +324,19 @@ def test_more_parameters_than_residuals_end_at_zero_residuals():
     assert np.isinf(fit.covariance).any()
 
 
+@pytest.mark.parametrize(("f", "x0", "what"), [
+    (lambda p: 1e-170 * (p - 1), 3.0, "residuals"), (lambda p: p / 1e200 - 1, 1.0, "derivatives"),
+    (lambda p: p / 1e150 - 1, 1.0, "derivatives"), (lambda p: p, 1e-200, "residuals")])
+def test_squares_that_underflow_at_the_start_are_named(f, x0, what):
+    with pytest.raises(DataError, match=f"at the start the squares of the {what} underflow; scale the data"):
+        least_squares(f, x0)
+
+
+def test_a_start_far_below_the_answer_ends_with_a_reason():
+    assert least_squares(lambda p: p / 1e144 - 1, 1e-9).reason == "stalled"
+    assert "it needs scaling" in least_squares(lambda p: p / 1e144 - 1, 1e144 / 3).message
+
+
 def test_a_flat_start_is_left_by_shorter_steps():
     t = np.array([1.0, 2, 3, 5, 7, 10])
     y = np.array([20.0, 42, 50, 61, 70, 66])
