@@ -19,6 +19,7 @@ from .errors import RuleError, ShapeError, StructureError
 from .forms import holds_dual
 from .handlers import run_formula
 from .policies import WATCH
+from .reading import dtype_of
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
 from .rules.gather import as_array
@@ -105,8 +106,11 @@ def guarded(rule: Function) -> Function:
     return lambda *args, **options: rule(*map(kept, args), **options)
 
 
-def numbers_of(call: Function, i: int, p: Any) -> Any:
-    """What a rule returned, as floats of our own: it may fill the same array again."""
+def numbers_of(call: Function, i: int, p: Any, *known: Any) -> Any:
+    """What a rule returned, as floats of our own: it may fill the same array again. Of real numbers it must be real."""
+    if dtype_of(p).kind == "c" and not any(dtype_of(x).kind == "c" for x in known):
+        raise StructureError(f"the rule of {place(call, i)} gives {dtype_of(p)} numbers; the function's argument and result "
+                             "are real, and so is its derivative")
     if hasattr(p, "tocsr"):
         return p * 1.0
     if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | str | None):
@@ -159,7 +163,7 @@ def partial_rule(call: Function, i: int, rule: Any) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        p = numbers_of(call, i, rule(f, *inputs, *others, **options)) if callable(rule) else rule
+        p = numbers_of(call, i, rule(f, *inputs, *others, **options) if callable(rule) else rule, f, *inputs)
         try:
             fits = np.broadcast_shapes(dx.shape, np.shape(p), shape) == shape
         except ValueError:
@@ -176,7 +180,7 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        J = numbers_of(call, i, rule(f, *inputs, *others, **options))
+        J = numbers_of(call, i, rule(f, *inputs, *others, **options), f, *inputs)
         if hasattr(J, "tocsr"):
             expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
         else:
@@ -226,7 +230,7 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
             return np.stack(parts) if parts else np.zeros((0, *shape))
         known, others = known
         result = rule(*known, v[None] if batched and not lead else v, *others, **options)
-        result = as_array(numbers_of(call, i, result))
+        result = as_array(numbers_of(call, i, result, *known, v))
         result = result[0] if batched and not lead and result.shape[:1] == (1,) else result
         if result.shape != v.shape[:lead] + shape:
             raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "

@@ -386,6 +386,24 @@ def test_a_value_that_changes_when_it_is_perturbed_is_found():
                                                      raise_on_failure=False))
 
 
+COMPLEX = A + 1j * A[::-1]
+SAID = {"partials": {"partials": 2j}, "jacobians": {"jacobians": lambda f, x: COMPLEX},
+        "sparse": {"jacobians": lambda f, x: scipy.sparse.csr_array(COMPLEX)},
+        "pair": {"forward": lambda f, x, dx: COMPLEX @ dx, "transpose": lambda f, x, u: COMPLEX.T @ u}}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("said", SAID)
+def test_a_complex_rule_of_a_real_function_is_refused_in_every_mode(said, mode):
+    function = custom_rule(lambda x: 2 * x if said == "partials" else A @ x, **SAID[said])
+    with pytest.raises(StructureError, match="argument 0 gives complex128 numbers; the function's argument and"):
+        jacobian(function, mode=mode)(X)
+    function = custom_rule(lambda x: 2j * x if said == "partials" else COMPLEX @ x, **SAID[said])
+    expected = 2j * np.eye(4) if said == "partials" else COMPLEX
+    np.testing.assert_allclose(jacobian(function, mode=mode)(X), expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient(lambda x: np.sum(function(x)), mode=mode)(X), expected.sum(axis=0), rtol=1e-13)
+
+
 def test_every_law_is_said_to_hold_where_it_does():
     verdict = check_rule(product_rule(), X)
     assert [law.holds for law in verdict.laws] == [True] * 6
