@@ -25,6 +25,7 @@ from .rules.composite import contraction
 from .rules.gather import as_array
 from .rules.linear import sparse_product
 from .rules.registry import Formula, Linear, name_of
+from .subclasses import refusal as refusal_of
 from .tangents.differential import Differential
 from .tangents.moves import Map, kept
 
@@ -113,7 +114,7 @@ def numbers_of(call: Function, i: int, p: Any, *known: Any) -> Any:
                              "are real, and so is its derivative")
     if hasattr(p, "tocsr"):
         return p * 1.0
-    if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | str | None):
+    if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | dict | str | None):
         return p
     return np.array(inexact(p, f"the rule of {place(call, i)}"))
 
@@ -151,9 +152,9 @@ def refusal(call: Function, i: int) -> Function:
 
 
 def one_array(call: Function, f: Any) -> tuple[int, ...]:
-    if isinstance(f, tuple | list | dict):
-        raise StructureError(f"{name_of(call)} returned a {type(f).__name__}; a function with a custom_rule returns one array "
-                             "(a tuple only with differentials=)")
+    if isinstance(f, tuple | list | dict | None) or refusal_of(type(f)) or dtype_of(f).kind in "USMm":
+        raise StructureError(f"{name_of(call)} returned a {type(f).__name__}; a function with a custom_rule returns one plain "
+                             "array of numbers (a tuple only with differentials=)")
     return np.shape(f) if not hasattr(f, "shape") else f.shape
 
 

@@ -386,6 +386,26 @@ def test_a_value_that_changes_when_it_is_perturbed_is_found():
                                                      raise_on_failure=False))
 
 
+@pytest.mark.parametrize("other", [None, {}, {"a": 1}])
+def test_what_is_no_array_reaches_the_function_as_it_is(other):
+    seen = []
+    function = custom_rule(lambda o, x: seen.append(o) or np.sin(x), partials=[None, lambda f, o, x: np.cos(x)])
+    np.testing.assert_array_equal(gradient(lambda x: np.sum(function(other, x)))(X), np.cos(X))
+    assert all(o is other for o in seen)
+
+
+@pytest.mark.parametrize("rule", [{"partials": 1.0}, {"jacobians": lambda f, x: A}, {"forward": lambda f, x, dx: dx}])
+@pytest.mark.parametrize("bad", [np.ma.array(X, mask=X > 0), None, "text", np.array(["a", "b"]), np.matrix(X)])
+def test_a_function_that_returns_no_plain_numbers_is_named(bad, rule):
+    with pytest.raises(StructureError, match=r"<lambda> returned a \w+; a function with a custom_rule returns one plain array"):
+        jacobian(custom_rule(lambda x: bad, **rule))(X)
+
+
+def test_a_partial_that_is_no_number_is_named():
+    with pytest.raises(StructureError, match=r"the rule of .*, argument 0 takes numbers; got .* from dict"):
+        jacobian(custom_rule(np.sin, partials=lambda f, x: {"a": 1}))(X)
+
+
 COMPLEX = A + 1j * A[::-1]
 SAID = {"partials": {"partials": 2j}, "jacobians": {"jacobians": lambda f, x: COMPLEX},
         "sparse": {"jacobians": lambda f, x: scipy.sparse.csr_array(COMPLEX)},
