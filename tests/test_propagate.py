@@ -30,6 +30,13 @@ def test_blocks_change_nothing():
     np.testing.assert_allclose(whole.stderr**2, np.einsum("ij,jk,ik->i", J, C, J), rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("unit", [1e50, 1e-50])
+def test_a_standard_error_whose_square_is_out_of_range_fits(unit, order):
+    u = propagate(lambda p: unit * p, [1.0, 1.0], [unit**6, 4 * unit**6], order=order)
+    np.testing.assert_allclose(u.stderr, [unit**4, 2 * unit**4], rtol=1e-14)
+
+
 def test_second_order_is_exact_for_a_square_of_a_normal_number():
     # x ~ N(m, v): E x² = m² + v, var x² = 4 m² v + 2 v².
     m, v = 3.0, 0.25

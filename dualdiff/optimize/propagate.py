@@ -56,10 +56,9 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     value, Jt = Residuals(seen, parameters).by_duals(parameters.flat)
     value = value.reshape(shapes[0])
     root = factor(C)
-    variance = np.empty(value.size)
-    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ are the standard errors
-        part = root.T @ Jt[:, first:first + BLOCK]
-        np.einsum("ij,ij->j", part, part, out=variance[first:first + BLOCK])
+    stderr = np.empty(value.size)
+    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ
+        stderr[first:first + BLOCK] = lengths(root.T @ Jt[:, first:first + BLOCK])
     spread = root.T @ Jt if full else None
     joint = None if spread is None else spread.T @ spread
     if order == 2:
@@ -68,9 +67,18 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
         HC = np.matmul(root.T, np.matmul(H, root))  # Lᵀ H L, whose traces are those of H C
         value = value + 0.5 * np.trace(HC, axis1=1, axis2=2).reshape(value.shape)
         HC = HC.reshape(value.size, -1)
-        variance = variance + 0.5 * np.einsum("ij,ij->i", HC, HC)
+        stderr = np.hypot(stderr, lengths(HC.T) * np.sqrt(0.5))
         joint = None if joint is None else joint + 0.5 * HC @ HC.T
-    return Propagated(value, np.sqrt(variance).reshape(value.shape), joint)
+    return Propagated(value, stderr.reshape(value.shape), joint)
+
+
+def lengths(columns: Array) -> Array:
+    """The length of each column, though its square may overflow."""
+    peak = np.abs(columns).max(axis=0)
+    peak[~((peak > 0) & (peak < np.inf))] = 1.0
+    columns = columns / peak
+    found: Array = peak * np.sqrt(np.einsum("ij,ij->j", columns, columns))
+    return found
 
 
 def covariance_of(covariance: Any, n: int) -> Array:
