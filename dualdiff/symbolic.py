@@ -6,6 +6,7 @@ the rows of `rules/`: a derivative rule becomes a formula that can be printed, s
 
 from __future__ import annotations
 
+import dis
 import functools
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -43,14 +44,20 @@ def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     array([30.,  9.])
     """
     sp = sympy()
-    foreign = sorted(str(f.func) for f in sp.sympify(atoms_of(expression)).atoms(sp.Function)
-                     if f.func not in translatable())
-    if foreign:
-        raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
-                        "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
     words = {"numpy": SimpleNamespace(**vars(np) | NUMPY_WORDS), "functools": functools}
     printer = sp.printing.numpy.NumPyPrinter({"user_functions": {"conjugate": "numpy.conj"}})  # numpy.pi is no symbol's name
-    code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=words, printer=printer)
+    try:
+        whole = sp.sympify(atoms_of(expression))
+        foreign = {str(f.func) for f in whole.atoms(sp.Function) if f.func not in translatable()}
+        if foreign:
+            raise RuleError(f"from_sympy: {', '.join(sorted(foreign))} has no NumPy function; rewrite the "
+                            "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
+        code: Any = sp.lambdify(symbols, expression, modules=words, printer=printer)
+    except (AttributeError, KeyError, NotImplementedError, SyntaxError) as error:
+        raise RuleError(f"from_sympy: {expression!r} of {symbols!r} is no NumPy code: {error}; try .doit()") from error
+    for step in dis.get_instructions(code):
+        if step.opname == "LOAD_GLOBAL" and isinstance(code.__globals__.get(step.argval), sp.Basic):
+            raise RuleError(f"from_sympy: {step.argval} is not among the symbols, {symbols!r}")
     return (lambda *args: stacked(code(*args))) if isinstance(expression, list) else code
 
 
