@@ -7,6 +7,7 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from math import sqrt
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ MODES = ("forward", "reverse", "backprop")
 
 
 def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if value not in allowed:
+    if np.ndim(value) or value not in allowed:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
@@ -129,9 +130,9 @@ class Estimator(ABC):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     # ---- fitting
-    def way(self, *data: Any, **units: Any) -> dict[str, Any]:
+    def way(self, *data: Any) -> dict[str, Any]:
         """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
-        return {"jac": lambda p: self.slope(p, *data, **units)} if self.mode == "backprop" else {"mode": self.mode}
+        return {"jac": lambda p: self.slope(p, *data)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
         """X to learn from; what its columns are called is kept where they have names."""
@@ -175,7 +176,7 @@ class Estimator(ABC):
 class LinearPredictor(Estimator):
     """Models of z = x · w + b with the ridge α/2 ‖w‖²: ``loss(T, z)`` of all rows, and ``error(T, z)``, its n-fold ∂/∂z."""
 
-    alpha: float
+    alpha: Any
     max_iter: int
     tol: float
     fit_intercept: bool
@@ -191,25 +192,23 @@ class LinearPredictor(Estimator):
         """z, shape (n,), or (n, classes) for as many rows of weights."""
         return X @ p["coef"].T + p.get("intercept", 0.0)
 
-    def cost(self, parameters: Any, X: Any, T: Any, *w: Any, unit: Any = 1.0) -> Any:
-        ridge = np.sum((sqrt(self.alpha) / unit * parameters["coef"]) ** 2) / 2
-        return self.loss(T, self.outputs(parameters, X), *w) + ridge
+    def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
+        return self.loss(T, self.outputs(parameters, X), *w) + np.sum(self.alpha / 2 * parameters["coef"] ** 2)
 
-    def slope(self, parameters: Any, X: Any, T: Any, *w: Any, unit: Any = 1.0) -> Any:
+    def slope(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
         """∂C/∂w = 1/n Σ error x + α w and ∂C/∂b = 1/n Σ error."""
         error = weighed(self.error(T, self.outputs(parameters, X)), *w)
-        found = {"coef": error.T @ X / len(T) + self.alpha / unit / unit * parameters["coef"],
-                 "intercept": np.mean(error, axis=0)}
+        found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
         return {name: found[name] for name in parameters}
 
     def newton(self, start: Any, callback: Callback | None, X: Array, *data: Any) -> Result:
-        """Newton's method in units of the columns in which the curvature is about 1, so that ``tol`` fits any data."""
-        size = np.hypot(np.abs(X).max(axis=0), sqrt(self.alpha))
-        size[size < np.finfo(float).tiny] = 1
-        unit = np.ldexp(1.0, np.frexp(size)[1] - 1)  # powers of two round nothing
-        data = (X / unit, *data)
-        result = newton(lambda p: self.cost(p, *data, unit=unit), start, max_iter=self.max_iter, tol=self.tol,
-                        callback=callback, **self.way(*data, unit=unit))
+        """Newton's method over scaled columns, so that ``tol`` means the same in any units."""
+        unit = np.hypot(np.abs(X).max(axis=0), sqrt(self.alpha))
+        unit = np.ldexp(1.0, np.frexp(unit)[1] - 1)  # a power of two rounds nothing
+        data, scaled = (X / unit, *data), copy(self)
+        scaled.alpha = self.alpha / unit / unit
+        result = newton(lambda p: scaled.cost(p, *data), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
+                        **scaled.way(*data))
         result.x["coef"] = result.x["coef"] / unit
         return result
 

@@ -36,7 +36,6 @@ from .stopping import (
 ACCEPT = 1e-4  # MINPACK's: the least ratio of actual to predicted reduction
 START, LEAST = 0.3, 1e-7  # the damping of many parameters: the first, and the last but 0
 BENT = 0.1  # the least curvature that S may leave of JᵀJ's
-TINY = float(np.finfo(float).tiny) / EPS  # smaller squares lose digits, or vanish
 FAR = 1e280  # the square of a length that no parameters have
 LONG = 25  # trials after which a canyon is likely, and worth second derivatives
 BEND = 0.75  # Transtrum's: the most that 2 |a| / |v| may be
@@ -74,9 +73,7 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
 
 
 def require_derivatives(point: Any) -> None:
-    """Raise where the start is on the edge of the model's domain or of the numbers: its value is finite, the derivative or
-    the square is not; or the squares are too small to be seen.
-    """
+    """Raise where the start is on the edge of the model's domain: its value is finite, the derivative or the square is not."""
     if not point.cost < np.inf:
         raise DataError("at the start the squares of the residuals exceed double precision; scale the data, or start elsewhere")
     bad = np.flatnonzero(~np.isfinite(point.squares))
@@ -84,10 +81,8 @@ def require_derivatives(point: Any) -> None:
         raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
                         "start it elsewhere")
     seen = point.g.any() or (point.raw is not None and point.r.any() and point.Jt.any())
-    if seen and min(point.cost, float(point.squares.max())) < TINY:
-        what = "residuals" if point.cost < TINY else "derivatives"
-        raise DataError(f"at the start the squares of the {what} underflow; scale the data or the parameters, or start "
-                        "elsewhere")
+    if seen and min(point.cost, point.squares.max()) < 1e-292:  # less than that loses digits
+        raise DataError("at the start squares of the residuals or of the derivatives underflow; scale the data")
 
 
 def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
@@ -110,8 +105,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
                 continue
         x = point.x + p if settings.bounds is None else np.clip(point.x + p, *settings.bounds)
         if not x.dot(x) < FAR:
-            raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; the model may not determine it, or it "
-                                 "needs scaling")
+            raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; scale it, or the model may not determine it")
         state.trials += 1
         new = trial(problem, x, point, refused)
         cost = np.inf if new is None else new.cost

@@ -57,21 +57,18 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
         def read(out: Any, level: Level) -> Any:
             y = scalar_result(out, "gradient")
             value, eps = value_and_eps(y, level)
-            arrays = blocks(value, eps, inputs) if forward else pulled_one(eps, dtype_of(value), roots, inputs)
-            return number(value), inputs.like_arguments(arrays)
+            if forward:
+                return number(value), inputs.like_arguments(blocks(value, eps, inputs))
+            dtype = dtype_of(value)
+            arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
+            if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
+                turned = pulled(eps.terms, (), dtype.type(1j), 0, roots, inputs)
+                arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
+            return number(value), inputs.like_arguments(list(map(number, arrays)))
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
 
     return both
-
-
-def pulled_one(eps: Any, dtype: Any, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
-    """The gradient of one number; by real arguments that of a complex one takes the pull of i too, as in ``linearize``."""
-    arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
-    if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):
-        turned = pulled(eps.terms, (), dtype.type(1j), 0, roots, inputs)
-        arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
-    return [number(a) for a in arrays]
 
 
 def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
