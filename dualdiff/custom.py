@@ -15,7 +15,7 @@ import numpy as np
 
 from .dispatch import by_place, watched
 from .dual_array import inexact
-from .errors import RuleError, ShapeError, StructureError
+from .errors import RuleError, ShapeError, StructureError, require_function
 from .forms import holds_dual
 from .handlers import run_formula
 from .policies import WATCH
@@ -69,8 +69,7 @@ def custom_rule(function: Function | None = None, *, partials: Rules | None = No
     if function is None:
         return lambda f: custom_rule(f, partials=partials, jacobians=jacobians, differentials=differentials,
                                      forward=forward, transpose=transpose, batched=batched)
-    if not callable(function):
-        raise StructureError(f"custom_rule decorates a function; got {function!r} of type {type(function).__name__}")
+    require_function(function, "custom_rule")
     given = {"partials": partials, "jacobians": jacobians, "differentials": differentials,
              "forward and transpose": forward if forward is not None else transpose}
     kinds = [kind for kind, rules in given.items() if rules is not None]
@@ -108,10 +107,10 @@ def guarded(rule: Function) -> Function:
 
 
 def numbers_of(call: Function, i: int, p: Any, *known: Any) -> Any:
-    """What a rule returned, as floats of our own: it may fill the same array again. Of real numbers it must be real."""
+    """What a rule returned, as floats of our own: it may fill the same array again."""
     if dtype_of(p).kind == "c" and not any(dtype_of(x).kind == "c" for x in known):
-        raise StructureError(f"the rule of {place(call, i)} gives {dtype_of(p)} numbers; the function's argument and result "
-                             "are real, and so is its derivative")
+        raise StructureError(f"the rule of {place(call, i)} gives {dtype_of(p)} numbers; the function's argument and "
+                             "result are real")
     if hasattr(p, "tocsr"):
         return p * 1.0
     if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | dict | str | None):

@@ -228,7 +228,7 @@ def test_a_malformed_row_is_refused_where_it_is_written(rules, said):
 
 
 def test_a_thing_that_is_no_function_is_refused():
-    with pytest.raises(StructureError, match="decorates a function; got 3"):
+    with pytest.raises(StructureError, match="custom_rule: the first argument must be a function; got 3"):
         custom_rule(3, partials=1.0)
 
 

@@ -533,6 +533,7 @@ def test_a_setting_spoilt_by_hand_is_met_at_the_fit(cls, settings, X, y):
     [
         (lambda: LinearRegression(alpha=-1.0), "alpha must be a positive number; got -1.0"),
         (lambda: LinearRegression(fit_intercept="no"), "fit_intercept must be one of True, False; got 'no'"),
+        (lambda: LinearRegression(fit_intercept=np.arange(2)), r"must be one of True, False; got array\(\[0, 1\]\)"),
         (lambda: LinearRegression(max_iter=0), "max_iter must be a whole number of at least 1; got 0"),
         (lambda: LogisticRegression(tol=-1.0), "tol must be a number of at least 0; got -1.0"),
         (lambda: LogisticRegression(solver="lbfgs"), "solver must be one of 'newton', 'gradient-descent'; got 'lbfgs'"),

@@ -193,6 +193,9 @@ def test_one_pullback_serves_many_cotangents():
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: gradient(3.0), StructureError, "function"),
     (lambda: gradient(np.sum, mode="backward"), StructureError, "'backward' is not one of 'auto', 'forward', 'reverse'"),
+    (lambda: gradient(np.sum, mode=np.ones(2)), StructureError, r"mode=array\(\[1., 1.\]\) is not one of 'auto'"),
+    (lambda: derivative(np.sin, order=10**400), StructureError, "order must be a whole number of at least 0, at most 150"),
+    (lambda: dd.lift(3), StructureError, "lift: the first argument must be a function; got 3"),
     (lambda: gradient(lambda x: x)(np.ones(3)), StructureError, r"one number; it returned a result of shape \(3,\)"),
     (lambda: gradient(lambda x: [x[0], x[1]])(np.ones(3)), StructureError, "of 2 arrays"),
     (lambda: gradient(np.sum, 1)(np.ones(3)), StructureError, "argument 1, but f was called with 1 positional argument$"),
