@@ -203,7 +203,7 @@ class LinearPredictor(Estimator):
 
     def newton(self, start: Any, callback: Callback | None, X: Array, *data: Any) -> Result:
         """Newton's method over scaled columns, so that ``tol`` means the same in any units."""
-        unit = np.hypot(np.abs(X).max(axis=0), sqrt(self.alpha))
+        unit = np.hypot(np.hypot.reduce(X) / sqrt(len(X)), sqrt(self.alpha))
         unit = np.ldexp(1.0, np.frexp(unit)[1] - 1)  # a power of two rounds nothing
         data, scaled = (X / unit, *data), copy(self)
         scaled.alpha = self.alpha / unit / unit
