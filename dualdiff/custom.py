@@ -15,15 +15,17 @@ import numpy as np
 
 from .dispatch import by_place, watched
 from .dual_array import inexact
-from .errors import RuleError, ShapeError, StructureError
+from .errors import RuleError, ShapeError, StructureError, require_function
 from .forms import holds_dual
 from .handlers import run_formula
 from .policies import WATCH
+from .reading import dtype_of
 from .rules.bilinear import LETTERS
 from .rules.composite import contraction
 from .rules.gather import as_array
 from .rules.linear import sparse_product
 from .rules.registry import Formula, Linear, name_of
+from .subclasses import refusal as refusal_of
 from .tangents.differential import Differential
 from .tangents.moves import Map, kept
 
@@ -67,8 +69,7 @@ def custom_rule(function: Function | None = None, *, partials: Rules | None = No
     if function is None:
         return lambda f: custom_rule(f, partials=partials, jacobians=jacobians, differentials=differentials,
                                      forward=forward, transpose=transpose, batched=batched)
-    if not callable(function):
-        raise StructureError(f"custom_rule decorates a function; got {function!r} of type {type(function).__name__}")
+    require_function(function, "custom_rule")
     given = {"partials": partials, "jacobians": jacobians, "differentials": differentials,
              "forward and transpose": forward if forward is not None else transpose}
     kinds = [kind for kind, rules in given.items() if rules is not None]
@@ -105,11 +106,14 @@ def guarded(rule: Function) -> Function:
     return lambda *args, **options: rule(*map(kept, args), **options)
 
 
-def numbers_of(call: Function, i: int, p: Any) -> Any:
+def numbers_of(call: Function, i: int, p: Any, *known: Any) -> Any:
     """What a rule returned, as floats of our own: it may fill the same array again."""
+    if dtype_of(p).kind == "c" and not any(dtype_of(x).kind == "c" for x in known):
+        raise StructureError(f"the rule of {place(call, i)} gives {dtype_of(p)} numbers; the function's argument and "
+                             "result are real")
     if hasattr(p, "tocsr"):
         return p * 1.0
-    if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | str | None):
+    if hasattr(p, "level") or not isinstance(p, np.ndarray | list | tuple | dict | str | None):
         return p
     return np.array(inexact(p, f"the rule of {place(call, i)}"))
 
@@ -147,9 +151,9 @@ def refusal(call: Function, i: int) -> Function:
 
 
 def one_array(call: Function, f: Any) -> tuple[int, ...]:
-    if isinstance(f, tuple | list | dict):
-        raise StructureError(f"{name_of(call)} returned a {type(f).__name__}; a function with a custom_rule returns one array "
-                             "(a tuple only with differentials=)")
+    if isinstance(f, tuple | list | dict | None) or refusal_of(type(f)) or dtype_of(f).kind in "USMm":
+        raise StructureError(f"{name_of(call)} returned a {type(f).__name__}; a function with a custom_rule returns one plain "
+                             "array of numbers (a tuple only with differentials=)")
     return np.shape(f) if not hasattr(f, "shape") else f.shape
 
 
@@ -159,7 +163,7 @@ def partial_rule(call: Function, i: int, rule: Any) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        p = numbers_of(call, i, rule(f, *inputs, *others, **options)) if callable(rule) else rule
+        p = numbers_of(call, i, rule(f, *inputs, *others, **options) if callable(rule) else rule, f, *inputs)
         try:
             fits = np.broadcast_shapes(dx.shape, np.shape(p), shape) == shape
         except ValueError:
@@ -176,7 +180,7 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape = one_array(call, f)
-        J = numbers_of(call, i, rule(f, *inputs, *others, **options))
+        J = numbers_of(call, i, rule(f, *inputs, *others, **options), f, *inputs)
         if hasattr(J, "tocsr"):
             expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
         else:
@@ -226,7 +230,7 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
             return np.stack(parts) if parts else np.zeros((0, *shape))
         known, others = known
         result = rule(*known, v[None] if batched and not lead else v, *others, **options)
-        result = as_array(numbers_of(call, i, result))
+        result = as_array(numbers_of(call, i, result, *known, v))
         result = result[0] if batched and not lead and result.shape[:1] == (1,) else result
         if result.shape != v.shape[:lead] + shape:
             raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "

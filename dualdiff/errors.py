@@ -120,6 +120,11 @@ class FitWarning(UserWarning):
     """A fit returned, but its parameters or their covariance are not what was asked for; the message says why."""
 
 
+def require_function(f: object, what: str) -> None:
+    if not callable(f):
+        raise StructureError(f"{what}: the first argument must be a function; got {f!r} of type {type(f).__name__}")
+
+
 def needed(module: str, what: str = "", extra: str = "sparse") -> Any:
     """A module of an optional package, which ``what`` needs. Raises MissingExtraError."""
     package = module.partition(".")[0]

@@ -248,7 +248,8 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
         tell_of_zeros(condition)
         return np.where(stripped(condition), *args[1:])
     weak = row.function is np.where  # whose plain numbers take the type of the other array
-    inputs: list[Any] = [x if weak and isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in args[:n]]
+    kept = int | float | complex if weak else dict | None
+    inputs: list[Any] = [x if isinstance(x, kept) else as_array(dual_form(x)) for x in args[:n]]
     constants(args[n:], options, row.function)
     options = {name: x for name, x in options.items() if x is not np._NoValue}
     level = top_level(inputs)

@@ -22,7 +22,7 @@ from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray
 from .elementwise import LEVELED
-from .errors import RuleError
+from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
 from .operands import constant
 from .rules import row_of
@@ -51,6 +51,7 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> gradient(lift(f))(2.0)
     np.float64(10.0)
     """
+    require_function(f, "lift")
     call = vars(type(f)).get("__call__")
     target = MethodType(call, f) if type(call) is FunctionType and type(f) is not np.vectorize else f  # called as an object
 

@@ -74,7 +74,7 @@ def start_again_carefully() -> None:
 
 
 def choice(policy: str, choices: tuple[str, ...], what: str) -> str:
-    if policy not in choices:
+    if not isinstance(policy, str) or policy not in choices:
         raise ParameterError(f"{what}({policy!r}) is not one of {', '.join(f'{what}({name!r})' for name in choices)}")
     return policy
 

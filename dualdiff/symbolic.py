@@ -43,18 +43,27 @@ def from_sympy(expression: Any, symbols: Any) -> Callable[..., Any]:
     array([30.,  9.])
     """
     sp = sympy()
-    whole, kinds = sp.sympify(atoms_of(expression)), (sp.Function, sp.Derivative, sp.Integral, sp.Limit, sp.Product)
-    foreign = sorted(f.func.__name__ for f in whole.atoms(*kinds) if f.func not in translatable())
-    if foreign:
-        raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
-                        "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
-    unknown = set(map(str, whole.free_symbols)) - set(map(str, sp.sympify(atoms_of(symbols)).free_symbols))
-    if unknown:
-        raise StructureError(f"from_sympy: {', '.join(sorted(unknown))} is not among the symbols, {symbols}; add it there")
     words = {"numpy": SimpleNamespace(**vars(np) | NUMPY_WORDS), "functools": functools}
     printer = sp.printing.numpy.NumPyPrinter({"user_functions": {"conjugate": "numpy.conj"}})  # numpy.pi is no symbol's name
-    code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=words, printer=printer)
+    try:
+        whole, kinds = sp.sympify(atoms_of(expression)), (sp.Function, sp.Derivative, sp.Integral, sp.Limit, sp.Product)
+        foreign = sorted(f.func.__name__ for f in whole.atoms(*kinds) if f.func not in translatable())
+        if foreign:
+            raise RuleError(f"from_sympy: {', '.join(dict.fromkeys(foreign))} has no NumPy function; rewrite the "
+                            "expression without it, for instance with expression.rewrite(exp) or expression.doit()")
+        unknown = {str(s) for s in whole.free_symbols if isinstance(s, sp.Symbol)} - names_in(symbols)
+        if unknown:
+            raise StructureError(f"from_sympy: {', '.join(sorted(unknown))} is not among the symbols, {symbols}; add it there")
+        code: Callable[..., Any] = sp.lambdify(symbols, expression, modules=words, printer=printer)
+    except (AttributeError, KeyError, NotImplementedError, SyntaxError) as error:
+        raise RuleError(f"from_sympy: {expression!r} of {symbols!r} is no NumPy code: {error}; try .doit()") from error
     return (lambda *args: stacked(code(*args))) if isinstance(expression, list) else code
+
+
+def names_in(symbols: Any) -> set[str]:
+    if isinstance(symbols, list | tuple):
+        return set().union(*map(names_in, symbols))
+    return set(map(str, getattr(symbols, "free_symbols", (symbols,))))
 
 
 def atoms_of(expression: Any) -> Any:

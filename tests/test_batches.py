@@ -185,6 +185,7 @@ def test_verify_runs_f_once_more_and_passes_over_what_is_infinite_in_both():
 @pytest.mark.parametrize(("call", "said"), [
     (lambda: jacobian(lambda u: np.sum(u, axis=0), batch_axis=0)(U), r"returned shape \(3,\); with batch_axis=0 and 70 "),
     (lambda: jacobian(np.sin, batch_axis=1)(U[:, 0]), r"batch_axis=1, but an argument has shape \(70,\)"),
+    (lambda: jacobian(np.sin, batch_axis="a")(U), "batch_axis='a', but an argument has shape"),
     (lambda: jacobian(lambda a, b: a, (0, 1), batch_axis=0)(U, U[:9]), r"different numbers of samples .* \[70, 9\]"),
 ])
 def test_shapes_that_are_no_batch_are_refused(call, said):

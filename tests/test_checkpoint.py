@@ -186,7 +186,7 @@ def test_an_outer_constant_may_come_from_outside():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: checkpoint(3.0), "takes a function; got 3.0"),
+    (lambda: checkpoint(3.0), "must be a function; got 3.0"),
     (lambda: checkpoint(np.sin, times=-1), "times must be a whole number of at least 0; got -1"),
     (lambda: gradient(checkpoint(lambda a: "text"), mode="reverse")(X), "result of a checkpoint.*'text'"),
 ])

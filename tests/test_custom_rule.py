@@ -228,7 +228,7 @@ def test_a_malformed_row_is_refused_where_it_is_written(rules, said):
 
 
 def test_a_thing_that_is_no_function_is_refused():
-    with pytest.raises(StructureError, match="decorates a function; got 3"):
+    with pytest.raises(StructureError, match="custom_rule: the first argument must be a function; got 3"):
         custom_rule(3, partials=1.0)
 
 
@@ -384,6 +384,44 @@ def test_an_adjoint_that_is_not_is_said_in_its_own_words():
 def test_a_value_that_changes_when_it_is_perturbed_is_found():
     assert "the plain value FAILS" in str(check_rule(lambda x: np.sin(x) + (0.0 if type(x) is np.ndarray else 1.0), X,
                                                      raise_on_failure=False))
+
+
+@pytest.mark.parametrize("other", [None, {}, {"a": 1}])
+def test_what_is_no_array_reaches_the_function_as_it_is(other):
+    seen = []
+    function = custom_rule(lambda o, x: seen.append(o) or np.sin(x), partials=[None, lambda f, o, x: np.cos(x)])
+    np.testing.assert_array_equal(gradient(lambda x: np.sum(function(other, x)))(X), np.cos(X))
+    assert all(o is other for o in seen)
+
+
+@pytest.mark.parametrize("rule", [{"partials": 1.0}, {"jacobians": lambda f, x: A}, {"forward": lambda f, x, dx: dx}])
+@pytest.mark.parametrize("bad", [np.ma.array(X, mask=X > 0), None, "text", np.array(["a", "b"]), np.matrix(X)])
+def test_a_function_that_returns_no_plain_numbers_is_named(bad, rule):
+    with pytest.raises(StructureError, match=r"<lambda> returned a \w+; a function with a custom_rule returns one plain array"):
+        jacobian(custom_rule(lambda x: bad, **rule))(X)
+
+
+def test_a_partial_that_is_no_number_is_named():
+    with pytest.raises(StructureError, match=r"the rule of .*, argument 0 takes numbers; got .* from dict"):
+        jacobian(custom_rule(np.sin, partials=lambda f, x: {"a": 1}))(X)
+
+
+COMPLEX = A + 1j * A[::-1]
+SAID = {"partials": {"partials": 2j}, "jacobians": {"jacobians": lambda f, x: COMPLEX},
+        "sparse": {"jacobians": lambda f, x: scipy.sparse.csr_array(COMPLEX)},
+        "pair": {"forward": lambda f, x, dx: COMPLEX @ dx, "transpose": lambda f, x, u: COMPLEX.T @ u}}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("said", SAID)
+def test_a_complex_rule_of_a_real_function_is_refused_in_every_mode(said, mode):
+    function = custom_rule(lambda x: 2 * x if said == "partials" else A @ x, **SAID[said])
+    with pytest.raises(StructureError, match="argument 0 gives complex128 numbers; the function's argument and"):
+        jacobian(function, mode=mode)(X)
+    function = custom_rule(lambda x: 2j * x if said == "partials" else COMPLEX @ x, **SAID[said])
+    expected = 2j * np.eye(4) if said == "partials" else COMPLEX
+    np.testing.assert_allclose(jacobian(function, mode=mode)(X), expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient(lambda x: np.sum(function(x)), mode=mode)(X), expected.sum(axis=0), rtol=1e-13)
 
 
 def test_every_law_is_said_to_hold_where_it_does():

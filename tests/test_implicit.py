@@ -395,6 +395,11 @@ MISTAKES = {
     "too few equations": (ShapeError, lambda: root(lambda x: x[:2], np.ones(3)), "2 numbers for 3 unknowns"),
     "no function": (StructureError, lambda: root(3.0, 1.0), "must be a function; got 3.0"),
     "a tolerance": (ParameterError, lambda: root(np.sin, 1.0, tol=-1), "tol=-1"),
+    "a tolerance that is text": (ParameterError, lambda: root(np.sin, 1.0, tol="a"), "tol='a'"),
+    "several tolerances": (ParameterError, lambda: fixed_point(np.cos, 1.0, tol=np.ones(2)), r"tol=array\(\[1., 1.\]\)"),
+    "a method that is none": (ValueError, lambda: root(np.sin, 1.0, method=None), "Unknown solver None"),
+    "a method that is a number": (ValueError, lambda: root(np.sin, 1.0, method=3), "Unknown solver 3"),
+    "a number for a minimiser": (ValueError, lambda: minimize(np.square, 1.0, method=3), "Unknown solver 3"),
     "iterations": (ParameterError, lambda: fixed_point(np.cos, 1.0, max_iter=0), "max_iter=0"),
     "text": (StructureError, lambda: root(np.sin, "one"), "x0 of root holds 'one'"),
     "sparse and closed over": (
@@ -403,7 +408,7 @@ MISTAKES = {
     "no matrix": (StructureError, lambda: spsolve(np.eye(2), np.ones(2)), "got ndarray"),
     "unlike lengths": (ShapeError, lambda: spsolve((np.ones(2), ([0], [0])), np.ones(1)), r"\(2,\), its rows \(1,\)"),
     "indptr": (ShapeError, lambda: spsolve((np.ones(1), [0], [0, 1, 1]), np.ones(1)), r"indptr has shape \(3,\)"),
-    "a side": (ShapeError, lambda: spsolve(scipy.sparse.eye_array(2), np.ones(3)), r"A has shape \(2, 2\)"),
+    "a side": (ShapeError, lambda: spsolve(scipy.sparse.eye_array(2), np.ones(3)), r"A has shape \(2, 2\) and b .* b as long"),
     "sides": (ShapeError, lambda: spsolve(scipy.sparse.eye_array(2), np.ones((2, 1, 1))), r"must be \(n,\) or \(n, m\)"),
 }  # fmt: skip
 

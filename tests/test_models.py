@@ -10,7 +10,17 @@ from scipy.optimize import minimize
 from dualdiff import gradient
 from dualdiff.datasets import load_breast_cancer, load_diabetes, load_iris, load_line, load_norris
 from dualdiff.errors import DataError, DivergenceError, DualdiffError, NotFittedError, ParameterError, ShapeError
-from dualdiff.models import MLP, LinearRegression, LogisticRegression, backpropagate, relu, sigmoid, softmax
+from dualdiff.models import (
+    MLP,
+    GammaRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    backpropagate,
+    relu,
+    sigmoid,
+    softmax,
+)
 from dualdiff.optimize import sgd
 
 MODES = ["forward", "reverse", "backprop"]
@@ -523,6 +533,7 @@ def test_a_setting_spoilt_by_hand_is_met_at_the_fit(cls, settings, X, y):
     [
         (lambda: LinearRegression(alpha=-1.0), "alpha must be a positive number; got -1.0"),
         (lambda: LinearRegression(fit_intercept="no"), "fit_intercept must be one of True, False; got 'no'"),
+        (lambda: LinearRegression(fit_intercept=np.arange(2)), r"must be one of True, False; got array\(\[0, 1\]\)"),
         (lambda: LinearRegression(max_iter=0), "max_iter must be a whole number of at least 1; got 0"),
         (lambda: LogisticRegression(tol=-1.0), "tol must be a number of at least 0; got -1.0"),
         (lambda: LogisticRegression(solver="lbfgs"), "solver must be one of 'newton', 'gradient-descent'; got 'lbfgs'"),
@@ -554,6 +565,16 @@ def test_columns_of_any_unit_are_regressed_on(unit):
     model = LinearRegression().fit(x * unit, x @ [1.0, 2.0] + 3.0)     # squares of the columns overflow, or vanish
     np.testing.assert_allclose(model.coef_ * unit, [1.0, 2.0], rtol=1e-12)
     assert model.intercept_ == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("unit", "alpha"), [(1e-300, 0), (1e-200, 0), (1e-9, 0.01), (1e9, 0.01), (1e160, 0), (1e300, 0)])
+@pytest.mark.parametrize("model", [PoissonRegressor, GammaRegressor, LogisticRegression])
+def test_the_units_of_columns_change_no_fit_by_newton(model, unit, alpha, mode):
+    y = IRIS.target % 2 if model is LogisticRegression else 1.0 + IRIS.target
+    plain, scaled = (model(alpha=alpha * u * u, mode=mode, fit_intercept=False).fit(IRIS_X * u, y) for u in (1.0, unit))
+    np.testing.assert_allclose(scaled.coef_ * unit, plain.coef_, rtol=1e-6)
+    assert scaled.converged_
 
 
 class Frame:

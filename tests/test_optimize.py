@@ -301,6 +301,11 @@ def test_newton_takes_one_step_on_a_quadratic_whatever_the_units():
     assert result.nit == 1
 
 
+def test_a_hessian_that_is_not_finite_is_named_by_newton():
+    with pytest.raises(DivergenceError, match=r"the value is 0.0, but its Hessian is not finite. Start elsewhere, or"):
+        newton(lambda x: x + x**1.5, 0.0)
+
+
 def test_newton_leaves_a_saddle_downhill():
     result = newton(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, np.array([1.0, 1e-3]))
     np.testing.assert_allclose(np.abs(result.x), [0, np.sqrt(0.5)], atol=1e-8)

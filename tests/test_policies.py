@@ -210,6 +210,8 @@ def test_single_precision_stays_single_under_a_policy():
 def test_a_policy_that_does_not_exist_is_refused_with_the_list_of_those_that_do(policy):
     with pytest.raises(ParameterError, match=rf"{policy.__name__}\('mean'\) is not one of .*raise"):
         policy("mean")
+    with pytest.raises(ParameterError, match=rf"{policy.__name__}\(array\(\[0, 1\]\)\) is not one of"):
+        policy(np.arange(2))
 
 
 # ---- equality --------------------------------------------------------------------------------------------------------

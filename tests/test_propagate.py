@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff.errors import DivergenceError, ParameterError, ShapeError
+from dualdiff.errors import DivergenceError, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, minimize, propagate
 
 C = np.array([[0.04, 0.01, 0.0], [0.01, 0.09, -0.02], [0.0, -0.02, 0.01]])
@@ -28,6 +28,13 @@ def test_blocks_change_nothing():
     whole = propagate(lambda p: p[0] * np.exp(-p[1] * t) + p[2], P, C)
     J = np.stack([np.exp(-P[1] * t), -P[0] * t * np.exp(-P[1] * t), np.ones_like(t)], 1)
     np.testing.assert_allclose(whole.stderr**2, np.einsum("ij,jk,ik->i", J, C, J), rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("unit", [1e50, 1e-50])
+def test_a_standard_error_whose_square_is_out_of_range_fits(unit, order):
+    u = propagate(lambda p: unit * p, [1.0, 1.0], [unit**6, 4 * unit**6], order=order)
+    np.testing.assert_allclose(u.stderr, [unit**4, 2 * unit**4], rtol=1e-14)
 
 
 def test_second_order_is_exact_for_a_square_of_a_normal_number():
@@ -74,6 +81,11 @@ def test_a_covariance_that_is_none_is_refused(covariance, kind, said):
         propagate(curve, P, covariance)
 
 
+def test_a_first_argument_that_is_no_function_is_named():
+    with pytest.raises(StructureError, match="propagate: the first argument must be a function; got 3 of type int"):
+        propagate(3, [1.0], 1.0)
+
+
 def test_an_order_that_does_not_exist_is_refused():
     with pytest.raises(ParameterError, match="order must be 1 or 2; got 3"):
         propagate(curve, P, C, order=3)
@@ -106,5 +118,7 @@ def test_minimize_keeps_the_form_of_x0_and_counts_the_budget():
 def test_what_minimize_cannot_do_is_refused():
     with pytest.raises(ParameterError, match="method must be one of l-bfgs, bfgs, newton-cg, trust-ncg; got 'lbfgs'"):
         minimize(rosenbrock, np.zeros(3), method="lbfgs")
+    with pytest.raises(ParameterError, match=r"x0 must be one number at least; got \[\]"):
+        minimize(rosenbrock, [])
     with pytest.raises(DivergenceError, match="minimize cannot start: at x0 the value is nan"):
         minimize(lambda x: np.sum(np.log(x)), np.array([-1.0, 2.0]))

@@ -27,6 +27,14 @@ def swing(y0, p):
     return solve_ivp(pendulum, (0, 2), y0, t_eval=TIMES, args=(p,), **TIGHT).y
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_one_number_is_the_slope_of_every_state(mode):
+    decayed = gradient(lambda p: solve_ivp(lambda t, y, p: -p * y[0], (0, 1), [p], args=(p,), **TIGHT).y[0, -1], mode=mode)
+    np.testing.assert_allclose(decayed(2.0), (1 - 2) * np.exp(-2), rtol=1e-8)
+    both = jacobian(lambda p: solve_ivp(lambda t, y, p: p, (0, 1), [p, 1], args=(p,), **TIGHT).y[:, -1], mode=mode)
+    np.testing.assert_allclose(both(2.0), [2, 1], rtol=1e-8)
+
+
 # y' = r y (1 - y/K): in closed form, for the vector (y0, r, K, t0, t1).
 LOGISTIC = np.array([0.5, 1.3, 2.0, 0.2, 1.7])
 

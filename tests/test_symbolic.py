@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 from dualdiff import Dual, gradient, hessian, jacobian
-from dualdiff.errors import MissingExtraError, RuleError, StructureError
+from dualdiff.errors import DualdiffError, MissingExtraError, RuleError, StructureError
 from dualdiff.symbolic import Symbolic, formula_of, from_sympy, partials
 
 x, y = sp.symbols("x y", real=True)
@@ -85,6 +85,23 @@ def test_a_symbol_that_is_no_argument_is_named(expression):
     with pytest.raises(StructureError, match=r"t, y is not among the symbols, \[\[x\]\]"):
         from_sympy(expression, [[x]])
     assert from_sympy(sp.Sum(x**y, (y, 0, 3)), sp.Symbol("x"))(2.0) == 15
+
+
+@pytest.mark.parametrize(("expression", "symbols", "said"), [
+    (x + y, [x], r"y is not among the symbols, \[x\]"), (x, [], r"x is not among the symbols, \[\]"),
+    (x + sp.zoo, [x], "ComplexInfinity"), (sp.Integral(sp.exp(x * y), (y, 0, 1)), [x], "Integral"),
+    (sp.Product(x * y, (y, 1, 3)), [x], "Product"), (sp.Derivative(sp.sin(x), x), [x], "Derivative"),
+    (sp.Limit(sp.sin(x * y) / y, y, 0), [x], "Limit"), (sp.Determinant(sp.MatrixSymbol("M", 2, 2)), [x], "Determinant"),
+    (x, [x, x], r"x of \[x, x\] is no NumPy code: duplicate argument"), (x, [x, 3], "invalid syntax"),
+    (None, [x], "None of"), ([x, None], [x], "is no NumPy code")])
+def test_what_cannot_be_translated_is_quoted(expression, symbols, said):
+    with pytest.raises(DualdiffError, match=said):
+        from_sympy(expression, symbols)
+
+
+def test_indexed_arrays_and_bound_symbols_are_no_missing_symbols():
+    B, i = sp.IndexedBase("B"), sp.Symbol("i", integer=True)
+    np.testing.assert_allclose(gradient(from_sympy(sp.Sum(B[i] ** 2, (i, 0, 1)), [B]))(np.array([1.0, 2.0])), [2, 4])
 
 
 @pytest.mark.parametrize("call", [lambda: from_sympy("x", "x"), lambda: Symbolic(1), lambda: formula_of(np.sin, "x")])

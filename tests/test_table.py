@@ -1,5 +1,7 @@
 """A user's own CSV file: what is read as it stands, and what each fault is answered with."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -282,6 +284,13 @@ def test_a_path_below_a_file_cannot_be_read(tmp_path):
     (tmp_path / "own.csv").touch()
     with pytest.raises(DataError, match=r"own\.csv.x: cannot be read \(Not a directory\)"):
         read_csv(tmp_path / "own.csv" / "x", "y")
+
+
+@pytest.mark.parametrize("target", [None, 1.5, ["y"], True])
+def test_a_target_that_is_neither_a_name_nor_an_index_is_refused(tmp_path, target):
+    (tmp_path / "own.csv").write_text("x,y\n1,2\n3,4\n")
+    with pytest.raises(DataError, match=rf"there is no column {re.escape(repr(target))}; the columns are 'x'; 'y'"):
+        read_csv(tmp_path / "own.csv", target)
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path):

@@ -1,11 +1,13 @@
 """check_derivatives: right derivatives pass whatever the scale, wrong ones are found and named."""
 
+import re
+
 import numpy as np
 import pytest
 
 import dualdiff as dd
 from dualdiff.errors import DualdiffError, MismatchError, RuleError, ShapeError, StructureError
-from dualdiff.testing import check_derivatives
+from dualdiff.testing import check_derivatives, check_rule
 
 X = np.array([1.0, 2.0, -0.5])
 M = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
@@ -242,7 +244,15 @@ def test_what_cannot_be_differentiated_raises_what_the_transforms_raise():
         check_derivatives(lambda x: "text", 4.0)
 
 
-@pytest.mark.parametrize("modes", [(), ("backward",), "forward"])
+@pytest.mark.parametrize("bad", [-1e-3, np.nan, "a", np.ones(2)])
+@pytest.mark.parametrize("check", [check_derivatives, check_rule])
+def test_tolerances_that_are_none_are_quoted(check, bad):
+    for name in ("rtol", "atol"):
+        with pytest.raises(StructureError, match=rf"{name}={re.escape(repr(bad))}.* must be numbers of at least 0"):
+            check(np.sin, 1.0, **{name: bad})
+
+
+@pytest.mark.parametrize("modes", [(), ("backward",), "forward", None, 3])
 def test_modes_that_do_not_exist_are_quoted(modes):
     with pytest.raises(StructureError, match="modes="):
         check_derivatives(np.sin, 1.0, modes=modes)

@@ -191,6 +191,19 @@ def test_a_function_that_is_only_real_linear_has_none_but_its_products_are_exact
         assert np.allclose(jvp(f, (z,), (v,))[1], (f(z + h * v) - f(z - h * v)) / (2 * h))
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_complex_function_of_real_arguments_has_a_complex_gradient_in_both_modes(mode):
+    def f(x, z):
+        return np.sum(np.exp(1j * x) * z)
+
+    x, z = np.array([0.5, -1.0, 2.0, 3.0, 0.1]), np.array([1 + 1j, 2, -1j, 0.5, 3])
+    dx, dz = gradient(f, argnums=(0, 1), mode=mode)(x, z)
+    np.testing.assert_allclose(dx, 1j * np.exp(1j * x) * z, rtol=1e-14)
+    np.testing.assert_allclose(dz, np.exp(1j * x), rtol=1e-14)
+    slope = gradient(lambda x: f(x, z) + np.sum(np.real(np.exp(1j * x)) * 3j), mode=mode)(x)
+    np.testing.assert_allclose(slope, dx - 3j * np.sin(x), rtol=1e-14)
+
+
 def test_complex_numbers_inside_a_real_function_are_differentiated_through():
     def f(x):
         z = np.exp(1j * x) * (x + 2j)
@@ -212,6 +225,9 @@ def test_one_pullback_serves_many_cotangents():
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: gradient(3.0), StructureError, "function"),
     (lambda: gradient(np.sum, mode="backward"), StructureError, "'backward' is not one of 'auto', 'forward', 'reverse'"),
+    (lambda: gradient(np.sum, mode=np.ones(2)), StructureError, r"mode=array\(\[1., 1.\]\) is not one of 'auto'"),
+    (lambda: derivative(np.sin, order=10**400), StructureError, "order must be a whole number of at least 0, at most 150"),
+    (lambda: dd.lift(3), StructureError, "lift: the first argument must be a function; got 3"),
     (lambda: gradient(lambda x: x)(np.ones(3)), StructureError, r"one number; it returned a result of shape \(3,\)"),
     (lambda: gradient(lambda x: [x[0], x[1]])(np.ones(3)), StructureError, "of 2 arrays"),
     (lambda: gradient(np.sum, 1)(np.ones(3)), StructureError, "argument 1, but f was called with 1 positional argument$"),

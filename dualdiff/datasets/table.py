@@ -150,7 +150,7 @@ def _target_index(names: list[str], target: str | int) -> int:
         return names.index(str(target))
     n = len(names)
     try:
-        index = int(target)
+        index = int(str(target))
     except ValueError as error:
         close = difflib.get_close_matches(str(target), names, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Name one, or give its index, 0 to {n - 1}."

@@ -59,7 +59,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
     bare = stop_gradient(args)
 
     def plain(t: Any, y: Any) -> Any:
-        return slopes(fun(t, y, *bare))
+        return slopes(fun(t, y, *bare), y)
 
     span = stripped(t0), stripped(t1)
     found = integrate.solve_ivp(lambda t, y: closed(plain(t, y)), span, stripped(y0), method, stripped(t_eval),
@@ -82,7 +82,7 @@ def solve_ivp(fun: Function, t_span: Any, y0: Any, method: Any = "RK45", t_eval:
 
     def base(t: Any, y: Any, p: list[Any]) -> Any:
         new = dict(zip(perturbed, p, strict=True))
-        return slopes(fun(t, y, *rebuild([new.get(i, x) for i, x in enumerate(leaves)])))
+        return slopes(fun(t, y, *rebuild([new.get(i, x) for i, x in enumerate(leaves)])), y)
 
     run = Run(integrate, plain, stripped(t1), method, bound(options, bare), len(found.y))
     y0 = y0 if holds_dual(y0) else np.asarray(y0)
@@ -108,9 +108,11 @@ def bound(options: dict[str, Any], bare: tuple[Any, ...]) -> dict[str, Any]:
     return made
 
 
-def slopes(out: Any) -> Any:
-    """What fun returned, an array or a list of numbers, as an array."""
+def slopes(out: Any, y: Any) -> Any:
+    """What fun returned, an array, a list of numbers or one number, as an array like y."""
     out = dual_form(out)
+    if not np.ndim(out):
+        return np.broadcast_to(out, np.shape(y))
     return out if hasattr(out, "shape") else np.asarray(out)
 
 

@@ -66,7 +66,7 @@ def scipy_minimum(value: Function, slope: Function, curvature: Function, x: Any,
     known = {} if method in WITHOUT_GRADIENT else {"jac": slope}
     if method in WITH_HESSIAN:
         known["hess"] = curvature
-    found = optimize.minimize(value, x, method=method, **known)
+    found = optimize.minimize(value, x, method=method and str(method), **known)
     # Where rounding stops a line search SciPy says so, close to the minimum: the Newton steps that follow decide.
     if not found.success and not largest(slope(found.x)) < CLOSE * largest(slope(x)):
         raise ConvergenceError(f"minimize: scipy.optimize.minimize(method={method!r}) says: {found.message}")

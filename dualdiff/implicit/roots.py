@@ -42,7 +42,7 @@ def root(f: Function, x0: Any, args: Any = (), *, method: str = "newton", sparse
     given = Unknowns(x0, "root")
     f, bare = with_args(f, args, "root")
     equations = Equations("root", lambda v: given.vector(f(given.tree(v))), lambda v: given.vector(bare(given.tree(v))), sparse)
-    start = given.start if method == "newton" else scipy_root(equations, given.start, method)
+    start = given.start if str(method) == "newton" else scipy_root(equations, given.start, str(method))
     return given.tree(equations.solution(newton(equations, start, tol, max_iter)))
 
 
@@ -183,7 +183,8 @@ def iterated(residual: Callable[[Any], Any], x: Any, tol: float | None, max_iter
 
 
 def require(tol: float, max_iter: int) -> None:
-    if not tol >= 0 or not isinstance(max_iter, int | np.integer) or max_iter < 1:
+    if not (isinstance(tol, int | float | np.floating) and tol >= 0) or not isinstance(max_iter, int | np.integer) \
+            or max_iter < 1:
         raise ParameterError(f"tol={tol!r} must be at least 0 and max_iter={max_iter!r} a whole number of at least 1")
 
 

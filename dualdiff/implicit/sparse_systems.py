@@ -39,7 +39,7 @@ def spsolve(A: Any, b: Any) -> Any:
         data, rows, columns = entries(A, n)
         matrix = sparse.csc_array((stripped(data), (rows, columns)), shape=(n, n))
     if matrix.shape != (n, n):
-        raise ShapeError(f"{WHAT}: A has shape {matrix.shape} and b {b.shape}; A must be {(n, n)}")
+        raise ShapeError(f"{WHAT}: A has shape {matrix.shape} and b {b.shape}; A must be square, b as long")
     matrix = matrix.astype(np.result_type(matrix.dtype, np.float32 if matrix.dtype == np.float32 else float))
     system = sparse_factored(matrix, WHAT)
     right = b if b.ndim == 1 else np.transpose(b)  # the unknowns of a system lie along the last axis

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..custom import custom_rule
-from ..errors import DegenerateError, RuleError, ShapeError, StructureError, needed
+from ..errors import DegenerateError, RuleError, ShapeError, StructureError, needed, require_function
 from ..forms import stop_gradient, stripped
 from ..reading import dtype_of
 from ..transforms import jacobian
@@ -173,7 +173,6 @@ class Equations:
 def with_args(f: Function, args: Any, what: str) -> tuple[Function, Function]:
     """x ↦ f(x, *args), and the same with the arguments stripped of their derivatives."""
     args = args if isinstance(args, tuple) else (args,)
-    if not callable(f):
-        raise StructureError(f"{what}: the first argument must be a function; got {f!r} of type {type(f).__name__}")
+    require_function(f, what)
     bare = stop_gradient(args)
     return lambda x: f(x, *args), lambda x: f(x, *bare)

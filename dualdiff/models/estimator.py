@@ -7,13 +7,15 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
+from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
-from ..optimize import Result
+from ..optimize import Callback, Result, newton
 from ..optimize.result import require_count, require_positive, require_tolerance
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
@@ -22,7 +24,7 @@ MODES = ("forward", "reverse", "backprop")
 
 
 def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if value not in allowed:
+    if np.ndim(value) or value not in allowed:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
@@ -174,7 +176,9 @@ class Estimator(ABC):
 class LinearPredictor(Estimator):
     """Models of z = x · w + b with the ridge α/2 ‖w‖²: ``loss(T, z)`` of all rows, and ``error(T, z)``, its n-fold ∂/∂z."""
 
-    alpha: float
+    alpha: Any
+    max_iter: int
+    tol: float
     fit_intercept: bool
     coef_: Array
     intercept_: Any
@@ -189,13 +193,24 @@ class LinearPredictor(Estimator):
         return X @ p["coef"].T + p.get("intercept", 0.0)
 
     def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
-        return self.loss(T, self.outputs(parameters, X), *w) + self.alpha / 2 * np.sum(parameters["coef"] ** 2)
+        return self.loss(T, self.outputs(parameters, X), *w) + np.sum(self.alpha / 2 * parameters["coef"] ** 2)
 
     def slope(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
         """∂C/∂w = 1/n Σ error x + α w and ∂C/∂b = 1/n Σ error."""
         error = weighed(self.error(T, self.outputs(parameters, X)), *w)
         found = {"coef": error.T @ X / len(T) + self.alpha * parameters["coef"], "intercept": np.mean(error, axis=0)}
         return {name: found[name] for name in parameters}
+
+    def newton(self, start: Any, callback: Callback | None, X: Array, *data: Any) -> Result:
+        """Newton's method over scaled columns, so that ``tol`` means the same in any units."""
+        unit = np.hypot(np.hypot.reduce(X) / sqrt(len(X)), sqrt(self.alpha))
+        unit = np.ldexp(1.0, np.frexp(unit)[1] - 1)  # a power of two rounds nothing
+        data, scaled = (X / unit, *data), copy(self)
+        scaled.alpha = self.alpha / unit / unit
+        result = newton(lambda p: scaled.cost(p, *data), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
+                        **scaled.way(*data))
+        result.x["coef"] = result.x["coef"] / unit
+        return result
 
     def learnt(self, result: Result, features: int) -> Self:
         self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import DataError
-from ..optimize import Callback, newton
+from ..optimize import Callback
 from .costs import weighed
 from .data import Array, counted, numbers, one_per_row
 from .estimator import LinearPredictor
@@ -43,9 +43,7 @@ class LogLinear(LinearPredictor):
         start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
         if self.fit_intercept:
             start["intercept"] = np.log(np.mean(weighed(*data[1:])))
-        result = newton(lambda p: self.cost(p, *data), start, max_iter=self.max_iter, tol=self.tol, callback=callback,
-                        **self.way(*data))
-        return self.learnt(result, X.shape[1])
+        return self.learnt(self.newton(start, callback, *data), X.shape[1])
 
     def predict(self, X: Any) -> Array:
         """The expected y for each row of X."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..optimize import Callback, gradient_descent, newton
+from ..optimize import Callback, gradient_descent
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
 from .data import Array, classes_of, counted, index_of, indicators
@@ -18,10 +18,10 @@ class LogisticRegression(LinearPredictor):
 
     Minimises the mean of -log P(class) over the rows plus α/2 ‖w‖², the ridge on the weights but not on the intercept:
     with a positive α the minimum exists even where a plane separates the classes. In scikit-learn's terms C = 1/(n α).
-    ``solver="newton"`` takes Newton's steps with the Hessian from dual numbers, until the gradient's length is at most
-    ``tol``: a few iterations of cost (parameters)³, whatever the units of the columns. ``"gradient-descent"`` takes steps
-    of ``learning_rate`` on the columns as they are; standardise them first. ``mode``: the gradient by a "forward" sweep, a
-    "reverse" sweep, or the explicit formula "backprop", eqs. (38)-(39).
+    ``solver="newton"`` takes Newton's steps with the Hessian from dual numbers, until the gradient's length in
+    scaled columns is at most ``tol``: a few iterations of cost (parameters)³, whatever their units.
+    ``"gradient-descent"`` takes steps of ``learning_rate`` on the columns as they are; standardise them first. ``mode``: the
+    gradient by a "forward" sweep, a "reverse" sweep, or the explicit formula "backprop", eqs. (38)-(39).
 
     y holds labels of any one type that sorts. After ``fit``: ``classes_``, ``coef_`` (1, d) or (classes, d),
     ``intercept_`` (1,) or (classes,), ``n_features_in_``, ``feature_names_in_`` (of a data frame), ``n_iter_``,
@@ -53,11 +53,11 @@ class LogisticRegression(LinearPredictor):
         data = counted(X, self.coded(index, len(classes)), sample_weight)
         rows = (len(classes),) if len(classes) > 2 else ()
         start = {"coef": np.zeros((*rows, X.shape[1]))} | ({"intercept": np.zeros(rows)} if self.fit_intercept else {})
-        shared = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback, **self.way(*data)}
         if self.solver == "newton":
-            result = newton(lambda p: self.cost(p, *data), start, **shared)
+            result = self.newton(start, callback, *data)
         else:
-            result = gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate, **shared)
+            result = gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate,
+                                      max_iter=self.max_iter, tol=self.tol, callback=callback, **self.way(*data))
         self.classes_, self.n_features_in_ = classes, X.shape[1]
         # The same amount added to every class leaves softmax as it is; the ridge is least where the classes sum to zero.
         p = {name: a - a.mean(axis=0) if rows else a for name, a in result.x.items()}

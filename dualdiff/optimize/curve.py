@@ -73,7 +73,7 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
 
 def checked(f: Any, options: dict[str, Any], nan_policy: str | None) -> tuple[list[Any], dict[str, Any]]:
     models = list(f) if isinstance(f, list | tuple) else [f]
-    for model in models:
+    for model in models or [f]:
         if not callable(model):
             raise StructureError(f"the model must be a function f(x, *parameters); got a {type(model).__name__}")
     if nan_policy not in {None, "raise", "omit"}:

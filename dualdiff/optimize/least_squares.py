@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError, StructureError
+from ..errors import ParameterError, require_function
 from .attempts import attempts, checkpointed
 from .fit_result import FitResult
 from .losses import loss_of
@@ -60,10 +60,7 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     >>> fit.x, fit.success
     (array([2., 1.]), True)
     """
-    if not callable(residual):
-        raise StructureError(f"the first argument must be a function of the parameters; got a {type(residual).__name__}")
-    if isinstance(x0, str):
-        raise StructureError(f"x0 must be numbers; got the text {x0!r}")
+    require_function(residual, "least_squares")
     parameters = Parameters(x0)
     if shards is None and executor is not None:
         raise ParameterError("executor works on shards; pass shards= too")
@@ -111,6 +108,8 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
         jac = None
     require(jac is None or callable(jac), "jac", jac, "a function")
+    require(callback is None or callable(callback), "callback", callback, "a function")
+    require(np.iterable(after), "args", after, "a tuple")
     check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
     limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
     free = None

@@ -80,6 +80,9 @@ def require_derivatives(point: Any) -> None:
     if bad.size:
         raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
                         "start it elsewhere")
+    seen = point.g.any() or (point.raw is not None and point.r.any() and point.Jt.any())
+    if seen and min(point.cost, point.squares.max()) < 1e-292:  # less than that loses digits
+        raise DataError("at the start squares of the residuals or of the derivatives underflow; scale the data")
 
 
 def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
@@ -87,7 +90,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
     if settings.scale is None:
         state.D = np.maximum(state.D, point.norms())
     if point.cost == 0.0:
-        raise Stop(CONVERGED, "converged: every residual is zero")
+        raise Stop(CONVERGED, "converged: the sum of squares is zero")
     steps = BoundedSteps(point, state, settings) if settings.bounds is not None else FreeSteps(point, state, settings)
     refused = False
     while True:
@@ -102,7 +105,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
                 continue
         x = point.x + p if settings.bounds is None else np.clip(point.x + p, *settings.bounds)
         if not x.dot(x) < FAR:
-            raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; the model may not determine it")
+            raise Stop(DIVERGED, "diverged: a parameter ran beyond every bound; scale it, or the model may not determine it")
         state.trials += 1
         new = trial(problem, x, point, refused)
         cost = np.inf if new is None else new.cost

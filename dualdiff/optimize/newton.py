@@ -57,7 +57,9 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
             trail.nfev += 1
             require_finite("newton", len(trail.history), loss, [g], None)
             far = trail.reach(loss, [x], [g])
-            p = downhill(hessian(x), g)
+            H = hessian(x)
+            require_finite("newton", len(trail.history) - 1, loss, [H], None, "Hessian")
+            p = downhill(H, g)
             t, new = 1.0, float("inf")
             while t > SHORTEST:  # a step too long may overflow: it is halved
                 new = number(f(tree(x + t * p)))

@@ -91,7 +91,7 @@ class Parameters:
     def chosen(self, which: Any, what: str) -> Any:
         """A mask over the vector from names, indices, or a mask."""
         mask = np.zeros(self.flat.size, bool)
-        items = [which] if isinstance(which, str | int | np.integer) else list(which)
+        items = list(which) if np.iterable(which) and not isinstance(which, str) else [which]
         if items and all(isinstance(v, bool | np.bool_) for v in items):
             if len(items) != mask.size:
                 raise ShapeError(f"{what} is a mask of {len(items)}; {self.what} has {mask.size} parameters")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ParameterError, ShapeError
+from ..errors import ParameterError, ShapeError, require_function
 from ..transforms import jacobian
 from ..transforms.trees import flatten
 from .parameters import Parameters
@@ -39,7 +39,8 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     >>> u.value, u.stderr
     (array(6.), array(0.63245553))
     """
-    if order not in {1, 2}:
+    require_function(f, "propagate")
+    if np.ndim(order) or order not in (1, 2):
         raise ParameterError(f"order must be 1 or 2; got {order!r}")
     parameters = Parameters(values, "values")
     n = parameters.flat.size
@@ -56,10 +57,9 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     value, Jt = Residuals(seen, parameters).by_duals(parameters.flat)
     value = value.reshape(shapes[0])
     root = factor(C)
-    variance = np.empty(value.size)
-    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ are the standard errors
-        part = root.T @ Jt[:, first:first + BLOCK]
-        np.einsum("ij,ij->j", part, part, out=variance[first:first + BLOCK])
+    stderr = np.empty(value.size)
+    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ
+        stderr[first:first + BLOCK] = np.hypot.reduce(root.T @ Jt[:, first:first + BLOCK])
     spread = root.T @ Jt if full else None
     joint = None if spread is None else spread.T @ spread
     if order == 2:
@@ -68,9 +68,9 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
         HC = np.matmul(root.T, np.matmul(H, root))  # Lᵀ H L, whose traces are those of H C
         value = value + 0.5 * np.trace(HC, axis1=1, axis2=2).reshape(value.shape)
         HC = HC.reshape(value.size, -1)
-        variance = variance + 0.5 * np.einsum("ij,ij->i", HC, HC)
+        stderr = np.hypot(stderr, np.hypot.reduce(HC.T) * np.sqrt(0.5))
         joint = None if joint is None else joint + 0.5 * HC @ HC.T
-    return Propagated(value, np.sqrt(variance).reshape(value.shape), joint)
+    return Propagated(value, stderr.reshape(value.shape), joint)
 
 
 def covariance_of(covariance: Any, n: int) -> Array:

@@ -63,6 +63,7 @@ def start(x0: Any) -> tuple[list[Array], Rebuild]:
 def vector(x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     """The numbers of x0 as one vector, and the way from such a vector to the form of x0."""
     leaves, rebuild = start(x0)
+    require(bool(leaves), "x0", x0, "one number at least")
     shapes = [a.shape for a in leaves]
     return np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
 
@@ -124,7 +125,7 @@ def require_finite(method: str, iteration: int, loss: float, arrays: list[Array]
         return
     met = f"the value is {loss}" + (f", but its {what} is not finite" if isfinite(loss) else "")
     if iteration == 0:
-        raise DivergenceError(f"{method} cannot start: at x0 {met}. Start elsewhere, or check the data for extremes")
+        raise DivergenceError(f"{method} cannot start: at x0 {met}. Start elsewhere, or check the scale of the data")
     raise DivergenceError(f"{method} diverged in iteration {iteration}: {met}. {smaller(learning_rate)}")
 
 

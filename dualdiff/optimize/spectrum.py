@@ -65,7 +65,7 @@ class Spectral:
         square, h = self.square, self.h
         low, high = 0.0, sqrt(h.dot(h)) / delta
         if self.least > self.tiny:
-            low = (length - delta) / delta * length**2 / float((w * w / square).sum())
+            low = (length - delta) / delta / float((np.square(w / length) / square).sum())
         damping = min(low, high) if low > 0 else 1e-3 * high
         for _ in range(12):
             shifted = square + damping
@@ -77,7 +77,7 @@ class Spectral:
                 low = max(low, damping)
             else:
                 high = min(high, damping)
-            damping += (length - delta) / delta * length**2 / float((w * w / shifted).sum())
+            damping += (length - delta) / delta / float((np.square(w / length) / shifted).sum())
             if not low < damping < high:
                 damping = sqrt(max(low, 1e-6 * high) * high)
         return w, length, damping

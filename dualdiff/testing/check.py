@@ -115,12 +115,14 @@ def check_derivatives(f: Callable[..., Any], *args: Any, modes: Sequence[str] = 
     >>> verdict.passed, verdict.error_estimate.shape
     (True, (2, 3))
     """
-    wrong = [mode for mode in modes if mode not in MODES]
+    wrong = not np.iterable(modes) or [mode for mode in modes if mode not in MODES]
     if wrong or not modes or isinstance(modes, str):
         raise StructureError(f"modes={modes!r} must be some of {MODES}, such as modes=('forward',)")
     leaves, _ = flatten(args, "the arguments")
     eps = max([float(np.finfo(inexact(leaf, "check_derivatives").dtype).eps) for leaf in leaves], default=0.0)
     rtol = (1e-6 if eps < 1e-12 else 1e-3) if rtol is None else rtol
+    if not all(isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf for tol in (rtol, atol)):
+        raise StructureError(f"rtol={rtol!r} and atol={atol!r} must be numbers of at least 0")
     ours = {mode: matrix(f, args, mode) for mode in modes}
     plain = plain_function(f, args)
     found = Comparison(plain, [np.array(inexact(leaf, "check_derivatives")) for leaf in leaves], ours, rtol, atol, eps)

@@ -34,8 +34,8 @@ class Batch(Inputs):
         self.axis = axis
         counts = []
         for i, shape in enumerate(self.shapes):
-            if not -len(shape) <= axis < len(shape):
-                raise ShapeError(f"batch_axis={axis}, but an argument has shape {shape}, which has no such axis")
+            if not (isinstance(axis, int | np.integer) and -len(shape) <= axis < len(shape)):
+                raise ShapeError(f"batch_axis={axis!r}, but an argument has shape {shape}, which has no such axis")
             place = axis % len(shape)
             counts.append(shape[place])
             self.shapes[i] = shape[:place] + shape[place + 1:]

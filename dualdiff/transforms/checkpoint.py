@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dual_array import wrapped
 from ..elementwise import LEVELED
-from ..errors import StructureError
+from ..errors import StructureError, require_function
 from ..forms import belongs, top_level
 from ..operands import constant
 from ..reading import dtype_of
@@ -50,8 +50,7 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
     >>> gradient(lambda x: np.sum(decay(x)))(np.array([1.0, 2.0]))
     array([0.19209881, 0.03675764])
     """
-    if not callable(f):
-        raise StructureError(f"checkpoint takes a function; got {f!r} of type {type(f).__name__}")
+    require_function(f, "checkpoint")
     if times is not None:
         return repeated(f, times)
 

@@ -29,7 +29,7 @@ FEW_INPUTS = 4  # up to here a forward sweep costs no more than a tape
 
 
 def checked_mode(mode: str) -> str:
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise StructureError(f"mode={mode!r} is not one of {', '.join(map(repr, MODES))}")
     return mode
 

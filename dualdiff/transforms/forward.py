@@ -31,8 +31,8 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, order=2)(2.0)
     (np.float64(12.0), np.float64(12.0))
     """
-    if not isinstance(order, int | np.integer) or order < 0:
-        raise StructureError(f"order must be a whole number of at least 0; got {order!r}")
+    if not isinstance(order, int | np.integer) or not 0 <= order <= 150:
+        raise StructureError(f"order must be a whole number of at least 0, at most 150; got {order!r:.40}")
     if order == 0:
         return f
     if order > 1:

@@ -57,9 +57,14 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
         def read(out: Any, level: Level) -> Any:
             y = scalar_result(out, "gradient")
             value, eps = value_and_eps(y, level)
-            arrays = blocks(value, eps, inputs) if forward else \
-                [number(a) for a in pulled(eps.terms, (), dtype_of(value).type(1), 0, roots, inputs)]
-            return number(value), inputs.like_arguments(arrays)
+            if forward:
+                return number(value), inputs.like_arguments(blocks(value, eps, inputs))
+            dtype = dtype_of(value)
+            arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
+            if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
+                turned = pulled(eps.terms, (), dtype.type(1j), 0, roots, inputs)
+                arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
+            return number(value), inputs.like_arguments(list(map(number, arrays)))
 
         return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
 
