@@ -58,8 +58,8 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     value = value.reshape(shapes[0])
     root = factor(C)
     stderr = np.empty(value.size)
-    for first in range(0, value.size, BLOCK):  # the columns' lengths of Lᵀ Jᵀ
-        stderr[first:first + BLOCK] = np.hypot.reduce(root.T @ Jt[:, first:first + BLOCK])
+    for first in range(0, value.size, BLOCK):
+        stderr[first:first + BLOCK] = lengths(root.T @ Jt[:, first:first + BLOCK])
     spread = root.T @ Jt if full else None
     joint = None if spread is None else spread.T @ spread
     if order == 2:
@@ -68,9 +68,20 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
         HC = np.matmul(root.T, np.matmul(H, root))  # Lᵀ H L, whose traces are those of H C
         value = value + 0.5 * np.trace(HC, axis1=1, axis2=2).reshape(value.shape)
         HC = HC.reshape(value.size, -1)
-        stderr = np.hypot(stderr, np.hypot.reduce(HC.T) * np.sqrt(0.5))
+        stderr = np.hypot(stderr, lengths(HC.T) * np.sqrt(0.5))
         joint = None if joint is None else joint + 0.5 * HC @ HC.T
     return Propagated(value, stderr.reshape(value.shape), joint)
+
+
+def lengths(A: Array) -> Array:
+    """Of the columns, where their squares overflow or underflow too."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->j", A, A)
+    far = ~((squares > 1e-290) & (squares < np.inf))
+    found: Array = np.sqrt(squares)
+    if far.any():
+        found[far] = np.hypot.reduce(A[:, far])
+    return found
 
 
 def covariance_of(covariance: Any, n: int) -> Array:
