@@ -236,7 +236,7 @@ class DualArray:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.refresh()
-        if self.level.number % 1 == 0:
+        if self.level.is_sweep:
             self.level.__reduce__()
         return (DualArray, (self.value, self.tangent))
 

@@ -80,7 +80,7 @@ class DualScalar(Dual):
         return f"Dual({number_text(self.value)}, {tangent_text(self)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.level.number % 1 == 0:
+        if self.level.is_sweep:
             self.level.__reduce__()
         return (Dual, (self.value, self.tangent))
 

@@ -74,15 +74,15 @@ def same_beside_kinks(inputs: Any, level: Level) -> None:
     direction = [np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) for x in inputs.leaves]
     leaves = [wrapped(x, Tangent({one(ground): v}, v.shape), ground) for x, v in zip(inputs.leaves, direction, strict=True)]
     duals = [wrapped(x, Tangent({one(along): v}, v.shape), along) for x, v in zip(leaves, direction, strict=True)]
-    found, f = [], inputs.f
+    found, f, token = [], inputs.f, OTHER.set(0)
     inputs.f = inputs.whole or f
-    for other in (0, 1, -1):
-        token = OTHER.set(other)
-        try:
+    try:
+        for other in (0, 1, -1):
+            OTHER.set(other)
             found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals), "the result of f")[0]])
-        finally:
-            OTHER.reset(token)
-    inputs.f = f
+    finally:  # the sweep may begin again
+        inputs.f = f
+        OTHER.reset(token)
     for chosen, right, left in zip(*found, strict=True):
         if np.any(np.isfinite(chosen) & near(right, left, 0.0) & ~near(chosen, right, 0.0)):
             raise DegenerateError(str(level.bent))
