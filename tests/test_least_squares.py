@@ -1,6 +1,7 @@
 """Least squares and curve_fit: known answers, SciPy's where both can, and every stop says why."""
 
 import functools
+import gc
 import pickle
 import tracemalloc
 
@@ -150,6 +151,22 @@ def test_damped_steps_of_many_parameters_need_no_normal_equations():
         damping = 0.3 if s is step.p else 0.0
         predicted = Damped(point, State(point.x, D, 1.0, damping), D).step(1.0).predicted
         assert predicted == pytest.approx(-point.model(s), rel=1e-9)
+
+
+def test_jacobians_of_earlier_points_are_freed_at_once():
+    """A cycle would keep each until garbage is collected, and every sweep would fill memory that is new to the process."""
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    def points():
+        return sum(type(found) is Point for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = points()
+        least_squares(lambda W: np.sin(X @ W.reshape(4, 15)).ravel() - 0.5, np.full(60, 0.1), max_iter=5)
+        assert points() == before
+    finally:
+        gc.enable()
 
 
 def test_many_parameters_that_the_data_do_not_determine_end_at_a_minimum():

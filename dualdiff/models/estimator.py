@@ -8,6 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
+from functools import cache
 from math import sqrt
 from typing import Any, Self
 
@@ -95,8 +96,9 @@ class Estimator(ABC):
                 CHECKS[name](name, getattr(self, name))
 
     @classmethod
-    def names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+    @cache  # reading a signature takes as long as a step of a small fit
+    def names(cls) -> tuple[str, ...]:
+        return tuple(name for name in inspect.signature(cls.__init__).parameters if name != "self")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name; ``deep`` is accepted for scikit-learn's sake."""

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ConvergenceError, DataError, DegenerateError
 from ..transforms.floating import all_ignored
 from .result import Array
-from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
+from .spectrum import EPS, FEW, HANDFUL, NEARLY, Damped, Step, of_normal, spectrum, undamped
 from .stopping import (
     BUDGET,
     CONVERGED,
@@ -184,7 +184,9 @@ def decomposed(point: Any, state: State, D: Array) -> Any:
         tried = of_normal(point.A + state.S, point.g, D)
         if tried.least > BENT * state.flattest:
             return tried
-    tried = point.spectrum = spectrum(point, state, D)
+    tried = spectrum(point, state, D)
+    if not isinstance(tried, Damped):  # which holds the point: a cycle would keep its Jacobian until garbage is collected
+        point.spectrum = tried
     state.flattest = tried.least
     return tried
 

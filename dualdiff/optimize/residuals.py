@@ -247,4 +247,4 @@ def rows(eps: Tangent, level: Level, n: int) -> Any:
         if total - total != 0 and not level.careful:  # not finite: the strong zero may decide otherwise
             raise CareNeeded(level)
         return Jt
-    return eps.dense(trailing=True).reshape(-1, n).T  # a view: BLAS reads it as it is
+    return eps.dense().reshape(n, -1)

@@ -258,6 +258,8 @@ def put_product(place: Any, a: Any, b: Any) -> None:
         (left, of_left), (right, of_right) = (trimmed(x, range(place.ndim - x.ndim, place.ndim)) for x in (a, b))
         if len(of_left) < len(axes) > len(of_right) and {*of_left, *of_right} == {*axes}:
             labels: Any = of_left, of_right, axes
+            if place.strides[axes[-1]] == place.itemsize:  # its inner loops run along memory that is
+                left, right = map(np.ascontiguousarray, (left, right))
             np.einsum(left, labels[0], right, labels[1], labels[2], out=trimmed(place, range(place.ndim))[0])
             return
     by_rows(lambda place, a, b: np.multiply(a, b, out=place), place, a, b)
