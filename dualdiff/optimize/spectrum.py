@@ -21,7 +21,7 @@ HANDFUL = 8  # parameters that plain Python solves for sooner than LAPACK
 PIVOT = 1e-6  # of scaled JᵀJ, whose diagonal is 1
 SMALL = 300_000  # entries of J up to which its own SVD is taken
 ILL = 1e-7  # smaller eigenvalues of scaled JᵀJ cost digits of the answer
-LOOSE = 0.05  # of the gradient's length: what a damped step may leave of it
+LOOSE = 0.03  # of the gradient's length: what a damped step may leave of it
 NEARLY = 1.1  # Moré's: a step 10 % too long is not worth another λ
 
 
