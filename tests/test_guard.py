@@ -55,6 +55,10 @@ def scalar(x):
     return x * (x + 2.0) ** 3 / (1.0 + x * x) - x
 
 
+def chain(x):
+    return sum((x[i] - x[i - 1] ** 2) ** 2 for i in range(1, len(x)))
+
+
 SMALL, LARGE, MIDDLE = (RNG.standard_normal(n) for n in (10, 100_000, 300))
 RESIDUAL, _, _, PARAMETERS, _ = network(8, 64, 200)
 LOSS = Network([20, 8, 5], 30, "tanh")
@@ -70,6 +74,7 @@ CASES = {                                                  # the transform, f, w
     "running sums, dense":              (partial(dd.jacobian, mode="forward"), cumulated, MIDDLE),
     "a Hessian times a vector":         (lambda f: lambda x: dd.hvp(f)(x, np.ones_like(x)), rosenbrock, LARGE),
     "a sparse Hessian":                 (partial(dd.hessian, sparse=True), rosenbrock, LARGE),
+    "a Hessian, element by element":    (dd.hessian, chain, MIDDLE[:40]),
     "one number":                       (dd.derivative, scalar, 1.5),
 }
 

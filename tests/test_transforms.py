@@ -321,3 +321,19 @@ def test_gradients_are_arrays_of_the_callers_own():
     first, second = vjp(lambda x, y: np.concatenate([x, y]), x, y)[1](np.arange(6.0))
     first -= first
     assert second.tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x[0, 1] * x[-1, 0] ** 2 + np.sin(x[1, -1]) * x[0, 1] + x[2, 1] * np.sum(x[:, 0] ** 2),
+    lambda x: sum(x[i, j] ** 2 * x[2 - i, j] for i in range(3) for j in range(2)),
+    lambda x: x[0, 0] * x[1, 1],
+    lambda x: np.where(x > 0, x, 0)[1, 0] ** 3 * x[1, 0] + x[np.int64(0), 1] ** 2 * x[1, 0],
+])
+def test_second_derivatives_by_single_elements_are_those_of_the_forward_sweep(f):
+    """The cotangents of elements are duals here; they are joined, or placed where few arrived."""
+    x = np.array([[0.5, 1.5], [2.0, -0.5], [1.0, 0.7]])
+    again = jacobian(gradient(f, mode="forward"), mode="forward")(x)
+    assert np.allclose(hessian(f)(x), again, rtol=1e-14, atol=0)
+    assert np.allclose(hvp(f)(x, x), np.tensordot(again, x), rtol=1e-13, atol=1e-14)
+    third = derivative(lambda t: hessian(f)(t * x))(1.0)
+    assert np.allclose(third, derivative(lambda t: jacobian(gradient(f, mode="forward"))(t * x))(1.0), rtol=1e-13, atol=1e-14)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import operator
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..policies import TRACE, WATCH
-from ..rules.gather import batched_broadcast, sum_to_shape
+from ..rules.gather import batched_broadcast, batched_placed, sum_to_shape
 from .coefficients import finite, owned, plain, times
 from .level import Level
 from .moves import Item, Move, Shape
@@ -82,14 +83,30 @@ class TapeLeaf:
 
 
 class Cotangents:
-    """Cotangents by leaf, added up as they arrive; an array is written to only once it is our own."""
+    """Cotangents by leaf, added up as they arrive; an array is written to only once it is our own.
 
-    __slots__ = ("arrays", "lead", "own")
+    Duals of a lower level that belong to single elements are added up by element, and joined when the leaf's turn comes.
+    """
+
+    __slots__ = ("arrays", "elements", "lead", "own")
 
     def __init__(self, lead: int) -> None:
         self.arrays: dict[TapeLeaf, Any] = {}
+        self.elements: dict[TapeLeaf, dict[int, Any]] = {}
         self.own: set[TapeLeaf] = set()
         self.lead = lead
+
+    def join(self, leaf: TapeLeaf) -> None:
+        """Add what arrived for single elements to what arrived for the whole."""
+        elements = self.elements.pop(leaf, None)
+        if elements is not None:
+            shape, size = leaf.shape, prod(leaf.shape)
+            if size <= 2 * len(elements):
+                joined = np.stack([elements.get(place, 0.0) for place in range(size)])
+                self.add(leaf, joined if len(shape) == 1 else joined.reshape(shape))
+                return
+            for place, u in elements.items():
+                self.add(leaf, batched_placed(u, 0, shape, np.unravel_index(place, shape)))
 
     def add(self, leaf: TapeLeaf, u: Any) -> None:
         have = self.arrays.get(leaf)
@@ -112,6 +129,10 @@ class Cotangents:
             self.own.add(leaf)
             have[index] = u
             return None
+        if not plain and not lead and u.shape == () and (place := flat_place(move.basic, leaf.shape)) is not None:
+            elements = self.elements.setdefault(leaf, {})
+            elements[place] = elements[place] + u if place in elements else u
+            return None
         if not plain or type(have) is not np.ndarray or u.dtype != have.dtype:
             return self.add(leaf, move.transpose(u, lead))
         if leaf not in self.own:
@@ -123,6 +144,18 @@ class Cotangents:
         else:
             have[index] = part + u
         return None
+
+
+def flat_place(index: tuple[Any, ...], shape: Shape) -> int | None:
+    """Where in the flat array the one element lies that an index of integers picks; None for other indices."""
+    if len(index) != len(shape):
+        return None
+    place = 0
+    for i, n in zip(index, shape, strict=True):
+        if type(i) is not int:
+            return None
+        place = place * n + (i + n if i < 0 else i)
+    return place
 
 
 def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
@@ -144,6 +177,8 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
         leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges or leaf in ends:
             continue
+        if cotangents.elements:
+            cotangents.join(leaf)
         u = cotangents.arrays.pop(leaf)
         last: Any = None
         last_coef: Any = None
@@ -163,6 +198,8 @@ def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[Tap
             if v.shape[lead:] != parent.shape:
                 v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
             cotangents.add(parent, v)
+    for root in roots if cotangents.elements else ():
+        cotangents.join(root)
     return [cotangents.arrays.get(root) for root in roots]
 
 
