@@ -52,6 +52,9 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
             data = leaf.factors[0] if coef is None else weighted(leaf, coef)
             if dtype in (None, data.dtype):
                 return data
+    if len(terms) > 1 and size * k <= LARGE and not trailing and (out := small_sum(terms, (k, *shape))) is not None \
+            and dtype in (None, out.dtype):
+        return out
     types = arrays if dtype is None else [*arrays, dtype]
     out = np.zeros(size * k, np.result_type(*types) if types else float)
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
@@ -59,6 +62,17 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
         meter.hold(out)
     write_terms(out, terms, shape, steps, step, k)
     return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
+    """Σ coefficient ⊙ numbers, where every leaf holds one array for all directions and the sum is finite; else None."""
+    total: Any = None
+    for leaf, coef in terms.items():
+        if not leaf.is_dense or len(leaf.factors) != 1:
+            return None
+        part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
+        total = part if total is None else total + part
+    return total if total.shape == full and finite(total) else None
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:

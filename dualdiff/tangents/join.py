@@ -89,6 +89,8 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
     terms: dict[Any, Any] = {}
     for dense in (True, False):
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
+        if dense:  # each would become an array of all directions: one holds their sum
+            columns = [c if len(c) < 2 else [merged_terms(c, t.shape)] for c, t in zip(columns, pieces, strict=True)]
         for i in range(max(map(len, columns))):
             slot = [c[i] if i < len(c) else None for c in columns]
             for leaf, c in (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape).items():
