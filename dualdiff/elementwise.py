@@ -22,7 +22,7 @@ from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential
 from .tangents.level import Level
 from .tangents.moves import kept
-from .tangents.tangent import MAX_TERMS, Tangent
+from .tangents.tangent import Tangent
 from .tangents.watch import observed
 from .views import settle
 
@@ -164,7 +164,7 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    return wrap(f, level, r if len(terms) <= MAX_TERMS else r.merged())
+    return wrap(f, level, r if len(terms) <= 2 else r.fewer())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.

@@ -55,6 +55,12 @@ def scalar(x):
     return x * (x + 2.0) ** 3 / (1.0 + x * x) - x
 
 
+def orbit(u):
+    for _ in range(20):
+        u = u + 0.01 * np.concatenate([u[2:], -u[:2] / np.sum(u[:2] ** 2) ** 1.5])
+    return u
+
+
 def chain(x):
     return sum((x[i] - x[i - 1] ** 2) ** 2 for i in range(1, len(x)))
 
@@ -75,6 +81,7 @@ CASES = {                                                  # the transform, f, w
     "a Hessian times a vector":         (lambda f: lambda x: dd.hvp(f)(x, np.ones_like(x)), rosenbrock, LARGE),
     "a sparse Hessian":                 (partial(dd.hessian, sparse=True), rosenbrock, LARGE),
     "a Hessian, element by element":    (dd.hessian, chain, MIDDLE[:40]),
+    "steps of an orbit":                (partial(dd.jacobian, mode="forward"), orbit, np.array([1.0, 0.0, 0.0, 1.0])),
     "one number":                       (dd.derivative, scalar, 1.5),
 }
 

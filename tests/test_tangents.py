@@ -125,12 +125,22 @@ def test_contracting_a_seeded_axis_makes_it_a_width_axis_and_the_matrix_a_view()
 
 def test_a_second_layer_is_summed_within_the_factors_that_hold_its_axis():
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((50, 3))
+    X = rng.standard_normal((200, 3))
     p, _ = seeded(rng.standard_normal(3 * 4 + 4 * 5 + 5))
     hidden = np.tanh(np.tanh(X @ p[:12].reshape(3, 4)) @ p[12:32].reshape(4, 5))
     out = hidden @ p[32:]
     first = next(leaf for leaf in leaves(out) if leaf.width == (3, 4))
-    assert max(np.size(a) for a in first.factors) <= 50 * 4            # never (3, 4, 50, 5), nor even (3, 4, 50)
+    assert max(np.size(a) for a in first.factors) <= 200 * 4           # never (3, 4, 200, 5), nor even (3, 4, 200)
+
+
+def test_the_tangent_of_a_small_state_does_not_grow_with_the_steps_of_an_integrator():
+    u, _ = seeded(np.array([1.0, 0.0, 0.0, 1.0]))
+    for _ in range(30):
+        u = u + 0.01 * np.concatenate([u[2:], -u[:2] / np.sum(u[:2] ** 2) ** 1.5])
+        assert len(leaves(u)) <= 3
+    pattern = dd.jacobian(lambda x: np.concatenate([x[:2] * x[1:], x[:1] + x[2:] * x[:1], x[1:2]]), sparse=True)(np.ones(3))
+    assert pattern.toarray().tolist() == [[1, 1, 0], [0, 1, 1], [2, 0, 1], [0, 1, 0]]
+    assert pattern.nnz == 7
 
 
 def test_a_leaf_wider_than_the_number_of_directions_becomes_dense():

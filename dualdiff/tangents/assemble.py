@@ -21,6 +21,7 @@ SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
+SMALL = 1 << 12  # entries of an array of all directions below which calls cost more than arithmetic
 FEW = 64  # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
@@ -52,11 +53,11 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
             data = leaf.factors[0] if coef is None else weighted(leaf, coef)
             if dtype in (None, data.dtype):
                 return data
-    if len(terms) > 1 and size * k <= LARGE and not trailing and (out := small_sum(terms, (k, *shape))) is not None \
+    if len(terms) > 1 and size * k <= SMALL and not trailing and (out := small_sum(terms, (k, *shape))) is not None \
             and dtype in (None, out.dtype):
         return out
     types = arrays if dtype is None else [*arrays, dtype]
-    out = np.zeros(size * k, np.result_type(*types) if types else float)
+    out = np.zeros(size * k, np.result_type(*types, 1.0))
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
     if meter is not None and (windowed or not trailing):
         meter.hold(out)
@@ -72,7 +73,7 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
             return None
         part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
         total = part if total is None else total + part
-    return total if total.shape == full and finite(total) else None
+    return total if total.shape == full and total.dtype.kind in "fc" and finite(total) else None
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import assembled
+from .assemble import SMALL, assembled
 from .leaf import Leaf, as_many
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
@@ -85,6 +85,7 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
             [Section(place, t.shape, shape) for t, place in zip(pieces, places, strict=True)]
         edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) if t.terms for leaf, coef in t.watched()]
         return {TapeLeaf(leaves[0].level, shape, tuple(edges)): None}
+    pieces = [t.filled() for t in pieces]
     offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
     terms: dict[Any, Any] = {}
     for dense in (True, False):
@@ -266,6 +267,19 @@ def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
 def padded(block: Any, wide: int) -> Any:
     missing = wide - block.shape[0]
     return block if missing == 0 else np.concatenate([block, np.zeros((missing, block.shape[1]))], axis=0)
+
+
+def one_parameters(leaf: Leaf) -> bool:
+    """Whether the leaf is one parameter's alone. Such terms stay apart for a fit, which takes its rows from them."""
+    return leaf.cols is not None and leaf.cols.size == 1
+
+
+def worth_filling(t: Tangent) -> bool:
+    """Whether a small tangent, whose pattern nobody asks for, is no wider as an array of all directions."""
+    leaf = next(iter(t.terms))
+    k, level = leaf.k, leaf.level
+    return k is not None and k * prod(t.shape) <= SMALL and level.geometry is None and not level.generic \
+        and sum(prod(leaf.width) for leaf in t.terms) >= k and not any(hasattr(c, "eps") for c in t.terms.values())
 
 
 def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import assembled, gradient_row
+from .assemble import SMALL, assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
-from .join import merged_terms
+from .join import merged_terms, one_parameters, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -22,6 +22,7 @@ from .tape import Copy, TapeLeaf, record
 
 new = object.__new__
 MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
+CARRIED = 2  # narrow terms of a small array that are not worth an array of all directions
 
 
 class Tangent:
@@ -76,9 +77,8 @@ class Tangent:
                 terms[leaf] = (1.0 if have is None else have) + (1.0 if c is None else c)
             else:
                 terms[leaf] = c
-        if len(terms) > MAX_TERMS:
-            return Tangent(terms, self.shape).merged()
-        return Tangent(terms, self.shape)
+        t = Tangent(terms, self.shape)
+        return t.fewer() if len(terms) > 2 else t
 
     def masked(self, keep: Any, shape: Shape, unit: Any) -> Tangent:
         """The tangent where keep holds, and none elsewhere; ``unit`` is 1 in the type of the result."""
@@ -235,6 +235,29 @@ class Tangent:
                 leaf, c = merged_terms([(leaf, c)], self.shape)
             terms[leaf] = c
         return Tangent(terms, self.shape)
+
+    def fewer(self) -> Tangent:
+        """The same with at most MAX_TERMS terms, of small arrays with as few as pay: to add numbers up costs less there than
+        to carry another coefficient through every operation that follows.
+        """
+        if len(self.terms) > MAX_TERMS:
+            return self.merged()
+        leaf = next(iter(self.terms))
+        k, shape = leaf.k, self.shape
+        if k is None or one_parameters(leaf) or shape == () or k * prod(shape) > SMALL:
+            return self
+        dense = {leaf: c for leaf, c in self.terms.items() if leaf.is_dense and not hasattr(c, "eps")}
+        if len(dense) > 2 and (data := small_sum(dense, (k, *shape))) is not None:
+            rest = {leaf: c for leaf, c in self.terms.items() if leaf not in dense}
+            return Tangent({dense_leaf(leaf.level, data, shape): None} | rest, shape)
+        return self.filled() if len(self.terms) > CARRIED else self
+
+    def filled(self) -> Tangent:
+        """The same with one term, where that is worth it."""
+        if len(self.terms) < 2 or not worth_filling(self):
+            return self
+        leaf, c = merged_terms(self.watched(), self.shape)
+        return Tangent({leaf: c}, self.shape)
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
