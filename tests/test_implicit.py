@@ -149,6 +149,18 @@ def test_values_and_derivatives_are_those_of_the_closed_form(f, closed_form, p):
         np.testing.assert_allclose(transform(f), expected, rtol=0, atol=10.0**order * 1e-14 * (scale + 1), err_msg=str(order))
 
 
+def test_a_root_that_rounding_hides_costs_few_runs():
+    """At the last step no length of it lowers the residual: that is asked after three halvings, not after thirty."""
+    runs = []
+
+    def cubic(u, p):
+        runs.append(1)
+        return u ** 3 + u - p
+    x = root(cubic, np.ones(3), np.array([1.0, 2.0, 3.0]))
+    assert np.allclose(x ** 3 + x, [1, 2, 3], rtol=4e-16, atol=0)
+    assert len(runs) <= 20
+
+
 def test_derivatives_of_lamberts_w_are_those_of_its_differential_equation():
     f = lambda a: root(lambda w: w * np.exp(w) - a, 1.0)
     w = scipy.special.lambertw(2.0).real

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..errors import ConvergenceError, ParameterError, needed
 from .theorem import Equations, Function, Unknowns, with_args
 
 SHORTEST = 2.0**-30  # a Newton step shortened so far has no use
+SUSPECT = 2.0**-3  # one shortened so far may be at a root that rounding hides
 ENOUGH = 1e-4  # Armijo's constant: the part of the promised decrease asked for
 SLOW = 0.3  # three last steps that shrink by no more: no quadratic convergence
 WITH_JACOBIAN = ("hybr", "lm")  # of scipy.optimize.root's methods, those that take one
@@ -91,14 +93,15 @@ def newton(equations: Equations, x: Any, tol: float | None, max_iter: int) -> An
             rows = largest_of_rows(J)
             step = newton_step(J, rows, r)
             size, t = largest(r / rows), 1.0
-            while t > SHORTEST:
+            rests = partial(is_root_to_rounding, equations, x, r, J, step, rows, (eps**0.5 * np.abs(x), eps**0.5 * seen))
+            while t > SHORTEST and not (t == SUSPECT and rests()):
                 new = x + t * step
                 r_new = equations.plain(new)
                 if largest(r_new / rows) <= (1 - ENOUGH * t) * size:  # False for NaN
                     break
                 t /= 2
             else:
-                if any(is_root_to_rounding(equations, x, r, J, step, rows, eps**0.5 * scale) for scale in (np.abs(x), seen)):
+                if rests():
                     break
                 raise ConvergenceError(f"{what}: stopped where no step along Newton's direction lowers the residual, whose "
                                        f"largest entry is {largest(r):.3g}. Start closer to the root")
@@ -116,17 +119,20 @@ def newton(equations: Equations, x: Any, tol: float | None, max_iter: int) -> An
     return x
 
 
-def is_root_to_rounding(equations: Equations, x: Any, r: Any, J: Any, step: Any, rows: Any, h: Any) -> bool:
+def is_root_to_rounding(equations: Equations, x: Any, r: Any, J: Any, step: Any, rows: Any, reaches: tuple[Any, ...]) -> bool:
     """Whether no step is an improvement for reasons of rounding, rather than because there is no root here.
 
-    Then Newton's step is shorter than h, and along it f goes like its linear model as far as h.
+    Then Newton's step is shorter than one of the reaches, and along it f goes like its linear model as far as that.
     """
-    part = largest(step[step != 0] / np.broadcast_to(h, step.shape)[step != 0])
-    if not 0 < part <= 1:
+    if not largest((J @ step + r) / rows) <= 0.1 * largest(r / rows):
         return False
-    solved = largest((J @ step + r) / rows) <= 0.1 * largest(r / rows)
-    model = J @ step / part
-    return solved and largest((equations.plain(x + step / part) - r - model) / rows) <= 10 * largest(model / rows)
+    for reach in reaches:
+        part = largest(step[step != 0] / np.broadcast_to(reach, step.shape)[step != 0])
+        if 0 < part <= 1:
+            model = J @ step / part
+            if largest((equations.plain(x + step / part) - r - model) / rows) <= 10 * largest(model / rows):
+                return True
+    return False
 
 
 def newton_step(J: Any, rows: Any, r: Any) -> Any:
