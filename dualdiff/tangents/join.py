@@ -8,6 +8,7 @@ has axes in front, the pieces are laid end to end and an index map says where ea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) if t.terms for leaf, coef in t.watched()]
         return {TapeLeaf(leaves[0].level, shape, tuple(edges)): None}
     pieces = [t.filled() for t in pieces]
-    offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
+    offsets = [*accumulate((prod(t.shape) for t in pieces), initial=0)]
     terms: dict[Any, Any] = {}
     for dense in (True, False):
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
@@ -121,7 +122,7 @@ def with_numbers_stacked(pieces: list[Tangent], index: Any) -> tuple[list[Tangen
 def routes_of(pieces: list[Tangent], index: Any, shape: Shape) -> list[Routing]:
     """Where each piece goes by the index map."""
     flat = np.ravel(index)
-    offsets = np.concatenate([[0], np.cumsum([prod(t.shape) for t in pieces])])
+    offsets = [*accumulate((prod(t.shape) for t in pieces), initial=0)]
     ordered = bool(np.array_equal(flat, np.arange(flat.size)))
     order = np.arange(flat.size) if ordered else np.argsort(flat, kind="stable")
     bounds = offsets if ordered and offsets[-1] == flat.size else np.searchsorted(flat[order], offsets)
@@ -145,7 +146,7 @@ RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entrie
 Slot = list[tuple[Leaf, Any] | None]
 
 
-def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
+def joined_dense(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
     assert k is not None
     if wasteful(slot, pieces, k):
@@ -155,11 +156,11 @@ def joined_dense(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangeme
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
               assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
-    data = take_or_fill(np.concatenate(blocks, axis=1), how.index, 1)
-    return {Leaf(level, k, shape, (k,), None, (data,)): None}
+    data, order = np.concatenate(blocks, axis=1), how.order(shape)
+    return {Leaf(level, k, shape, (k,), None, (data if order is None else take_or_fill(data, order, 1),)): None}
 
 
-def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> dict[Any, Any]:
+def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     terms = [term for term in slot if term is not None]
     if any(type(leaf) is Ragged for leaf, _ in terms) or wasteful(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
         return {joined_ragged(slot, pieces, offsets, how, shape): None}
@@ -187,7 +188,7 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangem
 
 def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Leaf:
     """The leaves of a slot side by side, as wide as the widest; ``shapes`` are those of the pieces, ``index`` their order."""
-    offsets = np.concatenate([[0], np.cumsum([prod(own) for own in shapes])])
+    offsets = [*accumulate(map(prod, shapes), initial=0)]
     first = next(term[0] for term in slot if term is not None)
     wide = max(prod(term[0].width) for term in slot if term is not None)
     if first.level.meter is not None:
@@ -252,14 +253,14 @@ def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
         size > 4 * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None)
 
 
-def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: Any, how: Arrangement, shape: Shape) -> Leaf:
+def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> Leaf:
     """The terms of a slot as one leaf that lists each element's entries."""
     charge(next(term[0] for term in slot if term is not None).level,
            SORTED * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None))
     parts = [(elements + start, cols, values) for term, t, start in zip(slot, pieces, offsets, strict=False)
              if term is not None for elements, cols, values in [entries(*term, t.shape)]]
     first = next(term[0] for term in slot if term is not None)
-    laid = by_rows(first.level, first.k, (int(offsets[-1]),), *(np.concatenate(part) for part in zip(*parts, strict=True)))
+    laid = by_rows(first.level, first.k, (offsets[-1],), *(np.concatenate(part) for part in zip(*parts, strict=True)))
     assert type(laid) is Ragged
     return laid.taken(np.ravel(how.index), shape)
 

@@ -256,8 +256,10 @@ class Tangent:
         """The same with one term, where that is worth it."""
         if len(self.terms) < 2 or not worth_filling(self):
             return self
-        leaf, c = merged_terms(self.watched(), self.shape)
-        return Tangent({leaf: c}, self.shape)
+        level, k, shape = self.level, next(iter(self.terms)).k, self.shape
+        data = small_sum(self.terms, (k, *shape))
+        leaf, c = merged_terms(self.watched(), shape) if data is None else (dense_leaf(level, data, shape), None)
+        return Tangent({leaf: c}, shape)
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
