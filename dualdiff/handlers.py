@@ -266,7 +266,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
             at = row.function(*values, *args[n:], **options)
         for d, x in zip(row.differentials, inputs, strict=True):
             if d is not None and belongs(x, level):
-                part = d(at, *values, Differential(x.eps if weak else x.eps.filled(), level), *args[n:], **options)
+                part = d(at, *values, Differential(x.eps if weak else x.eps.for_formula(), level), *args[n:], **options)
                 if isinstance(part, Restated):
                     f, part = part.f if at is f else f, part.parts
                 parts.append(part)

@@ -55,6 +55,12 @@ def scalar(x):
     return x * (x + 2.0) ** 3 / (1.0 + x * x) - x
 
 
+def heat(u):
+    for _ in range(20):
+        u = u + 0.2 * np.concatenate([[0.0], u[2:] - 2 * u[1:-1] + u[:-2], [0.0]])
+    return u
+
+
 def orbit(u):
     for _ in range(20):
         u = u + 0.01 * np.concatenate([u[2:], -u[:2] / np.sum(u[:2] ** 2) ** 1.5])
@@ -82,6 +88,7 @@ CASES = {                                                  # the transform, f, w
     "a sparse Hessian":                 (partial(dd.hessian, sparse=True), rosenbrock, LARGE),
     "a Hessian, element by element":    (dd.hessian, chain, MIDDLE[:40]),
     "steps of an orbit":                (partial(dd.jacobian, mode="forward"), orbit, np.array([1.0, 0.0, 0.0, 1.0])),
+    "steps of a heat equation":         (partial(dd.jacobian, mode="forward"), heat, MIDDLE[:100]),
     "one number":                       (dd.derivative, scalar, 1.5),
 }
 

@@ -143,6 +143,19 @@ def test_the_tangent_of_a_small_state_does_not_grow_with_the_steps_of_an_integra
     assert pattern.nnz == 7
 
 
+@pytest.mark.parametrize("n", [12, 60, 300])
+def test_a_wave_that_is_stepped_in_time_has_few_leaves_and_the_textbooks_jacobian(n):
+    u, _ = seeded(np.sin(np.linspace(0, 3, n)))
+    v, T = u.value, np.eye(n)
+    for _ in range(25):
+        u = u - 0.1 * u * (np.roll(u, -1) - np.roll(u, 1)) + 0.05 * (np.roll(u, -1) - 2 * u + np.roll(u, 1))
+        right, left, R, L = np.roll(v, -1), np.roll(v, 1), np.roll(T, -1, 1), np.roll(T, 1, 1)
+        v, T = v - 0.1 * v * (right - left) + 0.05 * (right - 2 * v + left), \
+            T - 0.1 * (T * (right - left) + v * (R - L)) + 0.05 * (R - 2 * T + L)
+        assert len(leaves(u)) <= 8
+    assert np.allclose(u.tangent, T, rtol=1e-13, atol=1e-15)
+
+
 def test_a_leaf_wider_than_the_number_of_directions_becomes_dense():
     x, _ = seeded(np.arange(1.0, 6.0))
     y = x[:, None] * x[None, :] + x[None, ::-1]            # each row holds every direction more than once

@@ -21,7 +21,7 @@ SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
-SMALL = 1 << 12  # entries of an array of all directions below which calls cost more than arithmetic
+SMALL = 1 << 15  # entries of an array of all directions below which calls cost more than arithmetic
 FEW = 64  # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
@@ -81,11 +81,22 @@ def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
     if all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
         return
+    order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
+    if sum([a.size for leaf in terms for a in leaf.numbers]) > out.size:  # then one look at the sum is less than one at each
+        add_terms(out, order, shape, steps, step, k, checked=False)
+        if finite(out):
+            return
+        out[...] = 0
+    add_terms(out, order, shape, steps, step, k)
+
+
+def add_terms(out: Any, order: list[tuple[Leaf, Any]], shape: Shape, steps: list[int], step: int, k: int,
+              checked: bool = True) -> None:
     spans: list[tuple[int, int]] = []
-    for leaf, coef in sorted(terms.items(), key=lambda term: not term[0].is_dense):
+    for leaf, coef in order:
         span = columns_spanned(leaf, k)
         fresh = all(span[1] < low or high < span[0] for low, high in spans)
-        add_into(out, leaf, coef, shape, steps, step, fresh)
+        add_into(out, leaf, coef, shape, steps, step, fresh, checked)
         spans.append(span)
 
 
@@ -133,8 +144,10 @@ def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
     return first + sum(map(min, ends)), first + sum(map(max, ends))
 
 
-def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool) -> None:
-    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet."""
+def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool, checked: bool) -> None:
+    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet, ``checked``
+    that operands are looked at for infinities.
+    """
     full = leaf.width + shape
     if 0 in full:
         return
@@ -144,7 +157,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     operands = leaf.operands(coef)
     place = affine_place(out, leaf, full, steps, step)
     if place is not None:
-        write(place, operands, leaf, fresh)
+        write(place, operands, leaf, fresh, checked)
         return
     w = prod(leaf.width)
     size = prod(shape)
@@ -244,13 +257,15 @@ def apart(axes: list[tuple[int, int]]) -> bool:
     return True
 
 
-def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
+def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, checked: bool = True) -> None:
     """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh."""
     if not operands:
         place += 1
+    elif len(operands) == 1 and not checked:
+        by_rows(np.copyto if fresh else add_to, place, operands[0])
     elif len(operands) == 1 and fresh:
         by_rows(np.copyto, place, product(leaf.level, operands))
-    elif len(operands) == 1 or not all(map(finite, operands)):
+    elif len(operands) == 1 or (checked and not all(map(finite, operands))):
         place += product(leaf.level, operands)
     else:
         a, b = folded(operands, 2)
@@ -264,6 +279,10 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool) -> None:
         if meter is not None:
             meter.charge(2 * min(place.size, SLAB // 8))  # the slab, and NumPy's buffer where it is strided
         add_product(place, a, b)
+
+
+def add_to(place: Any, a: Any) -> None:
+    place += a
 
 
 def put_product(place: Any, a: Any, b: Any) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .assemble import SMALL, assembled
 from .leaf import Leaf, as_many
+from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
 from .scalars import stacked, summed_rows
@@ -142,6 +143,7 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
     return how.place([np.broadcast_to(a, t.shape) for a, t in zip(arrays, pieces, strict=True)])
 
 
+SORTING = 4  # entries of an array of all directions that are written in the time of one whose direction is sorted
 RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
@@ -275,12 +277,24 @@ def one_parameters(leaf: Leaf) -> bool:
     return leaf.cols is not None and leaf.cols.size == 1
 
 
+def patterned(level: Level) -> bool:
+    """Whether the sweep is asked which entries there are, so that zeros may not be filled in."""
+    return level.geometry is not None or level.generic
+
+
 def worth_filling(t: Tangent) -> bool:
-    """Whether a small tangent, whose pattern nobody asks for, is no wider as an array of all directions."""
+    """Whether a tangent lists no fewer entries than an array of all directions has, or is small and of many terms. Leaves
+    that are alike along an axis, as those of a batch along its samples, list few.
+    """
     leaf = next(iter(t.terms))
     k, level = leaf.k, leaf.level
-    return k is not None and k * prod(t.shape) <= SMALL and level.geometry is None and not level.generic \
-        and sum(prod(leaf.width) for leaf in t.terms) >= k and not any(hasattr(c, "eps") for c in t.terms.values())
+    if k is None or patterned(level) or any(hasattr(c, "eps") for c in t.terms.values()):
+        return False
+    size = prod(t.shape)
+    entries = sum([leaf.entry_cols.size if type(leaf) is Ragged else
+                   max([a.size for a in (*leaf.factors, leaf.cols) if a is not None]) for leaf in t.terms])
+    return entries >= k * size or (entries >= size and k * size <= SMALL and
+                                   (len(t.terms) > 2 or SORTING * sum(leaf.breadth for leaf in t.terms) >= k))
 
 
 def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any]:
@@ -295,7 +309,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         charge(level, SORTED * wide * prod(shape))
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    if wide >= k or any(leaf.is_dense for leaf, _ in terms):
+    if wide * (1 if patterned(level) else SORTING) >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
     if level.meter is not None:
         level.meter.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats

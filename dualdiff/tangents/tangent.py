@@ -13,7 +13,7 @@ import numpy as np
 
 from .assemble import SMALL, assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
-from .join import merged_terms, one_parameters, worth_filling
+from .join import merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -22,7 +22,7 @@ from .tape import Copy, TapeLeaf, record
 
 new = object.__new__
 MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
-CARRIED = 2  # narrow terms of a small array that are not worth an array of all directions
+CARRIED = 3  # narrow terms of a small array that are not worth an array of all directions
 
 
 class Tangent:
@@ -237,29 +237,44 @@ class Tangent:
         return Tangent(terms, self.shape)
 
     def fewer(self) -> Tangent:
-        """The same with at most MAX_TERMS terms, of small arrays with as few as pay: to add numbers up costs less there than
-        to carry another coefficient through every operation that follows.
+        """The same with at most MAX_TERMS terms, two dense ones, and of small arrays as few as pay: a term that is carried
+        costs a coefficient in each operation that follows, and a shift or a stencil makes several of it.
         """
-        if len(self.terms) > MAX_TERMS:
-            return self.merged()
-        leaf = next(iter(self.terms))
+        t, leaf = self, next(iter(self.terms))
         k, shape = leaf.k, self.shape
-        if k is None or one_parameters(leaf) or shape == () or k * prod(shape) > SMALL:
-            return self
-        dense = {leaf: c for leaf, c in self.terms.items() if leaf.is_dense and not hasattr(c, "eps")}
-        if len(dense) > 2 and (data := small_sum(dense, (k, *shape))) is not None:
-            rest = {leaf: c for leaf, c in self.terms.items() if leaf not in dense}
-            return Tangent({dense_leaf(leaf.level, data, shape): None} | rest, shape)
-        return self.filled() if len(self.terms) > CARRIED else self
+        if k is not None and shape != () and not one_parameters(leaf):
+            size = k * prod(shape)
+            dense = {leaf: c for leaf, c in self.terms.items() if leaf.is_dense and not hasattr(c, "eps") and
+                     (size <= SMALL or (len(leaf.factors) == 1 and leaf.factors[0].size == size))}
+            if len(dense) > 2:
+                rest = {leaf: c for leaf, c in self.terms.items() if leaf not in dense}
+                t = Tangent({Tangent(dense, shape).as_leaf(): None} | rest, shape)
+            if size <= SMALL and len(t.terms) > CARRIED and any(leaf.numbers for leaf in t.terms):
+                t = t.filled()
+        return t.merged() if len(t.terms) > MAX_TERMS else t
 
     def filled(self) -> Tangent:
         """The same with one term, where that is worth it."""
         if len(self.terms) < 2 or not worth_filling(self):
             return self
-        level, k, shape = self.level, next(iter(self.terms)).k, self.shape
-        data = small_sum(self.terms, (k, *shape))
-        leaf, c = merged_terms(self.watched(), shape) if data is None else (dense_leaf(level, data, shape), None)
-        return Tangent({leaf: c}, shape)
+        return Tangent({self.as_leaf(): None}, self.shape)
+
+    def for_formula(self) -> Tangent:
+        """The same as a formula of matrices wants it, which runs its products for each term: small ones with one."""
+        terms = self.terms
+        if len(terms) > 1:
+            k, level = next(iter(terms)).k, self.level
+            if k is not None and k * prod(self.shape) <= SMALL and not patterned(level) \
+                    and sum(leaf.breadth for leaf in terms) >= k and not any(hasattr(c, "eps") for c in terms.values()):
+                return Tangent({self.as_leaf(): None}, self.shape)
+        return self
+
+    def as_leaf(self) -> Leaf:
+        """All terms as one."""
+        k, shape = next(iter(self.terms)).k, self.shape
+        if k * prod(shape) <= SMALL and (data := small_sum(self.terms, (k, *shape))) is not None:
+            return dense_leaf(self.level, data, shape)
+        return merged_terms(self.watched(), shape)[0]
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
