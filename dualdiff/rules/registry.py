@@ -45,16 +45,15 @@ class Gather:
     The function alone is enough: applied to ``arange`` it yields the index map, forward and transposed. ``batched``
     is the same move as a view, on an array with ``lead`` extra leading axes: ``batched(a, lead, *args)``; ``transpose``
     its transpose, ``transpose(u, lead, shape, *args)``. ``sequence`` marks functions of a sequence of arrays
-    (concatenate, stack). ``view`` says that NumPy returns a view, so that a write to the result is a write to its base;
-    ``fills`` that ``batched`` fills places in, with its argument of that name.
+    (concatenate, stack); ``fills`` says that ``batched`` fills places in, with its argument of that name.
     """
 
-    __slots__ = ("batched", "fills", "function", "sequence", "transpose", "view")
+    __slots__ = ("batched", "fills", "function", "sequence", "transpose")
 
     def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
-                 sequence: bool = False, view: bool = False, fills: bool = False) -> None:
+                 sequence: bool = False, fills: bool = False) -> None:
         self.function, self.batched, self.transpose = function, batched, transpose
-        self.sequence, self.view, self.fills = sequence, view, fills
+        self.sequence, self.fills = sequence, fills
 
 
 class Linear:
@@ -192,8 +191,8 @@ def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: An
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,
-           sequence: bool = False, view: bool = False, fills: bool = False) -> None:
-    TABLE.add(Gather(function, batched, transpose, sequence, view, fills))
+           sequence: bool = False, fills: bool = False) -> None:
+    TABLE.add(Gather(function, batched, transpose, sequence, fills))
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,

@@ -26,7 +26,7 @@ def strided(x: Any, shape: tuple[int, ...], steps: tuple[float, ...]) -> Any:
     return np.lib.stride_tricks.as_strided(x, shape, [int(step) * x.itemsize for step in steps])
 
 
-gather(strided, view=True)
+gather(strided)
 
 
 def by_position(arrays: Any, place: Any) -> Any:
