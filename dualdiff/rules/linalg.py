@@ -14,11 +14,12 @@ import numpy as np
 
 from ..errors import DegenerateError, RuleError
 from ..policies import KINKS, WATCH
+from .constant import plain
 from .formula import euclidean_norm, marked, power_norm
 from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, formula
 from .singular import svd_differential
-from .spectra import adjoint, from_triangle, plain
+from .spectra import adjoint, from_triangle
 
 
 # ---- factorisations

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DegenerateError
 from .bases import FLIPPED, NOTHING, flips, generic
+from .constant import plain
 from .outputs import Restated
 from .registry import composite, formula
 from .spectra import (
@@ -20,10 +21,8 @@ from .spectra import (
     from_triangle,
     group_means,
     groups,
-    in_sweep,
     inverse_gaps,
     near_zero,
-    plain,
     real_diagonal,
     reason_for,
     tied,
@@ -79,7 +78,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k, run)
         U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
     beyond = max(U.shape[-1], Vh.shape[-2]) - k  # the columns that full_matrices adds are any basis, too
-    loose = compute_uv and type(s) is np.ndarray and in_sweep(level) and beyond > 1
+    loose = compute_uv and type(s) is np.ndarray and level.is_sweep and beyond > 1
     if loose and run is None:
         level.doubt = (f"numpy.linalg.svd: the {beyond} vectors that full_matrices adds are any basis of their space, so what "
                        "depends on that choice has no derivative; use full_matrices=False, or what does not depend on it")
@@ -97,7 +96,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         if not plainly and np.any(zero):
             raise DegenerateError(reason_for("svd", "singular vectors", s, marked))
         ds = tied(group_means(ds * ~zero, same, s) if plainly else ds, P, same, s, "svd", zero)
-        helped = level if plainly and in_sweep(level) and not np.any(zero) else None
+        helped = level if plainly and level.is_sweep and not np.any(zero) else None
         reason = undefined("svd", "singular vectors", s, marked, helped)
         return (reason, ds, reason) if compute_uv else ds
     elif special:
@@ -105,7 +104,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
     if not compute_uv:
         return ds
     if one is not None:
-        if not in_sweep(level):
+        if not level.is_sweep:
             reason = undefined("svd", "singular vectors", s, marked)
             return reason, ds, reason
         level.doubt = reason_for("svd", "singular vectors", s, marked)

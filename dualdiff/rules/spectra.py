@@ -27,19 +27,13 @@ import numpy as np
 from ..errors import DegenerateError
 from ..policies import WATCH
 from .bases import FLIPPED, flips
+from .constant import plain
 from .linear import linear_solve
 from .outputs import Restated, Without
 from .registry import formula
 
 
 # ---- parts that all of them need
-def plain(x: Any) -> Any:
-    """The value under every level."""
-    while hasattr(x, "value"):
-        x = x.value
-    return x
-
-
 def adjoint(x: Any, like: Any) -> Any:
     """xᴴ; ``like`` says whether the numbers are complex, which a differential does not."""
     t = np.swapaxes(x, -1, -2)
@@ -140,11 +134,6 @@ def turned(P: Any, same: Any) -> Any:
     return Q
 
 
-def in_sweep(level: Any) -> bool:
-    """Whether a sweep is behind the level, which can run its function again; not so for arrays perturbed by hand."""
-    return bool(level.number > 0 and level.number == int(level.number))
-
-
 def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tuple[Any, Any, Any, bool]:
     """V, turned where that is called for, dw, dV or the reason why not, and whether V was turned.
 
@@ -170,10 +159,10 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
     if repeated and type(V) is not np.ndarray:  # a second derivative: the outer sweep tries the bases
         return V, dw, undefined("eigh", "eigenvectors", w, same), False
     if repeated and one is None:
-        helped = level if in_sweep(level) else None
+        helped = level if level.is_sweep else None
         return V, group_means(dw, same, w), undefined("eigh", "eigenvectors", w, same, helped), False
     if repeated and vectors:
-        if not in_sweep(level):
+        if not level.is_sweep:
             return V, dw, undefined("eigh", "eigenvectors", w, same), False
         level.doubt = reason_for("eigh", "eigenvectors", w, same)
     return V, dw, V @ (P * inverse_gaps(w, same)), repeated
