@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError
-from .bases import FLIPPED, NOTHING, flips, generic
+from .bases import FLIPPED, NOTHING, blocks, flips, generic
 from .constant import plain
 from .outputs import Restated
 from .registry import composite, formula
@@ -30,31 +30,28 @@ from .spectra import (
 )
 
 
-def svd_turned(A: Any, one: Any, same: Any, zero: Any, k: int, run: Any) -> tuple[Any, Any]:
+def svd_turned(A: Any, one: Any, same: Any, zero: Any, run: Any) -> tuple[Any, Any]:
     """Full U and Vᴴ, turned within each group so that the direction's blocks between them become diagonal; or anyhow.
 
     At s = 0 the group takes in the null spaces beyond the square part, and the diagonal is made ≥ 0.
     """
-    U, s, Vh = np.linalg.svd(A)
+    U, _, Vh = np.linalg.svd(A)
     P = adjoint(U, U) @ one @ adjoint(Vh, Vh)
     if run == NOTHING:
         P = np.cos(np.arange(1.0, P.size + 1)).reshape(P.shape).astype(P.dtype)
-    for place in np.ndindex(s.shape[:-1]):
-        done = 0
-        while done < k:
-            stop = done + int(np.count_nonzero(same[place][done]))
-            rows, columns = (slice(done, None),) * 2 if zero[place][done] else (slice(done, stop),) * 2
-            part = P[place][rows, columns]
-            if zero[place][done]:
-                left, _, right = np.linalg.svd(part)
-            else:
-                left = np.linalg.eigh((part + adjoint(part, part)) / 2)[1][:, ::-1]
-                right = adjoint(left, left)
-            if run == FLIPPED and (zero[place][done] or stop > done + 1):
-                signs = flips(max(P.shape[-2:]), np.iscomplexobj(A))
-                left, right = left * signs[:left.shape[1]], np.conj(signs[:right.shape[0], None]) * right
-            U[place][:, rows], Vh[place][columns] = U[place][:, rows] @ left, right @ Vh[place][columns]
-            done = stop
+    for place, block in blocks(same):
+        null = zero[place][block.start]
+        span = slice(block.start, None) if null else block
+        part = P[place][span, span]
+        if null:
+            left, _, right = np.linalg.svd(part)
+        else:
+            left = np.linalg.eigh((part + adjoint(part, part)) / 2)[1][:, ::-1]
+            right = adjoint(left, left)
+        if run == FLIPPED and (null or block.stop > block.start + 1):
+            signs = flips(max(P.shape[-2:]), np.iscomplexobj(A))
+            left, right = left * signs[:left.shape[1]], np.conj(signs[:right.shape[0], None]) * right
+        U[place][:, span], Vh[place][span] = U[place][:, span] @ left, right @ Vh[place][span]
     return U, Vh
 
 
@@ -75,7 +72,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         U, Vh = widened(U, R), adjoint(widened(adjoint(Vh, Vh), R), Vh)
     one = direction_of(dA) if plainly and mixed is None else None
     if one is not None:
-        U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k, run)
+        U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, run)
         U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
     beyond = max(U.shape[-1], Vh.shape[-2]) - k  # the columns that full_matrices adds are any basis, too
     loose = compute_uv and type(s) is np.ndarray and level.is_sweep and beyond > 1

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..errors import DegenerateError
 from ..policies import WATCH
-from .bases import FLIPPED, flips
+from .bases import FLIPPED, blocks, flips
 from .constant import plain
 from .linear import linear_solve
 from .outputs import Restated, Without
@@ -124,13 +124,8 @@ def reason_for(function: str, what: str, w: Any, same: Any) -> str:
 def turned(P: Any, same: Any) -> Any:
     """The unitary matrices (…, n, n) that make each group's block of the Hermitian P diagonal, and leave the rest alone."""
     Q = np.zeros_like(P)
-    for place in np.ndindex(P.shape[:-2]):
-        done = 0
-        while done < P.shape[-1]:
-            stop = done + int(np.count_nonzero(same[place][done]))
-            block = slice(done, stop)
-            Q[place][block, block] = np.linalg.eigh(P[place][block, block])[1]
-            done = stop
+    for place, block in blocks(same):
+        Q[place][block, block] = np.linalg.eigh(P[place][block, block])[1]
     return Q
 
 
