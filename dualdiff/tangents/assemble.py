@@ -131,12 +131,9 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if place is not None:
         write(place, operands, leaf, fresh)
         return
-    w = prod(leaf.width)
-    size = prod(shape)
-    if leaf.level.meter is not None:
-        leaf.level.meter.charge(6 * w * size)  # places, columns and values, one by one
-    columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
-    values = np.broadcast_to(leaf.weights(coef), full).reshape(w, size)
+    w = leaf.breadth
+    leaf.level.charge(6 * w * prod(shape))  # places, columns and values, one by one
+    columns, values = leaf.spread(leaf.cols, shape), leaf.spread(leaf.weights(coef), shape)
     places = offsets(shape, steps) + columns * step
     if columns.min() < 0:
         keep = columns >= 0

@@ -61,6 +61,11 @@ class Leaf:
         return self.cols is None
 
     @property
+    def every_col(self) -> Any:
+        """``cols``, of a dense leaf too."""
+        return np.arange(self.breadth).reshape(self.width + (1,) * len(self.shape)) if self.cols is None else self.cols
+
+    @property
     def numbers(self) -> tuple[Any, ...]:
         """The arrays of weights, in whatever form the leaf keeps them."""
         return self.factors
@@ -91,6 +96,10 @@ class Leaf:
         """coef ⊙ weights as one array, broadcastable to (*W, *S)."""
         operands = self.operands(coef)
         return product(self.level, operands) if operands else np.ones(())
+
+    def spread(self, a: Any, shape: Shape) -> Any:
+        """An array broadcastable to (*W, *S) as a table of all its numbers, a row for each width."""
+        return np.broadcast_to(a, self.width + shape).reshape(self.breadth, prod(shape))
 
     def gather(self, move: Move) -> Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""

@@ -64,6 +64,11 @@ class Level:
         """End this quick sweep: its transform runs again, carefully."""
         raise CareNeeded(self)
 
+    def charge(self, entries: int) -> None:
+        """About to make arrays of so many numbers: a sweep with a memory budget may have to be split."""
+        if self.meter is not None:
+            self.meter.charge(entries)
+
     def bend(self, reason: str) -> None:
         """A partial was chosen at a kink and is differentiated: the sweep looks whether its result depends on that."""
         if not self.is_sweep:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..tangents.csr import alike, checked, geometry, places, same
+from ..tangents.csr import alike, checked, geometry, same
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
+from ..tangents.ragged import places, starts_of
 from ..tangents.recipes import laid_out, taken_by_places
 from .second import ReverseGradient
 from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
@@ -34,7 +35,7 @@ class SymmetricStructure:
         self.signature = [(rows, wide, geometry(leaf)) for rows, wide, leaf, _ in blocks]
         self.shape, self.zeros = (n, n), 0
         self.matrix: Any = None
-        parts = [places(np.arange(n) if rows is None else rows, wide, leaf) for rows, wide, leaf, _ in blocks]
+        parts = [places(leaf, wide, np.arange(n) if rows is None else rows) for rows, wide, leaf, _ in blocks]
         rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
         cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
         if not self.settled(rows, cols):  # an entry without a mirror image: that is a zero
@@ -47,8 +48,7 @@ class SymmetricStructure:
         self.taken, rows = taken_by_places(rows, cols, self.shape)
         kind = np.int32 if max(n, rows.size) < 2**31 else np.int64
         self.indices = self.taken.indices.astype(kind)
-        self.indptr = np.zeros(n + 1, kind)
-        np.cumsum(self.taken.counts, out=self.indptr[1:])
+        self.indptr = starts_of(self.taken.counts, kind)
         counted = scipy_sparse().csr_array((np.arange(rows.size, dtype=kind), self.indices, self.indptr), shape=self.shape)
         transposed = counted.tocsc()  # sorts by column in linear time
         self.mirror = transposed.data
