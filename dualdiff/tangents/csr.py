@@ -50,7 +50,7 @@ class Structure:
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
         """The numbers of the terms, one for each entry; what one entry gets from several leaves is added up."""
-        types = [a for leaf, coef in terms for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+        types = [a for leaf, coef in terms for a in leaf.numbers(coef)]
         data = self.recipe.data(terms, shape, np.result_type(dtype, *types))
         return checked(data, terms[0][0].level) if terms else data
 

@@ -66,11 +66,6 @@ class Leaf:
         return np.arange(self.breadth).reshape(self.width + (1,) * len(self.shape)) if self.cols is None else self.cols
 
     @property
-    def numbers(self) -> tuple[Any, ...]:
-        """The arrays of weights, in whatever form the leaf keeps them."""
-        return self.factors
-
-    @property
     def stretch(self) -> Any:
         """The columns of an affine leaf with one axis as an increasing slice of the directions; None where they are not."""
         cols = self.cols
@@ -89,8 +84,11 @@ class Leaf:
         """Whether the weights vary along every axis of the shape, rather than being a broadcast of fewer."""
         return np.broadcast_shapes(*(a.shape for a in self.factors))[self.lead:] == self.shape
 
-    def operands(self, coef: Any) -> list[Any]:
+    def operands(self, coef: Any = None) -> list[Any]:
+        """What coef ⊙ leaf is the product of; ``numbers`` in whatever form the leaf keeps its weights."""
         return list(self.factors) if coef is None else [*self.factors, coef]
+
+    numbers = operands
 
     def weights(self, coef: Any) -> Any:
         """coef ⊙ weights as one array, broadcastable to (*W, *S)."""

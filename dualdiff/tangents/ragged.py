@@ -44,9 +44,8 @@ class Ragged(Leaf):
     def counts(self) -> Any:
         return np.diff(self.starts)
 
-    @property
-    def numbers(self) -> tuple[Any, ...]:
-        return () if self.entry_weights is None else (self.entry_weights,)
+    def numbers(self, coef: Any = None) -> list[Any]:
+        return [a for a in (self.entry_weights, coef) if a is not None]
 
     def values(self, coef: Any) -> Any:
         """coef ⊙ weights, one number for each entry."""

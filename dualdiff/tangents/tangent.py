@@ -269,4 +269,4 @@ class Tangent:
                 return c.copy()
             return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
         array = assembled(terms, self.shape, leaf.k, dtype, trailing)
-        return array.copy() if any(array is a for a in leaf.numbers) else array
+        return array.copy() if any(array is a for a in leaf.numbers()) else array

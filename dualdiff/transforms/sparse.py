@@ -50,7 +50,7 @@ def with_constants(inputs: Inputs) -> Inputs:
 
 
 def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
-    if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.numbers)):
+    if any(hasattr(a, "level") for leaf, coef in terms for a in leaf.numbers(coef)):
         raise StructureError("a sparse matrix of derivatives cannot be differentiated again: the numbers of scipy.sparse are "
                              "plain. Use sparse=False, or hessian(f, sparse=True) for the second derivatives")
 

@@ -62,7 +62,7 @@ class SymmetricStructure:
 
     def data(self, blocks: list[Block], dtype: Any) -> Any:
         """The numbers; rounding may differ between ∂²f/∂x∂y and ∂²f/∂y∂x, so both become their mean."""
-        types = [a for _, _, leaf, coef in blocks for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+        types = [a for _, _, leaf, coef in blocks for a in leaf.numbers(coef)]
         terms = [(leaf, coef, wide) for _, wide, leaf, coef in blocks]
         half = self.taken.picked(laid_out(terms, np.result_type(dtype, *types), self.zeros))
         half *= 0.5
@@ -87,7 +87,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
             def read(out: Any, level: Level) -> Any:
                 value, eps = value_and_eps(scalar_result(out, "hessian"), level)
                 parts: dict[Any, tuple[Any, Shape, Any]] = {}
-                for leaf, coef in eps.watched() if eps.terms else ():
+                for leaf, coef in eps.watched():
                     if leaf.factors or coef is not None:
                         p = leaf.weights(coef)
                         same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
