@@ -83,7 +83,7 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         places = None if how.sections is None else how.sections()
         routes = routes_of(pieces, how.index, shape) if places is None or any(Ellipsis in place for place in places) else \
             [Section(place, t.shape, shape) for t, place in zip(pieces, places, strict=True)]
-        edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) if t.terms for leaf, coef in t.watched()]
+        edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) for leaf, coef in t.watched()]
         return {TapeLeaf(leaves[0].level, shape, tuple(edges)): None}
     terms: dict[Any, Any] = {}
     for dense in (True, False):

@@ -153,7 +153,7 @@ class Segment:
             for y, part in zip(out, parts_of(u, self.out_shapes, lead), strict=True):
                 _, eps = value_and_eps(y, level)
                 if eps.terms:
-                    eps.watched()
+                    eps.watch()
                     arrays = pulled(eps.terms, eps.shape, part, lead, roots, inputs)
                     sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
             return laid_out(sums, inputs.shapes, u.shape[:lead])

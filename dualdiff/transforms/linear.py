@@ -58,8 +58,7 @@ def recorded(inputs: Inputs) -> JacobianOperator:
     def read(out: Any, level: Level) -> tuple[Any, ...]:
         pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
-            if eps.terms:
-                eps.watched()
+            eps.watch()
         return [kept(value) for value, _ in pairs], [eps for _, eps in pairs], rebuild, level
 
     values, tangents, rebuild, level = swept(inputs, seed_tape(inputs, roots), read, inputs.is_complex)

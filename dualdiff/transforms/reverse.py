@@ -109,8 +109,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     def read(out: Any, level: Level) -> Any:
         pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
-            if eps.terms:
-                eps.watched()
+            eps.watch()
         return rebuild([kept(value) for value, _ in pairs]), pairs, level
 
     def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:
