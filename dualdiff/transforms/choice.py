@@ -8,7 +8,6 @@ arguments of these shapes chooses, and later ones follow: the same call gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from ..errors import StructureError
 from ..tangents.meter import TapeNeeded
 from .sweep import Function, Inputs
-from .trees import flatten
+from .trees import flatten, spans
 
 if TYPE_CHECKING:
     from .linear import JacobianOperator
@@ -138,8 +137,8 @@ class Choices:
                 return forward(None) if out is None else out
         shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
         if mode == "auto" and choice == "mixture" and (J := operator.through_bottleneck()) is not None:
-            stops = np.cumsum([0, *map(prod, shapes)]).tolist()
-            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, pairwise(stops), strict=True)])
+            ends = spans(map(prod, shapes))
+            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, ends, strict=True)])
         return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
 
 

@@ -20,6 +20,7 @@ from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
 from .sweep import Inputs, of_type, pairs_of, seed_identity, swept
+from .trees import spans
 
 Seed = Callable[[Level], Any]
 Read = Callable[[Any, Level], Any]
@@ -149,13 +150,11 @@ def fewer(need: SplitNeeded, size: int) -> int:
 
 def boundary(inputs: Inputs, first: int, end: int) -> int:
     """The end of a window, or a place up to half-way before it where an argument, or a row of one, begins."""
-    start = 0
-    for shape, size in zip(inputs.shapes, inputs.sizes, strict=True):
-        if start < end < start + size:
+    for shape, (start, stop) in zip(inputs.shapes, spans(inputs.sizes), strict=True):
+        if start < end < stop:
             row = math.prod(shape[1:])
             places = (start + (end - start) // row * row, start)
             return next((place for place in places if 2 * place >= first + end), end)
-        start += size
     return end
 
 

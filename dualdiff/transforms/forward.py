@@ -16,7 +16,7 @@ from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
 from .sweep import DOUBLE, EVERYDAY, Function, Inputs, of_type, pairs_of, seed_identity, swept, value_and_eps
-from .trees import flatten
+from .trees import flatten, spans
 
 LONG = 1000  # elements of a direction that is worth a look for ones
 
@@ -196,11 +196,8 @@ def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
     if len(inputs.shapes) == 1:
         full = shape + inputs.shapes[0]
         return [number(matrix if matrix.shape == full else matrix.reshape(full))]
-    parts, start = [], 0
-    for argument, size in zip(inputs.shapes, inputs.sizes, strict=True):
-        parts.append(number(matrix[..., start:start + size].reshape(shape + argument)))
-        start += size
-    return parts
+    return [number(matrix[..., start:stop].reshape(shape + own))
+            for own, (start, stop) in zip(inputs.shapes, spans(inputs.sizes), strict=True)]
 
 
 def number(a: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
 from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
-from .trees import Rebuild, flatten
+from .trees import Rebuild, flatten, spans
 
 
 def linearize(f: Function, *primals: Any) -> JacobianOperator:
@@ -95,12 +94,10 @@ class Side:
             given = f"shapes {', '.join(str(p.shape) for p in v)}" if shape is None else f"shape {shape}"
             raise ShapeError(f"{self.what} has {given}; it must have {' and '.join(map(str, self.shapes))}, "
                              f"or ({self.size},), or ({self.size}, k) for k at once")
-        parts, start = [], 0
-        for own_shape, size in zip(self.shapes, self.sizes, strict=True):
-            part = v[start:start + size]
-            parts.append(part.reshape(own_shape) if v.ndim == 1 else np.transpose(part).reshape((v.shape[1], *own_shape)))
-            start += size
-        return parts, "vector" if v.ndim == 1 else "matrix"
+        pairs = [(v[start:stop], own) for (start, stop), own in zip(spans(self.sizes), self.shapes, strict=True)]
+        if v.ndim == 1:
+            return [part.reshape(own) for part, own in pairs], "vector"
+        return [np.transpose(part).reshape((v.shape[1], *own)) for part, own in pairs], "matrix"
 
     def given(self, parts: list[Any], form: str, k: int) -> Any:
         """The arrays in the form that was asked for: a tree, one vector, or one matrix with the directions as columns."""
@@ -185,11 +182,10 @@ class JacobianOperator:
         """``read(tangent, size, start)`` of each result of a forward sweep over all n directions, from the record."""
         level = Level(next_number(), careful=self._level.careful, holomorphic=self._level.holomorphic)
         seeds = [Tangent({leaf: None}, leaf.shape) for leaf in identity_seeds(level, self._inputs.shapes)]
-        starts = np.cumsum([0, *self._results.sizes])
 
         def run() -> list[Any]:
             tangents = self.record.replay(seeds)
-            return [read(t, size, start) for t, size, start in zip(tangents, self._results.sizes, starts, strict=False)]
+            return [read(t, stop - start, start) for t, (start, stop) in zip(tangents, spans(self._results.sizes), strict=True)]
         parts: list[Any] = carefully(level, run)
         return parts
 
@@ -205,8 +201,7 @@ class JacobianOperator:
             u[range(first, first + k), range(k)] = 1
             parts.append(np.transpose(self._transposed_times(u, True)))
         matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        stops = np.cumsum([0, *self._results.sizes]).tolist()
-        return [matrix[a:b] for a, b in pairwise(stops)]
+        return [matrix[start:stop] for start, stop in spans(self._results.sizes)]
 
     def through_bottleneck(self) -> Any:
         """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite."""

@@ -8,7 +8,6 @@ an inner and an outer leaf is a block of entries (row, column, number).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from ..tangents.recipes import laid_out, taken_by_places
 from .second import ReverseGradient
 from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
 from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
+from .trees import spans
 
 Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term
 
@@ -128,5 +128,5 @@ def tree_of(matrix: Any, inputs: Inputs) -> Any:
     """The whole matrix for one array; for a tree of arrays, the tree of its blocks."""
     if len(inputs.leaves) == 1:
         return inputs.like_arguments([inputs.like_arguments([matrix])])
-    spans = [slice(*ends) for ends in pairwise(accumulate(inputs.sizes, initial=0))]
-    return inputs.like_arguments([inputs.like_arguments([matrix[rows, cols] for cols in spans]) for rows in spans])
+    parts = [slice(*ends) for ends in spans(inputs.sizes)]
+    return inputs.like_arguments([inputs.like_arguments([matrix[rows, cols] for cols in parts]) for rows in parts])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..reading import dtype_of
 from .forward import jacobian, jvp
 from .reverse import vjp
 from .sweep import Function, Inputs
-from .trees import flatten
+from .trees import flatten, spans
 
 
 def sparsity(f: Function, *args: Any, argnums: int | Sequence[int] = 0, verify: bool = False) -> Any:
@@ -68,9 +67,8 @@ def name_worst(inputs: Inputs, blocks: list[Any], place: int, row: int, shape: t
     with np.errstate(invalid="ignore"):
         off = np.abs(found - exact)
     column = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-    starts = list(pairwise(accumulate(inputs.sizes, initial=0)))
-    argument = next(i for i, (start, stop) in enumerate(starts) if start <= column < stop)
-    s = np.unravel_index(column - starts[argument][0], inputs.shapes[argument])
+    argument, start = next((i, start) for i, (start, stop) in enumerate(spans(inputs.sizes)) if start <= column < stop)
+    s = np.unravel_index(column - start, inputs.shapes[argument])
     where = (f" of array {place}" if place else "", f" of array {argument}" if argument else "")
     raise MismatchError(
         f"the sparse Jacobian is wrong: ∂f[{indices(np.unravel_index(row, shape))}]{where[0]} / "

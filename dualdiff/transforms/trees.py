@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], R
         return skeleton(iter(new))
 
     return leaves, rebuild
+
+
+def spans(sizes: Iterable[int]) -> list[tuple[int, int]]:
+    """Where each of some arrays begins and ends that are laid end to end."""
+    return list(pairwise(accumulate(sizes, initial=0)))
 
 
 def ordered(tree: Any, like: Any, what: Any) -> Any:
