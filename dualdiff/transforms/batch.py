@@ -91,7 +91,7 @@ def confirm(inputs: Any, J: Any) -> None:
     leaves = [stripped(x) for x in inputs.leaves]
     v = [rng.standard_normal(x.shape).astype(x.real.dtype) for x in leaves]
     both = jvp(lambda *duals: inputs.call(list(duals)), tuple(leaves), tuple(v))
-    (values, _), (results, _), (blocks, _) = (flatten(stripped(part), "the result of f") for part in (*both, J))
+    (values, _), (results, _), (blocks, _) = (flatten(stripped(part)) for part in (*both, J))
     v = [np.moveaxis(w, inputs.axis, 0) for w in v]
     for i, pair in enumerate(zip(values, results, strict=True)):
         y, dy = (np.moveaxis(a, inputs.axis, 0) for a in pair)

@@ -135,7 +135,7 @@ class Choices:
             if choice == "forward":
                 del operator
                 return forward(None) if out is None else out
-        shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
+        shapes = [np.shape(v) for v in flatten(operator.value)[0]]
         if mode == "auto" and choice == "mixture" and (J := operator.through_bottleneck()) is not None:
             ends = spans(map(prod, shapes))
             return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, ends, strict=True)])
@@ -143,4 +143,4 @@ class Choices:
 
 
 def count(out: Any) -> int:
-    return sum(prod(np.shape(v)) for v in flatten(out, "the result of f")[0])
+    return sum(prod(np.shape(v)) for v in flatten(out)[0])

@@ -46,7 +46,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
         pointwise = bool(inputs.shapes[0])
 
         def read(out: Any, level: Level) -> Any:
-            leaves, rebuild = flatten(out, "the result of f")
+            leaves, rebuild = flatten(out)
             return rebuild([slope(leaf, level) for leaf in leaves])
 
         def slope(y: Any, level: Level) -> Any:
@@ -168,7 +168,7 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
         def join(out: Any, matrices: list[Any]) -> Any:
-            _, rebuild = flatten(out, "the result of f")
+            _, rebuild = flatten(out)
             return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
 
         def forward(work: list[int] | None) -> Any:

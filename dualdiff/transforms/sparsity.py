@@ -38,7 +38,7 @@ def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: d
     inputs = Inputs(f, argnums, args, options)
     rng = np.random.default_rng(0)
     v = [rng.standard_normal(shape).astype(dtype) for shape, dtype in zip(inputs.shapes, inputs.dtypes, strict=True)]
-    values, along = (flatten(part, "the result of f")[0]
+    values, along = (flatten(part)[0]
                      for part in jvp(lambda *x: inputs.call(list(x)), tuple(inputs.leaves), tuple(v)))
     matrices, _ = flatten(tree, None)
     for place, (y, dy) in enumerate(zip(values, along, strict=True)):
@@ -59,7 +59,7 @@ def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: d
 
 
 def name_worst(inputs: Inputs, blocks: list[Any], place: int, row: int, shape: tuple[int, ...]) -> None:
-    value, pullback = vjp(lambda *x: flatten(inputs.call(list(x)), "the result of f")[0][place], *inputs.leaves)
+    value, pullback = vjp(lambda *x: flatten(inputs.call(list(x)))[0][place], *inputs.leaves)
     unit = np.zeros(np.size(value), dtype_of(value))
     unit[row] = 1
     exact = np.concatenate([np.ravel(a) for a in pullback(unit.reshape(shape))])

@@ -269,7 +269,7 @@ def of_type(a: Any, dtype: Any) -> Any:
 
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
     """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
-    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out, "the result of f")
+    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out)
     pairs = [value_and_eps(leaf, level) for leaf in leaves]
     return [(x.copy() if type(x) is np.ndarray and not x.flags.writeable else x, eps) for x, eps in pairs], rebuild
 

@@ -16,7 +16,7 @@ from ..errors import StructureError
 Rebuild = Callable[[list[Any]], Any]
 
 
-def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], Rebuild]:
+def flatten(tree: Any, what: str | None = "the result of f", like: Any = None) -> tuple[list[Any], Rebuild]:
     """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place.
 
     ``what`` the tree is, for errors; None: its leaves may be anything. ``like``: a tree of the same keys, in any order.
