@@ -70,6 +70,11 @@ def in_one_axis(x: Any, axes: tuple[int, ...]) -> Any:
     return np.reshape(np.transpose(x, (*kept, *sorted(axes))), (*(x.shape[i] for i in kept), prod(x.shape[i] for i in axes)))
 
 
+def lying_along(x: Any, axis: int, ndim: int) -> Any:
+    """A vector as an array of so many axes, along one of them."""
+    return np.reshape(x, [-1 if i == axis else 1 for i in range(ndim)])
+
+
 # ---- indexing
 VIEWS = frozenset({slice, int, type(None), type(Ellipsis)})
 
@@ -221,9 +226,8 @@ def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **option
 gather(np.broadcast_to, batched_broadcast, sum_to_shape)
 
 for function in (np.take, np.repeat, np.tile, np.rot90, np.diag, np.diagonal, np.diagflat, np.tril, np.triu,
-                 np.fliplr, np.flipud, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+                 np.fliplr, np.flipud, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.take_along_axis):
     gather(function)
-gather(np.take_along_axis)
 
 for joining in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
     gather(joining, sequence=True)

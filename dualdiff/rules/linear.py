@@ -10,10 +10,15 @@ import numpy as np
 from .registry import linear, primitive
 
 
+def behind(axis: int, lead: int) -> int:
+    """The axis of an array, in one that has ``lead`` axes more in front."""
+    return axis if axis < 0 else axis + lead
+
+
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
     if axis is None or x.ndim == lead:
         return np.cumsum(x.reshape((*x.shape[:lead], prod(x.shape[lead:]))), axis=lead)
-    return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
+    return np.cumsum(x, axis=behind(axis, lead))
 
 
 def cumsum_transpose(u: Any, lead: int, shape: tuple[int, ...], axis: Any = None, dtype: Any = None) -> Any:
