@@ -24,7 +24,7 @@ from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
 from .reverse import pulled
 from .sweep import Function, Inputs, lifted_for, seed_tape, swept, value_and_eps
-from .trees import Rebuild, flatten, spans
+from .trees import Rebuild, flatten, laid_out, spans
 
 RESHAPE: Any = ROWS[np.reshape]
 
@@ -197,9 +197,3 @@ def parts_of(a: Any, shapes: list[Shape], lead: int) -> list[Any]:
     """The arrays that lie end to end behind ``lead`` axes."""
     return [a[..., start:stop].reshape(a.shape[:lead] + shape)
             for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True)]
-
-
-def laid_out(arrays: list[Any], shapes: list[Shape], front: Shape) -> Any:
-    flat = [np.zeros((*front, prod(shape))) if a is None else np.reshape(a, (*front, prod(shape)))
-            for a, shape in zip(arrays, shapes, strict=True)]
-    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1) if flat else np.zeros((*front, 0))

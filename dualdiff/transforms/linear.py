@@ -21,8 +21,9 @@ from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
+from .forward import number
 from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
-from .trees import Rebuild, flatten, spans
+from .trees import Rebuild, flatten, laid_out, spans
 
 
 def linearize(f: Function, *primals: Any) -> JacobianOperator:
@@ -102,11 +103,10 @@ class Side:
     def given(self, parts: list[Any], form: str, k: int) -> Any:
         """The arrays in the form that was asked for: a tree, one vector, or one matrix with the directions as columns."""
         if form == "tree":
-            return self.rebuild([p[()] if type(p) is np.ndarray and not p.ndim else p for p in parts])
-        front = () if form == "vector" else (k,)
-        rows = [p.reshape((*front, size)) for p, size in zip(parts, self.sizes, strict=True)]
-        joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-1) if rows else np.zeros((*front, 0))
-        return joined if form == "vector" else np.transpose(joined)
+            return self.rebuild(list(map(number, parts)))
+        if form == "vector":
+            return laid_out(parts, self.shapes, ())
+        return np.transpose(laid_out(parts, self.shapes, (k,)))
 
 
 class JacobianOperator:
@@ -221,18 +221,15 @@ class JacobianOperator:
         """
         n, dtype = self.shape[1], self.dtype
         from ..tangents.work import forward_work, mixed_work, reverse_work
-        fewest = min(forward_work(self.record), reverse_work(self.record))
-        if mixed_work(self.record) < fewest and (J := self.through_bottleneck()) is not None:
+        forward, reverse = forward_work(self.record), reverse_work(self.record)
+        if mixed_work(self.record) < min(forward, reverse) and (J := self.through_bottleneck()) is not None:
             return J
-        if reverse_work(self.record) == fewest:
-            blocks = self.rows()
-            return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
         def read(t: Tangent, size: int, start: int) -> Any:
             rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)
             return of_type(rows if dtype.kind == "c" else np.real(rows), dtype)
-        rows = self._replayed(read)
-        return rows[0] if len(rows) == 1 else np.concatenate([*rows, np.zeros((0, n), dtype)])
+        blocks = self.rows() if reverse <= forward else self._replayed(read)
+        return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
     toarray = todense
 

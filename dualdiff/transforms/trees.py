@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,13 @@ def flatten(tree: Any, what: str | None = "the result of f", like: Any = None) -
 def spans(sizes: Iterable[int]) -> list[tuple[int, int]]:
     """Where each of some arrays begins and ends that are laid end to end."""
     return list(pairwise(accumulate(sizes, initial=0)))
+
+
+def laid_out(arrays: list[Any], shapes: list[tuple[int, ...]], front: tuple[int, ...]) -> Any:
+    """The arrays end to end behind the axes ``front``; zeros for None."""
+    flat = [np.zeros((*front, prod(shape))) if a is None else np.reshape(a, (*front, prod(shape)))
+            for a, shape in zip(arrays, shapes, strict=True)]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1) if flat else np.zeros((*front, 0))
 
 
 def ordered(tree: Any, like: Any, what: Any) -> Any:
