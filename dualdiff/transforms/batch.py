@@ -18,7 +18,7 @@ from ..tangents.leaf import Leaf
 from ..tangents.moves import Move
 from ..tangents.tangent import Tangent
 from .forward import jvp
-from .reverse import value_and_gradient
+from .reverse import gradient
 from .sweep import Function, Inputs
 from .trees import flatten
 
@@ -82,7 +82,7 @@ class SampleGradients:
         return np.sum(y)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return value_and_gradient(self.total, self.argnums, "reverse")(*args, **options)[1]
+        return gradient(self.total, self.argnums, "reverse")(*args, **options)
 
 
 def confirm(inputs: Any, J: Any) -> None:
