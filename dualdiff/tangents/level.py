@@ -79,9 +79,9 @@ class Level:
     def __repr__(self) -> str:
         return f"Level({self.number:g})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str:
         if self.number == 0:
-            return (_hand, ())
+            return "HAND"
         raise TypeError("a dual number inside a running sweep cannot be pickled; pickle its value, or the result")
 
 
@@ -91,10 +91,6 @@ _numbers = itertools.count(1)
 def next_number() -> int:
     """A fresh level number; ``next`` on a count is atomic, so threads never share one."""
     return next(_numbers)
-
-
-def _hand() -> Level:
-    return HAND
 
 
 HAND = Level(0)
