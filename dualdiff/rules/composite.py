@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .registry import composite, known
 
 
 def count_along(x: Any, axis: Any) -> int:
-    return x.size if axis is None else int(np.prod([x.shape[i] for i in axes_of(axis, x.ndim)], dtype=int))
+    return x.size if axis is None else prod(x.shape[i] for i in axes_of(axis, x.ndim))
 
 
 def counted(x: Any, axis: Any, keepdims: bool, where: Any = True) -> Any:

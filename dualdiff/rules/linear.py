@@ -81,7 +81,7 @@ def binned(weights: Any, index: Any, size: int) -> Any:
 
 def bin_matrix(shape: tuple[int, ...], index: Any, size: int) -> Any:
     """The matrix that adds up weights in their bins, along the last axis of the shape, as compressed rows of ones."""
-    batch = np.arange(np.prod(shape[:-1], dtype=int))
+    batch = np.arange(prod(shape[:-1]))
     counts = np.tile(np.bincount(index, minlength=size), len(batch))
     taken = batch[:, None] * shape[-1] + np.argsort(index, kind="stable")
     return np.concatenate([[0], np.cumsum(counts)]), taken.ravel(), None

@@ -20,6 +20,7 @@ Repeated values, equal to rounding, have vectors that are any basis of their spa
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def groups(w: Any, size: int) -> Any:
 
 
 def are_repeated(same: Any) -> bool:
-    return bool(np.count_nonzero(same) > np.prod(same.shape[:-1], dtype=int))
+    return bool(np.count_nonzero(same) > prod(same.shape[:-1]))
 
 
 def inverse_gaps(w: Any, same: Any) -> Any:

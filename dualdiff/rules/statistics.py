@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
     inside = np.all(places >= 0, axis=0)
     index = np.ravel_multi_index(tuple(places[:, inside]), shape)
-    size = int(np.prod(shape))
+    size = prod(shape)
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:

@@ -90,10 +90,9 @@ def doubted(a: Any, b: Any, lost: Any) -> Any:
 
 def written_out(t: Tangent, flat: Any) -> list[Any]:
     """The tangent at these elements: (k, n), or for each root of the tape (n, *shape)."""
-    size = int(np.prod(t.shape, dtype=int))
     index: Any = np.unravel_index(flat, t.shape) if t.shape else (np.zeros(1, int),)
     t = t if t.shape else t.broadcast((1,))
-    sub = t.gather(Item(t.shape, flat.shape, index, as_key((index, size))))
+    sub = t.gather(Item(t.shape, flat.shape, index, as_key(index)))
     if not t.on_tape:
         return [sub.dense(dtype=None)]
     roots = roots_of(t.terms)
