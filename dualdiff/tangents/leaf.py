@@ -102,26 +102,23 @@ class Leaf:
     def gather(self, move: Move) -> Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
         moved = self.memo.get(move.key)
-        if moved is None and move.basic is not None and not self.factors and self.cols is not None \
-                and self.cols.shape == self.shape:
-            index = move.basic if Ellipsis in move.basic else (*move.basic, ...)  # which keeps a number a view, too
-            cols = self.cols[index]
-            moved = Leaf(self.level, self.k, move.out_shape, (), cols, (), self._still_affine(cols))
-            moved.kept = self.kept
-            self.memo[move.key] = moved
-        elif moved is None:
-            meter = self.level.meter
+        if moved is not None:
+            return moved
+        meter, cols, factors = self.level.meter, self.cols, self.factors
+        if move.basic is not None and not factors and cols is not None and cols.shape == self.shape:
+            cols = cols[move.basic if Ellipsis in move.basic else (*move.basic, ...)]  # which keeps a number a view, too
+        else:
             if meter is not None and move.basic is None:  # elements picked by index are copied for every direction
                 meter.charge(self.breadth * (prod(self.shape) + 2 * prod(move.out_shape)))
-            cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
-            factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
-            moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
-            moved.kept = self.kept
-            self.memo[move.key] = moved
-            if meter is not None:
-                for new, old in zip(moved.factors, self.factors, strict=True):
-                    if owner(new) is not owner(old):
-                        meter.hold(new)
+            cols = None if cols is None else moved_array(cols, move, self.lead, self.shape, -1)
+            factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in factors)
+        moved = self.memo[move.key] = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors,
+                                           self._still_affine(cols))
+        moved.kept = self.kept
+        if meter is not None:
+            for new, old in zip(factors, self.factors, strict=True):
+                if owner(new) is not owner(old):
+                    meter.hold(new)
         return moved
 
     def sliced(self, index: slice, key: Any, out_shape: Shape) -> Leaf:
@@ -143,10 +140,9 @@ class Leaf:
                 return a.reshape(a.shape[:lead] + pad + a.shape[lead:]) if pad else a
 
             cols = None if self.cols is None else padded(self.cols)
-            wider = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
-                         self._still_affine(cols))
+            wider = self.memo[shape] = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
+                                            self._still_affine(cols))
             wider.kept = self.kept
-            self.memo[shape] = wider
         return wider
 
     def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:
