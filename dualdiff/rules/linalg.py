@@ -232,7 +232,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 @composite(np.linalg.multi_dot, raw=True)
-def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+def multi_dot(arrays: Any) -> Any:
     """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
     chain = list(arrays)
     if len(chain) < 2:

@@ -174,13 +174,12 @@ def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tu
     add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, kinks=kinks))
 
 
-def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: Any = REAL) -> None:
+def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...]) -> None:
     """The row of a ufunc with several results: for each, its partials in terms of ``(f, x, …)``, f the tuple of results."""
     if [len(partials) for partials in outputs] != [function.nin] * function.nout:
         raise ValueError(f"{name_of(function)} has {function.nin} inputs and {function.nout} results; "
                          f"the row has partials {[len(partials) for partials in outputs]}")
-    domains = domain if isinstance(domain[0], tuple) else (domain,) * function.nin
-    add(Elementwise(function, outputs[0], domains, outputs=outputs))
+    add(Elementwise(function, outputs[0], (REAL,) * function.nin, outputs=outputs))
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,

@@ -147,7 +147,6 @@ Slot = list[tuple[Leaf, Any] | None]
 
 def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
-    assert k is not None
     if wasteful(slot, pieces, k):
         return {joined_ragged(slot, pieces, how, shape): None}
     level.charge(2 * k * (sum(prod(t.shape) for t in pieces) + prod(shape)))
@@ -269,7 +268,6 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     """Several sparse or dense terms as one: widths side by side, equal directions added, dense once that is smaller."""
     first = terms[0][0]
     level, k = first.level, first.k
-    assert k is not None
     if shape == () and (row := summed_rows(terms, k)) is not None:
         return Leaf(level, k, shape, (k,), None, (row,)), None
     wide = sum(leaf.breadth for leaf, _ in terms)

@@ -35,6 +35,8 @@ class Leaf:
 
     __slots__ = ("affine", "cols", "factors", "k", "kept", "level", "memo", "shape", "width")
 
+    k: Any  # how many directions; None for one without an axis
+
     def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
                  affine: bool = False) -> None:
         self.level = level

@@ -194,7 +194,6 @@ def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[A
     matrix: every entry of the matrix brings along the entries of the element that it takes.
     """
     level, k = terms[0][0].level, terms[0][0].k
-    assert k is not None
     parts = [mapped_entries(leaf, coef, shape, *matrix) for leaf, coef in terms]
     rows, cols, values = parts[0]
     if len(parts) == 1 and is_narrow(terms[0][0]):
@@ -248,7 +247,6 @@ class Mapped(Ragged):
     def __init__(self, leaves: list[Leaf], shape: Shape, matrix: tuple[Any, Any, Any], out_shape: Shape) -> None:
         starts, taken, self.factor = matrix
         level, k = leaves[0].level, leaves[0].k
-        assert k is not None
         rows = np.tile(np.repeat(np.arange(prod(out_shape)), np.diff(starts)), len(leaves))
         cols = np.concatenate([np.broadcast_to(leaf.cols, leaf.width + shape).ravel()[taken] for leaf in leaves])
         there = np.flatnonzero(cols >= 0)
