@@ -123,7 +123,7 @@ class Choices:
             except TapeNeeded:
                 pass
             else:
-                m = count(out[0])
+                m = sum(map(np.size, flatten(out[0])[0]))
                 if m > n or sum(work) <= (LITTLE if m > 1 else 0):  # one number: a contraction is reason enough
                     self.known[key] = "forward", m
                     return out
@@ -140,7 +140,3 @@ class Choices:
             ends = spans(map(prod, shapes))
             return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, ends, strict=True)])
         return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
-
-
-def count(out: Any) -> int:
-    return sum(prod(np.shape(v)) for v in flatten(out)[0])
