@@ -19,7 +19,7 @@ from ..errors import BudgetError, ShapeError, StructureError
 from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
-from .sweep import Inputs, of_type, pairs_of, seed_identity, swept
+from .sweep import Inputs, pairs_of, seed_identity, swept
 from .trees import spans
 
 Seed = Callable[[Level], Any]
@@ -127,11 +127,7 @@ def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
 
     def read(out: Any, level: Level) -> Any:
         pairs, rebuild = pairs_of(out, level)
-        matrices = []
-        for value, eps in pairs:
-            eps, dtype = inputs.tangent(eps), inputs.dtype_with(value)
-            matrices.append(np.zeros((*eps.shape, stop - first), dtype) if eps.is_constant else
-                            of_type(eps.dense(trailing=True, dtype=dtype), dtype))
+        matrices = [inputs.matrix(value, eps, stop - first) for value, eps in pairs]
         return rebuild([value for value, _ in pairs]), matrices
 
     found: Found = swept(inputs, within(meter, seed), read, inputs.is_complex)

@@ -164,12 +164,12 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
 
         def read(out: Any, level: Level) -> Any:
             pairs, rebuild = pairs_of(out, level)
-            matrices = [inputs.like_arguments(blocks(value, eps, inputs)) for value, eps in pairs]
+            matrices = [inputs.like_arguments(split(inputs.matrix(value, eps), inputs)) for value, eps in pairs]
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
         def join(out: Any, matrices: list[Any]) -> Any:
             _, rebuild = flatten(out)
-            return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
+            return out, rebuild([inputs.like_arguments(split(J, inputs)) for J in matrices])
 
         def forward(work: list[int] | None) -> Any:
             return parts.sweep(inputs, argnums, batch_axis, read, join, work)
@@ -183,16 +183,9 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
     return both
 
 
-def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
-    """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
-    if eps.is_constant:
-        return [np.zeros(eps.shape + shape, dtype)[()] for shape in inputs.shapes]
-    return split(of_type(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
-
-
-def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
-    """The columns of a matrix, shape + (n,), handed to the arguments that they belong to."""
+def split(matrix: Any, inputs: Inputs) -> list[Any]:
+    """The columns of a matrix, R + (n,), handed to the arguments that they belong to: for each an array of shape R + S."""
+    shape = matrix.shape[:-1]
     if len(inputs.shapes) == 1:
         full = shape + inputs.shapes[0]
         return [number(matrix if matrix.shape == full else matrix.reshape(full))]

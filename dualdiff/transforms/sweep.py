@@ -112,6 +112,13 @@ class Inputs(Sweepable):
         dtype = dtype_of(value)
         return dtype if self.dtypes == [dtype] else np.result_type(dtype, *self.dtypes)
 
+    def matrix(self, value: Any, eps: Tangent, columns: int | None = None) -> Any:
+        """The derivative of a result of shape R as an array (*R, n), or of a window of so many columns."""
+        dtype, eps = self.dtype_with(value), self.tangent(eps)
+        if eps.is_constant:
+            return np.zeros((*eps.shape, sum(self.sizes) if columns is None else columns), dtype)
+        return of_type(eps.dense(trailing=True, dtype=dtype), dtype)
+
     def call(self, duals: list[Any]) -> Any:
         if self.chosen is EVERYDAY:
             return self.f(duals[0], *self.args[1:], **self.options)
