@@ -99,5 +99,5 @@ def columns_of(leaf: Leaf, shape: Shape, span: tuple[int, int], kind: Any) -> li
 def taken_by_entries(terms: Terms, shape: Shape, span: tuple[int, int]) -> Taken:
     m, (start, stop) = prod(shape), span
     parts = [places(leaf, shape, np.arange(m).reshape(shape)) for leaf, _ in terms]
-    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    rows, cols = map(np.concatenate, zip(*parts, strict=True))
     return taken_by_places(rows, cols - start, (m, stop - start))[0]

@@ -200,8 +200,8 @@ def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[A
         if rows.size == matrix[1].size:
             return leaf_of(level, k, out_shape, matrix[0], cols, values)
         return by_rows(level, k, out_shape, rows, cols, values)
-    values = np.concatenate([np.ones(part[0].size) if part[2] is None else part[2] for part in parts])
-    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    rows, cols, values = map(np.concatenate, zip(*((rows, cols, np.ones(rows.size) if values is None else values)
+                                                   for rows, cols, values in parts), strict=True))
     there = cols >= 0
     return distinct_entries(level, k, out_shape, rows[there], cols[there], values[there])
 

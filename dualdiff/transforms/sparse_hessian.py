@@ -36,8 +36,7 @@ class SymmetricStructure:
         self.shape, self.zeros = (n, n), 0
         self.matrix: Any = None
         parts = [places(leaf, wide, np.arange(n) if rows is None else rows) for rows, wide, leaf, _ in blocks]
-        rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
-        cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
+        rows, cols = map(np.concatenate, zip(*parts, strict=True)) if parts else (np.empty(0, np.int32), np.empty(0, np.int32))
         if not self.settled(rows, cols):  # an entry without a mirror image: that is a zero
             self.zeros = rows.size
             self.settled(np.concatenate([rows, cols]), np.concatenate([cols, rows]))
