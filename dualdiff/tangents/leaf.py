@@ -79,7 +79,7 @@ class Leaf:
 
     @property
     def too_wide(self) -> bool:
-        return self.cols is not None and self.k is not None and prod(self.width) > self.k
+        return self.cols is not None and prod(self.width) > self.k
 
     @property
     def is_full(self) -> bool:

@@ -133,11 +133,8 @@ class Tangent:
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
             leaf, c = leaf.contract(c, op)
-            if 0 in leaf.width and leaf.cols is not None:  # no direction of this sweep is left in it
-                continue
-            if leaf in terms:
-                c = (1.0 if terms[leaf] is None else terms[leaf]) + (1.0 if c is None else c)
-            terms[leaf] = c
+            if leaf.cols is None or 0 not in leaf.width:  # else no direction of this sweep is left in it
+                terms[leaf] = c
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
 
