@@ -147,7 +147,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             memories.bring_back(memory)
         if verify:
             from .sparsity import verify_jacobian
-            verify_jacobian(f, argnums, args, options, result[1])
+            verify_jacobian(inputs, result[1])
         return result
 
     return both
