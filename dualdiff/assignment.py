@@ -57,7 +57,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
         if value.dtype.kind not in "fciub":
             raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
         refuse_complex(x, value)
-        eps = CONSTANT if value.shape == () else Tangent({}, value.shape)
+        eps = constant_of(value.shape)
     try:
         if type(x.source) is not tuple and is_whole(index) and eps.shape == x.shape:
             kept = fresh and type(value) in ARRAYS and value.dtype == x.dtype
@@ -69,6 +69,10 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
             raise
         raise AssignmentError(str(error)) from None
     return None
+
+
+def constant_of(shape: tuple[int, ...]) -> Tangent:
+    return Tangent({}, shape) if shape else CONSTANT
 
 
 def is_whole(index: Any) -> bool:
@@ -103,7 +107,7 @@ def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
     if level is root.level or level.number == root.level.number:
         value, eps = value.value, value.eps
     else:
-        eps = CONSTANT if value.shape == () else Tangent({}, value.shape)
+        eps = constant_of(value.shape)
     if hasattr(value, "level") and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
         root.refresh()
         replace_value(root, array(root.value, Tangent({}, root.shape), value.level))

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .dual_array import DualArray, array, zero_dimensional
-from .elementwise import LEVELED
+from .dual_array import array, zero_dimensional
+from .dual_scalar import DualScalar
 from .errors import ShapeError
 from .forms import dual_form, holds_dual, stripped
 from .tangents.tangent import Tangent
@@ -71,11 +71,12 @@ def converted(like: Any, x: Any, dtype: Any = None, copy: Any = None, ndmin: int
     if not holds_dual(x) and not (isinstance(x, np.ndarray) and x.dtype == object):
         return unperturbed(np.array(x, dtype, copy=copy, ndmin=ndmin, order=order), like)
     a: Any = dual_form(x)
-    if type(a) in LEVELED and type(a) is not DualArray:
+    if type(a) is DualScalar:
         a = zero_dimensional(a)
-    if copy is False and (a is not x or (dtype is not None and np.dtype(dtype) != a.dtype)):
+    converts = dtype is not None and np.dtype(dtype) != a.dtype
+    if copy is False and (a is not x or converts):
         raise ValueError("Unable to avoid copy while creating an array as requested.")
-    if dtype is not None and np.dtype(dtype) != a.dtype:
+    if converts:
         a = a.astype(dtype)
     elif (copy and a is x) or (order in ("C", "F") and not stripped(a).flags[order]):
         a = a.copy(order)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,7 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
         shape = one_array(call, f)
         J = numbers_of(call, i, rule(f, *inputs, *others, **options), f, *inputs)
         if hasattr(J, "tocsr"):
-            expected: tuple[int, ...] = (int(np.prod(shape)), int(np.prod(dx.shape)))
+            expected: tuple[int, ...] = (prod(shape), prod(dx.shape))
         else:
             J, expected = as_array(J), shape + dx.shape
         if J.shape != expected:
@@ -199,14 +200,11 @@ def jacobian_rule(call: Function, i: int, rule: Function) -> Function:
 def differential_rule(call: Function, i: int, rule: Function) -> Function:
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         df = rule(f, *rest, **options)
-        if isinstance(f, tuple):
-            if not isinstance(df, tuple) or len(df) != len(f):
-                raise StructureError(f"{place(call, i)}: the function returned {len(f)} results, so must its differential")
-            pairs = zip(f, df, strict=True)
-        else:
-            pairs = zip((f,), (df,), strict=True)
-        for y, dy in pairs:
-            if not isinstance(dy, Differential) and not (dy is None and isinstance(f, tuple)):
+        several = isinstance(f, tuple)
+        if several and (not isinstance(df, tuple) or len(df) != len(f)):
+            raise StructureError(f"{place(call, i)}: the function returned {len(f)} results, so must its differential")
+        for y, dy in zip(f, df, strict=True) if several else ((f, df),):
+            if not isinstance(dy, Differential) and not (dy is None and several):
                 raise StructureError(f"{place(call, i)}: its differential returned {type(dy).__name__}; it must be written "
                                      "with NumPy's linear operations on dx")
             if dy is not None and dy.shape != one_array(call, y):
@@ -240,14 +238,10 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
         shape, known = one_array(call, f), ((f, *inputs), others)
-        return linear_map(call, dx, shape, lambda v, lead: applied(ahead, "forward", known, options, v, lead, shape),
-                          lambda u, lead: applied(back, "transpose", known, options, u, lead, dx.shape))
+        row = Linear(call, lambda v, lead: applied(ahead, "forward", known, options, v, lead, shape),
+                     lambda u, lead, own: applied(back, "transpose", known, options, u, lead, own))
+        return Differential(dx.tangent.linear(Map(row, dx.shape, shape, (), {})), dx.level)
     return differential
-
-
-def linear_map(call: Function, dx: Differential, shape: tuple[int, ...], ahead: Function, back: Function) -> Differential:
-    row = Linear(call, ahead, lambda u, lead, _: back(u, lead))
-    return Differential(dx.tangent.linear(Map(row, dx.shape, shape, (), {})), dx.level)
 
 
 def parted(rest: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any, tuple[Any, ...]]:

@@ -25,7 +25,7 @@ from .rules.registry import Bilinear, Composite, Formula, Linear, Row, name_of
 from .subclasses import refusal, refused_by_masked_arrays
 from .tangents.watch import traced
 
-METHODS = ("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot",
+METHODS = ("all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot",
            "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "squeeze", "std",
            "sum", "swapaxes", "take", "trace", "var")
 

@@ -46,8 +46,7 @@ class DualArray:
     __slots__ = ("__weakref__", "eps", "level", "source", "value")
 
     def __init__(self, value: Any, tangent: Any) -> None:
-        parts = [x for x in (value, tangent) if hasattr(x, "level")]
-        self.level = above(parts) if parts else HAND
+        self.level = above(value, tangent)
         self.value = kept(value if hasattr(value, "level") else inexact(value, "DualArray"))
         self.eps = Tangent(hand_terms(self.level, self.value.shape, kept(tangent)), self.value.shape)
         self.source: View | Memory | None = None
@@ -295,10 +294,10 @@ def inexact(value: Any, what: str) -> Any:
     raise StructureError(f"{what} takes numbers; got an array of dtype {a.dtype} from {type(value).__name__}")
 
 
-def above(parts: list[Any]) -> Level:
-    """The level of a dual built by hand on other duals: half-way from the highest of theirs to the next sweep's."""
-    top: Level = max((part.level for part in parts), key=lambda level: level.number)
-    return top.above()
+def above(*parts: Any) -> Level:
+    """The level of a dual built by hand: on other duals, half-way from the highest of theirs to the next sweep's."""
+    levels: list[Level] = [part.level for part in parts if hasattr(part, "level")]
+    return max(levels, key=lambda level: level.number).above() if levels else HAND
 
 
 def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, Any]:
@@ -316,7 +315,7 @@ def nested_by_hand(value: Any, tangent: Any) -> Any:
     """``Dual`` of duals."""
     if isinstance(value, DualArray) or isinstance(tangent, DualArray):
         return DualArray(value, tangent)
-    level = above([x for x in (value, tangent) if hasattr(x, "level")])
+    level = above(value, tangent)
     b = tangent if hasattr(tangent, "level") else directions(tangent)
     return scalar(lifted(value) if type(value) is Dual and np.ndim(b) else value, along(level, b), level)
 

@@ -19,7 +19,7 @@ from .policies import WATCH
 from .rules.registry import Elementwise, name_of
 from .tangents.coefficients import generic, owned, steep
 from .tangents.deferred import LARGE, deferred
-from .tangents.differential import Differential
+from .tangents.differential import Differential, refuse_holomorphic
 from .tangents.level import Level
 from .tangents.moves import kept
 from .tangents.tangent import Tangent
@@ -65,9 +65,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
 
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
-    if level.holomorphic:
-        raise HolomorphicError(f"{name_of(row.function)} is not holomorphic, so f has no complex derivative; "
-                               "differentiate with respect to the real and imaginary parts, or use jvp")
+    refuse_holomorphic(level, row.function)
     result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
     return result
 

@@ -10,7 +10,7 @@ import numpy as np
 from .dual import Dual, escape
 from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
-from .elementwise import LEVELED
+from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError
 from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
@@ -119,7 +119,7 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     if type(x) not in LEVELED:
         raise RuleError(f"{name_of(row.function)}: only its array argument can be perturbed")
     value = row.function(x.value, *rest, **options)
-    shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+    shape = shape_of(value)
     move = Move(row, x.eps.shape, shape, rest, options)
     result = wrapped(value, x.eps.gather(move), x.level)
     # Where NumPy's result shares memory with its input, or is its input, later writes to either must be seen by both.
@@ -172,7 +172,7 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
         return maybe_scalar(x if part is np.real else x.copy("K") if part is np.conj else np.imag(x.value), args)
     function = np.add.reduce if row.function is np.sum and type(x.value) is np.ndarray else row.function
     value = function(x.value, *rest, **options)
-    shape = np.shape(value) if not hasattr(value, "shape") else value.shape
+    shape = shape_of(value)
     kind = dtype_of(value).kind
     if kind in "iub" or (row.function is np.cumsum and kind != dtype_of(x.value).kind == "c"):
         raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")

@@ -240,14 +240,14 @@ def standin(x: Any, new: Any) -> Any:
 
 def taking_lists(function: Any) -> Any:
     """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
-    like = BUFFERS.get(function) if function is not np.iscomplexobj else None
+    makes = function in BUFFERS and function is not np.iscomplexobj
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
         result = function(*args, **options)
-        return unperturbed(result, ANY) if like is not None and type(result) is np.ndarray else result
+        return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
     return call
 
 

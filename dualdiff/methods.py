@@ -12,7 +12,6 @@ import numpy as np
 
 from .dual_array import DualArray
 from .errors import AbsentError, EscapeError
-from .forms import stripped
 from .subclasses import MEANING
 
 # ---- absent, with the reason
@@ -48,11 +47,6 @@ def set_shape(self: Any, shape: Any) -> None:
 
 
 # ---- methods
-def argpartition(self: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
-    """numpy.argpartition of this array."""
-    return np.argpartition(stripped(self), kth, axis=axis, kind=kind)
-
-
 def choose(self: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """An index cannot be dual: refused, as indexing with a dual is."""
     raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
@@ -117,7 +111,7 @@ def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
 
 def install() -> None:
     arrays: Any = DualArray
-    for method in (argpartition, choose, sort, partition, put, to_device):
+    for method in (choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
     arrays.__array_namespace__ = lambda self, *, api_version=None: np

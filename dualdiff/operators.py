@@ -153,9 +153,8 @@ def install() -> None:
             setattr(cls, f"__{name}__", comparison(getattr(operator, name)))
         cls.__floordiv__ = swapped(np.floor_divide, False)
         cls.__rfloordiv__ = swapped(np.floor_divide, True)
-        cls.__divmod__ = lambda self, other: (self // other, self % other)
-        cls.__rdivmod__ = lambda self, other: (other // self, other % self)
     DualScalar.__hash__ = Dual.__hash__  # type: ignore[method-assign]
+    arrays.__divmod__, arrays.__rdivmod__ = Dual.__divmod__, Dual.__rdivmod__
     product, reflected = swapped(np.matmul, False), swapped(np.matmul, True)
     arrays.__matmul__ = lambda self, other: (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \

@@ -16,7 +16,7 @@ from .errors import RuleError
 from .forms import dual_form, holds_dual, stripped
 from .policies import KINKS
 from .rules.folds import FOLDS, folded
-from .rules.gather import as_array, axes_of, axes_or_all
+from .rules.gather import as_array, axes_of, axes_or_all, lying_along
 from .rules.linear import binned
 from .rules.registry import name_of
 
@@ -116,7 +116,7 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
 
 def attained(x: Any, f: Any, axis: int) -> Any:
     """Along the axis, the place of the element that each running extreme is; None where several attain it."""
-    order = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    order = lying_along(np.arange(x.shape[axis]), axis, x.ndim)
     new = x == f
     place = np.maximum.accumulate(np.where(new, order, 0), axis=axis)
     steps = np.count_nonzero(np.diff(f, axis=axis), axis=axis) + 1

@@ -16,7 +16,7 @@ import threading
 import numpy as np
 import dualdiff as dd
 from dualdiff import rules
-from dualdiff.rules.registry import Table
+from dualdiff.rules import registry
 
 files = [file for later in rules.LATER.values() for file in later]
 def read():
@@ -76,17 +76,17 @@ print(found == [[2, 6, 3]] * 8)
 
 def test_rows_whose_reading_was_interrupted_are_read_again():
     assert fresh("""
-whole = Table.add
-def interrupted(table, row):
+whole = registry.add
+def interrupted(row):
     if row.function is np.linalg.eigvalsh:
         raise KeyboardInterrupt
-    whole(table, row)
-Table.add = interrupted
+    whole(row)
+registry.add = interrupted
 try:
     dd.gradient(np.prod)(x)
 except KeyboardInterrupt:
     print(read())
-Table.add = whole
+registry.add = whole
 print(*dd.gradient(np.prod)(x), *dd.gradient(lambda a: np.linalg.eigvalsh(a * np.eye(3)).sum())(x))
 """).split() == ["[]", "2.0", "6.0", "3.0", "1.0", "1.0", "1.0"]
 

@@ -43,8 +43,13 @@ def shares(x):
     return np.exp(x) / np.exp(x).sum()
 
 
-@pytest.mark.parametrize("f", [tridiagonal, lambda x: {"a": tridiagonal(x), "b": [x[0] ** 2, 3.0]}, lambda x: x.sum(),
-                               lambda x: np.sqrt(x - 1), lambda x: np.sort(x)[::-1].reshape(2, 3),
+def converting(x):
+    """It asks for a plain array, so it runs lifted."""
+    return np.asarray(x) ** 2
+
+
+@pytest.mark.parametrize("f", [tridiagonal, converting, lambda x: {"a": tridiagonal(x), "b": [x[0] ** 2, 3.0]},
+                               lambda x: x.sum(), lambda x: np.sqrt(x - 1), lambda x: np.sort(x)[::-1].reshape(2, 3),
                                lambda x: np.append(shares(x), shares(x).sum()), lambda x: shares(x).sum()])
 def test_a_right_jacobian_is_verified(f):
     checked = jacobian(f, sparse=True, verify=True)(X)

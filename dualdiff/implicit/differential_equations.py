@@ -20,7 +20,7 @@ from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
 from ..tangents.tangent import Tangent
 from ..transforms import jacobian, jvp
-from ..transforms.trees import flatten
+from ..transforms.trees import flatten, spans
 from .theorem import Function
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
@@ -204,8 +204,7 @@ class Directions:
         scale = self.scale.reshape((self.k,) + (1,) * len(shape))
         if not self.each:
             return self.given[found[0]] * scale
-        first = sum(self.sizes[:found[0]])
-        return np.eye(self.k)[:, first:first + self.sizes[found[0]]].reshape((self.k, *shape)) * scale
+        return np.eye(self.k)[:, slice(*spans(self.sizes)[found[0]])].reshape((self.k, *shape)) * scale
 
     def tangent(self, S: Any, shape: tuple[int, ...]) -> Tangent:
         """The ε-part of the result from the integrated directions S, of shape (k, *shape)."""
@@ -213,12 +212,10 @@ class Directions:
         if not self.each:
             return Tangent({one(self.level): S[0]} if self.single else {dense_leaf(self.level, S, shape): None}, shape)
         total: Any = None
-        first = 0
-        for x, size in zip(self.moving, self.sizes, strict=True):
-            J = np.reshape(np.moveaxis(S[first:first + size], 0, -1), (*shape, *x.shape))
+        for x, (start, stop) in zip(self.moving, spans(self.sizes), strict=True):
+            J = np.reshape(np.moveaxis(S[start:stop], 0, -1), (*shape, *x.shape))
             part = linear_part(J, shape)(x).eps
             total = part if total is None else total.plus(part)
-            first += size
         result: Tangent = total
         return result
 

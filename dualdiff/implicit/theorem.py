@@ -18,7 +18,7 @@ from ..errors import DegenerateError, RuleError, ShapeError, StructureError, nee
 from ..forms import stop_gradient, stripped
 from ..reading import dtype_of
 from ..transforms import jacobian
-from ..transforms.trees import flatten
+from ..transforms.trees import flatten, spans
 
 Function = Callable[..., Any]
 
@@ -121,15 +121,9 @@ class Unknowns:
         self.n = len(self.start)
 
     def tree(self, v: Any) -> Any:
-        if len(self.shapes) == 1:
-            shape = self.shapes[0]
-            return self.rebuild([v if len(shape) == 1 else v.reshape(shape) if shape else v[0]])
-        parts, at = [], 0
-        for shape in self.shapes:
-            part = v[at:at + prod(shape)]
-            parts.append(part.reshape(shape) if shape else part[0])
-            at += prod(shape)
-        return self.rebuild(parts)
+        parts = [v] if len(self.shapes) == 1 else [v[start:stop] for start, stop in spans(map(prod, self.shapes))]
+        return self.rebuild([part if len(shape) == 1 else part.reshape(shape) if shape else part[0]
+                             for part, shape in zip(parts, self.shapes, strict=True)])
 
     def vector(self, tree: Any, like: Any = None) -> Any:
         leaves, _ = flatten(tree, f"the result of f in {self.what}", like)

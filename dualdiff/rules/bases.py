@@ -20,6 +20,7 @@ depends on the basis, ``FLIPPED`` (other signs) whether the derivative does wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,8 @@ class Bases:
     def turns(self, same: Any, dtype: Any) -> tuple[Any, Any]:
         """For groups of equal values (…, n, n): R, of the same shape, and the matrix M of dw = M diag(Rᴴ P R)."""
         R, M = np.zeros(same.shape, dtype), np.zeros(same.shape)
-        for place in np.ndindex(same.shape[:-2]):
-            done = 0
-            while done < same.shape[-1]:
-                m = int(np.count_nonzero(same[place][done]))
-                block = slice(done, done + m)
-                R[place][block, block], M[place][block, block] = self.block(m, np.dtype(dtype).kind == "c")
-                done += m
+        for place, block in blocks(same):
+            R[place][block, block], M[place][block, block] = self.block(block.stop - block.start, np.dtype(dtype).kind == "c")
         return R, M
 
     def block(self, m: int, is_complex: bool) -> tuple[Any, Any]:
@@ -57,6 +53,15 @@ class Bases:
         if self.run in (NOTHING, MEAN):
             return generic(m, is_complex), np.full((m, m), 1 / m if self.run == MEAN else 0.0)
         return paired(m, self.run, is_complex)
+
+
+def blocks(same: Any) -> Iterator[tuple[tuple[int, ...], slice]]:
+    """The place in the batch, and where along both axes it lies, of each group of equal values."""
+    for place in np.ndindex(same.shape[:-2]):
+        stop = 0
+        while stop < same.shape[-1]:
+            start, stop = stop, stop + int(np.count_nonzero(same[place][stop]))
+            yield place, slice(start, stop)
 
 
 def flips(m: int, is_complex: bool) -> Any:

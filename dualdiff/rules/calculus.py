@@ -10,7 +10,7 @@ import numpy as np
 from ..policies import WATCH
 from .constant import plain
 from .formula import marked
-from .gather import as_array, axes_of, axes_or_all, floating, in_double, stacked
+from .gather import as_array, axes_of, axes_or_all, floating, in_double, lying_along, stacked
 from .registry import composite, formula
 
 
@@ -18,9 +18,8 @@ from .registry import composite, formula
 @composite(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     flat = np.ravel(ary)
-    middle = flat[1:] - flat[:-1]
-    return np.concatenate([*([] if to_begin is None else [np.ravel(to_begin)]), middle,
-                           *([] if to_end is None else [np.ravel(to_end)])]).astype(flat.dtype, copy=False)
+    parts = [np.ravel(part) for part in (to_begin, flat[1:] - flat[:-1], to_end) if part is not None]
+    return np.concatenate(parts).astype(flat.dtype, copy=False)
 
 
 @composite(np.trapezoid)
@@ -30,7 +29,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if x is None:
         d = dx
     elif np.ndim(x) == 1:
-        d = np.reshape(np.diff(x), [-1 if i == axis else 1 for i in range(y.ndim)])
+        d = lying_along(np.diff(x), axis, y.ndim)
     else:
         d = np.diff(x, axis=axis)
     return np.sum(d * (y[(*head, slice(1, None))] + y[(*head, slice(None, -1))]) / 2.0, axis=axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from .registry import composite, known
 
 
 def count_along(x: Any, axis: Any) -> int:
-    return x.size if axis is None else int(np.prod([x.shape[i] for i in axes_of(axis, x.ndim)], dtype=int))
+    return x.size if axis is None else prod(x.shape[i] for i in axes_of(axis, x.ndim))
+
+
+def counted(x: Any, axis: Any, keepdims: bool, where: Any = True) -> Any:
+    """How many elements a mean over ``axis`` is taken of."""
+    if where is True:
+        return count_along(x, axis)
+    return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)
 
 
 def of_type(count: Any, like: Any) -> Any:
@@ -25,10 +33,8 @@ def of_type(count: Any, like: Any) -> Any:
 def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **where: Any) -> Any:
     if axis is None and dtype is None and not keepdims and not where:
         return np.sum(a) / a.size
-    count = np.sum(np.broadcast_to(where["where"], a.shape), axis=axis, keepdims=keepdims) if where \
-        else count_along(a, axis)
     total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **where)
-    return total / of_type(count, total)
+    return total / of_type(counted(a, axis, keepdims, **where), total)
 
 
 composite(np.trace)(lambda a, offset=0, axis1=0, axis2=1, dtype=None:

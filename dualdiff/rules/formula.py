@@ -126,12 +126,11 @@ formula(np.linalg.det,
         lambda f, A, dA: np.sum(dA * adjugate_transposed(f, A), axis=(-2, -1)), smooth=True)  # d det A = tr(adj(A) dA)
 
 
+@primitive
 def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """√Σ|x|², with the derivative x/‖x‖ and 0 at the origin."""
-    if not hasattr(x, "level"):
-        return np.linalg.norm(x, axis=axis, keepdims=keepdims) if axis is None or np.ndim(axis) == 0 \
-            else np.linalg.norm(x, "fro", axis, keepdims)
-    return x.__array_function__(euclidean_norm, (), (x,), {"axis": axis, "keepdims": keepdims})
+    return np.linalg.norm(x, axis=axis, keepdims=keepdims) if axis is None or np.ndim(axis) == 0 \
+        else np.linalg.norm(x, "fro", axis, keepdims)
 
 
 NORM = "numpy.linalg.norm"
@@ -166,11 +165,10 @@ def with_kink_at_zero(df: Any, length: Any, x: Any, dx: Any, axis: Any, keepdims
 formula(euclidean_norm, euclidean_differential, smooth=True)
 
 
+@primitive
 def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """(Σ sᵖ)^(1/p) of sizes s, with the derivative (s/f)^(p-1), which is 0 at the origin for p > 1."""
-    if type(size) is np.ndarray:
-        return np.linalg.norm(size, ord, axis, keepdims)
-    return size.__array_function__(power_norm, (), (size, ord), {"axis": axis, "keepdims": keepdims})
+    return np.linalg.norm(size, ord, axis, keepdims)
 
 
 def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:

@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 
 from .gather import axes_of
+from .linear import behind
 from .registry import composite, linear
 
 SWAPPED: dict[Any, Any] = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
-
-
-def behind(axis: int, lead: int) -> int:
-    return axis if axis < 0 else axis + lead
 
 
 def fitted(a: Any, size: int, axis: int) -> Any:

@@ -70,6 +70,11 @@ def in_one_axis(x: Any, axes: tuple[int, ...]) -> Any:
     return np.reshape(np.transpose(x, (*kept, *sorted(axes))), (*(x.shape[i] for i in kept), prod(x.shape[i] for i in axes)))
 
 
+def lying_along(x: Any, axis: int, ndim: int) -> Any:
+    """A vector as an array of so many axes, along one of them."""
+    return np.reshape(x, [-1 if i == axis else 1 for i in range(ndim)])
+
+
 # ---- indexing
 VIEWS = frozenset({slice, int, type(None), type(Ellipsis)})
 
@@ -88,7 +93,7 @@ def batched_getitem(a: Any, lead: int, index: Any) -> Any:
     return a[(slice(None),) * lead + (index if type(index) is tuple else (index,))]
 
 
-gather(operator.getitem, batched_getitem, view=True)
+gather(operator.getitem, batched_getitem)
 
 
 def placed(u: Any, shape: tuple[int, ...], index: tuple[Any, ...], fill: int = 0) -> Any:
@@ -150,11 +155,10 @@ def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 
-gather(np.reshape,     batched_reshape, lambda u, lead, shape, new, order="C", copy=None: reshaped(u, lead, shape, order),
-       view=True)
-gather(np.ravel,       batched_ravel,   reshaped_back, view=True)
-gather(np.expand_dims, batched_expand,  restore_shape, view=True)
-gather(np.squeeze,     batched_squeeze, restore_shape, view=True)
+gather(np.reshape,     batched_reshape, lambda u, lead, shape, new, order="C", copy=None: reshaped(u, lead, shape, order))
+gather(np.ravel,       batched_ravel,   reshaped_back)
+gather(np.expand_dims, batched_expand,  restore_shape)
+gather(np.squeeze,     batched_squeeze, restore_shape)
 
 
 # ---- order of the axes
@@ -182,10 +186,10 @@ def axes_after(function: Any) -> Any:
     return lambda ndim, *args, **options: function(np.empty(range(ndim)), *args, **options).shape
 
 
-gather(np.transpose,        *reverse_of(transposed_axes), view=True)
-gather(np.swapaxes,         *reverse_of(axes_after(np.swapaxes)), view=True)
-gather(np.moveaxis,         *reverse_of(axes_after(np.moveaxis)), view=True)
-gather(np.matrix_transpose, *reverse_of(axes_after(np.matrix_transpose)), view=True)
+gather(np.transpose,        *reverse_of(transposed_axes))
+gather(np.swapaxes,         *reverse_of(axes_after(np.swapaxes)))
+gather(np.moveaxis,         *reverse_of(axes_after(np.moveaxis)))
+gather(np.matrix_transpose, *reverse_of(axes_after(np.matrix_transpose)))
 
 
 def batched_flip(m: Any, lead: int, axis: Any = None) -> Any:
@@ -200,7 +204,7 @@ def batched_roll(a: Any, lead: int, shift: Any, axis: Any = None) -> Any:
     return np.roll(a, shift, axes if np.iterable(axis) else axes[0])
 
 
-gather(np.flip, batched_flip, lambda u, lead, shape, axis=None: batched_flip(u, lead, axis), view=True)
+gather(np.flip, batched_flip, lambda u, lead, shape, axis=None: batched_flip(u, lead, axis))
 gather(np.roll, batched_roll,
        lambda u, lead, shape, shift, axis=None: batched_roll(u, lead, np.negative(shift), axis))
 
@@ -219,12 +223,11 @@ def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **option
     return np.sum(u, axis=tuple(axes)).reshape(u.shape[:lead] + shape) if axes else u.reshape(u.shape[:lead] + shape)
 
 
-gather(np.broadcast_to, batched_broadcast, sum_to_shape, view=True)
+gather(np.broadcast_to, batched_broadcast, sum_to_shape)
 
 for function in (np.take, np.repeat, np.tile, np.rot90, np.diag, np.diagonal, np.diagflat, np.tril, np.triu,
-                 np.fliplr, np.flipud, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+                 np.fliplr, np.flipud, np.resize, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.take_along_axis):
     gather(function)
-gather(np.take_along_axis)
 
 for joining in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
     gather(joining, sequence=True)

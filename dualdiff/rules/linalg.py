@@ -14,11 +14,12 @@ import numpy as np
 
 from ..errors import DegenerateError, RuleError
 from ..policies import KINKS, WATCH
+from .constant import plain
 from .formula import euclidean_norm, marked, power_norm
 from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, formula
 from .singular import svd_differential
-from .spectra import adjoint, from_triangle, plain
+from .spectra import adjoint, from_triangle
 
 
 # ---- factorisations
@@ -231,7 +232,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 @composite(np.linalg.multi_dot, raw=True)
-def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+def multi_dot(arrays: Any) -> Any:
     """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
     chain = list(arrays)
     if len(chain) < 2:

@@ -10,10 +10,15 @@ import numpy as np
 from .registry import linear, primitive
 
 
+def behind(axis: int, lead: int) -> int:
+    """The axis of an array, in one that has ``lead`` axes more in front."""
+    return axis if axis < 0 else axis + lead
+
+
 def cumsum_forward(x: Any, lead: int, axis: Any = None, dtype: Any = None) -> Any:
     if axis is None or x.ndim == lead:
         return np.cumsum(x.reshape((*x.shape[:lead], prod(x.shape[lead:]))), axis=lead)
-    return np.cumsum(x, axis=axis if axis < 0 else axis + lead)
+    return np.cumsum(x, axis=behind(axis, lead))
 
 
 def cumsum_transpose(u: Any, lead: int, shape: tuple[int, ...], axis: Any = None, dtype: Any = None) -> Any:
@@ -52,9 +57,10 @@ def columns_solved(A: Any, b: Any) -> Any:
     return np.moveaxis(np.linalg.solve(A, columns.reshape(n, b.size // max(n, 1))).reshape(columns.shape), 0, -2)
 
 
+@primitive
 def linear_solve(b: Any, A: Any) -> Any:
     """The solution x of A x = b as a linear function of b, for constant A; b of the result's shape."""
-    return columns_solved(A, b) if type(b) is np.ndarray else b.__array_function__(linear_solve, (), (b, A), {})
+    return columns_solved(A, b)
 
 
 linear(linear_solve, lambda b, lead, A: columns_solved(A, b),
@@ -75,7 +81,7 @@ def binned(weights: Any, index: Any, size: int) -> Any:
 
 def bin_matrix(shape: tuple[int, ...], index: Any, size: int) -> Any:
     """The matrix that adds up weights in their bins, along the last axis of the shape, as compressed rows of ones."""
-    batch = np.arange(np.prod(shape[:-1], dtype=int))
+    batch = np.arange(prod(shape[:-1]))
     counts = np.tile(np.bincount(index, minlength=size), len(batch))
     taken = batch[:, None] * shape[-1] + np.argsort(index, kind="stable")
     return np.concatenate([[0], np.cumsum(counts)]), taken.ravel(), None
@@ -87,9 +93,10 @@ linear(binned, lambda w, lead, index, size: binned(w, index, size),
 
 
 # ---- a constant matrix of scipy.sparse times an array: the matrix itself is the derivative
+@primitive
 def sparse_product(x: Any, A: Any) -> Any:
     """A x for x of shape (n,) and A in compressed rows."""
-    return A @ x if type(x) is np.ndarray else x.__array_function__(sparse_product, (), (x, A), {})
+    return A @ x
 
 
 def batched_product(A: Any, x: Any, lead: int) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError, RuleError
+from .constant import plain
 from .gather import as_array, stacked
 from .registry import composite, formula
-from .spectra import plain
 
 
 def coefficients(p: Any, function: str) -> Any:

@@ -41,9 +41,7 @@ def product_differential(f: Any, x: Any, dx: Any, axis: tuple[int, ...], keepdim
         return np.sum(dx * (top / x), axis=axis, keepdims=keepdims)
     last = tuple(range(-len(axis), 0))
     y = np.moveaxis(x, axis, last)
-    rest = y.shape[:y.ndim - len(axis)]
-    count = int(np.prod(y.shape[len(rest):], dtype=int))
-    partial = others(np.reshape(y, (*rest, count))) if y.size else np.ones((*rest, count), x.dtype)
+    partial = others(np.reshape(y, (*y.shape[:-len(axis)], -1))) if y.size else np.ones(y.shape, x.dtype)
     return np.sum(dx * np.moveaxis(np.reshape(partial, y.shape), last, axis), axis=axis, keepdims=keepdims)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import RuleError
 from ..policies import WATCH
 from .constant import plain
-from .gather import as_array, axes_of, axes_or_all, in_one_axis
+from .gather import as_array, axes_of, axes_or_all, in_one_axis, lying_along
 from .registry import composite, formula, name_of, primitive
 
 
@@ -137,7 +137,7 @@ def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: s
     """Constant weights move with the values; the statistic over several axes needs them of a's shape."""
     if np.ndim(weights) == 1 and a.ndim > 1:
         (along,) = axes_of(axis, a.ndim)
-        weights = np.reshape(weights, [-1 if i == along else 1 for i in range(a.ndim)])
+        weights = lying_along(weights, along, a.ndim)
     last = in_one_axis(np.broadcast_to(weights, a.shape), axes_or_all(axis, a.ndim))
     return reduced(a, axis, keepdims, function, q, method=method, weights=last)
 

@@ -45,16 +45,15 @@ class Gather:
     The function alone is enough: applied to ``arange`` it yields the index map, forward and transposed. ``batched``
     is the same move as a view, on an array with ``lead`` extra leading axes: ``batched(a, lead, *args)``; ``transpose``
     its transpose, ``transpose(u, lead, shape, *args)``. ``sequence`` marks functions of a sequence of arrays
-    (concatenate, stack). ``view`` says that NumPy returns a view, so that a write to the result is a write to its base;
-    ``fills`` that ``batched`` fills places in, with its argument of that name.
+    (concatenate, stack); ``fills`` says that ``batched`` fills places in, with its argument of that name.
     """
 
-    __slots__ = ("batched", "fills", "function", "sequence", "transpose", "view")
+    __slots__ = ("batched", "fills", "function", "sequence", "transpose")
 
     def __init__(self, function: Function, batched: Function | None = None, transpose: Function | None = None,
-                 sequence: bool = False, view: bool = False, fills: bool = False) -> None:
+                 sequence: bool = False, fills: bool = False) -> None:
         self.function, self.batched, self.transpose = function, batched, transpose
-        self.sequence, self.view, self.fills = sequence, view, fills
+        self.sequence, self.fills = sequence, fills
 
 
 class Linear:
@@ -135,22 +134,15 @@ class Refused:
 Row = Elementwise | Gather | Linear | Bilinear | Formula | Composite | Constant | Refused
 
 
-class Table:
-    """Every row, by function. A second row for one function is a mistake and raises at import."""
-
-    __slots__ = ("rows",)
-
-    def __init__(self) -> None:
-        self.rows: dict[Any, Row] = {}
-
-    def add(self, row: Row) -> None:
-        if row.function in self.rows:
-            raise ValueError(f"{name_of(row.function)} already has a row")
-        self.rows[row.function] = row
+ROWS: dict[Any, Row] = {}  # every row, by function
 
 
-TABLE = Table()
-ROWS = TABLE.rows
+def add(row: Row) -> None:
+    """A second row for one function is a mistake and raises at import."""
+    if row.function in ROWS:
+        raise ValueError(f"{name_of(row.function)} already has a row")
+    ROWS[row.function] = row
+
 
 REAL = (-float("inf"), float("inf"))
 POSITIVE = (0.0, float("inf"))
@@ -179,42 +171,41 @@ def elementwise(function: Any, *partials: Partial, domain: Any = REAL, joint: tu
     if len(partials) != function.nin:
         raise ValueError(f"{name_of(function)} takes {function.nin} inputs, the row has {len(partials)} partials")
     domains = domain if isinstance(domain[0], tuple) else (domain,) * len(partials)
-    TABLE.add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, kinks=kinks))
+    add(Elementwise(function, partials, domains, joint, real_linear, holomorphic, kinks=kinks))
 
 
-def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...], domain: Any = REAL) -> None:
+def elementwise_outputs(function: Any, *outputs: tuple[Partial, ...]) -> None:
     """The row of a ufunc with several results: for each, its partials in terms of ``(f, x, …)``, f the tuple of results."""
     if [len(partials) for partials in outputs] != [function.nin] * function.nout:
         raise ValueError(f"{name_of(function)} has {function.nin} inputs and {function.nout} results; "
                          f"the row has partials {[len(partials) for partials in outputs]}")
-    domains = domain if isinstance(domain[0], tuple) else (domain,) * function.nin
-    TABLE.add(Elementwise(function, outputs[0], domains, outputs=outputs))
+    add(Elementwise(function, outputs[0], (REAL,) * function.nin, outputs=outputs))
 
 
 def gather(function: Function, batched: Function | None = None, transpose: Function | None = None, *,
-           sequence: bool = False, view: bool = False, fills: bool = False) -> None:
-    TABLE.add(Gather(function, batched, transpose, sequence, view, fills))
+           sequence: bool = False, fills: bool = False) -> None:
+    add(Gather(function, batched, transpose, sequence, fills))
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
            subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
     if (subscripts is None) == (forward is None or transpose is None):
         raise ValueError(f"{name_of(function)} needs either subscripts, or forward and transpose side by side")
-    TABLE.add(Linear(function, forward, transpose, subscripts, local, matrix))
+    add(Linear(function, forward, transpose, subscripts, local, matrix))
 
 
 def bilinear(function: Function, subscripts: Function) -> None:
-    TABLE.add(Bilinear(function, subscripts))
+    add(Bilinear(function, subscripts))
 
 
 def formula(function: Function, *differentials: Function | None, smooth: bool = False) -> None:
-    TABLE.add(Formula(function, differentials, smooth))
+    add(Formula(function, differentials, smooth))
 
 
 def composite(*functions: Function, raw: bool = False) -> Callable[[Function], Function]:
     def register(definition: Function) -> Function:
         for function in functions:
-            TABLE.add(Composite(function, definition, raw))
+            add(Composite(function, definition, raw))
         return definition
     return register
 
@@ -253,9 +244,9 @@ def smooth(*partials: Partial) -> Callable[[Function], Function]:
 
 def constant(reason: str, *functions: Function, jump: Function | None = None) -> None:
     for function in functions:
-        TABLE.add(Constant(function, reason, jump))
+        add(Constant(function, reason, jump))
 
 
 def refused(reason: str, *functions: Function) -> None:
     for function in functions:
-        TABLE.add(Refused(function, reason))
+        add(Refused(function, reason))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .gather import as_array
 from .registry import composite
 
 
@@ -29,14 +30,14 @@ def polyval2d(x: Any, y: Any, c: Any) -> Any:
 
 @composite(np.polynomial.polynomial.polygrid2d)
 def polygrid2d(x: Any, y: Any, c: Any) -> Any:
-    return outer_horner(y, outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c))
+    return outer_horner(y, outer_horner(x, as_array(c)))
 
 
 def values(points: Any, c: Any) -> Any:
     x, *others = points
     if any(np.shape(y) != np.shape(x) for y in others):
         raise ValueError(f"{', '.join('xyz'[:len(points)]) if len(points) < 4 else 'ordinates'} are incompatible")
-    c = outer_horner(x, np.asarray(c) if isinstance(c, list | tuple) else c)
+    c = outer_horner(x, as_array(c))
     for y in others:
         c = horner(y, c)
     return c

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConversionError, RuleError
 from .constant import plain
-from .gather import as_array, axes_of, axes_or_all
+from .gather import as_array, axes_of, axes_or_all, lying_along
 from .registry import composite, gather, known, primitive
 
 gather(np.lib.stride_tricks.sliding_window_view)
@@ -26,7 +26,7 @@ def strided(x: Any, shape: tuple[int, ...], steps: tuple[float, ...]) -> Any:
     return np.lib.stride_tricks.as_strided(x, shape, [int(step) * x.itemsize for step in steps])
 
 
-gather(strided, view=True)
+gather(strided)
 
 
 def by_position(arrays: Any, place: Any) -> Any:
@@ -127,7 +127,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
     n = len(xi)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
-    grids = tuple(np.reshape(x, [-1 if i == place else 1 for i in range(n)]) for x, place in zip(xi, places, strict=True))
+    grids = tuple(lying_along(x, place, n) for x, place in zip(xi, places, strict=True))
     return grids if sparse else tuple(np.ravel(x).reshape(x.shape) if copy else x for x in broadcast_arrays(*grids))
 
 

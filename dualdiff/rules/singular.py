@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError
-from .bases import FLIPPED, NOTHING, flips, generic
+from .bases import FLIPPED, NOTHING, blocks, flips, generic
+from .constant import plain
 from .outputs import Restated
 from .registry import composite, formula
 from .spectra import (
@@ -20,10 +21,8 @@ from .spectra import (
     from_triangle,
     group_means,
     groups,
-    in_sweep,
     inverse_gaps,
     near_zero,
-    plain,
     real_diagonal,
     reason_for,
     tied,
@@ -31,31 +30,28 @@ from .spectra import (
 )
 
 
-def svd_turned(A: Any, one: Any, same: Any, zero: Any, k: int, run: Any) -> tuple[Any, Any]:
+def svd_turned(A: Any, one: Any, same: Any, zero: Any, run: Any) -> tuple[Any, Any]:
     """Full U and Vᴴ, turned within each group so that the direction's blocks between them become diagonal; or anyhow.
 
     At s = 0 the group takes in the null spaces beyond the square part, and the diagonal is made ≥ 0.
     """
-    U, s, Vh = np.linalg.svd(A)
+    U, _, Vh = np.linalg.svd(A)
     P = adjoint(U, U) @ one @ adjoint(Vh, Vh)
     if run == NOTHING:
         P = np.cos(np.arange(1.0, P.size + 1)).reshape(P.shape).astype(P.dtype)
-    for place in np.ndindex(s.shape[:-1]):
-        done = 0
-        while done < k:
-            stop = done + int(np.count_nonzero(same[place][done]))
-            rows, columns = (slice(done, None),) * 2 if zero[place][done] else (slice(done, stop),) * 2
-            part = P[place][rows, columns]
-            if zero[place][done]:
-                left, _, right = np.linalg.svd(part)
-            else:
-                left = np.linalg.eigh((part + adjoint(part, part)) / 2)[1][:, ::-1]
-                right = adjoint(left, left)
-            if run == FLIPPED and (zero[place][done] or stop > done + 1):
-                signs = flips(max(P.shape[-2:]), np.iscomplexobj(A))
-                left, right = left * signs[:left.shape[1]], np.conj(signs[:right.shape[0], None]) * right
-            U[place][:, rows], Vh[place][columns] = U[place][:, rows] @ left, right @ Vh[place][columns]
-            done = stop
+    for place, block in blocks(same):
+        null = zero[place][block.start]
+        span = slice(block.start, None) if null else block
+        part = P[place][span, span]
+        if null:
+            left, _, right = np.linalg.svd(part)
+        else:
+            left = np.linalg.eigh((part + adjoint(part, part)) / 2)[1][:, ::-1]
+            right = adjoint(left, left)
+        if run == FLIPPED and (null or block.stop > block.start + 1):
+            signs = flips(max(P.shape[-2:]), np.iscomplexobj(A))
+            left, right = left * signs[:left.shape[1]], np.conj(signs[:right.shape[0], None]) * right
+        U[place][:, span], Vh[place][span] = U[place][:, span] @ left, right @ Vh[place][span]
     return U, Vh
 
 
@@ -76,10 +72,10 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         U, Vh = widened(U, R), adjoint(widened(adjoint(Vh, Vh), R), Vh)
     one = direction_of(dA) if plainly and mixed is None else None
     if one is not None:
-        U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, k, run)
+        U, Vh = svd_turned(A, np.broadcast_to(one, A.shape), same, zero, run)
         U, Vh = (U, Vh) if full_matrices and compute_uv else (U[..., :k], Vh[..., :k, :])
     beyond = max(U.shape[-1], Vh.shape[-2]) - k  # the columns that full_matrices adds are any basis, too
-    loose = compute_uv and type(s) is np.ndarray and in_sweep(level) and beyond > 1
+    loose = compute_uv and type(s) is np.ndarray and level.is_sweep and beyond > 1
     if loose and run is None:
         level.doubt = (f"numpy.linalg.svd: the {beyond} vectors that full_matrices adds are any basis of their space, so what "
                        "depends on that choice has no derivative; use full_matrices=False, or what does not depend on it")
@@ -97,7 +93,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         if not plainly and np.any(zero):
             raise DegenerateError(reason_for("svd", "singular vectors", s, marked))
         ds = tied(group_means(ds * ~zero, same, s) if plainly else ds, P, same, s, "svd", zero)
-        helped = level if plainly and in_sweep(level) and not np.any(zero) else None
+        helped = level if plainly and level.is_sweep and not np.any(zero) else None
         reason = undefined("svd", "singular vectors", s, marked, helped)
         return (reason, ds, reason) if compute_uv else ds
     elif special:
@@ -105,7 +101,7 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
     if not compute_uv:
         return ds
     if one is not None:
-        if not in_sweep(level):
+        if not level.is_sweep:
             reason = undefined("svd", "singular vectors", s, marked)
             return reason, ds, reason
         level.doubt = reason_for("svd", "singular vectors", s, marked)

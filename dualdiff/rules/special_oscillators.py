@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
+from .elementwise import DEGREE
 from .registry import Partial, elementwise, elementwise_outputs
 from .special_order import gauss
 
-DEGREE = float(np.pi / 180)
 CIRCLE = 128  # points of the trapezoidal rule, spectrally accurate on a period
 
 

@@ -32,11 +32,13 @@ class Family:
         return self.slopes[self.names.split().index(name)]
 
 
-def direct(function: Any, family: Family, sign: int = 1) -> None:
-    """The row of F itself, or of 1 - F with sign -1."""
-    def partial(slope: Slope) -> Slope:
+def direct(family: Family, function: Any, complement: Any = None) -> None:
+    """The rows of F itself, and of 1 - F."""
+    def partial(slope: Slope, sign: int) -> Slope:
         return None if slope is None else lambda f, *args: sign * slope(*args)
-    elementwise(function, *map(partial, family.slopes))
+    for of, sign in ((function, 1), (complement, -1)):
+        if of is not None:
+            elementwise(of, *(partial(slope, sign) for slope in family.slopes))
 
 
 def inverse(function: Any, arguments: str, family: Family, count: bool = False) -> None:
@@ -222,44 +224,36 @@ def tukey_shape(f: Any, x: Any, lam: Any) -> Any:
 
 
 # ---- the rows
-direct(sp.gammainc,   GAMMA_FUNCTION)
-direct(sp.gammaincc,  GAMMA_FUNCTION, -1)
+direct(GAMMA_FUNCTION, sp.gammainc, sp.gammaincc)
 inverse(sp.gammaincinv,  "a p",  GAMMA_FUNCTION)
 inverse(sp.gammainccinv, "a q",  GAMMA_FUNCTION)
-direct(sp.betainc,    BETA_FUNCTION)
-direct(sp.betaincc,   BETA_FUNCTION, -1)
+direct(BETA_FUNCTION, sp.betainc, sp.betaincc)
 inverse(sp.betaincinv,   "a b p", BETA_FUNCTION)
 inverse(sp.betainccinv,  "a b q", BETA_FUNCTION)
 inverse(sp.btdtria,   "p b x",   BETA_FUNCTION)
 inverse(sp.btdtrib,   "a p x",   BETA_FUNCTION)
-direct(sp.chdtr,      CHI_SQUARE)
-direct(sp.chdtrc,     CHI_SQUARE, -1)
+direct(CHI_SQUARE, sp.chdtr, sp.chdtrc)
 inverse(sp.chdtri,    "v q",     CHI_SQUARE)
 inverse(sp.chdtriv,   "p x",     CHI_SQUARE)
-direct(sp.gdtr,       GAMMA)
-direct(sp.gdtrc,      GAMMA, -1)
+direct(GAMMA, sp.gdtr, sp.gdtrc)
 inverse(sp.gdtria,    "p b x",   GAMMA)
 inverse(sp.gdtrib,    "a p x",   GAMMA)
 inverse(sp.gdtrix,    "a b p",   GAMMA)
-direct(sp.pdtr,       POISSON)
-direct(sp.pdtrc,      POISSON, -1)
+direct(POISSON, sp.pdtr, sp.pdtrc)
 inverse(sp.pdtri,     "k p",     POISSON)
 inverse(sp.pdtrik,    "p m",     SMOOTH_POISSON, count=True)
-direct(sp.bdtr,       BINOMIAL)
-direct(sp.bdtrc,      BINOMIAL, -1)
-direct(sp.nbdtr,      NEGATIVE_BINOMIAL)
-direct(sp.nbdtrc,     NEGATIVE_BINOMIAL, -1)
+direct(BINOMIAL, sp.bdtr, sp.bdtrc)
+direct(NEGATIVE_BINOMIAL, sp.nbdtr, sp.nbdtrc)
 inverse(sp.bdtrik,    "p n pr",  SMOOTH_BINOMIAL, count=True)
 inverse(sp.bdtrin,    "k p pr",  SMOOTH_BINOMIAL)
 inverse(sp.nbdtrik,   "p n pr",  SMOOTH_NEGATIVE, count=True)
 inverse(sp.nbdtrin,   "k p pr",  SMOOTH_NEGATIVE)
 elementwise(sp.bdtri,     None, None, lambda f, k, n, p: 1 / binomial_density(np.floor(k), n, f))
 elementwise(sp.nbdtri,    None, None, lambda f, k, n, p: 1 / beta_density(np.floor(n), np.floor(k) + 1, f, 1 - f))
-direct(sp.fdtr,       FISHER)
-direct(sp.fdtrc,      FISHER, -1)
+direct(FISHER, sp.fdtr, sp.fdtrc)
 inverse(sp.fdtri,     "n d p",   FISHER)
 inverse(sp.fdtridfd,  "n p x",   FISHER)
-direct(sp.stdtr,      STUDENT)
+direct(STUDENT, sp.stdtr)
 inverse(sp.stdtrit,   "v p",     STUDENT)
 inverse(sp.stdtridf,  "p t",     STUDENT)
 elementwise(sp.kolmogorov, lambda f, y: kolmogorov_slope(y))
@@ -279,18 +273,18 @@ NO_FORMULA = ("it is solved for degrees of freedom, in which the distribution ha
               "call in dualdiff.stop_gradient() if that is meant")
 refused(NO_FORMULA, sp.chndtridf, sp.nctdtridf, sp.ncfdtridfd, sp.ncfdtridfn)
 if has(ncx2, sp.chndtr, sp.chndtrix, sp.chndtrinc):
-    direct(sp.chndtr,     NONCENTRAL_CHI_SQUARE)
+    direct(NONCENTRAL_CHI_SQUARE, sp.chndtr)
     inverse(sp.chndtrix,  "p v c",    NONCENTRAL_CHI_SQUARE)
     inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE)
     elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),  # DLMF 10.29.1
                       None,
                       lambda f, x, v, c: 0.5 * (ncx2(x, v + 2, c) - f))
 if has(nct, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc):
-    direct(sp.nctdtr,     NONCENTRAL_T)
+    direct(NONCENTRAL_T, sp.nctdtr)
     inverse(sp.nctdtrit,  "v d p",    NONCENTRAL_T)
     inverse(sp.nctdtrinc, "v p t",    NONCENTRAL_T)
 if has(ncf, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc):
-    direct(sp.ncfdtr,     NONCENTRAL_F)
+    direct(NONCENTRAL_F, sp.ncfdtr)
     inverse(sp.ncfdtri,   "n d c p",  NONCENTRAL_F)
     inverse(sp.ncfdtrinc, "n d p x",  NONCENTRAL_F)
 if has(getattr(_ufuncs, "_smirnovp", None), sp.smirnov, sp.smirnovi):

@@ -20,26 +20,21 @@ Repeated values, equal to rounding, have vectors that are any basis of their spa
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..errors import DegenerateError
 from ..policies import WATCH
-from .bases import FLIPPED, flips
+from .bases import FLIPPED, blocks, flips
+from .constant import plain
 from .linear import linear_solve
 from .outputs import Restated, Without
 from .registry import formula
 
 
 # ---- parts that all of them need
-def plain(x: Any) -> Any:
-    """The value under every level."""
-    while hasattr(x, "value"):
-        x = x.value
-    return x
-
-
 def adjoint(x: Any, like: Any) -> Any:
     """xᴴ; ``like`` says whether the numbers are complex, which a differential does not."""
     t = np.swapaxes(x, -1, -2)
@@ -75,7 +70,7 @@ def groups(w: Any, size: int) -> Any:
 
 
 def are_repeated(same: Any) -> bool:
-    return bool(np.count_nonzero(same) > np.prod(same.shape[:-1], dtype=int))
+    return bool(np.count_nonzero(same) > prod(same.shape[:-1]))
 
 
 def inverse_gaps(w: Any, same: Any) -> Any:
@@ -130,19 +125,9 @@ def reason_for(function: str, what: str, w: Any, same: Any) -> str:
 def turned(P: Any, same: Any) -> Any:
     """The unitary matrices (…, n, n) that make each group's block of the Hermitian P diagonal, and leave the rest alone."""
     Q = np.zeros_like(P)
-    for place in np.ndindex(P.shape[:-2]):
-        done = 0
-        while done < P.shape[-1]:
-            stop = done + int(np.count_nonzero(same[place][done]))
-            block = slice(done, stop)
-            Q[place][block, block] = np.linalg.eigh(P[place][block, block])[1]
-            done = stop
+    for place, block in blocks(same):
+        Q[place][block, block] = np.linalg.eigh(P[place][block, block])[1]
     return Q
-
-
-def in_sweep(level: Any) -> bool:
-    """Whether a sweep is behind the level, which can run its function again; not so for arrays perturbed by hand."""
-    return bool(level.number > 0 and level.number == int(level.number))
 
 
 def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tuple[Any, Any, Any, bool]:
@@ -170,10 +155,10 @@ def eigh_parts(w: Any, V: Any, A: Any, dA: Any, uplo: str, vectors: bool) -> tup
     if repeated and type(V) is not np.ndarray:  # a second derivative: the outer sweep tries the bases
         return V, dw, undefined("eigh", "eigenvectors", w, same), False
     if repeated and one is None:
-        helped = level if in_sweep(level) else None
+        helped = level if level.is_sweep else None
         return V, group_means(dw, same, w), undefined("eigh", "eigenvectors", w, same, helped), False
     if repeated and vectors:
-        if not in_sweep(level):
+        if not level.is_sweep:
             return V, dw, undefined("eigh", "eigenvectors", w, same), False
         level.doubt = reason_for("eigh", "eigenvectors", w, same)
     return V, dw, V @ (P * inverse_gaps(w, same)), repeated

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from .composite import count_along, of_type
+from .composite import count_along, counted, of_type
 from .constant import plain
-from .gather import as_array, axes_of, in_double
+from .gather import as_array, axes_of, in_double, lying_along
 from .linear import binned
 from .registry import composite
-
-
-def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
-    if where is True:
-        return count_along(x, axis)
-    return np.sum(np.broadcast_to(plain(where), x.shape), axis=axis, keepdims=keepdims)
 
 
 def squared(x: Any) -> Any:
@@ -167,7 +162,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
     inside = np.all(places >= 0, axis=0)
     index = np.ravel_multi_index(tuple(places[:, inside]), shape)
-    size = int(np.prod(shape))
+    size = prod(shape)
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
@@ -176,7 +171,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if density:
         total = np.sum(counts)
         for i, e in enumerate(edges):
-            counts = counts / np.reshape(np.diff(e), [-1 if j == i else 1 for j in np.arange(n)])
+            counts = counts / lying_along(np.diff(e), i, n)
         counts = counts / total
     return counts, edges
 

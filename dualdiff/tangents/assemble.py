@@ -15,7 +15,7 @@ from .coefficients import finite, folded, product
 from .contraction import trimmed
 from .leaf import Leaf
 from .moves import Shape, scatter
-from .ragged import Ragged
+from .ragged import Ragged, entries
 
 SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
@@ -39,7 +39,7 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
     """
-    arrays = [a for leaf, coef in terms.items() for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+    arrays = [a for leaf, coef in terms.items() for a in leaf.numbers(coef)]
     if any(hasattr(a, "eps") for a in arrays):
         return assembled_dual(terms, shape, k, trailing)
     size = prod(shape)
@@ -82,7 +82,7 @@ def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
-    if sum([a.size for leaf in terms for a in leaf.numbers]) > out.size:  # then one look at the sum is less than one at each
+    if sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # then one look at the sum is less than one at each
         add_terms(out, order, shape, steps, step, k, checked=False)
         if finite(out):
             return
@@ -159,12 +159,9 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if place is not None:
         write(place, operands, leaf, fresh, checked)
         return
-    w = prod(leaf.width)
-    size = prod(shape)
-    if leaf.level.meter is not None:
-        leaf.level.meter.charge(6 * w * size)  # places, columns and values, one by one
-    columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
-    values = np.broadcast_to(leaf.weights(coef), full).reshape(w, size)
+    w = leaf.breadth
+    leaf.level.charge(6 * w * prod(shape))  # places, columns and values, one by one
+    columns, values = leaf.spread(leaf.cols, shape), leaf.spread(leaf.weights(coef), shape)
     places = offsets(shape, steps) + columns * step
     if columns.min() < 0:
         keep = columns >= 0
@@ -325,23 +322,13 @@ def add_product(place: Any, a: Any, b: Any) -> None:
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:
     """The same where coefficients are duals of a lower level: built from functions that have rows."""
-    total = None
+    form, total = (*shape, k) if trailing else (k, *shape), None
     for leaf, coef in terms.items():
-        full = leaf.width + shape
-        w, size = prod(leaf.width), prod(shape)
-        if type(leaf) is Ragged:
-            at = leaf.elements * k + leaf.entry_cols if trailing else leaf.elements + leaf.entry_cols * size
-            part = scatter(leaf.values(coef), at, (*shape, k) if trailing else (k, *shape))
-            total = part if total is None else total + part
-            continue
-        values = np.broadcast_to(leaf.weights(coef), full).reshape(w, size)
-        if leaf.cols is None:
-            part = values.T.reshape((*shape, k)) if trailing else values.reshape((k, *shape))
+        if leaf.is_dense:
+            values = leaf.spread(leaf.weights(coef), shape)
+            part = (values.T if trailing else values).reshape(form)
         else:
-            columns = np.broadcast_to(leaf.cols, full).reshape(w, size)
-            elements = np.arange(size)
-            places = elements * k + columns if trailing else elements + columns * size
-            places = np.where(columns < 0, -1, places)
-            part = scatter(values, places, (*shape, k) if trailing else (k, *shape))
+            elements, cols, values = entries(leaf, coef, shape)
+            part = scatter(values, elements * k + cols if trailing else elements + cols * prod(shape), form)
         total = part if total is None else total + part
     return total

@@ -17,7 +17,7 @@ from .coefficients import finite
 from .leaf import Leaf
 from .level import CareNeeded, Level
 from .moves import Shape
-from .ragged import Ragged
+from .ragged import Ragged, places, starts_of
 from .recipes import Strided, Taken, Terms, by_columns, taken_by_places, taken_by_rows
 
 NARROW = 64  # columns of a table that are worth a loop in Python
@@ -31,16 +31,14 @@ class Structure:
     def __init__(self, terms: Terms, shape: Shape, span: tuple[int, int]) -> None:
         self.matrix: Any = None  # SciPy's, without numbers, made when first asked for
         self.signature = [(shape, span), *(geometry(leaf) for leaf, _ in terms)]
-        m = prod(shape)
-        self.shape = m, span[1] - span[0]
+        self.shape = prod(shape), span[1] - span[0]
         kind = np.int32 if max(self.shape) < 2**31 else np.int64
         self.recipe = recipe_for(terms, shape, span, kind)
-        counts, self.indices = self.recipe.counts, self.recipe.indices
+        self.indices = self.recipe.indices
         if self.indices.size >= 2**31:
             kind = np.int64  # SciPy wants one type for both
             self.indices = self.indices.astype(kind)
-        self.indptr = np.zeros(m + 1, kind)
-        np.cumsum(counts, out=self.indptr[1:])
+        self.indptr = starts_of(self.recipe.counts, kind)
 
     def holds(self, terms: Terms, shape: Shape, span: tuple[int, int]) -> bool:
         """Whether the terms of another sweep have these columns. The arrays themselves, kept from sweep to sweep, are
@@ -52,7 +50,7 @@ class Structure:
 
     def data(self, terms: Terms, shape: Shape, dtype: Any) -> Any:
         """The numbers of the terms, one for each entry; what one entry gets from several leaves is added up."""
-        types = [a for leaf, coef in terms for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+        types = [a for leaf, coef in terms for a in leaf.numbers(coef)]
         data = self.recipe.data(terms, shape, np.result_type(dtype, *types))
         return checked(data, terms[0][0].level) if terms else data
 
@@ -92,30 +90,14 @@ def recipe_for(terms: Terms, shape: Shape, span: tuple[int, int], kind: Any) -> 
 def columns_of(leaf: Leaf, shape: Shape, span: tuple[int, int], kind: Any) -> list[Any]:
     """For each width the direction of every element, counted from the first of the span; -1 where it is outside."""
     start, stop = span
-    full = leaf.width + shape
-    cols = leaf.cols
-    if cols is None:
-        cols = np.arange(leaf.breadth, dtype=kind).reshape((-1,) + (1,) * len(shape))
-    elif cols.dtype != kind:
-        cols = cols.astype(kind)
+    cols = leaf.every_col.astype(kind, copy=False)
     if (start, stop) != (0, leaf.k):
         cols = np.where((cols < start) | (cols >= stop), -1, cols - kind(start))
-    if cols.shape != full:
-        cols = np.broadcast_to(cols, full)
-    return list(cols.reshape(prod(leaf.width), prod(shape)))
+    return list(leaf.spread(cols, shape))
 
 
 def taken_by_entries(terms: Terms, shape: Shape, span: tuple[int, int]) -> Taken:
     m, (start, stop) = prod(shape), span
-    parts = [places(np.arange(m).reshape(shape), shape, leaf) for leaf, _ in terms]
-    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    parts = [places(leaf, shape, np.arange(m).reshape(shape)) for leaf, _ in terms]
+    rows, cols = map(np.concatenate, zip(*parts, strict=True))
     return taken_by_places(rows, cols - start, (m, stop - start))[0]
-
-
-def places(rows: Any, shape: Shape, leaf: Leaf) -> tuple[Any, Any]:
-    """Row and direction of every number of a term; ``rows`` are those of its elements."""
-    if type(leaf) is Ragged:
-        return np.repeat(np.broadcast_to(rows, shape).ravel(), leaf.counts), leaf.entry_cols
-    full = leaf.width + shape
-    cols = np.arange(leaf.breadth).reshape(leaf.width + (1,) * len(shape)) if leaf.is_dense else leaf.cols
-    return np.broadcast_to(rows, full).ravel(), np.broadcast_to(cols, full).ravel()

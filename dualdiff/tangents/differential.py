@@ -34,10 +34,16 @@ def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[
            options: dict[str, Any]) -> Tangent:
     if row.subscripts is not None:
         return contracted(row.subscripts(t.shape, *args, **options), 0, t, None, level)
-    if level.holomorphic and row.local:
-        raise HolomorphicError(f"{name_of(row.function)} is not holomorphic, so f has no complex derivative; "
-                               "differentiate with respect to the real and imaginary parts, or use jvp")
+    if row.local:
+        refuse_holomorphic(level, row.function)
     return t.linear(Map(row, t.shape, out_shape, args, options))
+
+
+def refuse_holomorphic(level: Level, function: Any) -> None:
+    """What is linear over the reals only has no place in a sweep for a complex derivative."""
+    if level.holomorphic:
+        raise HolomorphicError(f"{name_of(function)} is not holomorphic, so f has no complex derivative; "
+                               "differentiate with respect to the real and imaginary parts, or use jvp")
 
 
 def diagonal_of(a: Any, subscripts: str) -> Any:

@@ -7,7 +7,7 @@ has axes in front, the pieces are laid end to end and an index map says where ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from .assemble import SMALL, assembled
 from .leaf import Leaf, as_many
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
-from .ragged import SORTED, Ragged, by_rows, charge, distinct_entries, entries
+from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries
 from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
 
@@ -85,10 +85,9 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         places = None if how.sections is None else how.sections()
         routes = routes_of(pieces, how.index, shape) if places is None or any(Ellipsis in place for place in places) else \
             [Section(place, t.shape, shape) for t, place in zip(pieces, places, strict=True)]
-        edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) if t.terms for leaf, coef in t.watched()]
+        edges = [(route, leaf, coef) for t, route in zip(pieces, routes, strict=True) for leaf, coef in t.watched()]
         return {TapeLeaf(leaves[0].level, shape, tuple(edges)): None}
     pieces = [t.filled() for t in pieces]
-    offsets = [*accumulate((prod(t.shape) for t in pieces), initial=0)]
     terms: dict[Any, Any] = {}
     for dense in (True, False):
         columns = [[(leaf, coef) for leaf, coef in t.terms.items() if leaf.is_dense == dense] for t in pieces]
@@ -96,11 +95,16 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
             columns = [c if len(c) < 2 else [merged_terms(c, t.shape)] for c, t in zip(columns, pieces, strict=True)]
         for i in range(max(map(len, columns))):
             slot = [c[i] if i < len(c) else None for c in columns]
-            for leaf, c in (joined_dense if dense else joined_sparse)(slot, pieces, offsets, how, shape).items():
+            for leaf, c in (joined_dense if dense else joined_sparse)(slot, pieces, how, shape).items():
                 if leaf in terms:  # two slots may give a leaf that an earlier join has made
                     c = sum(1.0 if a is None else a for a in (c, terms[leaf]))
                 terms[leaf] = c
     return terms
+
+
+def offsets_of(shapes: Iterable[Shape]) -> list[int]:
+    """Where each of the pieces begins that are laid end to end, and where the last one ends."""
+    return [*accumulate(map(prod, shapes), initial=0)]
 
 
 def with_numbers_stacked(pieces: list[Tangent], index: Any) -> tuple[list[Tangent], Any]:
@@ -122,8 +126,7 @@ def with_numbers_stacked(pieces: list[Tangent], index: Any) -> tuple[list[Tangen
 
 def routes_of(pieces: list[Tangent], index: Any, shape: Shape) -> list[Routing]:
     """Where each piece goes by the index map."""
-    flat = np.ravel(index)
-    offsets = [*accumulate((prod(t.shape) for t in pieces), initial=0)]
+    flat, offsets = np.ravel(index), offsets_of(t.shape for t in pieces)
     ordered = bool(np.array_equal(flat, np.arange(flat.size)))
     order = np.arange(flat.size) if ordered else np.argsort(flat, kind="stable")
     bounds = offsets if ordered and offsets[-1] == flat.size else np.searchsorted(flat[order], offsets)
@@ -148,13 +151,11 @@ RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entrie
 Slot = list[tuple[Leaf, Any] | None]
 
 
-def joined_dense(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> dict[Any, Any]:
+def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
-    assert k is not None
     if wasteful(slot, pieces, k):
-        return {joined_ragged(slot, pieces, offsets, how, shape): None}
-    if level.meter is not None:
-        level.meter.charge(k * (2 * offsets[-1] + 2 * prod(shape)))
+        return {joined_ragged(slot, pieces, how, shape): None}
+    level.charge(2 * k * (sum(prod(t.shape) for t in pieces) + prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
               assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
@@ -162,10 +163,10 @@ def joined_dense(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arr
     return {Leaf(level, k, shape, (k,), None, (data if order is None else take_or_fill(data, order, 1),)): None}
 
 
-def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> dict[Any, Any]:
+def joined_sparse(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     terms = [term for term in slot if term is not None]
     if any(type(leaf) is Ragged for leaf, _ in terms) or wasteful(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
-        return {joined_ragged(slot, pieces, offsets, how, shape): None}
+        return {joined_ragged(slot, pieces, how, shape): None}
     coefs: Any = terms[0][1]
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
         coefs = arranged([0 if term is None else term[1] for term in slot], pieces, how)
@@ -190,24 +191,18 @@ def joined_sparse(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Ar
 
 def sparse_leaf(slot: Slot, shapes: list[Shape], index: Any, shape: Shape) -> Leaf:
     """The leaves of a slot side by side, as wide as the widest; ``shapes`` are those of the pieces, ``index`` their order."""
-    offsets = [*accumulate(map(prod, shapes), initial=0)]
+    offsets = offsets_of(shapes)
     first = next(term[0] for term in slot if term is not None)
-    wide = max(prod(term[0].width) for term in slot if term is not None)
-    if first.level.meter is not None:
-        first.level.meter.charge(wide * (3 * offsets[-1] + 3 * prod(shape)))
+    wide = max(term[0].breadth for term in slot if term is not None)
+    first.level.charge(3 * wide * (offsets[-1] + prod(shape)))
     cols = np.full((wide, offsets[-1]), -1, np.int32 if first.cols.dtype == np.int32 else np.int64)
     weights: list[Any] | None = [] if any(term is not None and term[0].factors for term in slot) else None
     for term, own, start in zip(slot, shapes, offsets, strict=False):
         size = prod(own)
-        w = 0
         if term is not None:
-            leaf = term[0]
-            w = prod(leaf.width)
-            full = leaf.width + own
-            cols[:w, start:start + size] = leaf.cols if full == () else np.broadcast_to(leaf.cols, full).reshape(w, size)
+            cols[:term[0].breadth, start:start + size] = term[0].spread(term[0].cols, own)
         if weights is not None:
-            have = leaf.weights(None) if w else np.ones((0, size))
-            weights.append(padded(have if w == 0 else np.broadcast_to(have, full).reshape(w, size), wide))
+            weights.append(padded(np.ones((0, size)) if term is None else term[0].spread(term[0].weights(None), own), wide))
     factors = () if weights is None else (np.concatenate(weights, axis=1),)
     if index is None:
         return Leaf(first.level, first.k, shape, (wide,), cols, factors)
@@ -251,17 +246,20 @@ def alike(leaf: Leaf, axis: int) -> bool:
 def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
     """Whether a slot filled up to one width would hold mostly nothing, as where one number depends on everything."""
     size = wide * sum(prod(t.shape) for t in pieces)
-    return size > RAGGED_FROM and \
-        size > 4 * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None)
+    return size > RAGGED_FROM and size > 4 * held(slot, pieces)
 
 
-def joined_ragged(slot: Slot, pieces: list[Tangent], offsets: list[int], how: Arrangement, shape: Shape) -> Leaf:
+def held(slot: Slot, pieces: list[Tangent]) -> int:
+    """How many numbers the terms of a slot hold, written out."""
+    return sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None)
+
+
+def joined_ragged(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> Leaf:
     """The terms of a slot as one leaf that lists each element's entries."""
-    charge(next(term[0] for term in slot if term is not None).level,
-           SORTED * sum(term[0].breadth * prod(t.shape) for term, t in zip(slot, pieces, strict=True) if term is not None))
+    first, offsets = next(term[0] for term in slot if term is not None), offsets_of(t.shape for t in pieces)
+    first.level.charge(SORTED * held(slot, pieces))
     parts = [(elements + start, cols, values) for term, t, start in zip(slot, pieces, offsets, strict=False)
              if term is not None for elements, cols, values in [entries(*term, t.shape)]]
-    first = next(term[0] for term in slot if term is not None)
     laid = by_rows(first.level, first.k, (offsets[-1],), *(np.concatenate(part) for part in zip(*parts, strict=True)))
     assert type(laid) is Ragged
     return laid.taken(np.ravel(how.index), shape)
@@ -301,29 +299,23 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     """Several sparse or dense terms as one: widths side by side, equal directions added, dense once that is smaller."""
     first = terms[0][0]
     level, k = first.level, first.k
-    assert k is not None
     if shape == () and (row := summed_rows(terms, k)) is not None:
         return Leaf(level, k, shape, (k,), None, (row,)), None
-    wide = sum(prod(leaf.width) for leaf, _ in terms)
+    wide = sum(leaf.breadth for leaf, _ in terms)
     if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
-        charge(level, SORTED * wide * prod(shape))
+        level.charge(SORTED * wide * prod(shape))
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
     if wide * (1 if patterned(level) else SORTING) >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
-    if level.meter is not None:
-        level.meter.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
-    cols, weights = [], []
-    for leaf, coef in terms:
-        full = leaf.width + shape
-        w = prod(leaf.width)
-        cols.append(np.broadcast_to(leaf.cols, full).reshape((w, *shape)))
-        weights.append(np.broadcast_to(leaf.weights(coef), full).reshape((w, *shape)))
-    return distinct(level, k, shape, np.concatenate(cols), np.concatenate(weights)), None
+    level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
+    cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
+    weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])
+    return distinct(level, k, shape, cols, weights), None
 
 
 def distinct(level: Any, k: int, shape: Shape, cols: Any, weights: Any) -> Leaf:
-    """The leaf with equal directions of each element added up, as narrow as its widest element."""
+    """The leaf of a table, a row for each width, with equal directions of each element added up; as narrow as the widest."""
     order = np.argsort(cols, axis=0, kind="stable")
     cols = np.take_along_axis(cols, order, axis=0)
     weights = np.take_along_axis(weights, order, axis=0)
@@ -331,11 +323,10 @@ def distinct(level: Any, k: int, shape: Shape, cols: Any, weights: Any) -> Leaf:
     new[1:] = cols[1:] != cols[:-1]
     if not new.all():
         rank = np.cumsum(new, axis=0) - 1
-        wide = int(rank.max()) + 1
-        size = prod(shape)
-        place = rank.reshape(cols.shape[0], size) * size + np.arange(size)
+        wide, size = int(rank.max()) + 1, cols.shape[1]
+        place = rank * size + np.arange(size)
         narrow = np.full(wide * size, -1, cols.dtype)
         narrow[place.ravel()] = cols.ravel()
-        weights = scatter(weights, place, (wide, *shape))
-        cols = narrow.reshape((wide, *shape))
-    return Leaf(level, k, shape, (cols.shape[0],), cols, (weights,))
+        cols, weights = narrow.reshape(wide, size), scatter(weights, place, (wide, size))
+    width = cols.shape[:1]
+    return Leaf(level, k, shape, width, cols.reshape(width + shape), (weights.reshape(width + shape),))

@@ -81,7 +81,7 @@ class Joined(Tangent):
         for t, section in zip(pieces, self.sections, strict=True):
             if not t.terms or 0 in t.shape:
                 continue
-            t.watched()
+            t.watch()
             place = whole[section]
             start = (place.ctypes.data - out.ctypes.data) // out.itemsize
             steps = [s // out.itemsize for s in place.strides]

@@ -35,6 +35,8 @@ class Leaf:
 
     __slots__ = ("affine", "cols", "factors", "k", "kept", "level", "memo", "shape", "width")
 
+    k: Any  # how many directions; None for one without an axis
+
     def __init__(self, level: Level, k: int | None, shape: Shape, width: Shape, cols: Any, factors: tuple[Any, ...],
                  affine: bool = False) -> None:
         self.level = level
@@ -61,9 +63,9 @@ class Leaf:
         return self.cols is None
 
     @property
-    def numbers(self) -> tuple[Any, ...]:
-        """The arrays of weights, in whatever form the leaf keeps them."""
-        return self.factors
+    def every_col(self) -> Any:
+        """``cols``, of a dense leaf too."""
+        return np.arange(self.breadth).reshape(self.width + (1,) * len(self.shape)) if self.cols is None else self.cols
 
     @property
     def stretch(self) -> Any:
@@ -77,44 +79,48 @@ class Leaf:
 
     @property
     def too_wide(self) -> bool:
-        return self.cols is not None and self.k is not None and prod(self.width) > self.k
+        return self.cols is not None and prod(self.width) > self.k
 
     @property
     def is_full(self) -> bool:
         """Whether the weights vary along every axis of the shape, rather than being a broadcast of fewer."""
         return np.broadcast_shapes(*(a.shape for a in self.factors))[self.lead:] == self.shape
 
-    def operands(self, coef: Any) -> list[Any]:
+    def operands(self, coef: Any = None) -> list[Any]:
+        """What coef ⊙ leaf is the product of; ``numbers`` in whatever form the leaf keeps its weights."""
         return list(self.factors) if coef is None else [*self.factors, coef]
+
+    numbers = operands
 
     def weights(self, coef: Any) -> Any:
         """coef ⊙ weights as one array, broadcastable to (*W, *S)."""
         operands = self.operands(coef)
         return product(self.level, operands) if operands else np.ones(())
 
+    def spread(self, a: Any, shape: Shape) -> Any:
+        """An array broadcastable to (*W, *S) as a table of all its numbers, a row for each width."""
+        return np.broadcast_to(a, self.width + shape).reshape(self.breadth, prod(shape))
+
     def gather(self, move: Move) -> Leaf:
         """The same move on the leaf; asked twice, it is the same leaf object, so that coefficients still merge."""
         moved = self.memo.get(move.key)
-        if moved is None and move.basic is not None and not self.factors and self.cols is not None \
-                and self.cols.shape == self.shape:
-            index = move.basic if Ellipsis in move.basic else (*move.basic, ...)  # which keeps a number a view, too
-            cols = self.cols[index]
-            moved = Leaf(self.level, self.k, move.out_shape, (), cols, (), self._still_affine(cols))
-            moved.kept = self.kept
-            self.memo[move.key] = moved
-        elif moved is None:
-            meter = self.level.meter
+        if moved is not None:
+            return moved
+        meter, cols, factors = self.level.meter, self.cols, self.factors
+        if move.basic is not None and not factors and cols is not None and cols.shape == self.shape:
+            cols = cols[move.basic if Ellipsis in move.basic else (*move.basic, ...)]  # which keeps a number a view, too
+        else:
             if meter is not None and move.basic is None:  # elements picked by index are copied for every direction
                 meter.charge(self.breadth * (prod(self.shape) + 2 * prod(move.out_shape)))
-            cols = None if self.cols is None else moved_array(self.cols, move, self.lead, self.shape, -1)
-            factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in self.factors)
-            moved = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors, self._still_affine(cols))
-            moved.kept = self.kept
-            self.memo[move.key] = moved
-            if meter is not None:
-                for new, old in zip(moved.factors, self.factors, strict=True):
-                    if owner(new) is not owner(old):
-                        meter.hold(new)
+            cols = None if cols is None else moved_array(cols, move, self.lead, self.shape, -1)
+            factors = tuple(moved_array(a, move, self.lead, self.shape, 0) for a in factors)
+        moved = self.memo[move.key] = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors,
+                                           self._still_affine(cols))
+        moved.kept = self.kept
+        if meter is not None:
+            for new, old in zip(factors, self.factors, strict=True):
+                if owner(new) is not owner(old):
+                    meter.hold(new)
         return moved
 
     def sliced(self, index: slice, key: Any, out_shape: Shape) -> Leaf:
@@ -136,10 +142,9 @@ class Leaf:
                 return a.reshape(a.shape[:lead] + pad + a.shape[lead:]) if pad else a
 
             cols = None if self.cols is None else padded(self.cols)
-            wider = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
-                         self._still_affine(cols))
+            wider = self.memo[shape] = Leaf(self.level, self.k, shape, self.width, cols, tuple(map(padded, self.factors)),
+                                            self._still_affine(cols))
             wider.kept = self.kept
-            self.memo[shape] = wider
         return wider
 
     def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:

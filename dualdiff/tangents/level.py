@@ -64,6 +64,11 @@ class Level:
         """End this quick sweep: its transform runs again, carefully."""
         raise CareNeeded(self)
 
+    def charge(self, entries: int) -> None:
+        """About to make arrays of so many numbers: a sweep with a memory budget may have to be split."""
+        if self.meter is not None:
+            self.meter.charge(entries)
+
     def bend(self, reason: str) -> None:
         """A partial was chosen at a kink and is differentiated: the sweep looks whether its result depends on that."""
         if not self.is_sweep:
@@ -74,9 +79,9 @@ class Level:
     def __repr__(self) -> str:
         return f"Level({self.number:g})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str:
         if self.number == 0:
-            return (_hand, ())
+            return "HAND"
         raise TypeError("a dual number inside a running sweep cannot be pickled; pickle its value, or the result")
 
 
@@ -86,10 +91,6 @@ _numbers = itertools.count(1)
 def next_number() -> int:
     """A fresh level number; ``next`` on a count is atomic, so threads never share one."""
     return next(_numbers)
-
-
-def _hand() -> Level:
-    return HAND
 
 
 HAND = Level(0)

@@ -59,9 +59,9 @@ class Meter:
     def room(self) -> int:
         return self.budget - self.live - self.fixed
 
-    def charge(self, entries: int, itemsize: int = 8) -> None:
-        """About to allocate: raises SplitNeeded where that would pass the budget."""
-        needed = self.live + self.fixed + entries * itemsize
+    def charge(self, entries: int) -> None:
+        """About to allocate so many numbers: raises SplitNeeded where that would pass the budget."""
+        needed = self.live + self.fixed + 8 * entries
         if needed > self.budget:
             raise SplitNeeded(self, needed)
 

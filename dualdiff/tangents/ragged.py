@@ -44,15 +44,14 @@ class Ragged(Leaf):
     def counts(self) -> Any:
         return np.diff(self.starts)
 
-    @property
-    def numbers(self) -> tuple[Any, ...]:
-        return () if self.entry_weights is None else (self.entry_weights,)
+    def numbers(self, coef: Any = None) -> list[Any]:
+        return [a for a in (self.entry_weights, coef) if a is not None]
 
     def values(self, coef: Any) -> Any:
         """coef ⊙ weights, one number for each entry."""
         if coef is None:
             return np.ones(self.entry_cols.size) if self.entry_weights is None else self.entry_weights
-        charge(self.level, 3 * self.entry_cols.size)
+        self.level.charge(3 * self.entry_cols.size)
         each = np.repeat(np.ravel(np.broadcast_to(coef, self.shape)), self.counts) if np.ndim(coef) else coef
         if self.entry_weights is None:
             return each if np.ndim(each) else np.broadcast_to(each, self.entry_cols.shape)
@@ -71,7 +70,7 @@ class Ragged(Leaf):
     @property
     def cols(self) -> Any:
         if self._cols is None:
-            charge(self.level, 4 * self.width[0] * prod(self.shape))
+            self.level.charge(4 * self.width[0] * prod(self.shape))
             table = np.full(self.width[0] * prod(self.shape), -1, self.entry_cols.dtype)
             table[self._places()] = self.entry_cols
             self._cols = table.reshape(self.width + self.shape)
@@ -103,7 +102,7 @@ class Ragged(Leaf):
         """The leaf of the elements at an index; a negative one stands for an element without directions."""
         counts = np.where(index < 0, 0, np.append(self.counts, 0)[index])
         starts = starts_of(counts)
-        charge(self.level, SORTED * int(starts[-1]))
+        self.level.charge(SORTED * int(starts[-1]))
         at = np.arange(starts[-1]) + np.repeat(self.starts[index] - starts[:-1], counts)
         return leaf_of(self.level, self.k, shape, starts, self.entry_cols[at],
                        None if self.entry_weights is None else self.entry_weights[at])
@@ -123,18 +122,14 @@ class Ragged(Leaf):
         kept = [name for name in op.labels if name in op.result]
         order = [op.result.index(name) for name in kept] + [i for i, name in enumerate(op.result) if name not in kept]
         target = places.transpose(order).reshape(tuple(sizes[name] if name in kept else 1 for name in op.labels))
-        charge(self.level, SORTED * self.entry_cols.size)
+        self.level.charge(SORTED * self.entry_cols.size)
         rows = np.repeat(np.ravel(np.broadcast_to(target, self.shape)), self.counts)
         return by_rows(self.level, self.k, op.out_shape, rows, self.entry_cols, self.values(coef)), None
 
 
-def charge(level: Level, numbers: int) -> None:
-    if level.meter is not None:
-        level.meter.charge(numbers)
-
-
-def starts_of(counts: Any) -> Any:
-    starts = np.zeros(counts.size + 1, np.intp)
+def starts_of(counts: Any, kind: Any = np.intp) -> Any:
+    """Where each row of so many entries begins, and where the last one ends."""
+    starts = np.zeros(counts.size + 1, kind)
     np.cumsum(counts, out=starts[1:])
     return starts
 
@@ -177,15 +172,19 @@ def distinct_entries(level: Level, k: int, shape: Shape, rows: Any, cols: Any, w
     return by_rows(level, k, shape, rows[first], cols[first], summed)
 
 
+def places(leaf: Leaf, shape: Shape, rows: Any) -> tuple[Any, Any]:
+    """Row and direction of every number of a leaf; ``rows`` are those of its elements."""
+    if type(leaf) is Ragged:
+        return np.repeat(np.broadcast_to(rows, shape).ravel(), leaf.counts), leaf.entry_cols
+    return np.ravel(leaf.spread(rows, shape)), np.ravel(leaf.spread(leaf.every_col, shape))
+
+
 def entries(leaf: Leaf, coef: Any, shape: Shape) -> tuple[Any, Any, Any]:
     """Element, direction and number of each entry of coef ⊙ leaf, for any leaf."""
     if type(leaf) is Ragged:
         return leaf.elements, leaf.entry_cols, leaf.values(coef)
-    full = leaf.width + shape
-    cols = np.arange(leaf.breadth).reshape((-1,) + (1,) * len(shape)) if leaf.is_dense else leaf.cols
-    cols = np.ravel(np.broadcast_to(cols, full))
-    values = np.ravel(np.broadcast_to(leaf.weights(coef), full))
-    elements = np.ravel(np.broadcast_to(np.arange(prod(shape)).reshape(shape), full))
+    elements, cols = places(leaf, shape, np.arange(prod(shape)).reshape(shape))
+    values = np.ravel(leaf.spread(leaf.weights(coef), shape))
     there = cols >= 0
     return (elements, cols, values) if there.all() else (elements[there], cols[there], values[there])
 
@@ -195,15 +194,14 @@ def sparsely_mapped(terms: list[tuple[Leaf, Any]], shape: Shape, matrix: tuple[A
     matrix: every entry of the matrix brings along the entries of the element that it takes.
     """
     level, k = terms[0][0].level, terms[0][0].k
-    assert k is not None
     parts = [mapped_entries(leaf, coef, shape, *matrix) for leaf, coef in terms]
     rows, cols, values = parts[0]
     if len(parts) == 1 and is_narrow(terms[0][0]):
         if rows.size == matrix[1].size:
             return leaf_of(level, k, out_shape, matrix[0], cols, values)
         return by_rows(level, k, out_shape, rows, cols, values)
-    values = np.concatenate([np.ones(part[0].size) if part[2] is None else part[2] for part in parts])
-    rows, cols = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    rows, cols, values = map(np.concatenate, zip(*((rows, cols, np.ones(rows.size) if values is None else values)
+                                                   for rows, cols, values in parts), strict=True))
     there = cols >= 0
     return distinct_entries(level, k, out_shape, rows[there], cols[there], values[there])
 
@@ -217,7 +215,7 @@ def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, starts: Any, taken: Any,
     """Element, direction and number (None: ones) of what the entries of a matrix make of one term; what takes an element
     without directions, as most do where a sweep has few of them, is left out first.
     """
-    charge(leaf.level, 2 * taken.size)
+    leaf.level.charge(2 * taken.size)
     full, narrow = leaf.width + shape, is_narrow(leaf)
     whole = by_rows(leaf.level, leaf.k, (prod(shape),), *entries(leaf, coef, shape)) if not narrow else leaf
     cols = np.broadcast_to(leaf.cols, full).ravel()[taken] if narrow else np.diff(whole.starts)[taken] - 1  # type: ignore[attr-defined]
@@ -228,7 +226,7 @@ def mapped_entries(leaf: Leaf, coef: Any, shape: Shape, starts: Any, taken: Any,
     else:
         rows = np.repeat(np.arange(starts.size - 1), np.diff(starts))
     if narrow:
-        charge(leaf.level, SORTED * taken.size)
+        leaf.level.charge(SORTED * taken.size)
         if not leaf.factors and coef is None:
             return rows, cols, numbers
         values = np.ravel(np.broadcast_to(leaf.weights(coef), full))[taken]
@@ -249,7 +247,6 @@ class Mapped(Ragged):
     def __init__(self, leaves: list[Leaf], shape: Shape, matrix: tuple[Any, Any, Any], out_shape: Shape) -> None:
         starts, taken, self.factor = matrix
         level, k = leaves[0].level, leaves[0].k
-        assert k is not None
         rows = np.tile(np.repeat(np.arange(prod(out_shape)), np.diff(starts)), len(leaves))
         cols = np.concatenate([np.broadcast_to(leaf.cols, leaf.width + shape).ravel()[taken] for leaf in leaves])
         there = np.flatnonzero(cols >= 0)

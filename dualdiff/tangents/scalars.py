@@ -78,7 +78,6 @@ def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
 
 def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
     level, k = first.level, first.k
-    assert k is not None
     rows = [leaf.factors[0] if len(leaf.factors) == 1 and leaf.factors[0].shape == (k,) else
             np.broadcast_to(leaf.weights(None), (k,)) for leaf in leaves]
     data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
@@ -106,7 +105,6 @@ def summed_by_owner(data: Any, owners: Any, m: int) -> Any:
 def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
     """One leaf as wide as the widest element; a dense one once that is no narrower than the number of directions."""
     level, k, m = first.level, first.k, shape[0]
-    assert k is not None
     narrow = all(leaf.width == () and not leaf.factors for leaf in leaves)
     if narrow and one_each(owners, m):
         coef = None if all(c is None for c in coefs) else plain_array(coefs)

@@ -133,11 +133,8 @@ class Tangent:
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
             leaf, c = leaf.contract(c, op)
-            if 0 in leaf.width and leaf.cols is not None:  # no direction of this sweep is left in it
-                continue
-            if leaf in terms:
-                c = (1.0 if terms[leaf] is None else terms[leaf]) + (1.0 if c is None else c)
-            terms[leaf] = c
+            if leaf.cols is None or 0 not in leaf.width:  # else no direction of this sweep is left in it
+                terms[leaf] = c
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
 
@@ -249,7 +246,7 @@ class Tangent:
             if len(dense) > 2:
                 rest = {leaf: c for leaf, c in self.terms.items() if leaf not in dense}
                 t = Tangent({Tangent(dense, shape).as_leaf(): None} | rest, shape)
-            if size <= SMALL and len(t.terms) > CARRIED and any(leaf.numbers for leaf in t.terms):
+            if size <= SMALL and len(t.terms) > CARRIED and any(leaf.numbers() for leaf in t.terms):
                 t = t.filled()
         return t.merged() if len(t.terms) > MAX_TERMS else t
 
@@ -309,4 +306,4 @@ class Tangent:
                 return c.copy()
             return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
         array = assembled(terms, self.shape, leaf.k, dtype, trailing)
-        return array.copy() if any(array is a for a in leaf.numbers) else array
+        return array.copy() if any(array is a for a in leaf.numbers()) else array

@@ -51,8 +51,10 @@ def along(op: Any, flags: Flags) -> Flags:
     return tuple(step != 0 for step in op.apply(a).strides)
 
 
-def dense(shape: Shape, n: int) -> Shadow:
-    return Shadow(shape, (n,), None, [(frozenset([0]), (True,) * len(shape))])
+def filled(shape: Shape, width: int, is_dense: bool) -> Shadow:
+    """A leaf without structure, whose columns and numbers vary along every axis."""
+    whole = (True,) * len(shape)
+    return Shadow(shape, (width,), None if is_dense else whole, [(frozenset([0]), whole)])
 
 
 class Forward:
@@ -88,7 +90,7 @@ class Forward:
             return Shadow(op.out_shape, shadow.width, shadow.cols, shadow.factors)
         if isinstance(op, Map):
             self.work += self.n * (prod(op.shape) + prod(op.out_shape))
-            return dense(op.out_shape, self.n)
+            return filled(op.out_shape, self.n, True)
         labels = [str(i) for i in range(len(op.shape))]  # a Total, or a checkpoint: taken as one sum over everything
         out = [("new", i) for i in range(len(op.out_shape))]
         return self.contracted(Contraction(labels, op.shape, out, np.empty(op.out_shape), out, None), shadow, coef)  # type: ignore[arg-type]
@@ -113,7 +115,7 @@ class Forward:
         width = tuple(sizes[name] for name in wide)
         if shadow.cols is not None and prod(width) > self.n:
             self.work += self.n * prod(op.out_shape)
-            return dense(op.out_shape, self.n)
+            return filled(op.out_shape, self.n, True)
         factors = [(frozenset(i for i, name in enumerate(wide) if name in o), tuple(name in o for name in op.result))
                    for o in operands if any(name in o for name in wide)]
         cols = None if shadow.cols is None else tuple(name in varying for name in op.result)
@@ -140,15 +142,13 @@ class Forward:
             slot = [p[i] for p in pieces if i < len(p)]
             width = max(prod(s.width) for s in slot)
             self.work += 4 * width * prod(shape)
-            whole = (True,) * len(shape)
-            found.append(dense(shape, self.n) if any(s.cols is None for s in slot) else
-                         Shadow(shape, (width,), whole, [(frozenset([0]), whole)]))
+            found.append(filled(shape, self.n, True) if any(s.cols is None for s in slot) else filled(shape, width, False))
         return found
 
     def merged(self, shadows: list[Shadow], shape: Shape) -> list[Shadow]:
-        width, whole = min(self.n, sum(prod(s.width) for s in shadows)), (True,) * len(shape)
+        width = min(self.n, sum(prod(s.width) for s in shadows))
         self.work += 8 * width * prod(shape)
-        return [dense(shape, self.n) if width == self.n else Shadow(shape, (width,), whole, [(frozenset([0]), whole)])]
+        return [filled(shape, width, width == self.n)]
 
 
 def distinct(at: dict[Any, list[Shadow]], parents: list[tuple[Any, Any]]) -> Any:

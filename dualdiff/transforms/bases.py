@@ -28,7 +28,7 @@ Run = Callable[[], Any]
 def in_basis(run: Run, level: Level, number: int) -> tuple[list[Any], Any]:
     """The arrays of the result of one run, and how to put them together."""
     level.bases = Bases(number)
-    return flatten(run(), "the result of f")
+    return flatten(run())
 
 
 def over_bases(run: Run, level: Level, size: float) -> Any:
@@ -56,7 +56,7 @@ def over_bases(run: Run, level: Level, size: float) -> Any:
 
 def same_in_another_basis(out: Any, run: Run, level: Level, size: float) -> None:
     """Raise DegenerateError if the result of f depends on the basis of a degenerate space: two more runs, in others."""
-    reason, leaves = str(level.doubt), flatten(out, "the result of f")[0]
+    reason, leaves = str(level.doubt), flatten(out)[0]
     same_values(leaves, in_basis(run, level, NOTHING)[0], size, reason)
     flipped = in_basis(run, level, FLIPPED)[0]
     same_values(leaves, flipped, size, reason)
@@ -79,7 +79,7 @@ def same_beside_kinks(inputs: Any, level: Level) -> None:
     try:
         for other in (0, 1, -1):
             OTHER.set(other)
-            found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals), "the result of f")[0]])
+            found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals))[0]])
     finally:  # the sweep may begin again
         inputs.f = f
         OTHER.reset(token)

@@ -17,12 +17,11 @@ from ..rules.registry import ROWS
 from ..tangents.leaf import Leaf
 from ..tangents.moves import Move
 from ..tangents.tangent import Tangent
-from .forward import jvp
-from .reverse import value_and_gradient
+from .reverse import gradient
+from .sparsity import allowance, along_random
 from .sweep import Function, Inputs
 from .trees import flatten
 
-EXTRA_DIGITS = 1e4  # rounding errors of a long program, in units of the last place
 TRANSPOSE: Any = ROWS[np.transpose]
 
 
@@ -82,27 +81,21 @@ class SampleGradients:
         return np.sum(y)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return value_and_gradient(self.total, self.argnums, "reverse")(*args, **options)[1]
+        return gradient(self.total, self.argnums, "reverse")(*args, **options)
 
 
 def confirm(inputs: Any, J: Any) -> None:
     """Raise MismatchError, naming a sample, where J · v is not the derivative of f along v, which is random in each sample."""
-    rng = np.random.default_rng(0)
-    leaves = [stripped(x) for x in inputs.leaves]
-    v = [rng.standard_normal(x.shape).astype(x.real.dtype) for x in leaves]
-    both = jvp(lambda *duals: inputs.call(list(duals)), tuple(leaves), tuple(v))
-    (values, _), (results, _), (blocks, _) = (flatten(stripped(part), "the result of f") for part in (*both, J))
+    v, values, results = along_random(inputs)
+    blocks, _ = flatten(stripped(J))
     v = [np.moveaxis(w, inputs.axis, 0) for w in v]
     for i, pair in enumerate(zip(values, results, strict=True)):
         y, dy = (np.moveaxis(a, inputs.axis, 0) for a in pair)
         mine = blocks[i * len(v):(i + 1) * len(v)]
         found = sum(in_each_sample(b, w, dy.shape) for b, w in zip(mine, v, strict=True))
         scale = sum(in_each_sample(np.abs(b), np.abs(w), dy.shape) for b, w in zip(mine, v, strict=True))
-        eps = max(np.finfo(a.dtype).eps for a in (dy, *leaves))
-        with np.errstate(invalid="ignore"):  # what cancels differs by rounding, a sample that depends on others by a part
-            limit = np.sqrt(eps) * (scale + np.abs(dy)) + 9 * eps * np.abs(y) \
-                + eps * EXTRA_DIGITS * np.max(scale, initial=0.0, where=np.isfinite(scale))
-            wrong = ~(np.abs(found - dy) <= limit) & (np.isfinite(found) | np.isfinite(dy))
+        with np.errstate(invalid="ignore"):  # a sample that depends on others differs by a part of its derivative
+            wrong = ~(np.abs(found - dy) <= allowance(y, dy, scale, inputs)) & (np.isfinite(found) | np.isfinite(dy))
         if wrong.any():
             place = tuple(int(n) for n in np.argwhere(wrong)[0])
             raise MismatchError(f"sample {place[0]}: the Jacobian gives {found[place]} along a random direction, f itself "

@@ -24,7 +24,7 @@ from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
 from .reverse import pulled
 from .sweep import Function, Inputs, lifted_for, seed_tape, swept, value_and_eps
-from .trees import Rebuild, flatten
+from .trees import Rebuild, flatten, laid_out, spans
 
 RESHAPE: Any = ROWS[np.reshape]
 
@@ -57,16 +57,15 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
     @wraps(f)
     def checkpointed(*args: Any, **options: Any) -> Any:
         leaves, rebuild = flatten((args, options), None)
-        duals = [x for x in leaves if type(x) in LEVELED]
-        level = top_level(duals) if duals else None
-        mine = [i for i, x in enumerate(leaves) if level is not None and belongs(x, level)]
+        level = top_level(leaves)
+        mine = [i for i, x in enumerate(leaves) if belongs(x, level)]
         for i in mine:
             if leaves[i].source is not None:
                 leaves[i].refresh()
         mine = [i for i in mine if leaves[i].eps.terms]
-        if level is None or not mine or not leaves[mine[0]].eps.on_tape:
+        if not mine or not leaves[mine[0]].eps.on_tape:
             return f(*args, **options)
-        constant = [x.value if level is not None and belongs(x, level) else x for x in leaves]
+        constant = [x.value if belongs(x, level) else x for x in leaves]
         plain_args, plain_options = rebuild(constant)
         out = checkpointed(*plain_args, **plain_options)  # of an outer reverse sweep, a checkpoint too
         return recorded(f, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
@@ -108,7 +107,7 @@ def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: l
     kept = [v.copy() if type(v) is np.ndarray and i in mine else v for i, v in enumerate(values)]
     segment = Segment(f, kept, rebuild, mine, real, [np.shape(results[i]) for i in real], level.holomorphic)
     packed = Tangent(joined_terms(tangents, np.arange(segment.shape[0]), segment.shape), segment.shape)
-    outputs = segment.split(Tangent({record(packed.watched(), segment): None}, segment.out_shape), segment.out_shapes)
+    outputs = split(Tangent({record(packed.watched(), segment): None}, segment.out_shape), segment.out_shapes)
     for i, eps in zip(real, outputs, strict=True):
         results[i] = wrapped(results[i] if hasattr(results[i], "shape") else np.float64(results[i]), eps, level)
     return rebuild_out(results)
@@ -153,7 +152,7 @@ class Segment:
             for y, part in zip(out, parts_of(u, self.out_shapes, lead), strict=True):
                 _, eps = value_and_eps(y, level)
                 if eps.terms:
-                    eps.watched()
+                    eps.watch()
                     arrays = pulled(eps.terms, eps.shape, part, lead, roots, inputs)
                     sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
             return laid_out(sums, inputs.shapes, u.shape[:lead])
@@ -180,29 +179,21 @@ class Segment:
         if not t.terms:
             return Tangent({}, self.out_shape)
         inputs, level = self.inputs, t.level
-        duals = [wrapped(x, eps, level) for x, eps in zip(inputs.leaves, self.split(t, inputs.shapes), strict=True)]
+        duals = [wrapped(x, eps, level) for x, eps in zip(inputs.leaves, split(t, inputs.shapes), strict=True)]
         out = [value_and_eps(y, level)[1] for y in self.call(*duals)]
         return Tangent(joined_terms(out, np.arange(self.out_shape[0]), self.out_shape), self.out_shape)
 
-    def split(self, t: Tangent, shapes: list[Shape]) -> list[Tangent]:
-        """One tangent for each array of those that t has end to end."""
-        parts, start = [], 0
-        for shape in shapes:
-            stop = start + prod(shape)
-            part = t.item(slice(start, stop), (start, stop, None), (stop - start,))
-            parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
-            start = stop
-        return parts
+
+def split(t: Tangent, shapes: list[Shape]) -> list[Tangent]:
+    """One tangent for each array of those that t has end to end."""
+    parts = []
+    for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True):
+        part = t.item(slice(start, stop), (start, stop, None), (stop - start,))
+        parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
+    return parts
 
 
 def parts_of(a: Any, shapes: list[Shape], lead: int) -> list[Any]:
     """The arrays that lie end to end behind ``lead`` axes."""
-    stops = np.cumsum([prod(shape) for shape in shapes]).tolist()
-    return [a[(..., slice(stop - prod(shape), stop))].reshape(a.shape[:lead] + shape)
-            for stop, shape in zip(stops, shapes, strict=True)]
-
-
-def laid_out(arrays: list[Any], shapes: list[Shape], front: Shape) -> Any:
-    flat = [np.zeros((*front, prod(shape))) if a is None else np.reshape(a, (*front, prod(shape)))
-            for a, shape in zip(arrays, shapes, strict=True)]
-    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1) if flat else np.zeros((*front, 0))
+    return [a[..., start:stop].reshape(a.shape[:lead] + shape)
+            for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True)]

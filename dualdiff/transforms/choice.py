@@ -8,7 +8,6 @@ arguments of these shapes chooses, and later ones follow: the same call gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from ..errors import StructureError
 from ..tangents.meter import TapeNeeded
 from .sweep import Function, Inputs
-from .trees import flatten
+from .trees import flatten, spans
 
 if TYPE_CHECKING:
     from .linear import JacobianOperator
@@ -124,7 +123,7 @@ class Choices:
             except TapeNeeded:
                 pass
             else:
-                m = count(out[0])
+                m = sum(map(np.size, flatten(out[0])[0]))
                 if m > n or sum(work) <= (LITTLE if m > 1 else 0):  # one number: a contraction is reason enough
                     self.known[key] = "forward", m
                     return out
@@ -136,12 +135,8 @@ class Choices:
             if choice == "forward":
                 del operator
                 return forward(None) if out is None else out
-        shapes = [np.shape(v) for v in flatten(operator.value, "the result of f")[0]]
+        shapes = [np.shape(v) for v in flatten(operator.value)[0]]
         if mode == "auto" and choice == "mixture" and (J := operator.through_bottleneck()) is not None:
-            stops = np.cumsum([0, *map(prod, shapes)]).tolist()
-            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, pairwise(stops), strict=True)])
+            ends = spans(map(prod, shapes))
+            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, ends, strict=True)])
         return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
-
-
-def count(out: Any) -> int:
-    return sum(prod(np.shape(v)) for v in flatten(out, "the result of f")[0])

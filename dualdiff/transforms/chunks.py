@@ -19,7 +19,8 @@ from ..errors import BudgetError, ShapeError, StructureError
 from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
-from .sweep import Inputs, of_type, pairs_of, seed_identity, swept
+from .sweep import Inputs, pairs_of, seed_identity, swept
+from .trees import spans
 
 Seed = Callable[[Level], Any]
 Read = Callable[[Any, Level], Any]
@@ -126,11 +127,7 @@ def window(inputs: Inputs, first: int, stop: int, meter: Meter) -> Found:
 
     def read(out: Any, level: Level) -> Any:
         pairs, rebuild = pairs_of(out, level)
-        matrices = []
-        for value, eps in pairs:
-            eps, dtype = inputs.tangent(eps), inputs.dtype_with(value)
-            matrices.append(np.zeros((*eps.shape, stop - first), dtype) if eps.is_constant else
-                            of_type(eps.dense(trailing=True, dtype=dtype), dtype))
+        matrices = [inputs.matrix(value, eps, stop - first) for value, eps in pairs]
         return rebuild([value for value, _ in pairs]), matrices
 
     found: Found = swept(inputs, within(meter, seed), read, inputs.is_complex)
@@ -149,13 +146,11 @@ def fewer(need: SplitNeeded, size: int) -> int:
 
 def boundary(inputs: Inputs, first: int, end: int) -> int:
     """The end of a window, or a place up to half-way before it where an argument, or a row of one, begins."""
-    start = 0
-    for shape, size in zip(inputs.shapes, inputs.sizes, strict=True):
-        if start < end < start + size:
+    for shape, (start, stop) in zip(inputs.shapes, spans(inputs.sizes), strict=True):
+        if start < end < stop:
             row = math.prod(shape[1:])
             places = (start + (end - start) // row * row, start)
             return next((place for place in places if 2 * place >= first + end), end)
-        start += size
     return end
 
 

@@ -57,10 +57,7 @@ class Remembered:
 
     __slots__ = ("token",)
     made: ClassVar[dict[Any, Any]]  # settings by the user's
-
-    @staticmethod
-    def make() -> Any:
-        raise NotImplementedError
+    make: ClassVar[Any]  # the errstate that makes them
 
     def __enter__(self) -> None:
         users = _current.get()

@@ -16,7 +16,7 @@ from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
 from .sweep import DOUBLE, EVERYDAY, Function, Inputs, of_type, pairs_of, seed_identity, swept, value_and_eps
-from .trees import flatten
+from .trees import flatten, spans
 
 LONG = 1000  # elements of a direction that is worth a look for ones
 
@@ -46,7 +46,7 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
         pointwise = bool(inputs.shapes[0])
 
         def read(out: Any, level: Level) -> Any:
-            leaves, rebuild = flatten(out, "the result of f")
+            leaves, rebuild = flatten(out)
             return rebuild([slope(leaf, level) for leaf in leaves])
 
         def slope(y: Any, level: Level) -> Any:
@@ -164,12 +164,12 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
 
         def read(out: Any, level: Level) -> Any:
             pairs, rebuild = pairs_of(out, level)
-            matrices = [inputs.like_arguments(blocks(value, eps, inputs)) for value, eps in pairs]
+            matrices = [inputs.like_arguments(split(inputs.matrix(value, eps), inputs)) for value, eps in pairs]
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
         def join(out: Any, matrices: list[Any]) -> Any:
-            _, rebuild = flatten(out, "the result of f")
-            return out, rebuild([inputs.like_arguments(split(J, J.shape[:-1], inputs)) for J in matrices])
+            _, rebuild = flatten(out)
+            return out, rebuild([inputs.like_arguments(split(J, inputs)) for J in matrices])
 
         def forward(work: list[int] | None) -> Any:
             return parts.sweep(inputs, argnums, batch_axis, read, join, work)
@@ -183,24 +183,14 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
     return both
 
 
-def blocks(value: Any, eps: Tangent, inputs: Inputs) -> list[Any]:
-    """∂result/∂argument for each array among the arguments, of shape R + S."""
-    dtype, eps = inputs.dtype_with(value), inputs.tangent(eps)
-    if eps.is_constant:
-        return [np.zeros(eps.shape + shape, dtype)[()] for shape in inputs.shapes]
-    return split(of_type(eps.dense(trailing=True, dtype=dtype), dtype), eps.shape, inputs)
-
-
-def split(matrix: Any, shape: tuple[int, ...], inputs: Inputs) -> list[Any]:
-    """The columns of a matrix, shape + (n,), handed to the arguments that they belong to."""
+def split(matrix: Any, inputs: Inputs) -> list[Any]:
+    """The columns of a matrix, R + (n,), handed to the arguments that they belong to: for each an array of shape R + S."""
+    shape = matrix.shape[:-1]
     if len(inputs.shapes) == 1:
         full = shape + inputs.shapes[0]
         return [number(matrix if matrix.shape == full else matrix.reshape(full))]
-    parts, start = [], 0
-    for argument, size in zip(inputs.shapes, inputs.sizes, strict=True):
-        parts.append(number(matrix[..., start:start + size].reshape(shape + argument)))
-        start += size
-    return parts
+    return [number(matrix[..., start:stop].reshape(shape + own))
+            for own, (start, stop) in zip(inputs.shapes, spans(inputs.sizes), strict=True)]
 
 
 def number(a: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -22,8 +21,9 @@ from ..tangents.moves import kept
 from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
+from .forward import number
 from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
-from .trees import Rebuild, flatten
+from .trees import Rebuild, flatten, laid_out, spans
 
 
 def linearize(f: Function, *primals: Any) -> JacobianOperator:
@@ -58,8 +58,7 @@ def recorded(inputs: Inputs) -> JacobianOperator:
     def read(out: Any, level: Level) -> tuple[Any, ...]:
         pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
-            if eps.terms:
-                eps.watched()
+            eps.watch()
         return [kept(value) for value, _ in pairs], [eps for _, eps in pairs], rebuild, level
 
     values, tangents, rebuild, level = swept(inputs, seed_tape(inputs, roots), read, inputs.is_complex)
@@ -96,21 +95,18 @@ class Side:
             given = f"shapes {', '.join(str(p.shape) for p in v)}" if shape is None else f"shape {shape}"
             raise ShapeError(f"{self.what} has {given}; it must have {' and '.join(map(str, self.shapes))}, "
                              f"or ({self.size},), or ({self.size}, k) for k at once")
-        parts, start = [], 0
-        for own_shape, size in zip(self.shapes, self.sizes, strict=True):
-            part = v[start:start + size]
-            parts.append(part.reshape(own_shape) if v.ndim == 1 else np.transpose(part).reshape((v.shape[1], *own_shape)))
-            start += size
-        return parts, "vector" if v.ndim == 1 else "matrix"
+        pairs = [(v[start:stop], own) for (start, stop), own in zip(spans(self.sizes), self.shapes, strict=True)]
+        if v.ndim == 1:
+            return [part.reshape(own) for part, own in pairs], "vector"
+        return [np.transpose(part).reshape((v.shape[1], *own)) for part, own in pairs], "matrix"
 
     def given(self, parts: list[Any], form: str, k: int) -> Any:
         """The arrays in the form that was asked for: a tree, one vector, or one matrix with the directions as columns."""
         if form == "tree":
-            return self.rebuild([p[()] if type(p) is np.ndarray and not p.ndim else p for p in parts])
-        front = () if form == "vector" else (k,)
-        rows = [p.reshape((*front, size)) for p, size in zip(parts, self.sizes, strict=True)]
-        joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=-1) if rows else np.zeros((*front, 0))
-        return joined if form == "vector" else np.transpose(joined)
+            return self.rebuild(list(map(number, parts)))
+        if form == "vector":
+            return laid_out(parts, self.shapes, ())
+        return np.transpose(laid_out(parts, self.shapes, (k,)))
 
 
 class JacobianOperator:
@@ -186,11 +182,10 @@ class JacobianOperator:
         """``read(tangent, size, start)`` of each result of a forward sweep over all n directions, from the record."""
         level = Level(next_number(), careful=self._level.careful, holomorphic=self._level.holomorphic)
         seeds = [Tangent({leaf: None}, leaf.shape) for leaf in identity_seeds(level, self._inputs.shapes)]
-        starts = np.cumsum([0, *self._results.sizes])
 
         def run() -> list[Any]:
             tangents = self.record.replay(seeds)
-            return [read(t, size, start) for t, size, start in zip(tangents, self._results.sizes, starts, strict=False)]
+            return [read(t, stop - start, start) for t, (start, stop) in zip(tangents, spans(self._results.sizes), strict=True)]
         parts: list[Any] = carefully(level, run)
         return parts
 
@@ -206,8 +201,7 @@ class JacobianOperator:
             u[range(first, first + k), range(k)] = 1
             parts.append(np.transpose(self._transposed_times(u, True)))
         matrix = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        stops = np.cumsum([0, *self._results.sizes]).tolist()
-        return [matrix[a:b] for a, b in pairwise(stops)]
+        return [matrix[start:stop] for start, stop in spans(self._results.sizes)]
 
     def through_bottleneck(self) -> Any:
         """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite."""
@@ -227,18 +221,15 @@ class JacobianOperator:
         """
         n, dtype = self.shape[1], self.dtype
         from ..tangents.work import forward_work, mixed_work, reverse_work
-        fewest = min(forward_work(self.record), reverse_work(self.record))
-        if mixed_work(self.record) < fewest and (J := self.through_bottleneck()) is not None:
+        forward, reverse = forward_work(self.record), reverse_work(self.record)
+        if mixed_work(self.record) < min(forward, reverse) and (J := self.through_bottleneck()) is not None:
             return J
-        if reverse_work(self.record) == fewest:
-            blocks = self.rows()
-            return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
         def read(t: Tangent, size: int, start: int) -> Any:
             rows = t.dense(trailing=True, dtype=dtype).reshape(size, n) if t.terms else np.zeros((size, n), dtype)
             return of_type(rows if dtype.kind == "c" else np.real(rows), dtype)
-        rows = self._replayed(read)
-        return rows[0] if len(rows) == 1 else np.concatenate([*rows, np.zeros((0, n), dtype)])
+        blocks = self.rows() if reverse <= forward else self._replayed(read)
+        return blocks[0] if len(blocks) == 1 else np.concatenate([*blocks, np.zeros((0, n), dtype)])
 
     toarray = todense
 

@@ -42,12 +42,12 @@ def honest(out: Any, run: Callable[[], Any], level: Level) -> Any:
     """The result of f, with NaN for a derivative that is zero though perturbed, at elements whose value is not finite."""
     if type(out) in LEVELED and not overflowed(out, level):
         return out  # what most sweeps end with, not taken apart
-    leaves, rebuild = flatten(out, "the result of f")
+    leaves, rebuild = flatten(out)
     if not any(overflowed(x, level) for x in leaves):
         return out
     level.generic = True
     try:
-        others = flatten(run(), "the result of f")[0]
+        others = flatten(run())[0]
     finally:
         level.generic = False
     return rebuild([mended(x, dual_form(y).eps, level) if overflowed(x, level) and belongs(y, level) else x
@@ -90,10 +90,9 @@ def doubted(a: Any, b: Any, lost: Any) -> Any:
 
 def written_out(t: Tangent, flat: Any) -> list[Any]:
     """The tangent at these elements: (k, n), or for each root of the tape (n, *shape)."""
-    size = int(np.prod(t.shape, dtype=int))
     index: Any = np.unravel_index(flat, t.shape) if t.shape else (np.zeros(1, int),)
     t = t if t.shape else t.broadcast((1,))
-    sub = t.gather(Item(t.shape, flat.shape, index, as_key((index, size))))
+    sub = t.gather(Item(t.shape, flat.shape, index, as_key(index)))
     if not t.on_tape:
         return [sub.dense(dtype=None)]
     roots = roots_of(t.terms)

@@ -14,7 +14,7 @@ from ..tangents.level import Level
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
-from .forward import blocks, number
+from .forward import number, split
 from .sweep import Function, Inputs, carefully, of_type, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
 from .trees import flatten
 
@@ -58,7 +58,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             y = scalar_result(out, "gradient")
             value, eps = value_and_eps(y, level)
             if forward:
-                return number(value), inputs.like_arguments(blocks(value, eps, inputs))
+                return number(value), inputs.like_arguments(split(inputs.matrix(value, eps), inputs))
             dtype = dtype_of(value)
             arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
             if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
@@ -109,8 +109,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     def read(out: Any, level: Level) -> Any:
         pairs, rebuild = pairs_of(out, level)
         for _, eps in pairs:
-            if eps.terms:
-                eps.watched()
+            eps.watch()
         return rebuild([kept(value) for value, _ in pairs]), pairs, level
 
     def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:

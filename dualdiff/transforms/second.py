@@ -7,7 +7,7 @@ from typing import Any
 
 from .chunks import Parts
 from .forward import jacobian, jvp
-from .reverse import gradient, value_and_gradient
+from .reverse import gradient
 from .sweep import Function, scalar_result
 
 
@@ -53,7 +53,7 @@ class ReverseGradient:
         self.f, self.argnums = f, argnums
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return value_and_gradient(self.f, self.argnums, "reverse")(*args, **options)[1]
+        return gradient(self.f, self.argnums, "reverse")(*args, **options)
 
 
 def hvp(f: Function) -> Callable[[Any, Any], Any]:

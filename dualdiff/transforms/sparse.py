@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from itertools import accumulate, pairwise
 from typing import Any
 
 from ..dual_array import DualArray
@@ -21,6 +20,7 @@ from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from .sweep import Function, Inputs, frozen, of_type, pairs_of, swept
+from .trees import spans
 
 GROWTH = 64  # leaves that a call may add to the memory before it is dropped
 
@@ -50,7 +50,7 @@ def with_constants(inputs: Inputs) -> Inputs:
 
 
 def refuse_duals(terms: Iterable[tuple[Leaf, Any]]) -> None:
-    if any(hasattr(a, "level") for leaf, coef in terms for a in (coef, *leaf.numbers)):
+    if any(hasattr(a, "level") for leaf, coef in terms for a in leaf.numbers(coef)):
         raise StructureError("a sparse matrix of derivatives cannot be differentiated again: the numbers of scipy.sparse are "
                              "plain. Use sparse=False, or hessian(f, sparse=True) for the second derivatives")
 
@@ -124,7 +124,6 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
     def both(*args: Any, **options: Any) -> Any:
         inputs = with_constants(Inputs(f, argnums, args, options))
         memory = memories.take()
-        spans = list(pairwise(accumulate(inputs.sizes, initial=0)))
 
         def block(place: int, span: tuple[int, int], eps: Tangent, dtype: Any) -> Any:
             terms = list(eps.terms.items())
@@ -139,7 +138,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             matrices = []
             for place, (value, eps) in enumerate(pairs):
                 dtype = inputs.dtype_with(value)
-                matrices.append(inputs.like_arguments([block(place, span, eps, dtype) for span in spans]))
+                matrices.append(inputs.like_arguments([block(place, span, eps, dtype) for span in spans(inputs.sizes)]))
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
         try:
@@ -148,7 +147,7 @@ def value_and_sparse_jacobian(f: Function, argnums: int | Sequence[int] = 0, ver
             memories.bring_back(memory)
         if verify:
             from .sparsity import verify_jacobian
-            verify_jacobian(f, argnums, args, options, result[1])
+            verify_jacobian(inputs, result[1])
         return result
 
     return both

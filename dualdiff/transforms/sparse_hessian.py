@@ -8,19 +8,20 @@ an inner and an outer leaf is a block of entries (row, column, number).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
-from ..tangents.csr import alike, checked, geometry, places, same
+from ..tangents.csr import alike, checked, geometry, same
 from ..tangents.leaf import Leaf
 from ..tangents.level import Level
 from ..tangents.moves import Shape
+from ..tangents.ragged import places, starts_of
 from ..tangents.recipes import laid_out, taken_by_places
 from .second import ReverseGradient
 from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
 from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
+from .trees import spans
 
 Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term
 
@@ -34,9 +35,8 @@ class SymmetricStructure:
         self.signature = [(rows, wide, geometry(leaf)) for rows, wide, leaf, _ in blocks]
         self.shape, self.zeros = (n, n), 0
         self.matrix: Any = None
-        parts = [places(np.arange(n) if rows is None else rows, wide, leaf) for rows, wide, leaf, _ in blocks]
-        rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int32)
-        cols = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int32)
+        parts = [places(leaf, wide, np.arange(n) if rows is None else rows) for rows, wide, leaf, _ in blocks]
+        rows, cols = map(np.concatenate, zip(*parts, strict=True)) if parts else (np.empty(0, np.int32), np.empty(0, np.int32))
         if not self.settled(rows, cols):  # an entry without a mirror image: that is a zero
             self.zeros = rows.size
             self.settled(np.concatenate([rows, cols]), np.concatenate([cols, rows]))
@@ -47,8 +47,7 @@ class SymmetricStructure:
         self.taken, rows = taken_by_places(rows, cols, self.shape)
         kind = np.int32 if max(n, rows.size) < 2**31 else np.int64
         self.indices = self.taken.indices.astype(kind)
-        self.indptr = np.zeros(n + 1, kind)
-        np.cumsum(self.taken.counts, out=self.indptr[1:])
+        self.indptr = starts_of(self.taken.counts, kind)
         counted = scipy_sparse().csr_array((np.arange(rows.size, dtype=kind), self.indices, self.indptr), shape=self.shape)
         transposed = counted.tocsc()  # sorts by column in linear time
         self.mirror = transposed.data
@@ -62,7 +61,7 @@ class SymmetricStructure:
 
     def data(self, blocks: list[Block], dtype: Any) -> Any:
         """The numbers; rounding may differ between ∂²f/∂x∂y and ∂²f/∂y∂x, so both become their mean."""
-        types = [a for _, _, leaf, coef in blocks for a in (*leaf.numbers, *(() if coef is None else (coef,)))]
+        types = [a for _, _, leaf, coef in blocks for a in leaf.numbers(coef)]
         terms = [(leaf, coef, wide) for _, wide, leaf, coef in blocks]
         half = self.taken.picked(laid_out(terms, np.result_type(dtype, *types), self.zeros))
         half *= 0.5
@@ -87,7 +86,7 @@ def value_and_sparse_hessian(f: Function, argnums: int | Sequence[int] = 0) -> C
             def read(out: Any, level: Level) -> Any:
                 value, eps = value_and_eps(scalar_result(out, "hessian"), level)
                 parts: dict[Any, tuple[Any, Shape, Any]] = {}
-                for leaf, coef in eps.watched() if eps.terms else ():
+                for leaf, coef in eps.watched():
                     if leaf.factors or coef is not None:
                         p = leaf.weights(coef)
                         same_rows = id(leaf.cols), leaf.width  # sums over one slice have one block, whatever is summed
@@ -128,5 +127,5 @@ def tree_of(matrix: Any, inputs: Inputs) -> Any:
     """The whole matrix for one array; for a tree of arrays, the tree of its blocks."""
     if len(inputs.leaves) == 1:
         return inputs.like_arguments([inputs.like_arguments([matrix])])
-    spans = [slice(*ends) for ends in pairwise(accumulate(inputs.sizes, initial=0))]
-    return inputs.like_arguments([inputs.like_arguments([matrix[rows, cols] for cols in spans]) for rows in spans])
+    parts = [slice(*ends) for ends in spans(inputs.sizes)]
+    return inputs.like_arguments([inputs.like_arguments([matrix[rows, cols] for cols in parts]) for rows in parts])

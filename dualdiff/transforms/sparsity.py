@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import MismatchError
+from ..forms import stripped
 from ..reading import dtype_of
 from .forward import jacobian, jvp
 from .reverse import vjp
 from .sweep import Function, Inputs
-from .trees import flatten
+from .trees import flatten, spans
+
+EXTRA_DIGITS = 1e4  # rounding errors of a long program, in units of the last place
 
 
 def sparsity(f: Function, *args: Any, argnums: int | Sequence[int] = 0, verify: bool = False) -> Any:
@@ -34,25 +36,37 @@ def sparsity(f: Function, *args: Any, argnums: int | Sequence[int] = 0, verify: 
     return rebuild([type(M)((np.ones(M.nnz, bool), M.indices, M.indptr), shape=M.shape) for M in blocks])
 
 
-def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: dict[str, Any], tree: Any) -> None:
-    """Compare sparse blocks with the derivative along one random direction; raise MismatchError naming the worst entry."""
-    inputs = Inputs(f, argnums, args, options)
+def along_random(inputs: Inputs) -> tuple[list[Any], list[Any], list[Any]]:
+    """A random direction, and along it the values and the derivatives of f, as lists of arrays."""
     rng = np.random.default_rng(0)
-    v = [rng.standard_normal(shape).astype(dtype) for shape, dtype in zip(inputs.shapes, inputs.dtypes, strict=True)]
-    values, along = (flatten(part, "the result of f")[0]
-                     for part in jvp(lambda *x: inputs.call(list(x)), tuple(inputs.leaves), tuple(v)))
+    leaves = [stripped(x) for x in inputs.leaves]
+    v = [np.asarray(rng.standard_normal(x.shape), x.real.dtype) for x in leaves]
+    both = jvp(lambda *x: inputs.call(list(x)), tuple(leaves), tuple(v))
+    values, slopes = (flatten(stripped(part))[0] for part in both)
+    return v, values, slopes
+
+
+def allowance(y: Any, dy: Any, size: Any, inputs: Inputs) -> Any:
+    """By how much a product with the Jacobian, of terms of this size, may differ from the derivative dy of the result y.
+
+    Sums in another order, and what cancels, differ by rounding; a missing or wrong entry by something like itself.
+    """
+    eps = max(np.finfo(dtype).eps for dtype in (dtype_of(dy), *inputs.dtypes))
+    return np.sqrt(eps) * (size + np.abs(dy)) + 9 * eps * np.abs(y) \
+        + EXTRA_DIGITS * eps * np.max(size, initial=0, where=np.isfinite(size))
+
+
+def verify_jacobian(inputs: Inputs, tree: Any) -> None:
+    """Compare sparse blocks with the derivative along one random direction; raise MismatchError naming the worst entry."""
+    v, values, along = along_random(inputs)
     matrices, _ = flatten(tree, None)
-    for place, (y, dy) in enumerate(zip(values, along, strict=True)):
+    for place, (y, dy) in enumerate(zip(map(np.ravel, values), map(np.ravel, along), strict=True)):
         row_of_blocks = matrices[place * len(v):(place + 1) * len(v)]
         product = sum(M @ x.ravel() for M, x in zip(row_of_blocks, v, strict=True))
         size = sum(abs(M) @ abs(x.ravel()) for M, x in zip(row_of_blocks, v, strict=True))
-        dy = np.ravel(dy)
         with np.errstate(invalid="ignore"):
             off = np.abs(product - dy)
-            # sums in another order, and what cancels, differ by rounding; a missing or wrong entry by something like itself
-            eps = max(np.finfo(d).eps for d in (dtype_of(dy), *inputs.dtypes))
-            noise = 1e4 * eps * np.max(size, initial=0, where=np.isfinite(size)) + 9 * eps * np.abs(np.ravel(y))
-            wrong = off > np.sqrt(eps) * (size + np.abs(dy)) + noise
+            wrong = off > allowance(y, dy, size, inputs)
         wrong |= np.isfinite(product) != np.isfinite(dy)
         if wrong.any():
             row = int(np.argmax(np.where(wrong & np.isfinite(off), off, wrong)))
@@ -60,7 +74,7 @@ def verify_jacobian(f: Function, argnums: Any, args: tuple[Any, ...], options: d
 
 
 def name_worst(inputs: Inputs, blocks: list[Any], place: int, row: int, shape: tuple[int, ...]) -> None:
-    value, pullback = vjp(lambda *x: flatten(inputs.call(list(x)), "the result of f")[0][place], *inputs.leaves)
+    value, pullback = vjp(lambda *x: flatten(inputs.call(list(x)))[0][place], *inputs.leaves)
     unit = np.zeros(np.size(value), dtype_of(value))
     unit[row] = 1
     exact = np.concatenate([np.ravel(a) for a in pullback(unit.reshape(shape))])
@@ -68,9 +82,8 @@ def name_worst(inputs: Inputs, blocks: list[Any], place: int, row: int, shape: t
     with np.errstate(invalid="ignore"):
         off = np.abs(found - exact)
     column = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-    starts = list(pairwise(accumulate(inputs.sizes, initial=0)))
-    argument = next(i for i, (start, stop) in enumerate(starts) if start <= column < stop)
-    s = np.unravel_index(column - starts[argument][0], inputs.shapes[argument])
+    argument, start = next((i, start) for i, (start, stop) in enumerate(spans(inputs.sizes)) if start <= column < stop)
+    s = np.unravel_index(column - start, inputs.shapes[argument])
     where = (f" of array {place}" if place else "", f" of array {argument}" if argument else "")
     raise MismatchError(
         f"the sparse Jacobian is wrong: ∂f[{indices(np.unravel_index(row, shape))}]{where[0]} / "

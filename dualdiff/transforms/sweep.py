@@ -44,8 +44,11 @@ class Sweepable:
         raise NotImplementedError
 
     def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
-        """f on the seeded arrays, to be run again."""
-        return lambda: self.call(seeded(self.leaves, seeds, level))
+        """f on the seeded arrays, as often as it is called."""
+        def run() -> Any:
+            return self.call([wrapped(x, Tangent({} if leaf is None else {leaf: coef}, x.shape), level)
+                              for x, (leaf, coef) in zip(self.leaves, seeds, strict=True)])
+        return run
 
     def largest(self) -> float:
         """The size of the arrays."""
@@ -109,6 +112,13 @@ class Inputs(Sweepable):
         dtype = dtype_of(value)
         return dtype if self.dtypes == [dtype] else np.result_type(dtype, *self.dtypes)
 
+    def matrix(self, value: Any, eps: Tangent, columns: int | None = None) -> Any:
+        """The derivative of a result of shape R as an array (*R, n), or of a window of so many columns."""
+        dtype, eps = self.dtype_with(value), self.tangent(eps)
+        if eps.is_constant:
+            return np.zeros((*eps.shape, sum(self.sizes) if columns is None else columns), dtype)
+        return of_type(eps.dense(trailing=True, dtype=dtype), dtype)
+
     def call(self, duals: list[Any]) -> Any:
         if self.chosen is EVERYDAY:
             return self.f(duals[0], *self.args[1:], **self.options)
@@ -149,14 +159,6 @@ def frozen(x: Any) -> Any:
     return x
 
 
-def seeded(leaves: list[Any], seeds: list[tuple[Any, Any]], level: Level) -> list[Any]:
-    return [dual_of(x, leaf, coef, level) for x, (leaf, coef) in zip(leaves, seeds, strict=True)]
-
-
-def dual_of(value: Any, leaf: Any, coef: Any, level: Level) -> Any:
-    return wrapped(value, Tangent({} if leaf is None else {leaf: coef}, value.shape), level)
-
-
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
@@ -190,24 +192,23 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         try:
             with derivative_warnings_ignored():
-                seeds = seed(level)
-                duals = seeded(inputs.leaves, seeds, level)
+                run = inputs.runner(seed(level), level)
                 try:
-                    out = inputs.call(duals)
+                    out = run()
                     if level.careful:
-                        out = honest(out, inputs.runner(seeds, level), level)
+                        out = honest(out, run, level)
                     elif lost(out):
                         raise CareNeeded(level)
                     result = read(out, level)
                 except BasisError as need:  # vectors of repeated eigenvalues
                     if need.level is not level or level.bases is not None:
                         raise
-                    return read(over_bases(inputs.runner(seeds, level), level, inputs.largest()), level)
+                    return read(over_bases(run, level, inputs.largest()), level)
                 if level.doubt is not None:
                     if level.bent is not None:
                         same_beside_kinks(inputs, level)
                     if level.doubt is not level.bent:
-                        same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
+                        same_in_another_basis(out, run, level, inputs.largest())
                 return result
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
@@ -269,7 +270,7 @@ def of_type(a: Any, dtype: Any) -> Any:
 
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
     """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
-    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out, "the result of f")
+    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out)
     pairs = [value_and_eps(leaf, level) for leaf in leaves]
     return [(x.copy() if type(x) is np.ndarray and not x.flags.writeable else x, eps) for x, eps in pairs], rebuild
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
+from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from ..errors import StructureError
 Rebuild = Callable[[list[Any]], Any]
 
 
-def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], Rebuild]:
+def flatten(tree: Any, what: str | None = "the result of f", like: Any = None) -> tuple[list[Any], Rebuild]:
     """The arrays of a tree from left to right (dicts in their own order), and the function that puts others in place.
 
     ``what`` the tree is, for errors; None: its leaves may be anything. ``like``: a tree of the same keys, in any order.
@@ -27,6 +29,18 @@ def flatten(tree: Any, what: str | None, like: Any = None) -> tuple[list[Any], R
         return skeleton(iter(new))
 
     return leaves, rebuild
+
+
+def spans(sizes: Iterable[int]) -> list[tuple[int, int]]:
+    """Where each of some arrays begins and ends that are laid end to end."""
+    return list(pairwise(accumulate(sizes, initial=0)))
+
+
+def laid_out(arrays: list[Any], shapes: list[tuple[int, ...]], front: tuple[int, ...]) -> Any:
+    """The arrays end to end behind the axes ``front``; zeros for None."""
+    flat = [np.zeros((*front, prod(shape))) if a is None else np.reshape(a, (*front, prod(shape)))
+            for a, shape in zip(arrays, shapes, strict=True)]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=-1) if flat else np.zeros((*front, 0))
 
 
 def ordered(tree: Any, like: Any, what: Any) -> Any:
