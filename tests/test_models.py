@@ -531,7 +531,8 @@ def test_a_setting_spoilt_by_hand_is_met_at_the_fit(cls, settings, X, y):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: LinearRegression(alpha=-1.0), "alpha must be a positive number; got -1.0"),
+        (lambda: LinearRegression(alpha=-1.0), "alpha must be a number of at least 0; got -1.0"),
+        (lambda: LinearRegression(alpha=np.ones(2)), r"alpha must be a number of at least 0; got array"),
         (lambda: LinearRegression(fit_intercept="no"), "fit_intercept must be one of True, False; got 'no'"),
         (lambda: LinearRegression(fit_intercept=np.arange(2)), r"must be one of True, False; got array\(\[0, 1\]\)"),
         (lambda: LinearRegression(max_iter=0), "max_iter must be a whole number of at least 1; got 0"),
@@ -605,6 +606,8 @@ def test_a_callback_may_end_the_regression_that_is_solved_at_once():
     model = LinearRegression().fit(IRIS_X, IRIS.target, callback=stop)
     assert (model.n_iter_, model.converged_) == (1, False)
     assert model.message_ == "stopped by the callback after iteration 1"
+    with pytest.raises(ParameterError, match="callback must be a function; got 3"):
+        model.fit(IRIS_X, IRIS.target, callback=3)
 
 
 def test_masked_entries_are_missing_and_a_seed_may_be_left_out():

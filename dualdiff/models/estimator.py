@@ -16,7 +16,7 @@ import numpy as np
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Callback, Result, newton
-from ..optimize.result import require_count, require_positive, require_tolerance
+from ..optimize.result import require_count, require_not_negative, require_positive
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
 
@@ -31,11 +31,11 @@ def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
 CHECKS: dict[str, Callable[[str, Any], None]] = {  # of the settings that several models have
     "mode": lambda name, value: require_one_of(name, value, MODES),
     "fit_intercept": lambda name, value: require_one_of(name, value, (True, False)),
-    "alpha": lambda name, value: require_positive(name, value) if value != 0 else None,
+    "alpha": require_not_negative,
     "learning_rate": require_positive,
     "max_iter": require_count,
     "epochs": require_count,
-    "tol": lambda name, value: require_tolerance(value),
+    "tol": require_not_negative,
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result, gradient_descent
+from ..optimize.result import require_functions
 from .costs import squared_cost, weighed
 from .data import Array, counted
 from .estimator import LinearPredictor
@@ -82,6 +83,7 @@ class LinearRegression(LinearPredictor):
         Centred columns of length one leave J as well conditioned as a scaling can (van der Sluis, 1969). The ridge is
         n·α more squares: rows √(nα) w.
         """
+        require_functions(callback=callback)
         root = [np.sqrt(w) for w in counts]
         centre = X[0] + weighed(X - X[0], *counts).mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
         level = float(weighed(y, *counts).mean()) if self.fit_intercept else 0.0

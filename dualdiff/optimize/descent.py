@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import DivergenceError
 from ..transforms import value_and_gradient
-from .result import Callback, Result, leaves_of, number, require_finite, require_positive, smaller, start
+from .result import Callback, Result, leaves_of, number, require_finite, require_functions, require_positive, smaller, start
 from .stopping import BUDGET
 from .trail import Trail
 
@@ -32,6 +32,7 @@ def gradient_descent(f: Callable[[Any], Any], x0: Any, *, learning_rate: float =
     (array([3., 3.]), True)
     """
     require_positive("learning_rate", learning_rate)
+    require_functions(jac=jac)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, rebuild = start(x0)
     both = value_and_gradient(f, mode=mode) if jac is None else lambda tree: (f(tree), jac(tree))

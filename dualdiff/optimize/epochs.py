@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ParameterError, ShapeError, StructureError
+from ..errors import DataError, ParameterError, ShapeError, StructureError, require_function
 from ..transforms import gradient
 from .checkpoint import read, require_match, write
 from .result import (
@@ -25,8 +25,9 @@ from .result import (
     require,
     require_count,
     require_finite,
+    require_functions,
+    require_not_negative,
     require_positive,
-    require_tolerance,
     split,
     start,
 )
@@ -80,10 +81,11 @@ class Plan:
 
     def check(self, data: Sequence[Any]) -> int:
         """The size of a batch; raises where a setting cannot be."""
+        require_functions(jac=self.jac, callback=self.callback)
         require_count("epochs", self.epochs, least=0)
         require_count("patience", self.patience)
         if self.tol is not None:
-            require_tolerance(self.tol)
+            require_not_negative("tol", self.tol)
         if self.max_seconds is not None:
             require_positive("max_seconds", self.max_seconds)
         if self.validation is not None:
@@ -119,6 +121,7 @@ class Epochs:
     workers: Workers | None = None
 
     def __init__(self, f: Callable[..., Any], x0: Any, data: Sequence[Any], method: Method, plan: Plan) -> None:
+        require_function(f, method.name)
         self.f, self.data, self.method, self.plan = f, data, method, plan
         self.df = gradient(f, mode=plan.mode) if plan.jac is None else plan.jac
         if plan.shards is not None:
@@ -126,7 +129,10 @@ class Epochs:
         elif plan.executor is not None:
             raise ParameterError("executor works on shards; pass shards= too")
         self.size, self.rows = plan.check(self.data), rows_of(self.data)
-        self.generator = np.random.default_rng(plan.rng)
+        try:
+            self.generator = np.random.default_rng(plan.rng)
+        except (TypeError, ValueError):
+            require(False, "rng", plan.rng, "a Generator or a seed")
         self.leaves, self.rebuild = start(x0)
         self.x = joined(self.leaves)
         self.history: list[float] = []

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
-from .result import STATUS, Array
+from .result import STATUS, Array, is_real, require
 from .spectrum import ILL, Spectral, inverse, of_normal, of_rows
 
 
@@ -130,8 +129,7 @@ class FitResult:
         """(lower, upper), each in the form of x0: x ± t stderr, with Student's t for ``dof`` (the normal law if sigma was
         absolute). Linear in the parameters: as good as the model is straight over their standard errors.
         """
-        if not 0 < level < 1:
-            raise ParameterError(f"level must lie between 0 and 1; got {level!r}")
+        require(is_real(level) and 0 < level < 1, "level", level, "a number between 0 and 1")
         q = (1 + level) / 2
         factor = NormalDist().inv_cdf(q) if self._absolute else student_quantile(q, max(self.dof, 1))
         reach = factor * np.sqrt(np.diag(self.covariance))

@@ -15,7 +15,7 @@ from .fit_result import FitResult
 from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Callback, require, require_count, require_positive
+from .result import Callback, require, require_count, require_functions, require_part, require_positive
 from .spectrum import FEW
 from .stopping import Settings
 
@@ -107,8 +107,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
                              "use method='lm'")
     if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
         jac = None
-    require(jac is None or callable(jac), "jac", jac, "a function")
-    require(callback is None or callable(callback), "callback", callback, "a function")
+    require_functions(jac=jac, callback=callback)
     require(np.iterable(after), "args", after, "a tuple")
     check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
     limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
@@ -152,8 +151,8 @@ def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, ma
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
         if not (type(value) is float and 0 <= value < 1):
-            require(isinstance(value, int | float | np.number) and 0 <= value < 1, name, value, "a number from 0 up to 1")
-    if f_scale != 1.0:
+            require_part(name, value)
+    if type(f_scale) is not float or f_scale != 1.0:
         require_positive("f_scale", f_scale)
     for name, count in (("max_nfev", max_nfev), ("max_iter", max_iter)):
         if count is not None:

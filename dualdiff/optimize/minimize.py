@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError, needed
 from ..transforms import hvp, value_and_gradient
-from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
+from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, vector
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -31,6 +31,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     """
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    require_functions(jac=jac)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)
     both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import require_function
 from ..transforms import gradient, jacobian
-from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
+from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
 
@@ -38,6 +39,8 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     >>> newton(rosenbrock, np.array([-1.2, 1.0])).x
     array([1., 1.])
     """
+    require_function(f, "newton")
+    require_functions(jac=jac, hess=hess)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)
     if jac is None:

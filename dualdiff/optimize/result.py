@@ -103,19 +103,30 @@ def require(condition: bool, name: str, value: Any, what: str) -> None:
         raise ParameterError(f"{name} must be {what}; got {value!r}")
 
 
+def require_functions(**options: Any) -> None:
+    for name, value in options.items():
+        require(value is None or callable(value), name, value, "a function")
+
+
+def is_real(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def require_positive(name: str, value: Any) -> None:
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(real and 0 < value < float("inf"), name, value, "a positive number")
+    require(is_real(value) and 0 < value < float("inf"), name, value, "a positive number")
+
+
+def require_not_negative(name: str, value: Any) -> None:
+    require(is_real(value) and 0 <= value < float("inf"), name, value, "a number of at least 0")
+
+
+def require_part(name: str, value: Any) -> None:
+    require(is_real(value) and 0 <= value < 1, name, value, "a number from 0 up to, not including, 1")
 
 
 def require_count(name: str, value: Any, least: int = 1) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     require(whole and value >= least, name, value, f"a whole number of at least {least}")
-
-
-def require_tolerance(value: Any) -> None:
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(real and 0 <= value < float("inf"), "tol", value, "a number of at least 0")
 
 
 def require_finite(method: str, iteration: int, loss: float, arrays: list[Array], learning_rate: float | None,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .epochs import Method, Plan, trained
-from .result import Array, Callback, Result, require, require_positive
+from .result import Array, Callback, Result, require, require_part, require_positive
 from .schedules import Schedule
 
 
@@ -19,8 +19,7 @@ class Momentum(Method):
 
     def __init__(self, learning_rate: Any, momentum: float, nesterov: bool) -> None:
         super().__init__(learning_rate)
-        require(isinstance(momentum, int | float | np.number) and 0 <= momentum < 1, "momentum", momentum,
-                "a number from 0 up to, not including, 1")
+        require_part("momentum", momentum)
         require(not nesterov or momentum > 0, "nesterov", nesterov, "False where momentum is 0")
         self.momentum, self.nesterov = momentum, nesterov
 
@@ -43,8 +42,7 @@ class Adam(Method):
         super().__init__(learning_rate)
         require_positive("epsilon", epsilon)
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
-            require(isinstance(beta, int | float | np.number) and 0 <= beta < 1, name, beta,
-                    "a number from 0 up to, not including, 1")
+            require_part(name, beta)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def update(self, x: Array, g: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .result import Callback, Result, norm, require_count, require_positive, require_tolerance
+from .result import Callback, Result, norm, require_count, require_functions, require_not_negative, require_positive
 from .stopping import BUDGET, CONVERGED, DIVERGED, INTERRUPTED, STALLED, Stop
 
 BOTTOMLESS = -1e50  # times what f was: no value of a minimum
@@ -22,7 +22,8 @@ class Trail:
 
     def __init__(self, max_iter: int, tol: float, max_seconds: float | None, callback: Callback | None) -> None:
         require_count("max_iter", max_iter, least=0)
-        require_tolerance(tol)
+        require_not_negative("tol", tol)
+        require_functions(callback=callback)
         if max_seconds is not None:
             require_positive("max_seconds", max_seconds)
         self.max_iter, self.tol, self.callback = max_iter, tol, callback
