@@ -16,16 +16,11 @@ import numpy as np
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
 from ..optimize import Callback, Result, newton
-from ..optimize.result import require_count, require_not_negative, require_positive
+from ..optimize.result import require_count, require_not_negative, require_one_of, require_positive
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
 
 MODES = ("forward", "reverse", "backprop")
-
-
-def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if np.ndim(value) or value not in allowed:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
 CHECKS: dict[str, Callable[[str, Any], None]] = {  # of the settings that several models have

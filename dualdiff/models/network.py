@@ -11,12 +11,12 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, Result, adam, gradient_descent, least_squares, minimize, sgd
-from ..optimize.result import require_count
+from ..optimize.result import require_count, require_one_of
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
 from .costs import COSTS, softmax, weighed
 from .data import Array, classes_of, counted, index_of, indicators, numbers, one_per_row
-from .estimator import Estimator, accuracy, determination, require_one_of
+from .estimator import Estimator, accuracy, determination
 
 
 class MLP(Estimator):

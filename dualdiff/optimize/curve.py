@@ -15,7 +15,7 @@ from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, Sh
 from .fit_result import FitResult
 from .least_squares import fitted
 from .parameters import NUMBERS, Parameters
-from .result import Array
+from .result import Array, numbers, require_one_of
 from .stopping import INTERRUPTED
 
 OPTIONS = ("loss", "f_scale", "fixed", "geodesic", "xtol", "ftol", "gtol", "max_nfev", "max_iter", "max_seconds", "callback",
@@ -76,8 +76,7 @@ def checked(f: Any, options: dict[str, Any], nan_policy: str | None) -> tuple[li
     for model in models or [f]:
         if not callable(model):
             raise StructureError(f"the model must be a function f(x, *parameters); got a {type(model).__name__}")
-    if nan_policy not in {None, "raise", "omit"}:
-        raise ParameterError(f"nan_policy must be None, 'raise' or 'omit'; got {nan_policy!r}")
+    require_one_of("nan_policy", nan_policy, (None, "raise", "omit"))
     if "maxfev" in options:
         options["max_nfev"] = options.pop("maxfev") or None
     for name in options:
@@ -157,22 +156,6 @@ def arguments_of(model: Any) -> list[str]:
 
 
 # ---- data
-def numbers(a: Any, what: str) -> Any:
-    try:
-        found = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
-        if found.dtype.kind in "iub":
-            return found.astype(np.float64)
-        if found.dtype.kind == "f":
-            return found
-        if found.dtype.kind == "c":
-            raise StructureError(f"{what} is complex; fit real and imaginary parts as two data sets")
-        return found.astype(np.float64)
-    except StructureError:
-        raise
-    except (TypeError, ValueError):
-        raise DataError(f"{what} must hold numbers; got {str(a)[:60]!r}") from None
-
-
 def data_set(x: Any, y: Any, sigma: Any, nan_policy: str | None, check: bool = True, what: str = "") -> tuple[Any, Any, Any]:
     """x, y as a vector, and what residuals are multiplied with."""
     y = numbers(y, f"ydata{what}")

@@ -15,7 +15,7 @@ from .fit_result import FitResult
 from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Callback, require, require_count, require_functions, require_part, require_positive
+from .result import Callback, numbers, require, require_count, require_functions, require_one_of, require_part, require_positive
 from .spectrum import FEW
 from .stopping import Settings
 
@@ -77,7 +77,7 @@ def weighting(weights: Any) -> Any:
     """The square root of weights, which multiplies residuals."""
     if weights is None:
         return None
-    w = np.asarray(weights, float)
+    w = numbers(weights, "weights").astype(np.float64)
     if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
         raise ParameterError("weights must be finite and at least 0, and not all 0")
     return np.sqrt(w).reshape(-1) if w.ndim else np.sqrt(w)
@@ -102,14 +102,15 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
            shards: Any = None, x_scale: Any = "jac") -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
+    check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
     if method in SCIPY and (geodesic or max_iter or max_seconds or callback or checkpoint):
         raise ParameterError(f"method={method!r} is SciPy's, without geodesic, max_iter, max_seconds, callback and checkpoint; "
                              "use method='lm'")
     if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
         jac = None
     require_functions(jac=jac, callback=callback)
-    require(np.iterable(after), "args", after, "a tuple")
-    check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
+    require(isinstance(after, tuple | list | np.ndarray), "args", after, "a tuple")
+    require(options is None or isinstance(options, dict), "kwargs", options, "a dict")
     limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
     free = None
     if fixed is not None and (not isinstance(fixed, tuple) or fixed):
@@ -147,8 +148,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
 
 def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, max_nfev: int | None, max_iter: int | None,
           max_seconds: float | None) -> None:
-    if method not in METHODS:
-        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    require_one_of("method", method, METHODS)
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
         if not (type(value) is float and 0 <= value < 1):
             require_part(name, value)

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
-from .result import Array
+from .result import Array, require
 
 EPS = float(np.finfo(float).eps)
 
@@ -43,13 +42,11 @@ LOSSES: dict[str, Loss] = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy,
 
 def loss_of(loss: Any) -> Loss | None:
     """The loss by its name, or the caller's own function of z giving three rows ρ, ρ′, ρ″; None for the plain squares."""
-    if loss == "linear":
-        return None
     if callable(loss):
         return lambda z: tuple(np.asarray(loss(z), float))
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ParameterError(f"loss must be 'linear', {', '.join(map(repr, LOSSES))} or a function; got {loss!r}")
-    return LOSSES[loss]
+    names = ("linear", *LOSSES)
+    require(isinstance(loss, str) and loss in names, "loss", loss, f"{', '.join(map(repr, names))} or a function")
+    return LOSSES.get(loss)
 
 
 def robust(r: Array, Jt: Array | None, loss: Loss, scale: float) -> tuple[float, Array, Array | None]:

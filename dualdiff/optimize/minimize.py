@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError, needed
+from ..errors import needed
 from ..transforms import hvp, value_and_gradient
-from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, vector
+from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, require_one_of, vector
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -29,8 +29,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     >>> minimize(lambda x: (1 - x[0])**2 + 100 * (x[1] - x[0]**2)**2, np.array([-1.2, 1.0])).x
     array([1., 1.])
     """
-    if method not in METHODS:
-        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    require_one_of("method", method, tuple(METHODS))
     require_functions(jac=jac)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)

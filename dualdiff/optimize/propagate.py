@@ -12,7 +12,7 @@ from ..transforms import jacobian
 from ..transforms.trees import flatten
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Array
+from .result import Array, numbers, require_one_of
 
 BLOCK = 8192  # results at a time, so that their derivatives stay in the cache
 
@@ -40,8 +40,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     (array(6.), array(0.63245553))
     """
     require_function(f, "propagate")
-    if np.ndim(order) or order not in (1, 2):
-        raise ParameterError(f"order must be 1 or 2; got {order!r}")
+    require_one_of("order", order, (1, 2))
     parameters = Parameters(values, "values")
     n = parameters.flat.size
     C = covariance_of(covariance, n)
@@ -85,7 +84,7 @@ def lengths(A: Array) -> Array:
 
 
 def covariance_of(covariance: Any, n: int) -> Array:
-    C = np.asarray(covariance, float)
+    C = numbers(covariance, "the covariance").astype(np.float64)
     if C.ndim < 2:
         if C.shape not in {(), (n,)}:
             raise ShapeError(f"there are {C.size} variances for {n} values")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DivergenceError, ParameterError, StructureError
+from ..errors import DataError, DivergenceError, ParameterError, StructureError
 from ..transforms.trees import Rebuild, flatten
 
 Array = NDArray[np.float64]
@@ -94,6 +94,17 @@ def leaves_of(tree: Any, x: Any) -> list[Array]:
     return leaves
 
 
+def numbers(a: Any, what: str) -> Array:
+    """An array of floats, in which what is masked is NaN."""
+    try:
+        found = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
+        if found.dtype.kind != "c":
+            return found if found.dtype.kind == "f" else found.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{what} must hold numbers; got {str(a)[:60]!r}") from None
+    raise StructureError(f"{what} is complex and must be real; fit real and imaginary parts as two data sets")
+
+
 def norm(gradient: list[Array]) -> float:
     return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradient)))
 
@@ -101,6 +112,10 @@ def norm(gradient: list[Array]) -> float:
 def require(condition: bool, name: str, value: Any, what: str) -> None:
     if not condition:
         raise ParameterError(f"{name} must be {what}; got {value!r}")
+
+
+def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    require(not np.ndim(value) and value in allowed, name, value, f"one of {', '.join(map(repr, allowed))}")
 
 
 def require_functions(**options: Any) -> None:
