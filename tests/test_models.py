@@ -599,6 +599,20 @@ def test_columns_of_a_data_frame_are_known_by_their_names():
     assert not hasattr(model.fit(Frame(IRIS_X, [0, 1, 2, 3]), IRIS.target), "feature_names_in_")
 
 
+@pytest.mark.parametrize("solver", ["gradient-descent", "lbfgs"])
+def test_a_solver_without_checkpoints_says_so(solver, tmp_path):
+    for options in ({"checkpoint": tmp_path / "run.npz"}, {"resume": True}):
+        with pytest.raises(ParameterError, match=f"solver='{solver}' writes no checkpoint"):
+            MLP((3,), solver=solver).fit(IRIS_X, IRIS.target, **options)
+
+
+def test_a_network_is_resumed_from_a_file_only():
+    with pytest.raises(ParameterError, match="resume must be False without checkpoint="):
+        MLP((3,)).fit(IRIS_X, IRIS.target, resume=True)
+    with pytest.raises(TypeError, match="learning_rate"):   # a setting of the model, not of its fit
+        MLP((3,)).fit(IRIS_X, IRIS.target, learning_rate=1.0)
+
+
 def test_a_callback_may_end_the_regression_that_is_solved_at_once():
     def stop(iteration, loss):
         raise StopIteration

@@ -451,6 +451,8 @@ def test_scipy_that_can_lower_f_no_further_has_stalled():
         (lambda: adam(mean_square, START, line(), beta1=1.5), "beta1 must be a number from 0"),
         (lambda: adam(mean_square, START, line(), patience=0), "patience must be"),
         (lambda: adam(mean_square, START, line(), rng="seed"), "rng must be a Generator or a seed; got 'seed'"),
+        (lambda: adam(mean_square, START, line(), resume=True), "resume must be False without checkpoint="),
+        (lambda: adam(mean_square, START, line(), checkpoint=3), "checkpoint must be the name of a file; got 3"),
         (lambda: adam(mean_square, START, line(), jac=3), "jac must be a function; got 3"),
         (lambda: sgd(mean_square, START, line(), callback="log"), "callback must be a function; got 'log'"),
         (lambda: gradient_descent(bowl, ZEROS, callback=3), "callback must be a function; got 3"),

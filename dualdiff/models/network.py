@@ -89,13 +89,19 @@ class MLP(Estimator):
         return [activation_of(self.activation)] * len(self.hidden) + [activation_of("none")]
 
     # ---- fitting
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None, **run: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None, *,
+            max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False) -> Self:
         """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``.
 
-        ``run``: ``max_seconds``, and for "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` (a file, written
-        after every epoch) and ``resume``, which continues from it to the same bits.
+        ``max_seconds`` ends it early. For "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` names a file
+        written after every epoch, from which ``resume`` goes on to the same bits.
         """
         self.check_settings()
+        run: dict[str, Any] = {"callback": callback, "max_seconds": max_seconds}
+        if self.solver not in {"gradient-descent", "lbfgs"}:
+            run |= {"checkpoint": checkpoint, "resume": resume}
+        elif checkpoint is not None or resume:
+            raise ParameterError(f"solver={self.solver!r} writes no checkpoint and resumes none; solver='adam' does")
         X = self.read(X)
         if self.task == "classification":
             self.classes_, index = classes_of(y, len(X), sample_weight)
@@ -106,7 +112,7 @@ class MLP(Estimator):
             T = T.reshape(len(X), -1)
         rng = np.random.default_rng(self.random_state)
         data = counted(X, T, sample_weight)
-        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), data, rng, {"callback": callback, **run})
+        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), data, rng, run)
         self.coefs_, self.intercepts_ = [W for W, _ in result.x], [b for _, b in result.x]
         self.n_features_in_, self.n_outputs_ = X.shape[1], T.shape[1]
         self.keep(result)

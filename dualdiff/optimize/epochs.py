@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError, ShapeError, StructureError, require_function
 from ..transforms import gradient
-from .checkpoint import read, require_match, write
+from .checkpoint import read, require_file, require_match, write
 from .result import (
     Array,
     Callback,
@@ -82,6 +82,7 @@ class Plan:
     def check(self, data: Sequence[Any]) -> int:
         """The size of a batch; raises where a setting cannot be."""
         require_functions(jac=self.jac, callback=self.callback)
+        require_file(self.checkpoint, self.resume)
         require_count("epochs", self.epochs, least=0)
         require_count("patience", self.patience)
         if self.tol is not None:
@@ -172,10 +173,10 @@ class Epochs:
         end: tuple[str, str] | None = None
         kept = plan.validation is not None  # the best parameters rather than the last
         with np.errstate(all="ignore"):  # what overflows is met after the epoch, with the next step
-            if not (plan.resume and plan.checkpoint is not None and Path(plan.checkpoint).exists()):
-                self.look()
-            else:
+            if plan.resume and Path(plan.checkpoint).exists():
                 self.restore()
+            else:
+                self.look()
             while end is None:
                 try:
                     end = self.ended(deadline)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ParameterError, require_function
 from .attempts import attempts, checkpointed
+from .checkpoint import require_file
 from .fit_result import FitResult
 from .losses import loss_of
 from .parameters import Parameters
@@ -109,6 +110,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
         jac = None
     require_functions(jac=jac, callback=callback)
+    require_file(checkpoint, resume)
     require(isinstance(after, tuple | list | np.ndarray), "args", after, "a tuple")
     require(options is None or isinstance(options, dict), "kwargs", options, "a dict")
     limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
