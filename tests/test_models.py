@@ -451,6 +451,8 @@ def test_shapes_that_do_not_fit_are_quoted(cls, settings, X, y):
         (lambda: cls(**settings).fit(X[:, :0], y), rf"0 feature\(s\) \(shape=\({n}, 0\)\) while a minimum of 1"),
         (lambda: cls(**settings).fit(X, y[:-1]), f"y has {n - 1} entries; X has {n} rows"),
         (lambda: cls(**settings).fit(X, y[0]), r"y has shape \(\)"),
+        (lambda: cls(**settings).fit([[1.0], [2.0, 3.0]], y[:2]), "X has rows of different lengths"),
+        (lambda: cls(**settings).fit(X[:2], [[1.0], [2.0, 3.0]]), "y has rows of different lengths"),
         (lambda: cls(**settings).fit(X, y).predict(X[:, 1:]), f"X has {d - 1} features, but {cls.__name__} is expecting {d}"),
         (lambda: cls(**settings).fit(X, y).score(X, y[:-1]), f"y has {n - 1} entries; X has {n} rows"),
     ]:
@@ -542,6 +544,7 @@ def test_a_setting_spoilt_by_hand_is_met_at_the_fit(cls, settings, X, y):
         (lambda: MLP(16), r"hidden must be a tuple .* such as \(16,\); got 16"),
         (lambda: MLP((16, 0)), "each entry of hidden must be a whole number of at least 1; got 0"),
         (lambda: MLP(activation="step"), "activation 'step' has the derivative 0 everywhere.*use 'sigmoid'"),
+        (lambda: MLP(activation=np.ones(2)), "activation array.* is not known; use one of 'relu'"),
         (lambda: MLP(activation="swish"), "activation 'swish' is not known; use one of 'relu', 'sigmoid', 'tanh', 'none'"),
         (lambda: MLP((4, 3), activation=("tanh", "none")), "activation has 2 entries for 2 hidden layers .*; give 3"),
         (lambda: MLP(task="ranking"), "task must be one of"),
@@ -627,6 +630,11 @@ def test_a_callback_may_end_the_regression_that_is_solved_at_once():
 def test_masked_entries_are_missing_and_a_seed_may_be_left_out():
     with pytest.raises(DataError, match="X holds NaN at row 0, column 0"):
         LinearRegression().fit(np.ma.masked_less(IRIS_X, IRIS_X[0, 0] + 1e-9), IRIS.target)
+    with pytest.raises(DataError, match="y holds NaN at row 2"):
+        LinearRegression().fit(IRIS_X, np.ma.masked_array(IRIS_X[:, 0], np.arange(150) == 2))
+    for labels in (IRIS.target, np.array(IRIS.target_names)[IRIS.target]):
+        with pytest.raises(DataError, match="y holds nan at row 2; remove rows without a label"):
+            LogisticRegression().fit(IRIS_X, np.ma.masked_array(labels, np.arange(150) == 2))
     assert MLP((3,), epochs=1, random_state=None).fit(IRIS_X, IRIS.target).n_iter_ == 1
 
 

@@ -80,7 +80,7 @@ def activation_of(given: Any) -> Activation:
     """The activation of a name or of a function; that of a function has its slope from dual numbers."""
     if isinstance(given, Activation):
         return given
-    if given == "step" or given is step:
+    if given is step or (isinstance(given, str) and given == "step"):
         raise ParameterError("activation 'step' has the derivative 0 everywhere, so no gradient can train its layer; "
                              "use 'sigmoid', its smooth form")
     if isinstance(given, str) and given in NAMED:
