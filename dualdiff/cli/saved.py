@@ -106,23 +106,25 @@ def load(name: str) -> Any:
         features = model["features"]
         if not features or not isinstance(features, list) or not all(isinstance(f, str) for f in [*features, model["target"]]):
             raise ValueError("its columns are not named")
+        if len(set(features)) < len(features):
+            raise ValueError("two columns of one name")
         predict = restored_curve(model) if model["model"] == "curve" else restored(model)
         if model["model"] != "curve":  # layers that do not fit together show; a curve may refuse 0
             with np.errstate(all="ignore"):
                 predict(np.zeros((1, len(features))))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, DualdiffError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
         raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error
     return model["target"], features, predict
 
 
 def finite(numbers: Any, *shape: int | None) -> Array:
     """An array of this shape (None: of any), of finite numbers."""
-    a = np.asarray(numbers, float)
-    if not np.isfinite(a).all():
-        raise ValueError("a number that is not finite")
+    a = np.asarray(numbers)
+    if a.dtype.kind not in "if" or not np.isfinite(a).all():
+        raise ValueError("what is no finite number")
     if shape not in ((None,), a.shape):
         raise ValueError(f"numbers of shape {a.shape} where {shape} is needed")
-    return a
+    return a.astype(float)
 
 
 def scales(pair: Any, *shape: int) -> Scaling:
@@ -137,8 +139,10 @@ def restored_curve(model: dict[str, Any]) -> Any:
     from .curve import Curve
     from .formula import Formula, require_known, variables
     parameters = {str(k): float(finite(v)) for k, v in model["parameters"].items()}
+    if type(model["dof"]) is not int or model["dof"] < 1:
+        raise ValueError("degrees of freedom that are no positive whole number")
     curve = Curve(Formula(model["formula"]), variables(model["features"]), parameters,
-                  finite(model["covariance"], len(parameters), len(parameters)), int(model["dof"]))
+                  finite(model["covariance"], len(parameters), len(parameters)), model["dof"])
     require_known(curve.formula, parameters, curve.columns)
     factor(curve.covariance)
     return lambda X: dict(zip((model["target"], "standard error"), curve.predict(X), strict=True))
@@ -158,7 +162,7 @@ def restored(model: dict[str, Any]) -> Any:
         found.coef_, found.intercept_ = layers[0]
         rows = () if kind == "linear" else (1 if len(classes) == 2 else len(classes),)
         right = layers[0][0].shape == (*rows, d) and layers[0][1].shape == rows
-    if not right or len(classes) == 1:
+    if not right or len(classes) == 1 or len(set(classes)) < len(classes):
         raise ValueError("its arrays do not fit its columns and classes")
     inputs, outputs = scales(model["inputs"], d), scales(model["outputs"]) if model["outputs"] else None
 
