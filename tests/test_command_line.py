@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -561,6 +562,16 @@ def test_a_real_interrupt_ends_with_the_status_that_shells_expect(folder):
     assert ran.returncode == 130
     assert "interrupted" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a process cannot interrupt itself")
+def test_an_interrupt_while_numpy_is_imported_shows_no_traceback(folder):
+    (folder / "numpy").mkdir()
+    (folder / "numpy" / "__init__.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)")
+    for words, status, shown in ((["-m", "dualdiff"], 130, False), (["-c", "import dualdiff"], -signal.SIGINT, True)):
+        ran = subprocess.run([sys.executable, *words, "--help"], capture_output=True, text=True, check=False,
+                             env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})  # fmt: skip
+        assert (ran.returncode, "Traceback" in ran.stderr, ran.stdout) == (status, shown, "")
 
 
 @pytest.mark.parametrize("module", ["matplotlib.figure", "tqdm"])
