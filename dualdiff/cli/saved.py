@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,6 @@ def load(name: str) -> Any:
         if len(set(features)) < len(features):
             raise ValueError("two columns of one name")
         predict = restored_curve(model) if model["model"] == "curve" else restored(model)
-        if model["model"] != "curve":  # layers that do not fit together show; a curve may refuse 0
-            with np.errstate(all="ignore"):
-                predict(np.zeros((1, len(features))))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
         raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error
     return model["target"], features, predict
@@ -152,17 +150,18 @@ def restored(model: dict[str, Any]) -> Any:
     kind, d, classes = model["model"], len(model["features"]), model["classes"]
     layers = [(finite(W, None), finite(b, None)) for W, b in model["layers"]]
     found: Any = CLASSES[kind]()
-    found.n_features_in_, found.classes_ = d, np.array([str(c) for c in classes])
+    found.n_features_in_, found.classes_ = d, np.array(classes)
     if kind == "mlp":
-        found.hidden = tuple(len(b) for _, b in layers[:-1])
-        found.task, found._flat, found.n_outputs_ = "classification" if classes else "regression", True, len(layers[-1][1])
+        sizes = [d, *(b.size for _, b in layers)]
+        found.hidden, found.task, found._flat = sizes[1:-1], "classification" if classes else "regression", True
         found.coefs_, found.intercepts_ = [W for W, _ in layers], [b for _, b in layers]
-        right = len(layers[-1][1]) == max(len(classes), 1)
+        right = layers and sizes[-1] == max(len(classes), 1) and all(
+            W.shape == (i, o) and b.shape == (o,) for (W, b), (i, o) in zip(layers, pairwise(sizes), strict=True))
     else:
         found.coef_, found.intercept_ = layers[0]
         rows = () if kind == "linear" else (1 if len(classes) == 2 else len(classes),)
         right = layers[0][0].shape == (*rows, d) and layers[0][1].shape == rows
-    if not right or len(classes) == 1 or len(set(classes)) < len(classes):
+    if not right or len(classes) == 1 or len(set(classes)) < len(classes) or not all(isinstance(c, str) for c in classes):
         raise ValueError("its arrays do not fit its columns and classes")
     inputs, outputs = scales(model["inputs"], d), scales(model["outputs"]) if model["outputs"] else None
 

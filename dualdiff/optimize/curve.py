@@ -62,8 +62,8 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
     if y.size < parameters.flat.size and bounds is None and "fixed" not in options:
         raise DataError(f"{y.size} points cannot determine {parameters.flat.size} parameters; give more data, or hold some "
                         "with fixed=")
-    result = fitted(model, parameters, before=(x,), target=y, root=root, bounds=bounds, method=method or "auto",
-                    jac=jac, absolute_sigma=absolute_sigma,
+    result = fitted(model, parameters, before=(x,), target=y, root=root, bounds=bounds, jac=jac,
+                    method="auto" if method is None else method, absolute_sigma=absolute_sigma,
                     leap=not full_output and "xtol" not in options, **options)
     if full_output:
         info = {"nfev": result.nfev, "fvec": result.fun, "njev": result.njev, "nit": result.nit, "result": result}
