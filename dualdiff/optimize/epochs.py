@@ -20,6 +20,7 @@ from .result import (
     Array,
     Callback,
     Result,
+    joined,
     leaves_of,
     number,
     require,
@@ -244,7 +245,7 @@ class Epochs:
     def save(self) -> None:
         arrays = {**self.identity(), "x": self.x, "best_x": self.best_x, "history": self.history, "best": self.best,
                   "least": self.least, "waited": self.waited, "steps": self.method.steps, "memory": len(self.method.memory),
-                  "random": json.dumps(self.generator.bit_generator.state, default=listed)}
+                  "random": json.dumps(self.generator.bit_generator.state, default=np.ndarray.tolist)}
         arrays |= {f"memory{j}": a for j, a in enumerate(self.method.memory)}
         write(self.plan.checkpoint, arrays)
 
@@ -260,16 +261,6 @@ class Epochs:
             raise DataError(f"the checkpoint {self.plan.checkpoint} was drawn by {state['bit_generator']}; pass an rng of that "
                             "kind")
         self.generator.bit_generator.state = state
-
-
-def joined(arrays: list[Array]) -> Array:
-    """The numbers of all arrays as one vector."""
-    return np.concatenate([a.ravel() for a in arrays]) if arrays else np.zeros(0)
-
-
-def listed(a: Any) -> Any:
-    """The arrays in the state of some generators as lists, which they take as well."""
-    return a.tolist()
 
 
 def rows_of(data: Sequence[Any], what: str = "data") -> int:

@@ -9,7 +9,18 @@ import numpy as np
 
 from ..errors import needed
 from ..transforms import hvp, value_and_gradient
-from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, require_one_of, vector
+from .result import (
+    Array,
+    Callback,
+    Result,
+    joined,
+    leaves_of,
+    number,
+    require_finite,
+    require_functions,
+    require_one_of,
+    vector,
+)
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -38,7 +49,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     def evaluate(v: Any) -> tuple[float, Array]:
         value, g = both(x := tree(v))
         trail.nfev += 1 if jac is None else 2
-        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, x)]).astype(np.float64)
+        loss, slope = number(value), joined(leaves_of(g, x)).astype(np.float64)
         if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import require_function
 from ..transforms import gradient, jacobian
-from .result import Array, Callback, Result, leaves_of, number, require_finite, require_functions, vector
+from .result import Array, Callback, Result, joined, leaves_of, number, require_finite, require_functions, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
 
@@ -48,7 +48,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     else:
         def slope(v: Any) -> Any:
             x = tree(v)
-            return np.concatenate([np.ravel(g) for g in leaves_of(jac(x), x)])
+            return joined(leaves_of(jac(x), x))
     hessian = jacobian(slope, mode="forward") if hess is None else hess
 
     def steps() -> None:

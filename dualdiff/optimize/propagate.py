@@ -12,7 +12,7 @@ from ..transforms import jacobian
 from ..transforms.trees import flatten
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Array, numbers, require_one_of
+from .result import Array, joined, numbers, require_one_of
 
 BLOCK = 8192  # results at a time, so that their derivatives stay in the cache
 
@@ -49,7 +49,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
 
     def seen(tree: Any) -> Any:
         leaves = flatten(f(tree), "the result of f")[0]
-        out = leaves[0] if len(leaves) == 1 else np.concatenate([np.ravel(leaf) for leaf in leaves])
+        out = leaves[0] if len(leaves) == 1 else joined(leaves)
         shapes[:] = [np.shape(out)]
         return out
 

@@ -16,7 +16,7 @@ from ..transforms.sweep import Sweepable, swept, value_and_eps
 from ..transforms.trees import flatten
 from .losses import Loss, robust
 from .parameters import Parameters
-from .result import Array
+from .result import Array, joined
 from .spectrum import FEW
 
 
@@ -92,7 +92,7 @@ class Residuals(Sweepable):
         """The cost alone; infinite where a residual is not finite."""
         self.nfev += 1
         out = self.call(self.numbers(self.full(x)))
-        r, _ = self.finished(np.concatenate([np.ravel(part) for part in flatten(out, "the residuals")[0]]), None)
+        r, _ = self.finished(joined(flatten(out, "the residuals")[0]), None)
         cost = robust(r, None, self.loss, self.scale)[0] if self.loss else 0.5 * float(r.dot(r))
         return cost if cost - cost == 0 else np.inf
 
@@ -142,7 +142,7 @@ class Residuals(Sweepable):
             return self.call(list(moved) if self.parameters.spread is not None else self.parameters.split(moved))
 
         leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
-        r, root = np.broadcast_to(np.concatenate([np.ravel(leaf) for leaf in leaves]), point.raw.shape), self.root
+        r, root = np.broadcast_to(joined(leaves), point.raw.shape), self.root
         return r if root is None else r * root if root.ndim < 2 else root @ r
 
     def columns(self, n: int) -> list[tuple[Any, Any]]:

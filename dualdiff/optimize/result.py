@@ -65,7 +65,12 @@ def vector(x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     leaves, rebuild = start(x0)
     require(bool(leaves), "x0", x0, "one number at least")
     shapes = [a.shape for a in leaves]
-    return np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
+    return joined(leaves).astype(np.float64), lambda v: rebuild(split(v, shapes))
+
+
+def joined(leaves: list[Any]) -> Any:
+    """The numbers of all leaves as one vector."""
+    return np.concatenate([np.ravel(leaf) for leaf in leaves]) if leaves else np.zeros(0)
 
 
 def split(v: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
