@@ -8,19 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import needed
-from ..transforms import hvp, value_and_gradient
-from .result import (
-    Array,
-    Callback,
-    Result,
-    joined,
-    leaves_of,
-    number,
-    require_finite,
-    require_functions,
-    require_one_of,
-    vector,
-)
+from ..transforms import hvp
+from .result import Array, Callback, Result, joined, require_finite, require_one_of, vector
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -41,15 +30,13 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     array([1., 1.])
     """
     require_one_of("method", method, tuple(METHODS))
-    require_functions(jac=jac)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)
-    both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
+    evaluated = trail.evaluation(f, mode, jac)
 
     def evaluate(v: Any) -> tuple[float, Array]:
-        value, g = both(x := tree(v))
-        trail.nfev += 1 if jac is None else 2
-        loss, slope = number(value), joined(leaves_of(g, x)).astype(np.float64)
+        loss, gradient = evaluated(tree(v))
+        slope = joined(gradient).astype(np.float64)
         if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]
