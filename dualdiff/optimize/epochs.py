@@ -20,6 +20,7 @@ from .result import (
     Array,
     Callback,
     Result,
+    deadline,
     joined,
     leaves_of,
     number,
@@ -88,8 +89,6 @@ class Plan:
         require_count("patience", self.patience)
         if self.tol is not None:
             require_not_negative("tol", self.tol)
-        if self.max_seconds is not None:
-            require_positive("max_seconds", self.max_seconds)
         if self.validation is not None:
             rows_of(self.validation, "validation")
             require(len(self.validation) == len(data), "validation", f"{len(self.validation)} arrays",
@@ -130,7 +129,7 @@ class Epochs:
             self.spread()
         elif plan.executor is not None:
             raise ParameterError("executor works on shards; pass shards= too")
-        self.size, self.rows = plan.check(self.data), rows_of(self.data)
+        self.size, self.rows, self.deadline = plan.check(self.data), rows_of(self.data), deadline(plan.max_seconds)
         try:
             self.generator = np.random.default_rng(plan.rng)
         except (TypeError, ValueError):
@@ -168,9 +167,7 @@ class Epochs:
 
     # ---- the loop
     def run(self) -> Result:
-        plan, deadline = self.plan, None
-        if plan.max_seconds is not None:
-            deadline = time.monotonic() + plan.max_seconds
+        plan = self.plan
         end: tuple[str, str] | None = None
         kept = plan.validation is not None  # the best parameters rather than the last
         with np.errstate(all="ignore"):  # what overflows is met after the epoch, with the next step
@@ -180,7 +177,7 @@ class Epochs:
                 self.look()
             while end is None:
                 try:
-                    end = self.ended(deadline)
+                    end = self.ended()
                     if end is None:
                         self.epoch()
                 except KeyboardInterrupt:
@@ -219,7 +216,7 @@ class Epochs:
         if judged < self.least:
             self.least, self.best_x = judged, self.x
 
-    def ended(self, deadline: float | None) -> tuple[str, str] | None:
+    def ended(self) -> tuple[str, str] | None:
         plan, history = self.plan, self.history
         nit = len(history) - 1
         if self.waited >= plan.patience:
@@ -229,7 +226,7 @@ class Epochs:
         far = f"after {nit} the loss is {history[-1]:.6g}, {change} {history[0]:.6g} at x0"
         if nit >= plan.epochs:
             return BUDGET, f"out of epochs: {far}"
-        if deadline is not None and time.monotonic() >= deadline:
+        if time.monotonic() >= self.deadline:
             return BUDGET, f"out of time: max_seconds={plan.max_seconds:g} is used up; {far}"
         return None
 

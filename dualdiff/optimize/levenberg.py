@@ -263,7 +263,7 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
             raise Halt(new, INTERRUPTED, f"stopped by the callback after iteration {state.nit}") from None
     if settings.max_iter is not None and state.nit >= settings.max_iter:
         raise Halt(new, BUDGET, f"out of budget: max_iter={settings.max_iter} iterations are used up")
-    if settings.deadline is not None and time.monotonic() >= settings.deadline:
+    if time.monotonic() >= settings.deadline:
         raise Halt(new, BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
 
 

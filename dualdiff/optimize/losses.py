@@ -37,16 +37,16 @@ def arctan(z: Array) -> tuple[Array, Array, Array]:
 
 
 Loss = Callable[[Array], tuple[Array, Array, Array]]  # z -> ρ, ρ′, ρ″
-LOSSES: dict[str, Loss] = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
+LOSSES: dict[str, Loss | None] = {"linear": None, "huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
 
 
 def loss_of(loss: Any) -> Loss | None:
     """The loss by its name, or the caller's own function of z giving three rows ρ, ρ′, ρ″; None for the plain squares."""
     if callable(loss):
         return lambda z: tuple(np.asarray(loss(z), float))
-    names = ("linear", *LOSSES)
-    require(isinstance(loss, str) and loss in names, "loss", loss, f"{', '.join(map(repr, names))} or a function")
-    return LOSSES.get(loss)
+    if not isinstance(loss, str) or loss not in LOSSES:
+        require(False, "loss", loss, f"{', '.join(map(repr, LOSSES))} or a function")
+    return LOSSES[loss]
 
 
 def robust(r: Array, Jt: Array | None, loss: Loss, scale: float) -> tuple[float, Array, Array | None]:

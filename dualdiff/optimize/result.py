@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, prod
@@ -14,6 +15,7 @@ from ..errors import DataError, DivergenceError, ParameterError, StructureError
 from ..transforms.trees import Rebuild, flatten
 
 Array = NDArray[np.float64]
+REAL = (int, float, np.integer, np.floating)
 STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 Callback = Callable[[int, float], Any]
 
@@ -120,7 +122,8 @@ def require(condition: bool, name: str, value: Any, what: str) -> None:
 
 
 def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    require(not np.ndim(value) and value in allowed, name, value, f"one of {', '.join(map(repr, allowed))}")
+    if getattr(value, "ndim", 0) or value not in allowed:
+        require(False, name, value, f"one of {', '.join(map(repr, allowed))}")
 
 
 def require_functions(**options: Any) -> None:
@@ -129,7 +132,7 @@ def require_functions(**options: Any) -> None:
 
 
 def is_real(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return isinstance(value, REAL) and not isinstance(value, bool)
 
 
 def require_positive(name: str, value: Any) -> None:
@@ -147,6 +150,14 @@ def require_part(name: str, value: Any) -> None:
 def require_count(name: str, value: Any, least: int = 1) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     require(whole and value >= least, name, value, f"a whole number of at least {least}")
+
+
+def deadline(max_seconds: Any) -> float:
+    """When, on the monotonic clock, so many seconds from now are used up; never for None."""
+    if max_seconds is None:
+        return float("inf")
+    require_positive("max_seconds", max_seconds)
+    return time.monotonic() + float(max_seconds)
 
 
 def require_finite(method: str, iteration: int, loss: float, arrays: list[Array], learning_rate: float | None,

@@ -37,7 +37,7 @@ class Settings:
     bounds: tuple[Array, Array] | None = None
     scale: Array | None = None  # the caller's D up to a factor
     callback: Callable[[int, float], Any] | None = None
-    deadline: float | None = None
+    deadline: float = np.inf
     save: Callable[[State], None] | None = None
 
 

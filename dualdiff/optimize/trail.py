@@ -13,13 +13,13 @@ from .result import (
     Array,
     Callback,
     Result,
+    deadline,
     leaves_of,
     norm,
     number,
     require_count,
     require_functions,
     require_not_negative,
-    require_positive,
 )
 from .stopping import BUDGET, CONVERGED, DIVERGED, INTERRUPTED, STALLED, Stop
 
@@ -36,10 +36,8 @@ class Trail:
         require_count("max_iter", max_iter, least=0)
         require_not_negative("tol", tol)
         require_functions(callback=callback)
-        if max_seconds is not None:
-            require_positive("max_seconds", max_seconds)
         self.max_iter, self.tol, self.callback = max_iter, tol, callback
-        self.deadline = np.inf if max_seconds is None else time.monotonic() + max_seconds
+        self.deadline = deadline(max_seconds)
         self.nfev = 0
         self.history: list[float] = []
         self.last: Any = None
