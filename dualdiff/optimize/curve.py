@@ -114,14 +114,9 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
         if not names:
             raise ParameterError("the number of parameters cannot be told from the model's arguments; give p0")
         found = Parameters(np.ones(len(names)), "p0", names)
-        limits = None if bounds is None else Parameters(np.zeros(len(names)), "p0", names)
-        if limits is not None:  # as SciPy: 1 where it is allowed, else well inside
-            limits.flat = np.full(len(names), np.nan)
-            low, high = limits.bounds(bounds) or (np.full(len(names), -np.inf), np.full(len(names), np.inf))
-            both, lower, upper = np.isfinite(low) & np.isfinite(high), np.isfinite(low), np.isfinite(high)
-            with np.errstate(invalid="ignore"):
-                inside = np.where(both, (low + high) / 2, np.where(lower, low + 1, np.where(upper, high - 1, 1.0)))
-            found.flat = np.where((low < 1) & (high > 1), 1.0, inside)
+        found.flat, ones = np.full(len(names), np.nan), found.flat  # NaN lies outside no bounds
+        limits = found.bounds(bounds)
+        found.flat = ones if limits is None else inside(*limits)
         return found, plain_call
     if isinstance(p0, str | bytes):
         raise StructureError(f"p0 must be numbers; got the text {p0!r}")
@@ -139,6 +134,15 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
         raise ShapeError(f"p0 has shape {flat.shape}; a list of numbers, a list of arrays or a dict is needed")
     names = arguments_of(models[0])
     return Parameters(flat, "p0", names if len(names) == flat.size else [f"p[{i}]" for i in range(flat.size)]), plain_call
+
+
+def inside(low: Array, high: Array) -> Array:
+    """As SciPy: 1 where it is allowed, else well inside."""
+    lower, upper = np.isfinite(low), np.isfinite(high)
+    with np.errstate(invalid="ignore"):  # of inf - inf, where it is not taken
+        found: Array = np.select([(low < 1) & (high > 1), lower & upper, lower, upper],
+                                 [1.0, (low + high) / 2, low + 1, high - 1], 1.0)
+    return found
 
 
 def arguments_of(model: Any) -> list[str]:
