@@ -79,8 +79,7 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     return fitted(residual, parameters, after=args, options=kwargs, bounds=bounds, loss=loss, f_scale=f_scale,
                   root=weighting(weights), fixed=fixed, method=method, geodesic=geodesic, xtol=xtol, ftol=ftol, gtol=gtol,
                   max_nfev=max_nfev, max_iter=max_iter, max_seconds=max_seconds, callback=callback, checkpoint=checkpoint,
-                  resume=resume, jac=jac, absolute_sigma=absolute_sigma, x_scale=x_scale,
-                  shards=None if shards is None else (x0, shards, executor))
+                  resume=resume, jac=jac, absolute_sigma=absolute_sigma, x_scale=x_scale, shards=shards, executor=executor)
 
 
 def weighting(weights: Any) -> Any:
@@ -110,7 +109,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
            max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
            resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
-           shards: Any = None, x_scale: Any = "jac") -> FitResult:
+           shards: Any = None, executor: Any = None, x_scale: Any = "jac") -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
     check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter)
     end = deadline(max_seconds)
@@ -137,7 +136,7 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
         problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
     else:
         from .shards import Shards
-        problem = Shards(f, parameters, shards, after, options, loss, float(f_scale), free)
+        problem = Shards(f, parameters, shards, executor, after, options, loss, float(f_scale), free)
     again = method == "auto"
     usual = 100 * (start.size + 1)
     settings = Settings(xtol, ftol, gtol, max_nfev or usual, None if max_nfev else usual, max_iter, geodesic=geodesic,

@@ -47,10 +47,10 @@ class Factored(Point):
         self.raw: Any = None
 
 
-def on_shard(f: Any, x0: Any, args: Any, options: Any, loss: Any, scale: float, free: Any, x: Array,
+def on_shard(f: Any, parameters: Parameters, args: Any, options: Any, loss: Any, scale: float, free: Any, x: Array,
              factored: bool, shard: Any) -> tuple[Any, Any, float, int]:
     """(JᵀJ, Jᵀr, cost, rows) of one shard, or (R, Qᵀr, cost, rows). Runs on a worker."""
-    problem = Residuals(f, Parameters(x0), after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
+    problem = Residuals(f, parameters, after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
     problem.size = -1  # each shard has its own; a value that is not finite is met later
     with np.errstate(all="ignore"):
         point = problem.sweep(x)
@@ -76,7 +76,12 @@ def triangle(point: Point) -> tuple[Any, Any]:
     except np.linalg.LinAlgError:
         pass
     corner: Any = np.linalg.qr(np.column_stack([Jt.T, point.r]), mode="r")[:n]
-    R = np.zeros((n, n + 1))  # a shard of few rows has a short factor
+    return parted(corner, n)
+
+
+def parted(corner: Array, n: int) -> tuple[Array, Array]:
+    """R and Qᵀr, of n rows, from the factor of both side by side, which few rows of data leave short."""
+    R = np.zeros((n, n + 1))
     R[:corner.shape[0]] = corner
     return R[:, :-1], R[:, -1]
 
@@ -86,11 +91,10 @@ class Shards:
 
     loss = jac = None
 
-    def __init__(self, f: Callable[..., Any], parameters: Parameters, given: tuple[Any, Sequence[Any], Any],
+    def __init__(self, f: Callable[..., Any], parameters: Parameters, shards: Sequence[Any], executor: Any,
                  args: tuple[Any, ...], options: Any, loss: Any, scale: float, free: Any) -> None:
-        x0, shards, executor = given
-        loss_of(loss)
-        self.common = (f, x0, args, options, loss, scale, free)
+        loss_of(loss)  # asked here, not on a worker
+        self.common = (f, parameters, args, options, loss, scale, free)
         self.n = parameters.flat.size if free is None else int(free.sum())
         self.workers = Workers(executor, self.common, shards)
         self.factored = False
@@ -125,6 +129,4 @@ class Shards:
                 return Summed(x, np.eye(self.n), np.zeros(self.n), np.inf, rows)
             stacked = np.linalg.qr(both, mode="r")[:self.n]
             cost, rows = cost + part[2], rows + part[3]
-        R = np.zeros((self.n, self.n + 1))
-        R[:stacked.shape[0]] = stacked
-        return Factored(x, R[:, :-1], R[:, -1], cost, rows)
+        return Factored(x, *parted(stacked, self.n), cost, rows)
