@@ -57,14 +57,11 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
                 progress.turn == len(SECOND_TRIES):
             break
         progress.turn += 1
+    best = min(ends, key=lambda end: end[1].cost)
+    good = [end for end in ends if end[2] == CONVERGED and end[1].cost <= best[1].cost * (1 + 1e-9)]
+    state, point, reason, message = good[0] if good else best  # of equally good ends the one that converged
     if len(ends) == 1:
-        return ends[0]  # type: ignore[no-any-return]
-    chosen = min(ends, key=lambda end: end[1].cost)
-    for end in ends:  # of equally good ends the one that converged
-        if end[2] == CONVERGED and end[1].cost <= chosen[1].cost * (1 + 1e-9):
-            chosen = end
-            break
-    state, point, reason, message = chosen
+        return state, point, reason, message
     if ends[-1][2] == INTERRUPTED:
         reason, message = ends[-1][2:]
     state.nfev, state.njev = problem.nfev, problem.njev
