@@ -55,7 +55,7 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
                     D = settings.scale * (np.max(D / settings.scale) or 1.0)
                 D[D * D == 0] = 1.0
                 # D x has the units of r, which stands in for it where x0 is 0.
-                radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
+                radius = settings.factor * (length(D * x0) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, START, history=[point.cost])
             while True:
                 point = iterate(problem, point, state, settings)
@@ -120,8 +120,12 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
             raise Stop(CONVERGED, within(settings))
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
-        if step.length <= 4 * EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))) or state.radius < 1e-300:
+        if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
             exhausted(point, steps.decomposed())
+
+
+def length(v: Array) -> float:
+    return sqrt(v.dot(v))
 
 
 def gained(before: float, after: float, step: Step) -> float:
@@ -278,12 +282,12 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
         return step.p
     if np.isfinite(curvature).all():
         a = tried.solve(point.Jt @ curvature, step.damping)
-        if 2 * float(np.linalg.norm(state.D * a)) <= BEND * step.length:
+        if 2 * length(state.D * a) <= BEND * step.length:
             p: Array = step.p + 0.5 * a
             return p
     state.radius = 0.4 * min(state.radius, step.length)
     state.damping = 5 * step.damping
-    if state.radius < EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))):
+    if state.radius < EPS * length(state.D * point.x):
         raise Stop(STALLED, "stalled: the second derivative outgrows every step")
     return None
 
@@ -323,7 +327,7 @@ class BoundedSteps(FreeSteps):
             p[out] = np.where(p[out] < 0, low[out], high[out]) - point.x[out]
             self.clipped = True
             free &= ~out
-        return Step(p, sqrt(float((state.D * p) @ (state.D * p))), damping, -point.model(p))
+        return Step(p, length(state.D * p), damping, -point.model(p))
 
     def decomposed(self) -> Any:
         return super().decomposed() if self.all else self.part
