@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import gradient
 from ..errors import DataError, NotFittedError, ParameterError
-from ..optimize import Callback, Result, newton
+from ..optimize import Callback, FitResult, Result, gradient_descent, newton
 from ..optimize.result import require_count, require_not_negative, require_one_of, require_positive
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
@@ -137,7 +137,7 @@ class Estimator(ABC):
             self.feature_names_in_ = names
         return features(X)
 
-    def keep(self, result: Result) -> None:
+    def keep(self, result: Result | FitResult) -> None:
         self.n_iter_, self.loss_history_ = result.nit, result.history
         self.converged_, self.message_ = result.success, result.message
 
@@ -174,6 +174,7 @@ class LinearPredictor(Estimator):
     alpha: Any
     max_iter: int
     tol: float
+    learning_rate: float
     fit_intercept: bool
     coef_: Array
     intercept_: Any
@@ -207,6 +208,11 @@ class LinearPredictor(Estimator):
         result.x["coef"] = result.x["coef"] / unit
         return result
 
+    def descend(self, start: Any, callback: Callback | None, *data: Any) -> Result:
+        """Gradient descent over the columns as they are."""
+        return gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate, max_iter=self.max_iter,
+                                tol=self.tol, callback=callback, **self.way(*data))
+
     def learnt(self, result: Result, features: int) -> Self:
         self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
         self.n_features_in_ = features
@@ -214,7 +220,11 @@ class LinearPredictor(Estimator):
         return self
 
     def fitted_parameters(self) -> dict[str, Any]:
-        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
+        return self.tree(self.coef_, self.intercept_)
+
+    def tree(self, coef: Any, intercept: Any) -> dict[str, Any]:
+        """The parameters as ``cost`` takes them."""
+        return {"coef": coef, "intercept": intercept} if self.fit_intercept else {"coef": coef}
 
 
 def flat(tree: Any) -> Array:

@@ -40,9 +40,7 @@ class LogLinear(LinearPredictor):
         data = counted(X, self.targets(y, len(X)), sample_weight)
         if data[2:]:
             self.targets(data[1], len(data[1]))  # may be 0 where it counts
-        start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
-        if self.fit_intercept:
-            start["intercept"] = np.log(np.mean(weighed(*data[1:])))
+        start = self.tree(np.zeros(X.shape[1]), np.log(np.mean(weighed(*data[1:]))))
         return self.learnt(self.newton(start, callback, *data), X.shape[1])
 
     def predict(self, X: Any) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import jacobian, vjp
 from ..errors import DivergenceError
-from ..optimize import Callback, Result, gradient_descent
+from ..optimize import Callback, Result
 from ..optimize.result import require_functions
 from .costs import squared_cost, weighed
 from .data import Array, counted
@@ -56,9 +56,7 @@ class LinearRegression(LinearPredictor):
         if self.solver == "gauss-newton":
             result = self.least_squares(callback, *data)
         else:
-            result = gradient_descent(lambda p: self.cost(p, *data), self.zeros(X.shape[1]), callback=callback,
-                                      learning_rate=self.learning_rate, max_iter=self.max_iter, tol=self.tol,
-                                      **self.way(*data))
+            result = self.descend(self.tree(np.zeros(X.shape[1]), 0.0), callback, *data)
         return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
@@ -72,9 +70,6 @@ class LinearRegression(LinearPredictor):
 
     def error(self, T: Any, z: Any) -> Any:
         return z - T
-
-    def zeros(self, d: int) -> dict[str, Any]:
-        return {"coef": np.zeros(d)} | ({"intercept": 0.0} if self.fit_intercept else {})
 
     # ---- Gauss-Newton
     def least_squares(self, callback: Callback | None, X: Array, y: Array, *counts: Any) -> Result:
@@ -121,7 +116,7 @@ class LinearRegression(LinearPredictor):
                     message = f"stopped by the callback after iteration {iteration}"
                     break
         w = theta[: Z.shape[1]] / size
-        p = {"coef": w} | ({"intercept": level + float(theta[-1]) - float(centre @ w)} if self.fit_intercept else {})
+        p = self.tree(w, level + float(theta[-1]) - float(centre @ w))
         solved = message.startswith("solved")
         return Result(p, history[-1], self.slope(p, X, y, *counts), iteration, iteration + 2, solved, message, history)
 

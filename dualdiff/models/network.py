@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
-from ..optimize import Callback, Result, adam, gradient_descent, least_squares, minimize, sgd
+from ..optimize import Callback, FitResult, Result, adam, gradient_descent, least_squares, minimize, sgd
 from ..optimize.result import require_count, require_one_of
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
@@ -123,11 +123,10 @@ class MLP(Estimator):
         sizes = [inputs, *self.hidden, outputs]
         return [(rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o)), np.zeros(o)) for i, o in pairwise(sizes)]
 
-    def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result:
+    def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result | FitResult:
         if self.solver == "levenberg-marquardt":
-            fit = least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
+            return least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
                                 max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
-            return Result(fit.x, fit.cost, None, fit.nit, fit.nfev, fit.success, fit.message, fit.history, fit.reason)
         if self.solver == "lbfgs":
             return minimize(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(*data))
         shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, **run}
