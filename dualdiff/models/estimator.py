@@ -126,8 +126,8 @@ class Estimator(ABC):
 
     # ---- fitting
     def way(self, *data: Any) -> dict[str, Any]:
-        """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
-        return {"jac": lambda p: self.slope(p, *data)} if self.mode == "backprop" else {"mode": self.mode}
+        """How an optimiser is to get the gradient over these rows, or a batch: by a sweep, or by the formula."""
+        return {"jac": lambda p, *batch: self.slope(p, *data, *batch)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
         """X to learn from; what its columns are called is kept where they have names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 from typing import Any, Self
@@ -126,19 +126,16 @@ class MLP(Estimator):
     def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result | FitResult:
         if self.solver == "levenberg-marquardt":
             return least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
-                                max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
+                                 max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
         if self.solver == "lbfgs":
             return minimize(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(*data))
-        shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, **run}
+        run |= {"learning_rate": self.learning_rate, "tol": self.tol}
         if self.solver == "gradient-descent":
-            shared |= {"max_iter": self.epochs, **self.way(*data)}
-            return gradient_descent(lambda p: self.cost(p, *data), layers, **shared)
-        shared |= {"epochs": self.epochs, "batch_size": self.batch_size, "rng": rng}
-        shared |= {"jac": self.slope} if self.mode == "backprop" else {"mode": self.mode}
-        method: Callable[..., Result] = adam if self.solver == "adam" else sgd
-        if self.solver == "momentum":
-            shared["momentum"] = 0.9
-        return method(self.cost, layers, data, **shared)
+            return gradient_descent(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, **run, **self.way(*data))
+        run |= {"epochs": self.epochs, "batch_size": self.batch_size, "rng": rng, **self.way()}
+        if self.solver == "adam":
+            return adam(self.cost, layers, data, **run)
+        return sgd(self.cost, layers, data, momentum=0.9 if self.solver == "momentum" else 0.0, **run)
 
     # ---- the network in NumPy: what is differentiated
     def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
