@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..datasets import Dataset, read_csv
 from ..errors import CommandError, DualdiffError, needed
 from ..optimize import FitResult, least_squares, propagate
@@ -82,17 +80,11 @@ def fit_curve(options: Any) -> int:
     from .curve_figures import figures
     fitted = fit_to(data, options.target, formula, columns, start)
     rows, remarks = table_rows(fitted), notes(fitted)
-    from .fit import table
-    print(table(HEADER, rows), *remarks, sep="\n", flush=True)
-    drawn = figures(fitted)
-    about = (f"{formula.text}, fitted to {len(data.target)} rows of {data.source} by least squares with an exact Jacobian; "
-             f"dualdiff {__version__}, NumPy {np.__version__}, Python {platform.python_version()}.")
-    page = report.page(f"dualdiff: {data.name}", about, HEADER, rows, remarks, [(f"{data.name}: {formula.text}", drawn)])
-    report.write(out, {"version": __version__, "fits": [numbers(fitted)], "notes": remarks}, page, drawn)
-    print(f"report: {out / report.PAGE}")
-    if options.save:
-        saved.write(options.save, saved.of_curve(fitted))
-        print(f"model: {options.save}")
+    print(report.table(HEADER, rows), *remarks, sep="\n", flush=True)
+    about = f"{formula.text}, fitted to {len(data.target)} rows of {data.source} by least squares with an exact Jacobian."
+    report.publish(out, f"dualdiff: {data.name}", about, HEADER, rows, remarks,
+                   [(f"{data.name}: {formula.text}", figures(fitted))], [numbers(fitted)])
+    saved.write(options.save, saved.of_curve(fitted))
     return 0
 
 

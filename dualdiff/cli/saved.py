@@ -57,9 +57,12 @@ def write_text(path: Path, text: str, option: str) -> None:
         raise CommandError(f"{option} {str(path)!r} cannot be written ({error.strerror or error}); name another") from error
 
 
-def write(name: str, model: dict[str, Any]) -> None:
+def write(name: str | None, model: dict[str, Any]) -> None:
+    if name is None:
+        return
     text = json.dumps({"made by": MADE_BY, "format": FORMAT, **model}, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(Path(name), text + "\n", "--save")
+    print(f"model: {name}")
 
 
 def of_curve(fitted: Any) -> dict[str, Any]:
