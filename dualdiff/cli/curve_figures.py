@@ -6,16 +6,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ..errors import needed
 from .curve import CurveFitted
-from .figures import BLUE, GREY, INK, ORANGE, STYLE, Figure, canvas, descent, finished, matrix
+from .figures import BLUE, GREY, INK, ORANGE, Figure, canvas, descent, finished, matrix, styled
 
 DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
 
 
 def figures(fitted: CurveFitted) -> list[Figure]:
-    matplotlib = needed("matplotlib", extra="fit")
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    with styled():
         drawn = [fit(fitted), residuals(fitted), normal(fitted), convergence(fitted)]
         return [*drawn, correlation(fitted)] if len(fitted.curve.parameters) > 1 else drawn
 

@@ -39,9 +39,14 @@ class Figure:
     png: bytes
 
 
-def figures(fitted: Fitted) -> list[Figure]:
+def styled() -> Any:
+    """A context of our own style: the user's settings of matplotlib are left out of it, and as they are."""
     matplotlib = needed("matplotlib", extra="fit")
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"})
+
+
+def figures(fitted: Fitted) -> list[Figure]:
+    with styled():
         drawn = [loss_curve(fitted)]
         d = fitted.job.data.data.shape[1]
         if not fitted.job.classifies:
@@ -71,6 +76,11 @@ def finished(figure: Any, fitted: Any, kind: str, caption: str) -> Figure:
     return Figure(f"{fitted.job.data.name}-{kind}.png", caption, png.getvalue())
 
 
+def parts(fitted: Fitted) -> list[tuple[Array, str, str]]:
+    """Rows, the colour of their markers' faces, and their label."""
+    return [(fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")]
+
+
 def fitted_line(fitted: Fitted) -> Figure:
     """Data, initial and final line; below, what the line leaves over."""
     data = fitted.job.data
@@ -86,7 +96,7 @@ def fitted_line(fitted: Fitted) -> Figure:
     else:
         top.set_title(f"{data.name}: {fitted.job.title}")
     residuals = y - fitted.predict(data.data)
-    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
+    for rows, face, what in parts(fitted):
         style = {"linestyle": "none", "marker": "o", "color": ORANGE, "markerfacecolor": face, "zorder": 3}
         top.plot(x[rows], y[rows], label=what, **style)
         bottom.plot(x[rows], residuals[rows], **style)
@@ -104,7 +114,7 @@ def predicted_against_observed(fitted: Fitted) -> Figure:
     figure, axes = canvas(6.2, 5.8)
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
     axes.plot([low, high], [low, high], color=GREY, linestyle="--", label="predicted = observed", zorder=1)
-    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
+    for rows, face, what in parts(fitted):
         axes.plot(y[rows], predicted[rows], linestyle="none", marker="o", color=ORANGE, markerfacecolor=face, label=what,
                   alpha=0.8)
     axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"predicted {fitted.job.target}",

@@ -14,9 +14,8 @@ from ..datasets import load_breast_cancer, load_iris, load_norris, read_csv
 from ..errors import CommandError, needed
 from . import report, saved
 from .figures import figures
-from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
+from .training import EPOCHS, HIDDEN, TEST, Fitted, Job, Progress, certified_digits, train
 
-TEST = 0.25  # share of the rows held out
 HEADER = ("data", "model", "parameters", "mode", "iterations", "seconds", "loss", "score on rows held out",
           "largest difference")
 
