@@ -84,8 +84,7 @@ class FitResult:
         point = self._point
         found = point.spectrum
         if not isinstance(found, Spectral):
-            D = point.norms()
-            D[D == 0] = 1.0
+            D = point.scales()
             quick = inverse(point.A, D)
             if quick is not None:
                 return self._scaled(quick, np.zeros(D.size, bool))

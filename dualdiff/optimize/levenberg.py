@@ -163,7 +163,7 @@ def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
     if settings.scale is not None:
         point.spectrum = None
         if tried.singular:
-            D = point.norms() + (point.squares == 0)
+            D = point.scales()
             tried = point.spectrum = spectrum(point, state, D)
             if D.size == state.D.size:
                 state.D = D

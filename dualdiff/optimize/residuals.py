@@ -50,6 +50,11 @@ class Point:
         n: Array = np.sqrt(self.squares)
         return n
 
+    def scales(self) -> Array:
+        """``norms``, 1 for a parameter without effect."""
+        D: Array = self.norms() + (self.squares == 0)
+        return D
+
     def model(self, p: Array) -> float:
         """The change of the cost along p that the linear model predicts."""
         q = p.dot(self.A.dot(p)) if self.Jt is None else np.square(self.Jt.T.dot(p)).sum()
@@ -229,8 +234,6 @@ def plain(value: Any) -> Array:
 def rows(eps: Tangent, level: Level, n: int) -> Any:
     """The tangent as (n, m). Where each term is one parameter's, its coefficient is the row: the case of most small fits."""
     shape, terms = eps.shape, eps.terms
-    if not terms:
-        return np.zeros((n, int(np.prod(shape))))
     if len(terms) <= n and all(not leaf.factors and leaf.cols is not None and leaf.cols.size == 1 for leaf in terms):
         Jt = np.zeros((n, *shape))
         written: set[int] = set()

@@ -64,9 +64,7 @@ def triangle(point: Point) -> tuple[Any, Any]:
     """R and Qᵀr of J = Q R. Cholesky twice, which is as orthogonal as Householder's QR while J has seven digits to lose and
     six times as fast (Y. Yamamoto et al., *Roundoff error analysis of the CholeskyQR2 algorithm*, 2015), else QR.
     """
-    Jt, D = point.Jt, point.norms()
-    D[D == 0] = 1.0
-    n = D.size
+    Jt, D, n = point.Jt, point.scales(), point.x.size
     try:
         first: Any = np.linalg.cholesky(point.A / np.outer(D, D))
         if first.diagonal().min()**2 > 1e-12:
@@ -87,9 +85,7 @@ def parted(corner: Array, n: int) -> tuple[Array, Array]:
 
 
 class Shards:
-    """The problem that the algorithm iterates on: ``sweep`` and ``value`` gather from all shards."""
-
-    loss = jac = None
+    """The problem that the algorithm iterates on: ``sweep`` gathers from all shards."""
 
     def __init__(self, f: Callable[..., Any], parameters: Parameters, shards: Sequence[Any], executor: Any,
                  args: tuple[Any, ...], options: Any, loss: Any, scale: float, free: Any) -> None:
@@ -100,9 +96,6 @@ class Shards:
         self.factored = False
         self.nfev = self.njev = 0
 
-    def value(self, x: Array) -> float:
-        return float(self.sweep(x).cost)
-
     def sweep(self, x: Array) -> Point:
         self.nfev += 1
         self.njev += 1
@@ -110,16 +103,16 @@ class Shards:
             A, g, cost, rows = np.zeros((self.n, self.n)), np.zeros(self.n), 0.0, 0
             for part in self.workers.map(on_shard, (*self.common, x, self.factored)):
                 A, g, cost, rows = A + part[0], g + part[1], cost + part[2], rows + part[3]
-            D = np.sqrt(A.diagonal())
+            point = Summed(x, A, g, cost, rows)
             if not np.isfinite(A).all() or cost - cost != 0:
                 if self.nfev == 1:
                     raise DataError("the residuals or their derivatives are not finite at the start. Start elsewhere, or "
                                     "check the data")
-                return Summed(x, A, g, np.inf, rows)
-            D[D == 0] = 1.0
-            found = of_normal(A, g, D)
+                point.cost = np.inf
+                return point
+            found = of_normal(A, g, point.scales())
             if found.least > ILL * found.largest:
-                return Summed(x, A, g, cost, rows)
+                return point
             self.factored = True  # once for the run: half the digits would be lost
         stacked: Any = np.zeros((0, self.n + 1))
         cost, rows = 0.0, 0
