@@ -147,8 +147,7 @@ class Residuals(Sweepable):
             return self.call(list(moved) if self.parameters.spread is not None else self.parameters.split(moved))
 
         leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
-        r, root = np.broadcast_to(joined(leaves), point.raw.shape), self.root
-        return r if root is None else r * root if root.ndim < 2 else root @ r
+        return self.weighed(np.broadcast_to(joined(leaves), point.raw.shape))
 
     def columns(self, n: int) -> list[tuple[Any, Any]]:
         """For each parameter the number of its direction, as an array without axes and with one."""
@@ -179,12 +178,13 @@ class Residuals(Sweepable):
             if r.size != self.target.size:  # a model that does not depend on the data gives one number
                 r, Jt = np.broadcast_to(r, self.target.shape), None if Jt is None else np.repeat(Jt, self.target.size, 1)
             r = r - self.target
-        root = self.root
-        if root is None:
-            return r, Jt
-        if root.ndim < 2:
-            return r * root, None if Jt is None else Jt * root
-        return root @ r, None if Jt is None else Jt @ root.T
+        return self.weighed(r), None if Jt is None else self.weighed(Jt)
+
+    def weighed(self, a: Array) -> Array:
+        """A vector of residuals, or one per parameter, times the root."""
+        if self.root is None:
+            return a
+        return a * self.root if self.root.ndim < 2 else np.asarray(a @ self.root.T)
 
     def check(self, r: Array) -> None:
         if not r.size:
