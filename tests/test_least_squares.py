@@ -534,7 +534,7 @@ def bad_cases():
         (lambda: curve_fit(decay, T, Y, three, sigma=np.zeros(30)), DataError, "sigma must be positive and finite; it holds 0"),
         (lambda: curve_fit(decay, T, Y, three, sigma=np.ones(4)), ShapeError, r"sigma has shape \(4,\)"),
         (lambda: curve_fit(decay, T, Y, three, sigma=-np.eye(30)), DataError, "positive definite"),
-        (lambda: curve_fit(decay, T, Y, three, max_nfve=3), ParameterError, "no option 'max_nfve'; did you mean 'max_nfev'"),
+        (lambda: curve_fit(decay, T, Y, three, max_nfve=3), ParameterError, "no option 'max_nfve' .did you mean 'max_nfev'"),
         (lambda: curve_fit(decay(T, 1, 1, 1), T, Y, three), StructureError, "the model must be a function"),
         (lambda: curve_fit([], T, Y), StructureError, "the model must be a function .*; got a list"),
         (lambda: curve_fit(lambda t, a: a * t[:5], T, Y), ShapeError, "the model returned 5 values; y has 30"),

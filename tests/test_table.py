@@ -216,7 +216,7 @@ REFUSED = {
     "no such column": (
         "sepal,petal,species\n1,2,a\n1,3,b\n",
         {"target": "speceis"},
-        ["no column 'speceis'", "'sepal'; 'petal'; 'species'", "Did you mean 'species'?"],
+        ["no column 'speceis'", "'sepal'; 'petal'; 'species'", "(did you mean 'species'?)"],
     ),
     "nothing like such a column": (
         "a,b\n1,2\n3,4\n",

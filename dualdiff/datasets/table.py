@@ -6,7 +6,6 @@ named as the header names it; without a header, by its index from 0.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 from .dataset import Dataset
 from .rows import Row, listed, read_text, split_rows
 
@@ -152,10 +151,8 @@ def _target_index(names: list[str], target: str | int) -> int:
     try:
         index = int(str(target))
     except ValueError as error:
-        close = difflib.get_close_matches(str(target), names, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Name one, or give its index, 0 to {n - 1}."
-        have = listed([repr(name) for name in names])
-        raise DataError(f"there is no column {target!r}; the columns are {have}. {hint}") from error
+        raise DataError(f"there is no column {target!r}{nearest(str(target), names)}; the columns are "
+                        f"{listed([*map(repr, names)])}. Name one, or give its index, 0 to {n - 1}.") from error
     if not -n <= index < n:
         raise DataError(f"there is no column {index}; columns count from 0 to {n - 1}, or from the end, {-n} to -1")
     return index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from abc import ABC, abstractmethod
@@ -14,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import gradient
-from ..errors import DataError, NotFittedError, ParameterError
+from ..errors import DataError, NotFittedError, ParameterError, nearest
 from ..optimize import Callback, FitResult, Result, gradient_descent, newton
 from ..optimize.result import require_count, require_not_negative, require_one_of, require_positive
 from .costs import weighed
@@ -102,9 +101,8 @@ class Estimator(ABC):
         before = self.get_params()
         for name in params:
             if name not in before:
-                near = difflib.get_close_matches(name, before, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ParameterError(f"{type(self).__name__} has no setting {name!r}; {hint}It has {', '.join(before)}")
+                raise ParameterError(f"{type(self).__name__} has no setting {name!r}{nearest(name, before)}; it has "
+                                     f"{', '.join(before)}")
         vars(self).update(params)
         return self
 

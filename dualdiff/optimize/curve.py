@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
+from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError, nearest
 from .fit_result import FitResult
 from .least_squares import fitted
 from .parameters import NUMBERS, Parameters
@@ -81,9 +80,8 @@ def checked(f: Any, options: dict[str, Any], nan_policy: str | None) -> tuple[li
         options["max_nfev"] = options.pop("maxfev") or None
     for name in options:
         if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
-            raise ParameterError(f"curve_fit has no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else
-                                 f"; beside SciPy's it takes {', '.join(OPTIONS)}"))
+            raise ParameterError(f"curve_fit has no option {name!r}{nearest(name, OPTIONS)}; beside SciPy's it takes "
+                                 f"{', '.join(OPTIONS)}")
     return models, options
 
 
