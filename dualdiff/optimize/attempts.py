@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,6 @@ def well_determined(point: Any) -> bool:
 
 
 # ---- checkpoints
-SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials", "ill", "flattest")
-
-
 def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, path: Any, resume: bool) -> Any:
     """``attempts``, written to ``path`` after each step, and taken up from there where ``resume`` is set and it exists."""
     progress, state = Progress(), None
@@ -108,12 +105,11 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
 
 
 def packed(state: State, prefix: str) -> dict[str, Any]:
-    names = ("x", "D", "history", *SCALARS)
-    arrays = {prefix + name: np.asarray(getattr(state, name)) for name in names}
-    return arrays if state.S is None else {**arrays, prefix + "S": state.S}
+    values = {prefix + part.name: getattr(state, part.name) for part in fields(State)}
+    return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
 
 def restored(found: Mapping[str, Any], prefix: str) -> State:
-    values = {name: found[prefix + name].item() for name in SCALARS}
-    return State(found[prefix + "x"], found[prefix + "D"], history=found[prefix + "history"].tolist(),
-                 S=found.get(prefix + "S"), **values)
+    arrays = {part.name: found[prefix + part.name] for part in fields(State) if prefix + part.name in found}
+    values = {name: a if a.ndim else a.item() for name, a in arrays.items()}
+    return State(**{**values, "history": values["history"].tolist()})
