@@ -235,6 +235,7 @@ REFUSED = {
         {"kind": "numbers"},
         ["text in the target: column 'y' (row 2: 'a')", "model for classes"],
     ),
+    "labels behind a gap": ("x,y\n1,\n2,b\n", {"kind": "numbers"}, ["text in the target: column 'y' (row 3: 'b')"]),
     "a word where numbers are asked": ("x,y\n1,1\n2,b\n", {"kind": "numbers"}, ["row 3, column 'y': 'b'"]),
     "measurements where labels are asked": (
         "x,y\n1,1\n2,2.5\n",

@@ -37,9 +37,9 @@ class Job:
 
     @property
     def title(self) -> str:
-        sizes = f" {'-'.join(map(str, (self.data.data.shape[1], *self.hidden, self.outputs)))}" * (self.model == "mlp")
-        return {"linear": "linear regression", "logistic": "logistic regression", "mlp": "MLP",
-                "curve": "curve"}[self.model] + sizes
+        if self.model == "mlp":
+            return f"MLP {'-'.join(map(str, (self.data.data.shape[1], *self.hidden, self.outputs)))}"
+        return f"{self.model} regression"
 
     @property
     def outputs(self) -> int:

@@ -197,13 +197,13 @@ def _numbers(column: Column, name: str, faults: Faults) -> NDArray[np.float64]:
 
 def _target(column: Column, name: str, kind: Kind, faults: Faults) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Floats and no names, or integers 0, 1, … and the names of the classes they stand for."""
-    numeric = [_number(cell) is not None for _, cell in column if cell.lower() not in MISSING]
+    cells = [(line, cell) for line, cell in column if cell.lower() not in MISSING]
+    numeric = [_number(cell) is not None for _, cell in cells]
     if kind == "auto" and any(numeric) and not all(numeric):
-        cells = [cell for cell in column if cell[1].lower() not in MISSING]
         examples = [cells[numeric.index(which)] for which in (True, False)]
         faults[MIXED].append(" and ".join(f"{cell!r} (row {line})" for line, cell in examples))
     elif kind == "numbers" and numeric and not any(numeric):
-        faults[LABELS].append(f"column {name!r} (row {column[0][0]}: {column[0][1]!r})")
+        faults[LABELS].append(f"column {name!r} (row {cells[0][0]}: {cells[0][1]!r})")
     elif kind == "numbers" or (kind == "auto" and all(numeric)):
         return _numbers(column, name, faults), ()
     return _classes(_present(column, name, faults), name, faults)

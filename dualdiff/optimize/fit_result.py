@@ -143,14 +143,10 @@ class FitResult:
 
 # ---- Student's t
 def student_quantile(q: float, dof: int) -> float:
-    """The q-quantile of Student's t: Newton's method on the distribution, from the normal quantile.
+    """The q-quantile of Student's t for q from ½: Newton's method on the distribution, from the normal quantile.
 
     With t = √ν tan θ the density becomes cos^(ν-1) θ, smooth on [0, θ]: forty Gauss-Legendre points are exact to rounding.
     """
-    if q == 0.5:
-        return 0.0
-    if q < 0.5:
-        return -student_quantile(1 - q, dof)
     if dof == 1:
         return tan(pi * (q - 0.5))
     nodes, weights = np.polynomial.legendre.leggauss(40)
@@ -164,7 +160,7 @@ def student_quantile(q: float, dof: int) -> float:
         area = constant * theta / 2 * float(weights @ np.cos(theta * (nodes + 1) / 2)**(dof - 1))
         step = (area - (q - 0.5)) / (constant * cos(theta)**(dof - 1))
         theta = min(theta - step, (theta + pi / 2) / 2)
-        if abs(step) < 1e-14 * theta:
+        if abs(step) <= 1e-14 * theta:
             break
     return sqrt(dof) * tan(theta)
 
