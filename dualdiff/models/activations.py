@@ -82,12 +82,11 @@ def activation_of(given: Any) -> Activation:
     if given is step or (isinstance(given, str) and given == "step"):
         raise ParameterError("activation 'step' has the derivative 0 everywhere, so no gradient can train its layer; "
                              "use 'sigmoid', its smooth form")
-    if isinstance(given, str) and given in NAMED:
-        return NAMED[given]
+    for name, known in NAMED.items():
+        if given is known.function or (isinstance(given, str) and given == name):
+            return known
     if callable(given):
-        # relu as a function and "relu" are the same thing, and the same formula.
-        known = {activation.function: activation for activation in NAMED.values()}
         slope = derivative(given)
-        return known.get(given, Activation(given, lambda z, a: slope(z)))
+        return Activation(given, lambda z, a: slope(z))
     raise ParameterError(f"activation {given!r} is not known; use one of {', '.join(map(repr, NAMED))}, or a function of an "
                          "array written in NumPy")

@@ -10,12 +10,11 @@ import numpy as np
 from .. import jacobian, vjp
 from ..errors import DivergenceError
 from ..optimize import Callback, Result
-from ..optimize.result import require_functions
+from ..optimize.result import EPS, require_functions
 from .costs import squared_cost, weighed
 from .data import Array, counted
 from .estimator import LinearPredictor
 
-EPS = float(np.finfo(float).eps)
 ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..errors import ConvergenceError, DataError, DegenerateError
 from ..transforms.floating import all_ignored
-from .result import Array
-from .spectrum import EPS, FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
+from .result import EPS, Array
+from .spectrum import FEW, HANDFUL, NEARLY, Step, of_normal, spectrum, undamped
 from .stopping import (
     BUDGET,
     CONVERGED,
@@ -145,17 +145,36 @@ class FreeSteps:
 
     def next(self) -> Step:
         radius = self.state.radius if self.settings.damped else np.inf
-        if self.tried is None:
-            quick = quick_step(self.point, self.state, radius, self.state.D)
-            if quick is not None:
-                return quick
-        step: Step = self.decomposed().step(radius)
-        return step
+        quick = self.quick(radius) if self.tried is None else None
+        return quick or self.decomposed().step(radius)
+
+    def quick(self, radius: float) -> Step | None:
+        """The undamped step of a handful of parameters, the secant part included, where radius and conditioning allow it."""
+        point, state = self.point, self.state
+        if state.D.size > HANDFUL or state.ill:
+            return None
+        found = None if state.S is None else undamped(point.A + state.S, point.g, state.D)
+        if found is None or found[1] < BENT * state.flattest:
+            found = undamped(point.A, point.g, state.D)
+            if found is None:
+                return None
+            state.flattest = found[1]
+        return found[0] if found[0].length <= NEARLY * radius else None
 
     def decomposed(self) -> Any:
         if self.tried is None:
-            self.tried = seen(decomposed(self.point, self.state, self.state.D), self.point, self.state, self.settings)
+            self.tried = seen(self.decompose(), self.point, self.state, self.settings)
         return self.tried
+
+    def decompose(self) -> Any:
+        point, state = self.point, self.state
+        if state.S is not None and state.D.size > HANDFUL:
+            tried = of_normal(point.A + state.S, point.g, state.D)
+            if tried.least > BENT * state.flattest:
+                return tried
+        tried = point.spectrum = spectrum(point, state, state.D)
+        state.flattest = tried.least
+        return tried
 
 
 def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
@@ -167,29 +186,6 @@ def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
             tried = point.spectrum = spectrum(point, state, D)
             if D.size == state.D.size:
                 state.D = D
-    return tried
-
-
-def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None:
-    """The undamped step of a handful of parameters, the secant part included, where the radius and conditioning allow it."""
-    if D.size > HANDFUL or state.ill:
-        return None
-    found = None if state.S is None else undamped(point.A + state.S, point.g, D)
-    if found is None or found[1] < BENT * state.flattest:
-        found = undamped(point.A, point.g, D)
-        if found is None:
-            return None
-        state.flattest = found[1]
-    return found[0] if found[0].length <= NEARLY * radius else None
-
-
-def decomposed(point: Any, state: State, D: Array) -> Any:
-    if state.S is not None and D.size > HANDFUL:
-        tried = of_normal(point.A + state.S, point.g, D)
-        if tried.least > BENT * state.flattest:
-            return tried
-    tried = point.spectrum = spectrum(point, state, D)
-    state.flattest = tried.least
     return tried
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .result import Array, require
-
-EPS = float(np.finfo(float).eps)
+from .result import EPS, Array, require
 
 
 def huber(z: Array) -> tuple[Array, Array, Array]:

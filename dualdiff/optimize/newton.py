@@ -10,11 +10,10 @@ import numpy as np
 
 from ..errors import require_function
 from ..transforms import gradient, jacobian
-from .result import Array, Callback, Result, joined, leaves_of, number, require_finite, require_functions, vector
+from .result import EPS, Array, Callback, Result, joined, leaves_of, number, require_finite, require_functions, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
 
-EPS = float(np.finfo(float).eps)
 ENOUGH = 1e-4  # Armijo's constant, as in Nocedal & Wright, section 3.1
 SHORTEST = 2.0**-40  # a step this short changes f by its rounding error only
 

@@ -15,6 +15,7 @@ from ..errors import DataError, DivergenceError, ParameterError, StructureError
 from ..transforms.trees import Rebuild, flatten
 
 Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
 REAL = (int, float, np.integer, np.floating)
 STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 Callback = Callable[[int, float], Any]

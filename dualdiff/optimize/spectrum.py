@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .result import Array
+from .result import EPS, Array
 
-EPS = float(np.finfo(float).eps)
 FEW = 48  # parameters up to which singular values cost less than they tell
 HANDFUL = 8  # parameters that plain Python solves for sooner than LAPACK
 PIVOT = 1e-6  # of scaled JᵀJ, whose diagonal is 1

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .result import Array
-from .spectrum import EPS, FEW, Step, inverse
+from .result import EPS, Array
+from .spectrum import FEW, Step, inverse
 
 CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
 UNSEEN = 1e-12  # a predicted relative reduction that rounding of the cost hides
