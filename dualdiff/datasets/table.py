@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -73,26 +74,31 @@ def read_columns(path: str | PathLike[str], wanted: Sequence[str], *, header: bo
     """The columns named ``wanted`` of a CSV file, in that order, shape (n, d), as ``read_csv`` reads them; others are left
     out. Without a header, a file of d columns has them in that order.
     """
-    try:
-        rows = split_rows(read_text(Path(path)), least=1)
+    text = read_text(Path(path))
+    with told(str(path)):
+        rows = split_rows(text, least=1)
         # A header is one whatever its names look like; "column 0" is what a column without a name is called.
         known = next((name for name in wanted if name in rows[0][1]), wanted[0])
-        bare = len(rows[0][1]) == len(wanted)
         names = _take_names(rows, known, header, least=1)
-        if bare and names == [f"column {j}" for j in range(len(wanted))]:
+        if names == [f"column {j}" for j in range(len(wanted))]:
             names = list(wanted)
         faults: Faults = defaultdict(list)
-        columns = []
         for name in wanted:
             if name not in names:
                 raise DataError(f"there is no column {name!r}, which the model needs; the columns are "
                                 f"{listed([*map(repr, names)])}")
-            j = names.index(name)
-            columns.append(_numbers([(line, fields[j]) for line, fields in rows], name, faults))
+        columns = [_numbers(_column(rows, names.index(name)), name, faults) for name in wanted]
         refuse(faults)
-    except DataError as error:
-        raise DataError(f"{error}" if str(error).startswith(str(path)) else f"{path}: {error}") from error.__cause__
     return np.column_stack(columns)
+
+
+@contextmanager
+def told(source: str) -> Iterator[None]:
+    """Errors begin with the source of the data."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error.__cause__
 
 
 def refuse(faults: Faults) -> None:
@@ -105,17 +111,15 @@ def parse_csv(text: str, target: str | int, *, name: str, source: str, licence: 
     """As ``read_csv``, from text; messages begin with ``source``."""
     if kind not in get_args(Kind):
         raise DataError(f"kind={kind!r} is not one of {', '.join(map(repr, get_args(Kind)))}")
-    try:
+    with told(source):
         rows = split_rows(text)
         names = _take_names(rows, target, header)
         index = _target_index(names, target)
-        columns = [[(line, fields[j]) for line, fields in rows] for j in range(len(names))]
+        columns = [_column(rows, j) for j in range(len(names))]
         faults: Faults = defaultdict(list)
         values, classes = _target(columns.pop(index), names.pop(index), kind, faults)
         features = [_numbers(column, feature, faults) for column, feature in zip(columns, names, strict=True)]
         refuse(faults)
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from error.__cause__
     return Dataset(name, np.column_stack(features), values, tuple(names), classes, source, licence)
 
 
@@ -159,6 +163,10 @@ def _target_index(names: list[str], target: str | int) -> int:
 
 
 # ---- from fields to numbers and classes
+
+
+def _column(rows: list[Row], j: int) -> Column:
+    return [(line, fields[j]) for line, fields in rows]
 
 
 def _number(field: str) -> float | None:
