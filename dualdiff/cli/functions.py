@@ -93,9 +93,9 @@ def argument(text: str) -> Any:
 
 
 def number(field: str, text: str) -> Any:
-    for kind in (float, complex):
+    for kind in (float, complex) if "_" not in field else ():  # Python alone reads 1_0 as ten
         try:
-            value: Any = kind(field.strip()) if "_" not in field else kind("")
+            value: Any = kind(field.strip())
         except ValueError:
             continue
         if cmath.isnan(value):
