@@ -128,7 +128,8 @@ class Estimator(ABC):
         return {"jac": lambda p, *batch: self.slope(p, *data, *batch)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
-        """X to learn from; what its columns are called is kept where they have names."""
+        """X to learn from, once the settings are checked; what its columns are called is kept where they have names."""
+        self.check_settings()
         vars(self).pop("feature_names_in_", None)
         names = names_of(X)
         if names is not None:

@@ -49,7 +49,6 @@ class LinearRegression(LinearPredictor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
-        self.check_settings()
         X = self.read(X)
         data = counted(X, self.targets(y, len(X)), sample_weight)
         if self.solver == "gauss-newton":
@@ -100,7 +99,7 @@ class LinearRegression(LinearPredictor):
         history = [float(r @ r) / (2 * len(y))]
         J = self.jacobian_of(residuals, theta, Z, weight / size, *root)
         Q, R = np.linalg.qr(J)
-        message = "solved: QR and one step of refinement"
+        solved, message = True, "solved: QR and one step of refinement"
         for iteration in (1, 2):
             step = np.linalg.lstsq(R, Q.T @ r, rcond=max(J.shape) * EPS)[0]
             theta = theta - step
@@ -112,11 +111,10 @@ class LinearRegression(LinearPredictor):
                 try:
                     callback(iteration, history[-1])
                 except StopIteration:
-                    message = f"stopped by the callback after iteration {iteration}"
+                    solved, message = False, f"stopped by the callback after iteration {iteration}"
                     break
         w = theta[: Z.shape[1]] / size
         p = self.tree(w, level + float(theta[-1]) - float(centre @ w))
-        solved = message.startswith("solved")
         return Result(p, history[-1], self.slope(p, X, y, *counts), iteration, iteration + 2, solved, message, history)
 
     def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array, *root: Any) -> Array:

@@ -47,7 +47,6 @@ class LogisticRegression(LinearPredictor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""
-        self.check_settings()
         X = self.read(X)
         classes, index = classes_of(y, len(X), sample_weight)
         data = counted(X, self.coded(index, len(classes)), sample_weight)

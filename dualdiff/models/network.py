@@ -96,13 +96,12 @@ class MLP(Estimator):
         ``max_seconds`` ends it early. For "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` names a file
         written after every epoch, from which ``resume`` goes on to the same bits.
         """
-        self.check_settings()
+        X = self.read(X)
         run: dict[str, Any] = {"callback": callback, "max_seconds": max_seconds}
         if self.solver not in {"gradient-descent", "lbfgs"}:
             run |= {"checkpoint": checkpoint, "resume": resume}
         elif checkpoint is not None or resume:
             raise ParameterError(f"solver={self.solver!r} writes no checkpoint and resumes none; solver='adam' does")
-        X = self.read(X)
         if self.task == "classification":
             self.classes_, index = classes_of(y, len(X), sample_weight)
             T = indicators(index, len(self.classes_))

@@ -46,7 +46,6 @@ class NonlinearRegression(Estimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every step."""
-        self.check_settings()
         X = self.read(X)
         X, T, *w = counted(X, self.targets(y, len(X)), sample_weight)
         loss: Any = self.loss
