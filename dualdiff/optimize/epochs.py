@@ -168,23 +168,20 @@ class Epochs:
     # ---- the loop
     def run(self) -> Result:
         plan = self.plan
-        end: tuple[str, str] | None = None
         kept = plan.validation is not None  # the best parameters rather than the last
         with np.errstate(all="ignore"):  # what overflows is met after the epoch, with the next step
             if plan.resume and Path(plan.checkpoint).exists():
                 self.restore()
             else:
                 self.look()
-            while end is None:
-                try:
-                    end = self.ended()
-                    if end is None:
-                        self.epoch()
-                except KeyboardInterrupt:
-                    kept = True
-                    end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
-                except StopIteration:
-                    end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
+            try:
+                while (end := self.ended()) is None:
+                    self.epoch()
+            except KeyboardInterrupt:
+                kept = True
+                end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
+            except StopIteration:
+                end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
             if kept and self.x is not self.best_x:
                 self.x = self.best_x
                 self.last = number(self.f(self.tree(self.x), *self.data))
