@@ -24,7 +24,6 @@ from .stopping import (
     INTERRUPTED,
     STALLED,
     UNSEEN,
-    Halt,
     Settings,
     State,
     Stop,
@@ -58,10 +57,10 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
                 radius = settings.factor * (length(D * x0) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, START, history=[point.cost])
             while True:
-                point = iterate(problem, point, state, settings)
+                point, step, clipped = iterate(problem, point, state, settings)
+                taken(state, step, point, settings, clipped)
     except Stop as stop:
         reason, message = stop.reason, stop.message
-        point = stop.point if isinstance(stop, Halt) else point
     except KeyboardInterrupt:
         if point is None or state is None:
             raise
@@ -85,8 +84,8 @@ def require_derivatives(point: Any) -> None:
         raise DataError("at the start squares of the residuals or of the derivatives underflow; scale the data")
 
 
-def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
-    """Steps of shrinking radius until one is taken: the new point. Raises Stop."""
+def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple[Any, Step, bool]:
+    """Steps of shrinking radius until one is good: the new point, the step, and whether it was clipped. Raises Stop."""
     if settings.scale is None:
         state.D = np.maximum(state.D, point.norms())
     if point.cost == 0.0:
@@ -113,8 +112,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
         resize(state, step, ratio, point.cost, cost)
         secant(state, step, point, new, ratio)
         if ratio >= ACCEPT:
-            taken(state, step, new, settings, steps.clipped)
-            return new
+            return new, step, steps.clipped
         refused = True
         if final:
             raise Stop(CONVERGED, within(settings))
@@ -260,11 +258,11 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
         try:
             settings.callback(state.nit, new.cost)
         except StopIteration:
-            raise Halt(new, INTERRUPTED, f"stopped by the callback after iteration {state.nit}") from None
+            raise Stop(INTERRUPTED, f"stopped by the callback after iteration {state.nit}") from None
     if settings.max_iter is not None and state.nit >= settings.max_iter:
-        raise Halt(new, BUDGET, f"out of budget: max_iter={settings.max_iter} iterations are used up")
+        raise Stop(BUDGET, f"out of budget: max_iter={settings.max_iter} iterations are used up")
     if time.monotonic() >= settings.deadline:
-        raise Halt(new, BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
+        raise Stop(BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
 
 
 # ---- geodesic acceleration

@@ -70,14 +70,6 @@ class Stop(Exception):  # noqa: N818 - an end, not an error
         self.reason, self.message = reason, message
 
 
-class Halt(Stop):
-    """A stop right after a step: the new point is the result."""
-
-    def __init__(self, point: Any, reason: str, message: str) -> None:
-        super().__init__(reason, message)
-        self.point = point
-
-
 # ---- when to stop
 def within(settings: Settings) -> str:
     return f"converged: the next step is within xtol={settings.xtol:g} of every parameter"
