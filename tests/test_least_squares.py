@@ -356,6 +356,26 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, stop_after):
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["other.npz", "run.npz"]
 
 
+@pytest.mark.parametrize("steps", [4, 9, 17, 29])
+def test_a_fit_that_starts_again_is_resumed_in_any_of_its_runs(tmp_path, steps):
+    def undetermined(p):
+        return p[0] * p[1] * np.exp(-p[2] * T) - Y
+
+    left = iter(range(steps, -1, -1))
+
+    def stop(step, cost):
+        if not next(left):
+            raise StopIteration
+
+    whole = least_squares(undetermined, [1.0, 1.0, 1.0])
+    assert whole.message.endswith("(the best of 5 runs with ever shorter steps)")
+    path = tmp_path / "run.npz"
+    assert least_squares(undetermined, [1.0, 1.0, 1.0], checkpoint=path, callback=stop).reason == "interrupted"
+    again = least_squares(undetermined, [1.0, 1.0, 1.0], checkpoint=path, resume=True)
+    assert again.x.tobytes() == whole.x.tobytes()
+    assert (again.message, again.history, again.nfev) == (whole.message, whole.history, whole.nfev)
+
+
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path)
