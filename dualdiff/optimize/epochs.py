@@ -78,8 +78,8 @@ class Plan:
     max_seconds: float | None
     checkpoint: Any
     resume: bool
-    shards: Any = None
-    executor: Any = None
+    shards: Any
+    executor: Any
 
     def check(self, data: Sequence[Any]) -> int:
         """The size of a batch; raises where a setting cannot be."""

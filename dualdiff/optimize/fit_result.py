@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .result import STATUS, Array, is_real, require
-from .spectrum import ILL, Spectral, inverse, of_normal, of_rows
+from .spectrum import Spectral, inverse, of_normal, of_rows
 
 
 class FitResult:
@@ -89,7 +89,7 @@ class FitResult:
             if quick is not None:
                 return self._scaled(quick, np.zeros(D.size, bool))
             found = of_normal(point.A, point.g, D)
-            if point.Jt is not None and not found.least > ILL * found.largest:
+            if point.Jt is not None and found.ill:
                 found = of_rows(point.Jt, point.r, D)
         return self._scaled(*found.covariance())
 

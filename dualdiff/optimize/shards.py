@@ -17,7 +17,7 @@ from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Point, Residuals
 from .result import Array
-from .spectrum import ILL, of_normal
+from .spectrum import of_normal
 from .workers import Workers
 
 
@@ -110,8 +110,7 @@ class Shards:
                                     "check the data")
                 point.cost = np.inf
                 return point
-            found = of_normal(A, g, point.scales())
-            if found.least > ILL * found.largest:
+            if not of_normal(A, g, point.scales()).ill:
                 return point
             self.factored = True  # once for the run: half the digits would be lost
         stacked: Any = np.zeros((0, self.n + 1))

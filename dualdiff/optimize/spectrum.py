@@ -47,6 +47,11 @@ class Spectral:
     def singular(self) -> bool:
         return self.least <= self.tiny
 
+    @property
+    def ill(self) -> bool:
+        """Whether JᵀJ has lost digits that J has."""
+        return not self.least > ILL * self.largest
+
     def step(self, delta: float) -> Step:
         square, h, damping = self.square, self.h, 0.0
         if self.least > self.tiny:
@@ -242,7 +247,7 @@ def spectrum(point: Any, state: Any, D: Array) -> Any:
         return Damped(point, state, D)
     if not state.ill or point.Jt is None:
         found = of_normal(point.A, point.g, D)
-        if found.least > ILL * found.largest or point.Jt is None:
+        if not found.ill or point.Jt is None:
             return found
         state.ill = True
     return of_rows(point.Jt, point.r, D)
