@@ -31,16 +31,16 @@ class Curve:
     covariance: Array
     dof: int
 
-    def at(self, X: Array, parameters: Any) -> Any:
-        values = {name: X[:, j] for name, j in self.columns.items()}
-        with np.errstate(all="ignore"):  # what is not finite is reported in words
-            return self.formula({"pi": np.pi, **values, **parameters}) + np.zeros(len(X))
-
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Fitted values and their standard errors, each (n,)."""
-        with np.errstate(all="ignore"):
-            found = propagate(lambda p: self.at(X, p), self.parameters, self.covariance)
+        found = propagate(lambda p: evaluated(self.formula, self.columns, X, p), self.parameters, self.covariance)
         return found.value, found.stderr
+
+
+def evaluated(formula: Formula, columns: dict[str, int], X: Array, parameters: Any) -> Any:
+    """The formula for each row of X."""
+    values = {name: X[:, j] for name, j in columns.items()}
+    return formula({"pi": np.pi, **values, **parameters}) + np.zeros(len(X))
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,9 @@ def fit_to(data: Dataset, target: str, formula: Formula, columns: dict[str, int]
     if len(y) <= len(start):
         raise CommandError(f"{data.source}: {len(y)} rows cannot determine {len(start)} parameters and their errors; give "
                            f"at least {len(start) + 1} rows")
-    curve = Curve(formula, columns, start, np.zeros((len(start), len(start))), len(y) - len(start))
     begun = time.perf_counter()
     try:
-        with np.errstate(all="ignore"):
-            result = least_squares(lambda p: curve.at(data.data, p) - y, start)
+        result = least_squares(lambda p: evaluated(formula, columns, data.data, p) - y, start)
     except DualdiffError as error:
         raise CommandError(f"{data.source}: {formula.text} cannot be fitted: {error}") from error
     seconds = time.perf_counter() - begun

@@ -50,7 +50,7 @@ def require_usable(folder: Path) -> None:
                                "folder, or move it away")
     elif folder.exists() or folder.is_symlink():
         raise CommandError(f"--out {str(folder)!r} is a file; name a folder")
-    parent = next(place for place in [*folder.absolute().parents] if place.exists())
+    parent = next(place for place in folder.absolute().parents if place.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise CommandError(f"--out {str(folder)!r}: {str(parent)!r} cannot be written to; name another folder")
 
