@@ -7,15 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import jacobian, vjp
+from .. import jacobian
 from ..errors import DivergenceError
 from ..optimize import Callback, Result
 from ..optimize.result import EPS, require_functions
 from .costs import squared_cost, weighed
 from .data import Array, counted
 from .estimator import LinearPredictor
-
-ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
 
 
 class LinearRegression(LinearPredictor):
@@ -28,8 +26,8 @@ class LinearRegression(LinearPredictor):
     ``mode``: derivatives by a "forward" sweep, a "reverse" sweep, or the explicit formula "backprop".
 
     After ``fit``: ``coef_`` (d,), ``intercept_``, ``n_features_in_``, ``feature_names_in_`` (of a data frame), ``n_iter_``,
-    ``loss_history_``, ``converged_``, ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian; in mode "reverse" it sweeps
-    back once per 64 rows, and in "forward" once in all.
+    ``loss_history_``, ``converged_``, ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian, for which mode "forward"
+    sweeps once, and "reverse" back for every row.
 
     Å. Björck, *Numerical Methods for Least Squares Problems* (1996), sections 2.4 (QR) and 2.9 (refinement).
 
@@ -119,11 +117,7 @@ class LinearRegression(LinearPredictor):
 
     def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array, *root: Any) -> Array:
         """J = ∂r/∂θ, shape (n, parameters), in the chosen mode."""
-        if self.mode == "forward":
-            return np.asarray(jacobian(residuals)(theta))
-        if self.mode == "reverse":
-            r, pullback = vjp(residuals, theta)
-            blocks = [np.eye(min(ROWS_AT_ONCE, len(r) - first), len(r), first) for first in range(0, len(r), ROWS_AT_ONCE)]
-            return np.concatenate([pullback(block)[0] for block in blocks])
+        if self.mode != "backprop":
+            return np.asarray(jacobian(residuals, mode=self.mode)(theta))
         J = weighed(np.column_stack([Z, np.ones(len(Z))]) if self.fit_intercept else Z, *root)
         return np.concatenate([J, np.eye(Z.shape[1], len(theta)) * ridge[:, None]]) if self.alpha else J
