@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .result import EPS, Array, require
+from .result import EPS, Array, refuse
 
 
 def huber(z: Array) -> tuple[Array, Array, Array]:
@@ -43,7 +43,7 @@ def loss_of(loss: Any) -> Loss | None:
     if callable(loss):
         return lambda z: tuple(np.asarray(loss(z), float))
     if not isinstance(loss, str) or loss not in LOSSES:
-        require(False, "loss", loss, f"{', '.join(map(repr, LOSSES))} or a function")
+        refuse("loss", loss, f"{', '.join(map(repr, LOSSES))} or a function")
     return LOSSES[loss]
 
 

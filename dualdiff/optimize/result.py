@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,14 +117,18 @@ def norm(gradient: list[Array]) -> float:
     return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradient)))
 
 
+def refuse(name: str, value: Any, what: str) -> NoReturn:
+    raise ParameterError(f"{name} must be {what}; got {value!r}")
+
+
 def require(condition: bool, name: str, value: Any, what: str) -> None:
     if not condition:
-        raise ParameterError(f"{name} must be {what}; got {value!r}")
+        refuse(name, value, what)
 
 
 def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
     if getattr(value, "ndim", 0) or value not in allowed:
-        require(False, name, value, f"one of {', '.join(map(repr, allowed))}")
+        refuse(name, value, f"one of {', '.join(map(repr, allowed))}")
 
 
 def require_functions(**options: Any) -> None:
