@@ -24,6 +24,7 @@ from .result import (
     joined,
     leaves_of,
     number,
+    refuse,
     require,
     require_count,
     require_finite,
@@ -58,7 +59,12 @@ class Method:
             require_positive(f"the learning rate of step {self.steps}", rate)
         return float(rate)
 
-    def update(self, x: Array, g: Array) -> Array:
+    def step(self, x: Array, g: Array) -> Array:
+        rate = self.rate
+        self.steps += 1
+        return self.update(x, g, rate)
+
+    def update(self, x: Array, g: Array, rate: float) -> Array:
         raise NotImplementedError
 
 
@@ -133,11 +139,10 @@ class Epochs:
         try:
             self.generator = np.random.default_rng(plan.rng)
         except (TypeError, ValueError):
-            require(False, "rng", plan.rng, "a Generator or a seed")
+            refuse("rng", plan.rng, "a Generator or a seed")
         self.leaves, self.rebuild = start(x0)
         self.x = joined(self.leaves)
         self.history: list[float] = []
-        self.last = np.inf  # the loss at x
         # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
         # and where it was least.
         self.best, self.waited, self.least, self.best_x = np.inf, 0, np.inf, self.x
@@ -182,16 +187,17 @@ class Epochs:
                 end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
             except StopIteration:
                 end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
+            loss = self.history[-1]
             if kept and self.x is not self.best_x:
                 self.x = self.best_x
-                self.last = number(self.f(self.tree(self.x), *self.data))
-            return self.result(*end)
+                loss = number(self.f(self.tree(self.x), *self.data))
+            return self.result(loss, *end)
 
     def epoch(self) -> None:
         x, order = self.x, self.generator.permutation(self.rows)
         for first in range(0, self.rows, self.size):
             batch = [a[order[first:first + self.size]] for a in self.data]
-            x = self.method.update(x, joined(leaves_of(self.df(form := self.tree(x), *batch), form)))
+            x = self.method.step(x, joined(leaves_of(self.df(form := self.tree(x), *batch), form)))
         self.x = x
         self.look()
         if self.plan.checkpoint is not None:
@@ -207,7 +213,6 @@ class Epochs:
         require_finite(self.method.name, epoch, loss, [self.x], rate, "argument")
         judged = loss if plan.validation is None else number(self.f(self.tree(self.x), *plan.validation))
         self.history.append(loss)
-        self.last = loss
         fell = epoch == 0 or plan.tol is None or judged < self.best - plan.tol
         self.best, self.waited = (min(self.best, judged), 0) if fell else (self.best, self.waited + 1)
         if judged < self.least:
@@ -227,10 +232,10 @@ class Epochs:
             return BUDGET, f"out of time: max_seconds={plan.max_seconds:g} is used up; {far}"
         return None
 
-    def result(self, reason: str, message: str) -> Result:
+    def result(self, loss: float, reason: str, message: str) -> Result:
         final, nit = self.df(self.tree(self.x), *self.data), len(self.history) - 1
         nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1  # losses, batches, the gradient at the end
-        return Result(self.tree(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
+        return Result(self.tree(self.x), loss, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
 
     # ---- checkpoints
     def identity(self) -> dict[str, Any]:
@@ -248,7 +253,7 @@ class Epochs:
         require_match(self.plan.checkpoint, found, self.identity())
         self.x, self.best_x = found["x"], found["best_x"]
         self.history, self.best, self.least = found["history"].tolist(), float(found["best"]), float(found["least"])
-        self.waited, self.method.steps, self.last = int(found["waited"]), int(found["steps"]), self.history[-1]
+        self.waited, self.method.steps = int(found["waited"]), int(found["steps"])
         self.method.memory = [found[f"memory{j}"] for j in range(int(found["memory"]))]
         state = json.loads(str(found["random"]))
         if state["bit_generator"] != self.generator.bit_generator.state["bit_generator"]:

@@ -23,9 +23,8 @@ class Momentum(Method):
         require(not nesterov or momentum > 0, "nesterov", nesterov, "False where momentum is 0")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, x: Array, g: Array) -> Array:
-        rate, mu = self.rate, self.momentum
-        self.steps += 1
+    def update(self, x: Array, g: Array, rate: float) -> Array:
+        mu = self.momentum
         if not mu:
             return x - rate * g
         v = mu * (self.memory[0] if self.memory else 0.0) - rate * g
@@ -45,10 +44,8 @@ class Adam(Method):
             require_part(name, beta)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def update(self, x: Array, g: Array) -> Array:
+    def update(self, x: Array, g: Array, rate: float) -> Array:
         beta1, beta2 = self.beta1, self.beta2
-        rate = self.rate
-        self.steps += 1
         m, v = self.memory or (0.0, 0.0)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g
