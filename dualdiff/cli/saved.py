@@ -121,7 +121,7 @@ def load(name: str) -> Any:
 def finite(numbers: Any, *shape: int | None) -> Array:
     """An array of this shape (None: of any), of finite numbers."""
     a = np.asarray(numbers)
-    if a.dtype.kind not in "if" or not np.isfinite(a).all():
+    if a.dtype.kind not in "iuf" or not np.isfinite(a).all():
         raise ValueError("what is no finite number")
     if shape not in ((None,), a.shape):
         raise ValueError(f"numbers of shape {a.shape} where {shape} is needed")
