@@ -46,7 +46,14 @@ The map of the house; imports point upwards only.
     cli/             what the command line does; __main__.py reads its arguments
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] == __name__:  # as a command: Ctrl-C during imports is no traceback
+    import os
+    import signal
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 from . import allocator as _allocator
 from . import dispatch as _dispatch  # noqa: F401 - gives the classes NumPy's functions

@@ -6,6 +6,7 @@ old code keeps working. Messages say what happened, with what, and what to do ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -123,6 +124,13 @@ class FitWarning(UserWarning):
 def require_function(f: object, what: str) -> None:
     if not callable(f):
         raise StructureError(f"{what}: the first argument must be a function; got {f!r} of type {type(f).__name__}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that may be meant, in brackets, or nothing."""
+    from difflib import get_close_matches
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def needed(module: str, what: str = "", extra: str = "sparse") -> Any:

@@ -14,18 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MissingExtraError, RuleError, StructureError
+from .errors import RuleError, StructureError, needed
 from .rules.elementwise import DEGREE, LN2, LN10
 from .rules.registry import ROWS, Elementwise, name_of
 
 
 def sympy() -> Any:
-    try:
-        import sympy
-    except ImportError:
-        raise MissingExtraError("symbols need SymPy, which is not installed: "
-                                "pip install 'dualdiff-toolkit[symbolic]'") from None
-    return sympy
+    return needed("sympy", extra="symbolic")
 
 
 # ---- formulas to NumPy code
@@ -126,8 +121,7 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, dtype: Any = None, **options: Any) -> Any:
         formula = formulas().get(ufunc)
         if formula is None or method != "__call__" or options:
-            raise RuleError(f"{name_of(ufunc)}{'' if method == '__call__' else '.' + method} of SymPy expressions has "
-                            "no formula here; write it with elementwise functions such as numpy.exp and numpy.where")
+            raise no_formula(f"{name_of(ufunc)}{'' if method == '__call__' else '.' + method}")
         return Symbolic(formula(*map(expression_of, inputs)))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
@@ -140,14 +134,18 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
             return self
         if function is np.iscomplexobj:
             return bool(self.expression.is_complex and not self.expression.is_extended_real)
-        raise RuleError(f"{name_of(function)} of SymPy expressions has no formula here; write it with elementwise "
-                        "functions such as numpy.exp and numpy.where")
+        raise no_formula(name_of(function))
 
     def __bool__(self) -> bool:
         return bool(self.expression)
 
     def __repr__(self) -> str:
         return f"Symbolic({self.expression})"
+
+
+def no_formula(name: str) -> RuleError:
+    return RuleError(f"{name} of SymPy expressions has no formula here; write it with elementwise functions such as "
+                     "numpy.exp and numpy.where")
 
 
 def expression_of(x: Any) -> Any:

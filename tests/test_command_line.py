@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -39,6 +40,7 @@ def lost(x):
     return x * dualdiff.stop_gradient(x)
 
 def power(x): return x ** 3
+def first(*x, **options): return x[0] + 0 * options.get("power", 0)
 def fails(x): return x[7]
 def refused(x): return np.gcd(x, 2)
 def texts(x): return "text"
@@ -242,6 +244,10 @@ def test_every_argument_and_result_has_its_block(run, at):
         ("['q'][0]", "a", "shape (2,)"),
         ("['q'][0]", "b", "a number"),
     ]
+
+
+def test_an_argument_without_a_name_is_numbered(run):
+    assert run("jacobian", "functions:first", "--at", "2") == (0, "∂ functions:first / ∂ argument 0, a number\n1.0\n", "")
 
 
 def test_a_long_jacobian_is_printed_without_gaps(run):
@@ -561,6 +567,18 @@ def test_a_real_interrupt_ends_with_the_status_that_shells_expect(folder):
     assert ran.returncode == 130
     assert "interrupted" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a process cannot interrupt itself")
+def test_an_interrupt_while_numpy_is_imported_shows_no_traceback(folder):
+    default = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"  # a job in the background has none
+    (folder / "sitecustomize.py").write_text(default)
+    (folder / "numpy").mkdir()
+    (folder / "numpy" / "__init__.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)")
+    for words, status, shown in ((["-m", "dualdiff"], 130, False), (["-c", "import dualdiff"], -signal.SIGINT, True)):
+        ran = subprocess.run([sys.executable, *words, "--help"], capture_output=True, text=True, check=False,
+                             env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})  # fmt: skip
+        assert (ran.returncode, "Traceback" in ran.stderr, ran.stdout) == (status, shown, "")
 
 
 @pytest.mark.parametrize("module", ["matplotlib.figure", "tqdm"])

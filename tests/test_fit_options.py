@@ -175,7 +175,9 @@ def test_the_result_reads_as_a_table():
     assert lines[0] == f"FitResult: {BEST.message}"
     assert lines[1].startswith(f"  cost = {BEST.cost:.10g}, nfev = {BEST.nfev}")
     assert [line.split(" = ")[0].strip() for line in lines[2:]] == ["x[0]", "x[1]", "x[2]"]
-    with pytest.raises(ParameterError, match="level must lie between 0 and 1; got 95"):
+    with pytest.raises(ParameterError, match="level must be a number between 0 and 1; got '95 %'"):
+        BEST.confidence_interval("95 %")
+    with pytest.raises(ParameterError, match="level must be a number between 0 and 1; got 95"):
         BEST.confidence_interval(95)
 
 

@@ -57,7 +57,7 @@ def test_the_uncertainty_is_that_of_the_linear_model():
     assert np.diag(fit.correlation).tolist() == pytest.approx([1, 1, 1])
 
 
-@pytest.mark.parametrize(("q", "dof"), [(0.975, 1), (0.6, 2), (0.995, 3), (0.9, 28), (0.9999, 400), (0.975, 10**6), (0.2, 5)])
+@pytest.mark.parametrize(("q", "dof"), [(0.975, 1), (0.6, 2), (0.995, 3), (0.9, 28), (0.9999, 400), (0.975, 10**6), (0.5, 5)])
 def test_students_quantile_is_scipys(q, dof):
     from scipy.stats import t
 
@@ -373,6 +373,26 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, stop_after):
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["other.npz", "run.npz"]
 
 
+@pytest.mark.parametrize("steps", [4, 9, 17, 29])
+def test_a_fit_that_starts_again_is_resumed_in_any_of_its_runs(tmp_path, steps):
+    def undetermined(p):
+        return p[0] * p[1] * np.exp(-p[2] * T) - Y
+
+    left = iter(range(steps, -1, -1))
+
+    def stop(step, cost):
+        if not next(left):
+            raise StopIteration
+
+    whole = least_squares(undetermined, [1.0, 1.0, 1.0])
+    assert whole.message.endswith("(the best of 5 runs with ever shorter steps)")
+    path = tmp_path / "run.npz"
+    assert least_squares(undetermined, [1.0, 1.0, 1.0], checkpoint=path, callback=stop).reason == "interrupted"
+    again = least_squares(undetermined, [1.0, 1.0, 1.0], checkpoint=path, resume=True)
+    assert again.x.tobytes() == whole.x.tobytes()
+    assert (again.message, again.history, again.nfev) == (whole.message, whole.history, whole.nfev)
+
+
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     least_squares(residual, [1.0, 1.0, 0.0], checkpoint=path)
@@ -508,11 +528,24 @@ def bad_cases():
         (lambda: least_squares(residual, three, jac="4-point"), ParameterError, "jac must be a function; got '4-point'"),
         (lambda: least_squares(residual, three, method="trf", callback=print), ParameterError, "without geodesic, max_iter"),
         (lambda: least_squares(residual, three, callback=3), ParameterError, "callback must be a function; got 3"),
+        (lambda: least_squares(residual, three, checkpoint=3), ParameterError, "checkpoint must be the name of a file; got 3"),
+        (lambda: least_squares(residual, three, resume=True), ParameterError, "resume must be False without checkpoint="),
+        (lambda: curve_fit(decay, T, Y, three, resume=True), ParameterError, "resume must be False without checkpoint="),
         (lambda: least_squares(residual, three, args=3), ParameterError, "args must be a tuple; got 3"),
+        (lambda: least_squares(residual, three, args="a"), ParameterError, "args must be a tuple; got 'a'"),
+        (lambda: least_squares(residual, three, args=iter([1])), ParameterError, "args must be a tuple; got <list_iterator"),
+        (lambda: least_squares(residual, three, kwargs=3), ParameterError, "kwargs must be a dict; got 3"),
+        (lambda: least_squares(residual, three, loss=T), ParameterError, "loss must be 'linear', 'huber'"),
+        (lambda: least_squares(residual, three, method=T), ParameterError, "method must be one of 'auto', 'lm'"),
+        (lambda: least_squares(residual, three, f_scale=T), ParameterError, "f_scale must be a positive number"),
+        (lambda: least_squares(residual, three, weights="a"), DataError, "weights must hold numbers; got 'a'"),
+        (lambda: least_squares(residual, three, weights=1j), StructureError, "weights is complex"),
+        (lambda: least_squares(residual, three, weights=np.ma.masked_equal(np.arange(30.0), 3)), ParameterError,
+         "weights must be finite"),
         (lambda: least_squares(residual, three, fixed=2.5), ParameterError, "fixed names 2.5, which is no parameter"),
         (lambda: least_squares(residual, three, loss=["huber"]), ParameterError, "loss must be 'linear', 'huber'"),
         (lambda: least_squares(residual, three, loss="hubr"), ParameterError, "loss must be 'linear', 'huber'"),
-        (lambda: least_squares(residual, three, method="lbfgs"), ParameterError, "method must be one of auto, lm"),
+        (lambda: least_squares(residual, three, method="lbfgs"), ParameterError, "method must be one of 'auto', 'lm'"),
         (lambda: least_squares(residual, three, f_scale=-1), ParameterError, "f_scale must be a positive number"),
         (lambda: least_squares(residual, three, xtol=-1), ParameterError, "xtol must be a number from 0"),
         (lambda: least_squares(residual, three, max_nfev=0), ParameterError, "max_nfev must be a whole number"),
@@ -538,11 +571,12 @@ def bad_cases():
         (lambda: curve_fit(decay, T, Y, three, sigma=np.zeros(30)), DataError, "sigma must be positive and finite; it holds 0"),
         (lambda: curve_fit(decay, T, Y, three, sigma=np.ones(4)), ShapeError, r"sigma has shape \(4,\)"),
         (lambda: curve_fit(decay, T, Y, three, sigma=-np.eye(30)), DataError, "positive definite"),
-        (lambda: curve_fit(decay, T, Y, three, max_nfve=3), ParameterError, "no option 'max_nfve'; did you mean 'max_nfev'"),
+        (lambda: curve_fit(decay, T, Y, three, max_nfve=3), ParameterError, "no option 'max_nfve' .did you mean 'max_nfev'"),
         (lambda: curve_fit(decay(T, 1, 1, 1), T, Y, three), StructureError, "the model must be a function"),
         (lambda: curve_fit([], T, Y), StructureError, "the model must be a function .*; got a list"),
         (lambda: curve_fit(lambda t, a: a * t[:5], T, Y), ShapeError, "the model returned 5 values; y has 30"),
-        (lambda: curve_fit(decay, T, Y, three, nan_policy="drop"), ParameterError, "nan_policy must be None, 'raise'"),
+        (lambda: curve_fit(decay, T, Y, three, nan_policy=["omit"]), ParameterError, "nan_policy must be one of None"),
+        (lambda: curve_fit(decay, T, Y, three, nan_policy="drop"), ParameterError, "must be one of None, 'raise', 'omit'"),
         (lambda: curve_fit([decay, decay], [T], [Y], three), ShapeError, "2 models for 1 data sets"),
         (lambda: curve_fit(decay, T, [Y, Y], three), ShapeError, "ydata is a list of 2 data sets"),
     ]

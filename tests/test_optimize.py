@@ -8,7 +8,7 @@ import pytest
 
 from dualdiff import gradient
 from dualdiff.errors import DivergenceError, DualdiffError, ParameterError, ShapeError, StructureError
-from dualdiff.optimize import adam, gradient_descent, minimize, newton, sgd
+from dualdiff.optimize import adam, gradient_descent, minimize, newton, schedules, sgd
 
 MODES = ["auto", "forward", "reverse"]
 
@@ -450,6 +450,16 @@ def test_scipy_that_can_lower_f_no_further_has_stalled():
         (lambda: sgd(mean_square, START, line(), epochs=True), "epochs must be a whole number of at least 0; got True"),
         (lambda: adam(mean_square, START, line(), beta1=1.5), "beta1 must be a number from 0"),
         (lambda: adam(mean_square, START, line(), patience=0), "patience must be"),
+        (lambda: adam(mean_square, START, line(), rng="seed"), "rng must be a Generator or a seed; got 'seed'"),
+        (lambda: adam(mean_square, START, line(), resume=True), "resume must be False without checkpoint="),
+        (lambda: adam(mean_square, START, line(), checkpoint=3), "checkpoint must be the name of a file; got 3"),
+        (lambda: adam(mean_square, START, line(), jac=3), "jac must be a function; got 3"),
+        (lambda: sgd(mean_square, START, line(), callback="log"), "callback must be a function; got 'log'"),
+        (lambda: gradient_descent(bowl, ZEROS, callback=3), "callback must be a function; got 3"),
+        (lambda: gradient_descent(bowl, ZEROS, jac=ZEROS), r"jac must be a function; got array\("),
+        (lambda: minimize(bowl, ZEROS, jac="2-point"), "jac must be a function; got '2-point'"),
+        (lambda: newton(bowl, ZEROS, hess=np.eye(2)), r"hess must be a function; got array\("),
+        (lambda: schedules.cosine_decay(0.1, 9, least="low"), "least must be a number of at least 0; got 'low'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_value(call, message):
@@ -457,6 +467,12 @@ def test_a_setting_that_cannot_be_is_refused_with_its_value(call, message):
         call()
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, DualdiffError)
+
+
+@pytest.mark.parametrize("method", [gradient_descent, newton, minimize, sgd])
+def test_what_is_minimised_must_be_a_function(method):
+    with pytest.raises(StructureError, match="the first argument must be a function; got 3"):
+        method(3, ZEROS)
 
 
 def test_data_of_different_lengths_are_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff.errors import DivergenceError, ParameterError, ShapeError, StructureError
+from dualdiff.errors import DataError, DivergenceError, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, minimize, propagate
 
 C = np.array([[0.04, 0.01, 0.0], [0.01, 0.09, -0.02], [0.0, -0.02, 0.01]])
@@ -74,6 +74,7 @@ def test_a_fit_is_propagated_through_its_own_model():
     ([0.1, 0.2], ShapeError, "there are 2 variances for 3 values"),
     (np.full((3, 3), np.inf), ParameterError, "did not determine every parameter"),
     (np.diag([1.0, -1.0, 1.0]), ParameterError, "positive semidefinite"),
+    ("wide", DataError, "the covariance must hold numbers; got 'wide'"),
     (np.triu(np.ones((3, 3))), ParameterError, "must be symmetric"),
 ])
 def test_a_covariance_that_is_none_is_refused(covariance, kind, said):
@@ -87,7 +88,7 @@ def test_a_first_argument_that_is_no_function_is_named():
 
 
 def test_an_order_that_does_not_exist_is_refused():
-    with pytest.raises(ParameterError, match="order must be 1 or 2; got 3"):
+    with pytest.raises(ParameterError, match="order must be one of 1, 2; got 3"):
         propagate(curve, P, C, order=3)
 
 
@@ -116,7 +117,7 @@ def test_minimize_keeps_the_form_of_x0_and_counts_the_budget():
 
 
 def test_what_minimize_cannot_do_is_refused():
-    with pytest.raises(ParameterError, match="method must be one of l-bfgs, bfgs, newton-cg, trust-ncg; got 'lbfgs'"):
+    with pytest.raises(ParameterError, match="method must be one of 'l-bfgs', 'bfgs', 'newton-cg', 'trust-ncg'; got 'lbfgs'"):
         minimize(rosenbrock, np.zeros(3), method="lbfgs")
     with pytest.raises(ParameterError, match=r"x0 must be one number at least; got \[\]"):
         minimize(rosenbrock, [])

@@ -216,7 +216,7 @@ REFUSED = {
     "no such column": (
         "sepal,petal,species\n1,2,a\n1,3,b\n",
         {"target": "speceis"},
-        ["no column 'speceis'", "'sepal'; 'petal'; 'species'", "Did you mean 'species'?"],
+        ["no column 'speceis'", "'sepal'; 'petal'; 'species'", "(did you mean 'species'?)"],
     ),
     "nothing like such a column": (
         "a,b\n1,2\n3,4\n",
@@ -235,6 +235,7 @@ REFUSED = {
         {"kind": "numbers"},
         ["text in the target: column 'y' (row 2: 'a')", "model for classes"],
     ),
+    "labels behind a gap": ("x,y\n1,\n2,b\n", {"kind": "numbers"}, ["text in the target: column 'y' (row 3: 'b')"]),
     "a word where numbers are asked": ("x,y\n1,1\n2,b\n", {"kind": "numbers"}, ["row 3, column 'y': 'b'"]),
     "measurements where labels are asked": (
         "x,y\n1,1\n2,2.5\n",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..datasets import Dataset, read_csv
 from ..errors import CommandError, DualdiffError, needed
 from ..optimize import FitResult, least_squares, propagate
@@ -33,16 +31,16 @@ class Curve:
     covariance: Array
     dof: int
 
-    def at(self, X: Array, parameters: Any) -> Any:
-        values = {name: X[:, j] for name, j in self.columns.items()}
-        with np.errstate(all="ignore"):  # what is not finite is reported in words
-            return self.formula({"pi": np.pi, **values, **parameters}) + np.zeros(len(X))
-
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Fitted values and their standard errors, each (n,)."""
-        with np.errstate(all="ignore"):
-            found = propagate(lambda p: self.at(X, p), self.parameters, self.covariance)
+        found = propagate(lambda p: evaluated(self.formula, self.columns, X, p), self.parameters, self.covariance)
         return found.value, found.stderr
+
+
+def evaluated(formula: Formula, columns: dict[str, int], X: Array, parameters: Any) -> Any:
+    """The formula for each row of X."""
+    values = {name: X[:, j] for name, j in columns.items()}
+    return formula({"pi": np.pi, **values, **parameters}) + np.zeros(len(X))
 
 
 @dataclass(frozen=True)
@@ -82,17 +80,11 @@ def fit_curve(options: Any) -> int:
     from .curve_figures import figures
     fitted = fit_to(data, options.target, formula, columns, start)
     rows, remarks = table_rows(fitted), notes(fitted)
-    from .fit import table
-    print(table(HEADER, rows), *remarks, sep="\n", flush=True)
-    drawn = figures(fitted)
-    about = (f"{formula.text}, fitted to {len(data.target)} rows of {data.source} by least squares with an exact Jacobian; "
-             f"dualdiff {__version__}, NumPy {np.__version__}, Python {platform.python_version()}.")
-    page = report.page(f"dualdiff: {data.name}", about, HEADER, rows, remarks, [(f"{data.name}: {formula.text}", drawn)])
-    report.write(out, {"version": __version__, "fits": [numbers(fitted)], "notes": remarks}, page, drawn)
-    print(f"report: {out / report.PAGE}")
-    if options.save:
-        saved.write(options.save, saved.of_curve(fitted))
-        print(f"model: {options.save}")
+    print(report.table(HEADER, rows), *remarks, sep="\n", flush=True)
+    about = f"{formula.text}, fitted to {len(data.target)} rows of {data.source} by least squares with an exact Jacobian."
+    report.publish(out, f"dualdiff: {data.name}", about, HEADER, rows, remarks,
+                   [(f"{data.name}: {formula.text}", figures(fitted))], [numbers(fitted)])
+    saved.write(options.save, saved.of_curve(fitted))
     return 0
 
 
@@ -102,11 +94,9 @@ def fit_to(data: Dataset, target: str, formula: Formula, columns: dict[str, int]
     if len(y) <= len(start):
         raise CommandError(f"{data.source}: {len(y)} rows cannot determine {len(start)} parameters and their errors; give "
                            f"at least {len(start) + 1} rows")
-    curve = Curve(formula, columns, start, np.zeros((len(start), len(start))), len(y) - len(start))
     begun = time.perf_counter()
     try:
-        with np.errstate(all="ignore"):
-            result = least_squares(lambda p: curve.at(data.data, p) - y, start)
+        result = least_squares(lambda p: evaluated(formula, columns, data.data, p) - y, start)
     except DualdiffError as error:
         raise CommandError(f"{data.source}: {formula.text} cannot be fitted: {error}") from error
     seconds = time.perf_counter() - begun

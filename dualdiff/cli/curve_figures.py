@@ -6,16 +6,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ..errors import needed
 from .curve import CurveFitted
-from .figures import BLUE, GREY, INK, ORANGE, STYLE, Figure, canvas, descent, finished, matrix
-
-DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
+from .figures import BLUE, DOTS, GREY, INK, Figure, canvas, descent, finished, matrix, styled
 
 
 def figures(fitted: CurveFitted) -> list[Figure]:
-    matplotlib = needed("matplotlib", extra="fit")
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    with styled():
         drawn = [fit(fitted), residuals(fitted), normal(fitted), convergence(fitted)]
         return [*drawn, correlation(fitted)] if len(fitted.curve.parameters) > 1 else drawn
 
@@ -35,26 +31,25 @@ def fit(fitted: CurveFitted) -> Figure:
         axes.plot(X[:, j], y, color=BLUE, label="fitted")
         axes.plot(x, data.target, label="data", **DOTS)
         axes.set(xlabel=data.feature_names[j], ylabel=fitted.job.target)
-        caption = f"{data.name}: the data, the fitted curve, and where the true one lies at each point with 95 %."
+        caption = "the data, the fitted curve, and where the true one lies at each point with 95 %."
     else:
         y, error = curve.predict(data.data)
         axes.errorbar(data.target, y, fitted.quantile * error, ecolor=BLUE, elinewidth=1, label="95 % confidence", **DOTS)
         ends = [min(y.min(), data.target.min()), max(y.max(), data.target.max())]
         axes.plot(ends, ends, color=GREY, linestyle="--", label="fitted = observed")
         axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"fitted {fitted.job.target}")
-        caption = f"{data.name}: fitted against observed {fitted.job.target}."
-    axes.set_title(f"{data.name}: data and fit")
+        caption = f"fitted against observed {fitted.job.target}."
     axes.legend()
-    return finished(figure, fitted, "fit", caption)
+    return finished(figure, fitted, "fit", "data and fit", caption)
 
 
 def residuals(fitted: CurveFitted) -> Figure:
     figure, axes = canvas(6.2, 4.2)
     axes.plot(fitted.fitted, fitted.residuals, **DOTS)
     axes.axhline(0, color=BLUE, zorder=1)
-    axes.set(xlabel=f"fitted {fitted.job.target}", ylabel="residual", title=f"{fitted.job.data.name}: residuals")
-    return finished(figure, fitted, "residuals", f"{fitted.job.data.name}: observed - fitted {fitted.job.target}; a pattern "
-                    "says what the formula lacks.")
+    axes.set(xlabel=f"fitted {fitted.job.target}", ylabel="residual")
+    return finished(figure, fitted, "residuals", "residuals", f"observed - fitted {fitted.job.target}; a pattern says what the "
+                    "formula lacks.")
 
 
 def normal(fitted: CurveFitted) -> Figure:
@@ -65,16 +60,16 @@ def normal(fitted: CurveFitted) -> Figure:
     figure, axes = canvas(6.2, 4.2)
     axes.plot(z, r, **DOTS)
     axes.plot(z[[0, -1]], r.mean() + r.std() * z[[0, -1]], color=GREY, linestyle="--")
-    axes.set(xlabel="normal quantile", ylabel="residual", title=f"{fitted.job.data.name}: normal plot")
-    return finished(figure, fitted, "normal", f"{fitted.job.data.name}: residuals in order against normal quantiles; normal "
-                    "ones lie on the line.")
+    axes.set(xlabel="normal quantile", ylabel="residual")
+    return finished(figure, fitted, "normal", "normal plot", "residuals in order against normal quantiles; normal ones lie on "
+                    "the line.")
 
 
 def convergence(fitted: CurveFitted) -> Figure:
     figure, axes = canvas(6.2, 4.2)
     descent(axes, np.asarray(fitted.result.history, float))
-    axes.set(xlabel="step", ylabel="½ sum of squares", title=f"{fitted.job.data.name}: convergence")
-    return finished(figure, fitted, "convergence", f"{fitted.job.data.name}: {fitted.result.message}.")
+    axes.set(xlabel="step", ylabel="½ sum of squares")
+    return finished(figure, fitted, "convergence", "convergence", f"{fitted.result.message}.")
 
 
 def correlation(fitted: CurveFitted) -> Figure:
@@ -84,6 +79,5 @@ def correlation(fitted: CurveFitted) -> Figure:
     image = axes.imshow(C, cmap="RdBu", vmin=-1, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8)
     matrix(axes, names, lambda i, j: (f"{C[i, j]:.3f}", "white" if abs(C[i, j]) > 0.6 else INK))
-    axes.set_title(f"{fitted.job.data.name}: correlation")
-    return finished(figure, fitted, "correlation", f"{fitted.job.data.name}: correlation of the estimates; near ±1 the data "
-                    "tell two parameters hardly apart.")
+    return finished(figure, fitted, "correlation", "correlation", "correlation of the estimates; near ±1 the data tell two "
+                    "parameters hardly apart.")

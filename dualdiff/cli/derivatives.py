@@ -50,7 +50,8 @@ def text(J: Any) -> str:
 def parameters(f: Function, count: int) -> list[str]:
     """The names of the first arguments, as far as the function tells them."""
     try:
-        names = [name for name, p in inspect.signature(f).parameters.items() if p.kind is not p.VAR_POSITIONAL]
+        named = inspect.signature(f).parameters.values()
+        names = [p.name for p in named if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     except ValueError:
         names = []
     return [names[i] if i < len(names) else f"argument {i}" for i in range(count)]

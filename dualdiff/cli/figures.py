@@ -25,6 +25,7 @@ STYLE = {
     "grid.color": "#E7E9EC", "grid.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
     "lines.linewidth": 2, "lines.markersize": 5.5, "axes.unicode_minus": True,
 }  # fmt: skip
+DOTS = {"linestyle": "none", "marker": "o", "color": ORANGE, "alpha": 0.8}
 # A decision plane is drawn on this many points a side, and labels are written for at most so many classes.
 GRID = 240
 LABELLED = 12
@@ -39,9 +40,14 @@ class Figure:
     png: bytes
 
 
-def figures(fitted: Fitted) -> list[Figure]:
+def styled() -> Any:
+    """A context of our own style: the user's settings of matplotlib are left out of it, and as they are."""
     matplotlib = needed("matplotlib", extra="fit")
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"})
+
+
+def figures(fitted: Fitted) -> list[Figure]:
+    with styled():
         drawn = [loss_curve(fitted)]
         d = fitted.job.data.data.shape[1]
         if not fitted.job.classifies:
@@ -59,7 +65,10 @@ def canvas(width: float, height: float, **layout: Any) -> tuple[Any, Any]:
     return figure, figure.subplots(**layout)
 
 
-def finished(figure: Any, fitted: Any, kind: str, caption: str) -> Figure:
+def finished(figure: Any, fitted: Any, kind: str, title: str, caption: str) -> Figure:
+    """The image; its title and caption begin with the name of the data."""
+    name = fitted.job.data.name
+    figure.axes[0].set_title(f"{name}: {title}")
     # A user's names may hold dollars, which are no mathematics; the numbers on a logarithmic axis are.
     numbers = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
                for minor in (False, True) for label in axis.get_ticklabels(minor=minor)}
@@ -68,7 +77,12 @@ def finished(figure: Any, fitted: Any, kind: str, caption: str) -> Figure:
             text.set_parse_math(False)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": "dualdiff"})
-    return Figure(f"{fitted.job.data.name}-{kind}.png", caption, png.getvalue())
+    return Figure(f"{name}-{kind}.png", f"{name}: {caption}", png.getvalue())
+
+
+def parts(fitted: Fitted) -> list[tuple[Array, str, str]]:
+    """Rows, the colour of their markers' faces, and their label."""
+    return [(fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")]
 
 
 def fitted_line(fitted: Fitted) -> Figure:
@@ -82,11 +96,11 @@ def fitted_line(fitted: Fitted) -> Figure:
         mean = np.full_like(grid, y[fitted.train].mean())
         top.plot(grid, mean, color=GREY, linestyle="--", label="initial: the mean of the training rows", zorder=1)
         intercept, slope = coefficients(fitted.model, fitted.inputs)
-        top.set_title(f"{data.name}: intercept {intercept:.6g}, slope {slope:.6g}")
+        title = f"intercept {intercept:.6g}, slope {slope:.6g}"
     else:
-        top.set_title(f"{data.name}: {fitted.job.title}")
+        title = fitted.job.title
     residuals = y - fitted.predict(data.data)
-    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
+    for rows, face, what in parts(fitted):
         style = {"linestyle": "none", "marker": "o", "color": ORANGE, "markerfacecolor": face, "zorder": 3}
         top.plot(x[rows], y[rows], label=what, **style)
         bottom.plot(x[rows], residuals[rows], **style)
@@ -94,8 +108,8 @@ def fitted_line(fitted: Fitted) -> Figure:
     top.set_ylabel(fitted.job.target)
     bottom.set(xlabel=label, ylabel="residual")
     top.legend()
-    return finished(figure, fitted, "line", f"{data.name}: the data, the line before and after training, and the residuals "
-                    f"of the fitted line, in the units of {fitted.job.target}.")
+    return finished(figure, fitted, "line", title, "the data, the line before and after training, and the residuals of the "
+                    f"fitted line, in the units of {fitted.job.target}.")
 
 
 def predicted_against_observed(fitted: Fitted) -> Figure:
@@ -104,13 +118,12 @@ def predicted_against_observed(fitted: Fitted) -> Figure:
     figure, axes = canvas(6.2, 5.8)
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
     axes.plot([low, high], [low, high], color=GREY, linestyle="--", label="predicted = observed", zorder=1)
-    for rows, face, what in ((fitted.train, ORANGE, "training rows"), (fitted.test, "white", "rows held out")):
-        axes.plot(y[rows], predicted[rows], linestyle="none", marker="o", color=ORANGE, markerfacecolor=face, label=what,
-                  alpha=0.8)
-    axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"predicted {fitted.job.target}",
-             title=f"{data.name}: R² {fitted.score:.3f} on rows held out")
+    for rows, face, what in parts(fitted):
+        axes.plot(y[rows], predicted[rows], markerfacecolor=face, label=what, **DOTS)
+    axes.set(xlabel=f"observed {fitted.job.target}", ylabel=f"predicted {fitted.job.target}")
     axes.legend()
-    return finished(figure, fitted, "predictions", f"{data.name}: predicted against observed {fitted.job.target}.")
+    return finished(figure, fitted, "predictions", f"R² {fitted.score:.3f} on rows held out",
+                    f"predicted against observed {fitted.job.target}.")
 
 
 def descent(axes: Any, history: Array) -> None:
@@ -137,7 +150,7 @@ def matrix(axes: Any, names: Sequence[str], cell: Callable[[int, int], tuple[Any
 
 def loss_curve(fitted: Fitted) -> Figure:
     history = np.asarray(fitted.model.loss_history_, dtype=float)
-    epochs = fitted.job.model == "mlp"
+    step = "epoch" if fitted.job.model == "mlp" else "iteration"
     figure, axes = canvas(7.5, 4.2)
     descent(axes, history)
     axes.text(0.99, 0.97, f"final loss {history[-1]:.4g}", transform=axes.transAxes, ha="right", va="top", color=BLUE)
@@ -147,11 +160,10 @@ def loss_curve(fitted: Fitted) -> Figure:
         kind = "½ mean square, target standardised, + ridge"
     else:
         kind = f"½ mean square ({fitted.job.target}²)"
-    axes.set(xlabel="epoch" if epochs else "iteration", ylabel=f"loss: {kind}",
-             title=f"{fitted.job.data.name}: {fitted.job.title}, {fitted.job.mode} mode")
+    axes.set(xlabel=step, ylabel=f"loss: {kind}")
     axes.margins(x=0.02)
-    return finished(figure, fitted, "loss", f"{fitted.job.data.name}: loss on the training rows after each "
-                    f"{'epoch' if epochs else 'iteration'}.")
+    return finished(figure, fitted, "loss", f"{fitted.job.title}, {fitted.job.mode} mode",
+                    f"loss on the training rows after each {step}.")
 
 
 def confusion(fitted: Fitted) -> Figure:
@@ -167,9 +179,10 @@ def confusion(fitted: Fitted) -> Figure:
     axes.tick_params(length=0)
     matrix(axes, data.target_names, fontsize=14, fontweight="bold", cell=lambda i, j: (
         counts[i, j], "white" if share[i, j] > 0.6 else INK if counts[i, j] else GREY))
-    axes.set(xlabel="predicted", ylabel="true", title=f"{data.name}: {np.trace(counts)} of {counts.sum()} held-out rows right")
-    return finished(figure, fitted, "confusion", f"{data.name}: predicted classes of the rows held out, against the true "
-                    "ones; a row of the matrix is shaded by its share.")
+    axes.set(xlabel="predicted", ylabel="true")
+    return finished(figure, fitted, "confusion", f"{np.trace(counts)} of {counts.sum()} held-out rows right",
+                    "predicted classes of the rows held out, against the true ones; a row of the matrix is shaded by its "
+                    "share.")
 
 
 def decision_plane(fitted: Fitted) -> Figure:
@@ -203,11 +216,11 @@ def decision_plane(fitted: Fitted) -> Figure:
                       markerfacecolor=face, markeredgewidth=0.9, alpha=0.9, label=what)
     axes.plot([], [], linestyle="none", marker="o", color=INK, markerfacecolor="white", markeredgewidth=0.9, label="held out")
     axes.grid(visible=False)
-    axes.set(title=f"{data.name}: what the model decides", xlabel=axes_labels[0], ylabel=axes_labels[1])
+    axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1])
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     plane = "" if raw else (f", on a plane through the {data.data.shape[1]} features, standardised: a row lies off it, so one "
                             "near a boundary may be decided otherwise than it seems")
-    return finished(figure, fitted, "decision", f"{data.name}: regions of the model's decision{plane}.")
+    return finished(figure, fitted, "decision", "what the model decides", f"regions of the model's decision{plane}.")
 
 
 def discriminants(fitted: Fitted) -> tuple[Array, Callable[[Array], Array]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,16 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from .. import __version__
 from ..datasets import load_breast_cancer, load_iris, load_norris, read_csv
 from ..errors import CommandError, needed
 from . import report, saved
 from .figures import figures
-from .training import EPOCHS, HIDDEN, Fitted, Job, Progress, certified_digits, train
+from .training import EPOCHS, HIDDEN, TEST, Fitted, Job, Progress, certified_digits, train
 
-TEST = 0.25  # share of the rows held out
 HEADER = ("data", "model", "parameters", "mode", "iterations", "seconds", "loss", "score on rows held out",
           "largest difference")
 
@@ -44,15 +39,11 @@ def fit(options: Any) -> int:
             results.append(train(job, progress))
     rows = [row(fitted) for fitted in results]
     remarks = notes(results)
-    print(table(HEADER, rows), *remarks, sep="\n", flush=True)
+    print(report.table(HEADER, rows), *remarks, sep="\n", flush=True)
     sections = [(f"{fitted.job.data.name}: {fitted.job.title}", figures(fitted)) for fitted in results]
-    page = report.page("dualdiff: fitted by derivatives of dual numbers", intro(results), HEADER, rows, remarks, sections)
-    report.write(out, {"version": __version__, "fits": [numbers(fitted) for fitted in results], "notes": remarks}, page,
-                 [figure for _, drawn in sections for figure in drawn])
-    print(f"report: {out / report.PAGE}")
-    if options.save:
-        saved.write(options.save, saved.of_model(results[0]))
-        print(f"model: {options.save}")
+    report.publish(out, "dualdiff: fitted by derivatives of dual numbers", intro(results), HEADER, rows, remarks, sections,
+                   [numbers(fitted) for fitted in results])
+    saved.write(options.save, saved.of_model(results[0]))
     return 0
 
 
@@ -124,18 +115,6 @@ def row(fitted: Fitted) -> tuple[str, ...]:
             f"{fitted.difference:.1e} from {fitted.compared_with}")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns lined up, as wide as their widest cell; columns of numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    right = [all(cell[:1].isdigit() and " " not in cell for cell in column) for column in zip(*rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        return "  ".join(cell.rjust(width) if flush else cell.ljust(width)
-                         for cell, width, flush in zip(cells, widths, right, strict=True)).rstrip()
-
-    return "\n".join([line(header), "  ".join("─" * width for width in widths), *map(line, rows)])
-
-
 def notes(results: Sequence[Fitted]) -> list[str]:
     said = []
     for fitted in results:
@@ -155,8 +134,7 @@ def intro(results: Sequence[Fitted]) -> str:
     modes = {fitted.job.mode for fitted in results} - {"backprop"}
     how = f"{' and '.join(sorted(modes))}-mode sweeps of dual numbers" if modes else "explicit back-propagation"
     sources = "; ".join(f"{fitted.job.data.name}: {fitted.job.data.source}" for fitted in results)
-    return (f"All derivatives by {how}, dualdiff {__version__}, NumPy {np.__version__}, Python {platform.python_version()}. "
-            f"Data: {sources}.")
+    return f"All derivatives by {how}. Data: {sources}."
 
 
 def numbers(fitted: Fitted) -> dict[str, Any]:

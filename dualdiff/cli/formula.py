@@ -7,7 +7,6 @@ step of a program for a stack, each step one NumPy function. That program is wha
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CommandError
+from ..errors import CommandError, nearest
 
 LONGEST = 2000  # characters; Python's parser nests no deeper than this allows
 OPERATORS = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide, ast.Pow: np.power,
@@ -75,7 +74,7 @@ class Formula:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             step, arguments = FUNCTIONS.get(node.func.id), node.args
             if step is None:
-                self.refuse(f"there is no function {node.func.id!r}{closest(node.func.id, FUNCTIONS)}; it may use "
+                self.refuse(f"there is no function {node.func.id!r}{nearest(node.func.id, FUNCTIONS)}; it may use "
                             f"{', '.join(FUNCTIONS)}")
             if len(arguments) != 1 + (step in TWO):
                 self.refuse(f"{node.func.id} takes {1 + (step in TWO)} argument{'s' * (step in TWO)}, it is given "
@@ -96,11 +95,6 @@ class Formula:
             else:
                 stack[-count:] = [step(*stack[-count:])]
         return stack[0]
-
-
-def closest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def variables(columns: Collection[str]) -> dict[str, int]:
@@ -143,10 +137,10 @@ def require_known(formula: Formula, start: Mapping[str, float], columns: Mapping
     unused = [name for name in start if name not in formula.names]
     if unknown:
         less = f" and --start gives {', '.join(start)}" if start else ""
-        formula.refuse(f"{unknown[0]!r} is neither a column nor a parameter{closest(unknown[0], known)}; the columns are "
+        formula.refuse(f"{unknown[0]!r} is neither a column nor a parameter{nearest(unknown[0], known)}; the columns are "
                        f"called {', '.join(columns)}{less}. If it is a parameter, give its start: --start "
                        f"{','.join(f'{name}=…' for name in [*start, *unknown])}")
     if unused:
-        formula.refuse(f"--start names {unused[0]!r}, which is not in it{closest(unused[0], formula.names)}")
+        formula.refuse(f"--start names {unused[0]!r}, which is not in it{nearest(unused[0], formula.names)}")
     if not start:
         formula.refuse("it has no parameter to be fitted; write them as names, and give their starts: --start b1=1,b2=1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import cmath
-import difflib
 import importlib
 import inspect
 import os
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CommandError, DualdiffError
+from ..errors import CommandError, DualdiffError, nearest
 
 Function = Callable[..., Any]
 WRITE = "write it as package.module:function, such as model:residuals for the function residuals in model.py"
@@ -35,9 +34,9 @@ def load(name: str) -> Function:
     thing = imported(module_name)
     for part in path.split("."):
         if not hasattr(thing, part):
-            close = difflib.get_close_matches(part, [n for n in dir(thing) if callable(getattr(thing, n))], n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise CommandError(f"{name!r}: there is no {part!r} in {getattr(thing, '__name__', module_name)}{hint}")
+            functions = [n for n in dir(thing) if callable(getattr(thing, n))]
+            raise CommandError(f"{name!r}: there is no {part!r} in {getattr(thing, '__name__', module_name)}"
+                               f"{nearest(part, functions)}")
         thing = getattr(thing, part)
     if not callable(thing):
         raise CommandError(f"{name!r} is {thing!r} of type {type(thing).__name__}, not a function")
@@ -94,9 +93,9 @@ def argument(text: str) -> Any:
 
 
 def number(field: str, text: str) -> Any:
-    for kind in (float, complex):
+    for kind in (float, complex) if "_" not in field else ():  # Python alone reads 1_0 as ten
         try:
-            value: Any = kind(field.strip()) if "_" not in field else kind("")
+            value: Any = kind(field.strip())
         except ValueError:
             continue
         if cmath.isnan(value):

@@ -7,18 +7,23 @@ import contextlib
 import html
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from .. import __version__
 from ..errors import CommandError
 from .figures import Figure
 
 PAGE, NUMBERS = "index.html", "report.json"
 # In report.json, so that a folder can be recognised as ours before it is replaced.
 MADE_BY = "dualdiff fit"
+MADE_WITH = f"dualdiff {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
 CSS = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 system-ui, sans-serif; color: #22262b; background: #fff; margin: 2.5rem auto; max-width: 68rem;
@@ -45,7 +50,7 @@ def require_usable(folder: Path) -> None:
                                "folder, or move it away")
     elif folder.exists() or folder.is_symlink():
         raise CommandError(f"--out {str(folder)!r} is a file; name a folder")
-    parent = next(place for place in [*folder.absolute().parents] if place.exists())
+    parent = next(place for place in folder.absolute().parents if place.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise CommandError(f"--out {str(folder)!r}: {str(parent)!r} cannot be written to; name another folder")
 
@@ -59,6 +64,15 @@ def not_ours(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     return [name for name in held if name not in ours]
+
+
+def publish(out: Path, title: str, intro: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str],
+            sections: Sequence[tuple[str, Sequence[Figure]]], fits: Sequence[dict[str, Any]]) -> None:
+    """Write the report, and say where it is. A section is a heading with its plots."""
+    text = page(title, f"{intro} {MADE_WITH}.", header, rows, notes, sections)
+    drawn = [figure for _, figures in sections for figure in figures]
+    write(out, {"version": __version__, "fits": fits, "notes": notes}, text, drawn)
+    print(f"report: {out / PAGE}")
 
 
 def write(folder: Path, numbers: dict[str, Any], page: str, figures: Sequence[Figure]) -> None:
@@ -101,6 +115,18 @@ def swap(fresh: Path, folder: Path) -> None:
     finally:
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns lined up, as wide as their widest cell; columns of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    right = [all(cell[:1].isdigit() and " " not in cell for cell in column) for column in zip(*rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.rjust(width) if flush else cell.ljust(width)
+                         for cell, width, flush in zip(cells, widths, right, strict=True)).rstrip()
+
+    return "\n".join([line(header), "  ".join("─" * width for width in widths), *map(line, rows)])
 
 
 def page(title: str, intro: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str],

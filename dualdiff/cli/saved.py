@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,12 @@ def write_text(path: Path, text: str, option: str) -> None:
         raise CommandError(f"{option} {str(path)!r} cannot be written ({error.strerror or error}); name another") from error
 
 
-def write(name: str, model: dict[str, Any]) -> None:
+def write(name: str | None, model: dict[str, Any]) -> None:
+    if name is None:
+        return
     text = json.dumps({"made by": MADE_BY, "format": FORMAT, **model}, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(Path(name), text + "\n", "--save")
+    print(f"model: {name}")
 
 
 def of_curve(fitted: Any) -> dict[str, Any]:
@@ -106,23 +110,22 @@ def load(name: str) -> Any:
         features = model["features"]
         if not features or not isinstance(features, list) or not all(isinstance(f, str) for f in [*features, model["target"]]):
             raise ValueError("its columns are not named")
+        if len(set(features)) < len(features):
+            raise ValueError("two columns of one name")
         predict = restored_curve(model) if model["model"] == "curve" else restored(model)
-        if model["model"] != "curve":  # layers that do not fit together show; a curve may refuse 0
-            with np.errstate(all="ignore"):
-                predict(np.zeros((1, len(features))))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, DualdiffError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, DualdiffError) as error:
         raise CommandError(f"{name}: the saved model is damaged ({type(error).__name__}: {error}); fit it again") from error
     return model["target"], features, predict
 
 
 def finite(numbers: Any, *shape: int | None) -> Array:
     """An array of this shape (None: of any), of finite numbers."""
-    a = np.asarray(numbers, float)
-    if not np.isfinite(a).all():
-        raise ValueError("a number that is not finite")
+    a = np.asarray(numbers)
+    if a.dtype.kind not in "iuf" or not np.isfinite(a).all():
+        raise ValueError("what is no finite number")
     if shape not in ((None,), a.shape):
         raise ValueError(f"numbers of shape {a.shape} where {shape} is needed")
-    return a
+    return a.astype(float)
 
 
 def scales(pair: Any, *shape: int) -> Scaling:
@@ -137,8 +140,10 @@ def restored_curve(model: dict[str, Any]) -> Any:
     from .curve import Curve
     from .formula import Formula, require_known, variables
     parameters = {str(k): float(finite(v)) for k, v in model["parameters"].items()}
+    if type(model["dof"]) is not int or model["dof"] < 1:
+        raise ValueError("degrees of freedom that are no positive whole number")
     curve = Curve(Formula(model["formula"]), variables(model["features"]), parameters,
-                  finite(model["covariance"], len(parameters), len(parameters)), int(model["dof"]))
+                  finite(model["covariance"], len(parameters), len(parameters)), model["dof"])
     require_known(curve.formula, parameters, curve.columns)
     factor(curve.covariance)
     return lambda X: dict(zip((model["target"], "standard error"), curve.predict(X), strict=True))
@@ -148,17 +153,18 @@ def restored(model: dict[str, Any]) -> Any:
     kind, d, classes = model["model"], len(model["features"]), model["classes"]
     layers = [(finite(W, None), finite(b, None)) for W, b in model["layers"]]
     found: Any = CLASSES[kind]()
-    found.n_features_in_, found.classes_ = d, np.array([str(c) for c in classes])
+    found.n_features_in_, found.classes_ = d, np.array(classes)
     if kind == "mlp":
-        found.hidden = tuple(len(b) for _, b in layers[:-1])
-        found.task, found._flat, found.n_outputs_ = "classification" if classes else "regression", True, len(layers[-1][1])
+        sizes = [d, *(b.size for _, b in layers)]
+        found.hidden, found.task, found._flat = sizes[1:-1], "classification" if classes else "regression", True
         found.coefs_, found.intercepts_ = [W for W, _ in layers], [b for _, b in layers]
-        right = len(layers[-1][1]) == max(len(classes), 1)
+        right = layers and sizes[-1] == max(len(classes), 1) and all(
+            W.shape == (i, o) and b.shape == (o,) for (W, b), (i, o) in zip(layers, pairwise(sizes), strict=True))
     else:
         found.coef_, found.intercept_ = layers[0]
         rows = () if kind == "linear" else (1 if len(classes) == 2 else len(classes),)
         right = layers[0][0].shape == (*rows, d) and layers[0][1].shape == rows
-    if not right or len(classes) == 1:
+    if not right or len(classes) == 1 or len(set(classes)) < len(classes) or not all(isinstance(c, str) for c in classes):
         raise ValueError("its arrays do not fit its columns and classes")
     inputs, outputs = scales(model["inputs"], d), scales(model["outputs"]) if model["outputs"] else None
 

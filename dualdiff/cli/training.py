@@ -17,6 +17,7 @@ from ..models import MLP, LinearRegression, LogisticRegression
 Array = NDArray[Any]
 Progress = Callable[[int, float], None]
 HIDDEN = (16,)
+TEST = 0.25  # share of the rows held out
 # A small network's training: the loss curve is flat by then on data of this kind, smooth with batches of this size, and
 # the ridge, that of the logistic regression, keeps weights from growing once all rows are right.
 EPOCHS, BATCH, RIDGE = 200, 32, 1e-3
@@ -32,13 +33,13 @@ class Job:
     mode: str = "forward"
     hidden: tuple[int, ...] = HIDDEN
     seed: int = 0
-    test_fraction: float = 0.25
+    test_fraction: float = TEST
 
     @property
     def title(self) -> str:
-        sizes = f" {'-'.join(map(str, (self.data.data.shape[1], *self.hidden, self.outputs)))}" * (self.model == "mlp")
-        return {"linear": "linear regression", "logistic": "logistic regression", "mlp": "MLP",
-                "curve": "curve"}[self.model] + sizes
+        if self.model == "mlp":
+            return f"MLP {'-'.join(map(str, (self.data.data.shape[1], *self.hidden, self.outputs)))}"
+        return f"{self.model} regression"
 
     @property
     def outputs(self) -> int:
@@ -94,9 +95,7 @@ class Fitted:
 
     def predict(self, x: Array) -> Array:
         """Predictions for raw features (n, d), in the units of the target; for classes their numbers."""
-        return self.raw(self.model.predict(self.inputs(x)))
-
-    def raw(self, y: Array) -> Array:
+        y = self.model.predict(self.inputs(x))
         return self.outputs.undone(y) if self.outputs else y
 
 
@@ -168,8 +167,8 @@ def relative(a: Array, b: Array) -> float:
 
 def coefficients(model: Any, inputs: Scaling) -> Array:
     """Intercept and slopes of a linear regression, for the raw features: (1 + d,)."""
-    slopes = np.ravel(model.coef_) / inputs.deviation
-    return np.array([float(np.ravel(model.intercept_)[0]) - slopes @ inputs.mean, *slopes])
+    slopes = model.coef_ / inputs.deviation
+    return np.array([model.intercept_ - slopes @ inputs.mean, *slopes])
 
 
 def certified_digits(job: Job) -> tuple[Array, float]:

@@ -6,10 +6,10 @@ named as the header names it; without a header, by its index from 0.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 from .dataset import Dataset
 from .rows import Row, listed, read_text, split_rows
 
@@ -74,26 +74,31 @@ def read_columns(path: str | PathLike[str], wanted: Sequence[str], *, header: bo
     """The columns named ``wanted`` of a CSV file, in that order, shape (n, d), as ``read_csv`` reads them; others are left
     out. Without a header, a file of d columns has them in that order.
     """
-    try:
-        rows = split_rows(read_text(Path(path)), least=1)
+    text = read_text(Path(path))
+    with told(str(path)):
+        rows = split_rows(text, least=1)
         # A header is one whatever its names look like; "column 0" is what a column without a name is called.
         known = next((name for name in wanted if name in rows[0][1]), wanted[0])
-        bare = len(rows[0][1]) == len(wanted)
         names = _take_names(rows, known, header, least=1)
-        if bare and names == [f"column {j}" for j in range(len(wanted))]:
+        if names == [f"column {j}" for j in range(len(wanted))]:
             names = list(wanted)
         faults: Faults = defaultdict(list)
-        columns = []
         for name in wanted:
             if name not in names:
                 raise DataError(f"there is no column {name!r}, which the model needs; the columns are "
                                 f"{listed([*map(repr, names)])}")
-            j = names.index(name)
-            columns.append(_numbers([(line, fields[j]) for line, fields in rows], name, faults))
+        columns = [_numbers(_column(rows, names.index(name)), name, faults) for name in wanted]
         refuse(faults)
-    except DataError as error:
-        raise DataError(f"{error}" if str(error).startswith(str(path)) else f"{path}: {error}") from error.__cause__
     return np.column_stack(columns)
+
+
+@contextmanager
+def told(source: str) -> Iterator[None]:
+    """Errors begin with the source of the data."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error.__cause__
 
 
 def refuse(faults: Faults) -> None:
@@ -106,17 +111,15 @@ def parse_csv(text: str, target: str | int, *, name: str, source: str, licence: 
     """As ``read_csv``, from text; messages begin with ``source``."""
     if kind not in get_args(Kind):
         raise DataError(f"kind={kind!r} is not one of {', '.join(map(repr, get_args(Kind)))}")
-    try:
+    with told(source):
         rows = split_rows(text)
         names = _take_names(rows, target, header)
         index = _target_index(names, target)
-        columns = [[(line, fields[j]) for line, fields in rows] for j in range(len(names))]
+        columns = [_column(rows, j) for j in range(len(names))]
         faults: Faults = defaultdict(list)
         values, classes = _target(columns.pop(index), names.pop(index), kind, faults)
         features = [_numbers(column, feature, faults) for column, feature in zip(columns, names, strict=True)]
         refuse(faults)
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from error.__cause__
     return Dataset(name, np.column_stack(features), values, tuple(names), classes, source, licence)
 
 
@@ -152,16 +155,18 @@ def _target_index(names: list[str], target: str | int) -> int:
     try:
         index = int(str(target))
     except ValueError as error:
-        close = difflib.get_close_matches(str(target), names, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Name one, or give its index, 0 to {n - 1}."
-        have = listed([repr(name) for name in names])
-        raise DataError(f"there is no column {target!r}; the columns are {have}. {hint}") from error
+        raise DataError(f"there is no column {target!r}{nearest(str(target), names)}; the columns are "
+                        f"{listed([*map(repr, names)])}. Name one, or give its index, 0 to {n - 1}.") from error
     if not -n <= index < n:
         raise DataError(f"there is no column {index}; columns count from 0 to {n - 1}, or from the end, {-n} to -1")
     return index
 
 
 # ---- from fields to numbers and classes
+
+
+def _column(rows: list[Row], j: int) -> Column:
+    return [(line, fields[j]) for line, fields in rows]
 
 
 def _number(field: str) -> float | None:
@@ -200,13 +205,13 @@ def _numbers(column: Column, name: str, faults: Faults) -> NDArray[np.float64]:
 
 def _target(column: Column, name: str, kind: Kind, faults: Faults) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Floats and no names, or integers 0, 1, … and the names of the classes they stand for."""
-    numeric = [_number(cell) is not None for _, cell in column if cell.lower() not in MISSING]
+    cells = [(line, cell) for line, cell in column if cell.lower() not in MISSING]
+    numeric = [_number(cell) is not None for _, cell in cells]
     if kind == "auto" and any(numeric) and not all(numeric):
-        cells = [cell for cell in column if cell[1].lower() not in MISSING]
         examples = [cells[numeric.index(which)] for which in (True, False)]
         faults[MIXED].append(" and ".join(f"{cell!r} (row {line})" for line, cell in examples))
     elif kind == "numbers" and numeric and not any(numeric):
-        faults[LABELS].append(f"column {name!r} (row {column[0][0]}: {column[0][1]!r})")
+        faults[LABELS].append(f"column {name!r} (row {cells[0][0]}: {cells[0][1]!r})")
     elif kind == "numbers" or (kind == "auto" and all(numeric)):
         return _numbers(column, name, faults), ()
     return _classes(_present(column, name, faults), name, faults)

@@ -63,16 +63,15 @@ def none(z: Any) -> Any:
 class Activation:
     """A function of each neuron's weighted input z, and its slope written in terms of z and a = function(z)."""
 
-    name: str
     function: Function
     slope: Callable[[Any, Any], Any]
 
 
 NAMED = {
-    "relu": Activation("relu", relu, lambda z, a: np.where(z > 0, 1.0, 0.0)),
-    "sigmoid": Activation("sigmoid", sigmoid, lambda z, a: a * (1 - a)),  # eq. (37)
-    "tanh": Activation("tanh", tanh, lambda z, a: 1 - a * a),
-    "none": Activation("none", none, lambda z, a: np.ones_like(z)),
+    "relu": Activation(relu, lambda z, a: np.where(z > 0, 1.0, 0.0)),
+    "sigmoid": Activation(sigmoid, lambda z, a: a * (1 - a)),  # eq. (37)
+    "tanh": Activation(tanh, lambda z, a: 1 - a * a),
+    "none": Activation(none, lambda z, a: np.ones_like(z)),
 }
 
 
@@ -80,15 +79,14 @@ def activation_of(given: Any) -> Activation:
     """The activation of a name or of a function; that of a function has its slope from dual numbers."""
     if isinstance(given, Activation):
         return given
-    if given == "step" or given is step:
+    if given is step or (isinstance(given, str) and given == "step"):
         raise ParameterError("activation 'step' has the derivative 0 everywhere, so no gradient can train its layer; "
                              "use 'sigmoid', its smooth form")
-    if isinstance(given, str) and given in NAMED:
-        return NAMED[given]
+    for name, known in NAMED.items():
+        if given is known.function or (isinstance(given, str) and given == name):
+            return known
     if callable(given):
-        # relu as a function and "relu" are the same thing, and the same formula.
-        known = {activation.function: activation for activation in NAMED.values()}
         slope = derivative(given)
-        return known.get(given, Activation(getattr(given, "__name__", repr(given)), given, lambda z, a: slope(z)))
+        return Activation(given, lambda z, a: slope(z))
     raise ParameterError(f"activation {given!r} is not known; use one of {', '.join(map(repr, NAMED))}, or a function of an "
                          "array written in NumPy")

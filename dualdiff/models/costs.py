@@ -73,12 +73,11 @@ def logistic_loss(y: Any, z: Any, w: Any = None) -> Any:
 class Cost:
     """A cost of the outputs and ∂Cₓ/∂a, one row per example."""
 
-    name: str
     value: Callable[..., Any]
     slope: Callable[[Any, Any], Any]
 
 
 COSTS = {
-    "squared": Cost("squared", squared_cost, lambda Y, a: a - Y),
-    "cross-entropy": Cost("cross-entropy", cross_entropy, lambda Y, a: softmax(a) - Y),
+    "squared": Cost(squared_cost, lambda Y, a: a - Y),
+    "cross-entropy": Cost(cross_entropy, lambda Y, a: softmax(a) - Y),
 }

@@ -18,11 +18,11 @@ def numbers(a: Any, name: str) -> Array:
     """An array of finite floats; what is not finite is told by its place."""
     if hasattr(a, "tocsr"):
         raise StructureError(f"{name} is a sparse matrix, and sparse data is not supported here; pass {name}.toarray()")
-    plain = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
+    plain = array_of(a, name)
     if plain.dtype.kind == "c":
         raise DataError(f"Complex data not supported: {name} is complex. Pass real and imaginary parts as two columns")
     try:
-        array = plain.astype(np.float64)
+        array: Array = plain.astype(np.float64)
     except (TypeError, ValueError) as reason:
         kind = StructureError if isinstance(reason, TypeError) else DataError
         raise kind(f"{name} cannot be read as numbers: {reason}. Turn text into numbers first, for instance into one "
@@ -36,6 +36,16 @@ def numbers(a: Any, name: str) -> Array:
         raise DataError(f"{name} holds {value}{place.replace(',', ' at', 1)}{more}; remove those rows or fill "
                         "them in")
     return array
+
+
+def array_of(a: Any, name: str) -> Any:
+    """a as an array, NaN where it is masked."""
+    try:
+        if np.ma.is_masked(a):
+            return a.astype(object).filled(np.nan)
+        return np.asarray(a)
+    except ValueError as reason:
+        raise ShapeError(f"{name} has rows of different lengths: {reason}") from None
 
 
 def features(X: Any, expected: int | None = None, model: str = "") -> Array:
@@ -73,7 +83,7 @@ def one_per_row(y: Any, n: int, *, columns: bool = False, depth: int = 4) -> Any
     """y with one entry per row of X: shape (n,), or also (n, m) where a model has several outputs."""
     if y is None:
         raise DataError("fit requires y to be passed, but the target y is None")
-    array = np.asarray(y)
+    array = array_of(y, "y")
     if array.ndim == 2 and array.shape[1] == 1 and not columns:
         theirs = getattr(sys.modules.get("sklearn.exceptions"), "DataConversionWarning", UserWarning)
         warnings.warn("A column-vector y was passed when a 1d array was expected; write y.ravel()", theirs, stacklevel=depth)

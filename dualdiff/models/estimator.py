@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from abc import ABC, abstractmethod
@@ -15,28 +14,23 @@ from typing import Any, Self
 import numpy as np
 
 from .. import gradient
-from ..errors import DataError, NotFittedError, ParameterError
-from ..optimize import Callback, Result, newton
-from ..optimize.result import require_count, require_positive, require_tolerance
+from ..errors import DataError, NotFittedError, ParameterError, nearest
+from ..optimize import Callback, FitResult, Result, gradient_descent, newton
+from ..optimize.result import require_count, require_not_negative, require_one_of, require_positive
 from .costs import weighed
 from .data import Array, counted, features, labels_of, names_of, numbers, one_per_row, require_names, weights_of
 
 MODES = ("forward", "reverse", "backprop")
 
 
-def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if np.ndim(value) or value not in allowed:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
-
-
 CHECKS: dict[str, Callable[[str, Any], None]] = {  # of the settings that several models have
     "mode": lambda name, value: require_one_of(name, value, MODES),
     "fit_intercept": lambda name, value: require_one_of(name, value, (True, False)),
-    "alpha": lambda name, value: require_positive(name, value) if value != 0 else None,
+    "alpha": require_not_negative,
     "learning_rate": require_positive,
     "max_iter": require_count,
     "epochs": require_count,
-    "tol": lambda name, value: require_tolerance(value),
+    "tol": require_not_negative,
 }
 
 
@@ -109,9 +103,8 @@ class Estimator(ABC):
         before = self.get_params()
         for name in params:
             if name not in before:
-                near = difflib.get_close_matches(name, before, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ParameterError(f"{type(self).__name__} has no setting {name!r}; {hint}It has {', '.join(before)}")
+                raise ParameterError(f"{type(self).__name__} has no setting {name!r}{nearest(name, before)}; it has "
+                                     f"{', '.join(before)}")
         vars(self).update(params)
         return self
 
@@ -133,18 +126,19 @@ class Estimator(ABC):
 
     # ---- fitting
     def way(self, *data: Any) -> dict[str, Any]:
-        """How an optimiser is to get the gradient over all rows: by a sweep, or by the formula."""
-        return {"jac": lambda p: self.slope(p, *data)} if self.mode == "backprop" else {"mode": self.mode}
+        """How an optimiser is to get the gradient over these rows, or a batch: by a sweep, or by the formula."""
+        return {"jac": lambda p, *batch: self.slope(p, *data, *batch)} if self.mode == "backprop" else {"mode": self.mode}
 
     def read(self, X: Any) -> Array:
-        """X to learn from; what its columns are called is kept where they have names."""
+        """X to learn from, once the settings are checked; what its columns are called is kept where they have names."""
+        self.check_settings()
         vars(self).pop("feature_names_in_", None)
         names = names_of(X)
         if names is not None:
             self.feature_names_in_ = names
         return features(X)
 
-    def keep(self, result: Result) -> None:
+    def keep(self, result: Result | FitResult) -> None:
         self.n_iter_, self.loss_history_ = result.nit, result.history
         self.converged_, self.message_ = result.success, result.message
 
@@ -181,6 +175,7 @@ class LinearPredictor(Estimator):
     alpha: Any
     max_iter: int
     tol: float
+    learning_rate: float
     fit_intercept: bool
     coef_: Array
     intercept_: Any
@@ -214,6 +209,11 @@ class LinearPredictor(Estimator):
         result.x["coef"] = result.x["coef"] / unit
         return result
 
+    def descend(self, start: Any, callback: Callback | None, *data: Any) -> Result:
+        """Gradient descent over the columns as they are."""
+        return gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate, max_iter=self.max_iter,
+                                tol=self.tol, callback=callback, **self.way(*data))
+
     def learnt(self, result: Result, features: int) -> Self:
         self.coef_, self.intercept_ = result.x["coef"], float(result.x.get("intercept", 0.0))
         self.n_features_in_ = features
@@ -221,7 +221,11 @@ class LinearPredictor(Estimator):
         return self
 
     def fitted_parameters(self) -> dict[str, Any]:
-        return {"coef": self.coef_} | ({"intercept": self.intercept_} if self.fit_intercept else {})
+        return self.tree(self.coef_, self.intercept_)
+
+    def tree(self, coef: Any, intercept: Any) -> dict[str, Any]:
+        """The parameters as ``cost`` takes them."""
+        return {"coef": coef, "intercept": intercept} if self.fit_intercept else {"coef": coef}
 
 
 def flat(tree: Any) -> Array:

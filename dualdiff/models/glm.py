@@ -18,6 +18,7 @@ class LogLinear(LinearPredictor):
     """E y = exp(x · w + b): what the two models share."""
 
     positive_targets = True
+    takes_zero = False
 
     def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, mode: str = "reverse", max_iter: int = 100,
                  tol: float = 1e-8) -> None:
@@ -35,14 +36,11 @@ class LogLinear(LinearPredictor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
-        self.check_settings()
         X = self.read(X)
         data = counted(X, self.targets(y, len(X)), sample_weight)
         if data[2:]:
             self.targets(data[1], len(data[1]))  # may be 0 where it counts
-        start: dict[str, Any] = {"coef": np.zeros(X.shape[1])}
-        if self.fit_intercept:
-            start["intercept"] = np.log(np.mean(weighed(*data[1:])))
+        start = self.tree(np.zeros(X.shape[1]), np.log(np.mean(weighed(*data[1:]))))
         return self.learnt(self.newton(start, callback, *data), X.shape[1])
 
     def predict(self, X: Any) -> Array:
@@ -66,8 +64,8 @@ class LogLinear(LinearPredictor):
 
     def targets(self, y: Any, n: int) -> Array:
         T = numbers(one_per_row(y, n), "y")
-        least = "at least 0, with a positive mean" if isinstance(self, PoissonRegressor) else "positive"
-        if (T < 0).any() or (T == 0).all() or (least == "positive" and (T == 0).any()):
+        if not T.any() or (T < 0 if self.takes_zero else T <= 0).any():
+            least = "at least 0, with a positive mean" if self.takes_zero else "positive"
             raise DataError(f"y holds {T.min():g}; {type(self).__name__} takes values that are {least}")
         return T
 
@@ -82,6 +80,8 @@ class PoissonRegressor(LogLinear):
     >>> print(np.exp(model.coef_).round(6), model.converged_)
     [2.] True
     """
+
+    takes_zero = True
 
     @staticmethod
     def deviance(y: Any, z: Any) -> Any:

@@ -7,15 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import jacobian, vjp
+from .. import jacobian
 from ..errors import DivergenceError
-from ..optimize import Callback, Result, gradient_descent
+from ..optimize import Callback, Result
+from ..optimize.result import EPS, require_functions
 from .costs import squared_cost, weighed
 from .data import Array, counted
 from .estimator import LinearPredictor
-
-EPS = float(np.finfo(float).eps)
-ROWS_AT_ONCE = 64  # cotangents of one reverse sweep: 64 rows of J stay in cache
 
 
 class LinearRegression(LinearPredictor):
@@ -28,8 +26,8 @@ class LinearRegression(LinearPredictor):
     ``mode``: derivatives by a "forward" sweep, a "reverse" sweep, or the explicit formula "backprop".
 
     After ``fit``: ``coef_`` (d,), ``intercept_``, ``n_features_in_``, ``feature_names_in_`` (of a data frame), ``n_iter_``,
-    ``loss_history_``, ``converged_``, ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian; in mode "reverse" it sweeps
-    back once per 64 rows, and in "forward" once in all.
+    ``loss_history_``, ``converged_``, ``message_``. Gauss-Newton holds one (n, d + 1) Jacobian, for which mode "forward"
+    sweeps once, and "reverse" back for every row.
 
     Å. Björck, *Numerical Methods for Least Squares Problems* (1996), sections 2.4 (QR) and 2.9 (refinement).
 
@@ -49,15 +47,12 @@ class LinearRegression(LinearPredictor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every iteration."""
-        self.check_settings()
         X = self.read(X)
         data = counted(X, self.targets(y, len(X)), sample_weight)
         if self.solver == "gauss-newton":
             result = self.least_squares(callback, *data)
         else:
-            result = gradient_descent(lambda p: self.cost(p, *data), self.zeros(X.shape[1]), callback=callback,
-                                      learning_rate=self.learning_rate, max_iter=self.max_iter, tol=self.tol,
-                                      **self.way(*data))
+            result = self.descend(self.tree(np.zeros(X.shape[1]), 0.0), callback, *data)
         return self.learnt(result, X.shape[1])
 
     def predict(self, X: Any) -> Array:
@@ -72,9 +67,6 @@ class LinearRegression(LinearPredictor):
     def error(self, T: Any, z: Any) -> Any:
         return z - T
 
-    def zeros(self, d: int) -> dict[str, Any]:
-        return {"coef": np.zeros(d)} | ({"intercept": 0.0} if self.fit_intercept else {})
-
     # ---- Gauss-Newton
     def least_squares(self, callback: Callback | None, X: Array, y: Array, *counts: Any) -> Result:
         """θ ← θ - δ with δ the least-squares solution of J δ = r, twice: a step, and one of refinement.
@@ -82,6 +74,7 @@ class LinearRegression(LinearPredictor):
         Centred columns of length one leave J as well conditioned as a scaling can (van der Sluis, 1969). The ridge is
         n·α more squares: rows √(nα) w.
         """
+        require_functions(callback=callback)
         root = [np.sqrt(w) for w in counts]
         centre = X[0] + weighed(X - X[0], *counts).mean(axis=0) if self.fit_intercept else np.zeros(X.shape[1])
         level = float(weighed(y, *counts).mean()) if self.fit_intercept else 0.0
@@ -104,7 +97,7 @@ class LinearRegression(LinearPredictor):
         history = [float(r @ r) / (2 * len(y))]
         J = self.jacobian_of(residuals, theta, Z, weight / size, *root)
         Q, R = np.linalg.qr(J)
-        message = "solved: QR and one step of refinement"
+        solved, message = True, "solved: QR and one step of refinement"
         for iteration in (1, 2):
             step = np.linalg.lstsq(R, Q.T @ r, rcond=max(J.shape) * EPS)[0]
             theta = theta - step
@@ -116,20 +109,15 @@ class LinearRegression(LinearPredictor):
                 try:
                     callback(iteration, history[-1])
                 except StopIteration:
-                    message = f"stopped by the callback after iteration {iteration}"
+                    solved, message = False, f"stopped by the callback after iteration {iteration}"
                     break
         w = theta[: Z.shape[1]] / size
-        p = {"coef": w} | ({"intercept": level + float(theta[-1]) - float(centre @ w)} if self.fit_intercept else {})
-        solved = message.startswith("solved")
+        p = self.tree(w, level + float(theta[-1]) - float(centre @ w))
         return Result(p, history[-1], self.slope(p, X, y, *counts), iteration, iteration + 2, solved, message, history)
 
     def jacobian_of(self, residuals: Any, theta: Array, Z: Array, ridge: Array, *root: Any) -> Array:
         """J = ∂r/∂θ, shape (n, parameters), in the chosen mode."""
-        if self.mode == "forward":
-            return np.asarray(jacobian(residuals)(theta))
-        if self.mode == "reverse":
-            r, pullback = vjp(residuals, theta)
-            blocks = [np.eye(min(ROWS_AT_ONCE, len(r) - first), len(r), first) for first in range(0, len(r), ROWS_AT_ONCE)]
-            return np.concatenate([pullback(block)[0] for block in blocks])
+        if self.mode != "backprop":
+            return np.asarray(jacobian(residuals, mode=self.mode)(theta))
         J = weighed(np.column_stack([Z, np.ones(len(Z))]) if self.fit_intercept else Z, *root)
         return np.concatenate([J, np.eye(Z.shape[1], len(theta)) * ridge[:, None]]) if self.alpha else J

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..optimize import Callback, gradient_descent
+from ..optimize import Callback
 from .activations import sigmoid
 from .costs import cross_entropy, logistic_loss, softmax
 from .data import Array, classes_of, counted, index_of, indicators
@@ -47,17 +47,13 @@ class LogisticRegression(LinearPredictor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and labels y, shape (n,); ``callback(iteration, loss)`` after every iteration."""
-        self.check_settings()
         X = self.read(X)
         classes, index = classes_of(y, len(X), sample_weight)
         data = counted(X, self.coded(index, len(classes)), sample_weight)
         rows = (len(classes),) if len(classes) > 2 else ()
-        start = {"coef": np.zeros((*rows, X.shape[1]))} | ({"intercept": np.zeros(rows)} if self.fit_intercept else {})
-        if self.solver == "newton":
-            result = self.newton(start, callback, *data)
-        else:
-            result = gradient_descent(lambda p: self.cost(p, *data), start, learning_rate=self.learning_rate,
-                                      max_iter=self.max_iter, tol=self.tol, callback=callback, **self.way(*data))
+        start = self.tree(np.zeros((*rows, X.shape[1])), np.zeros(rows))
+        solve = self.newton if self.solver == "newton" else self.descend
+        result = solve(start, callback, *data)
         self.classes_, self.n_features_in_ = classes, X.shape[1]
         # The same amount added to every class leaves softmax as it is; the ridge is least where the classes sum to zero.
         p = {name: a - a.mean(axis=0) if rows else a for name, a in result.x.items()}
@@ -98,8 +94,5 @@ class LogisticRegression(LinearPredictor):
         return index.astype(np.float64) if count == 2 else indicators(index, count)
 
     def fitted_parameters(self) -> dict[str, Any]:
-        binary = len(self.classes_) == 2
-        p: dict[str, Any] = {"coef": self.coef_[0] if binary else self.coef_}
-        if self.fit_intercept:
-            p["intercept"] = self.intercept_[0] if binary else self.intercept_
-        return p
+        row = 0 if len(self.classes_) == 2 else slice(None)
+        return self.tree(self.coef_[row], self.intercept_[row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 from typing import Any, Self
@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ParameterError, ShapeError
-from ..optimize import Callback, Result, adam, gradient_descent, least_squares, minimize, sgd
-from ..optimize.result import require_count
+from ..optimize import Callback, FitResult, Result, adam, gradient_descent, least_squares, minimize, sgd
+from ..optimize.result import require_count, require_one_of
 from .activations import Activation, activation_of
 from .backpropagation import backpropagate, forward
 from .costs import COSTS, softmax, weighed
 from .data import Array, classes_of, counted, index_of, indicators, numbers, one_per_row
-from .estimator import Estimator, accuracy, determination, require_one_of
+from .estimator import Estimator, accuracy, determination
 
 
 class MLP(Estimator):
@@ -89,14 +89,19 @@ class MLP(Estimator):
         return [activation_of(self.activation)] * len(self.hidden) + [activation_of("none")]
 
     # ---- fitting
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None, **run: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None, *,
+            max_seconds: float | None = None, checkpoint: Any = None, resume: bool = False) -> Self:
         """Learn from X, shape (n, d), and y: labels (n,), or numbers (n,) or (n, m); ``callback(epoch, loss)``.
 
-        ``run``: ``max_seconds``, and for "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` (a file, written
-        after every epoch) and ``resume``, which continues from it to the same bits.
+        ``max_seconds`` ends it early. For "adam", "sgd", "momentum" and "levenberg-marquardt" ``checkpoint`` names a file
+        written after every epoch, from which ``resume`` goes on to the same bits.
         """
-        self.check_settings()
         X = self.read(X)
+        run: dict[str, Any] = {"callback": callback, "max_seconds": max_seconds}
+        if self.solver not in {"gradient-descent", "lbfgs"}:
+            run |= {"checkpoint": checkpoint, "resume": resume}
+        elif checkpoint is not None or resume:
+            raise ParameterError(f"solver={self.solver!r} writes no checkpoint and resumes none; solver='adam' does")
         if self.task == "classification":
             self.classes_, index = classes_of(y, len(X), sample_weight)
             T = indicators(index, len(self.classes_))
@@ -106,7 +111,7 @@ class MLP(Estimator):
             T = T.reshape(len(X), -1)
         rng = np.random.default_rng(self.random_state)
         data = counted(X, T, sample_weight)
-        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), data, rng, {"callback": callback, **run})
+        result = self.train(self.glorot(rng, X.shape[1], T.shape[1]), data, rng, run)
         self.coefs_, self.intercepts_ = [W for W, _ in result.x], [b for _, b in result.x]
         self.n_features_in_, self.n_outputs_ = X.shape[1], T.shape[1]
         self.keep(result)
@@ -117,23 +122,19 @@ class MLP(Estimator):
         sizes = [inputs, *self.hidden, outputs]
         return [(rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o)), np.zeros(o)) for i, o in pairwise(sizes)]
 
-    def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result:
+    def train(self, layers: Any, data: Any, rng: np.random.Generator, run: dict[str, Any]) -> Result | FitResult:
         if self.solver == "levenberg-marquardt":
-            fit = least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
-                                max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
-            return Result(fit.x, fit.cost, None, fit.nit, fit.nfev, fit.success, fit.message, fit.history, fit.reason)
+            return least_squares(lambda p: self.residuals(p, *data), layers, method="lm", xtol=0.0, ftol=self.tol,
+                                 max_iter=self.epochs, max_nfev=2 * self.epochs + 2, **run)
         if self.solver == "lbfgs":
             return minimize(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, tol=self.tol, **run, **self.way(*data))
-        shared: dict[str, Any] = {"learning_rate": self.learning_rate, "tol": self.tol, **run}
+        run |= {"learning_rate": self.learning_rate, "tol": self.tol}
         if self.solver == "gradient-descent":
-            shared |= {"max_iter": self.epochs, **self.way(*data)}
-            return gradient_descent(lambda p: self.cost(p, *data), layers, **shared)
-        shared |= {"epochs": self.epochs, "batch_size": self.batch_size, "rng": rng}
-        shared |= {"jac": self.slope} if self.mode == "backprop" else {"mode": self.mode}
-        method: Callable[..., Result] = adam if self.solver == "adam" else sgd
-        if self.solver == "momentum":
-            shared["momentum"] = 0.9
-        return method(self.cost, layers, data, **shared)
+            return gradient_descent(lambda p: self.cost(p, *data), layers, max_iter=self.epochs, **run, **self.way(*data))
+        run |= {"epochs": self.epochs, "batch_size": self.batch_size, "rng": rng, **self.way()}
+        if self.solver == "adam":
+            return adam(self.cost, layers, data, **run)
+        return sgd(self.cost, layers, data, momentum=0.9 if self.solver == "momentum" else 0.0, **run)
 
     # ---- the network in NumPy: what is differentiated
     def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:

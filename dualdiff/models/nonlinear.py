@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .. import gradient
 from ..errors import ParameterError, ShapeError
 from ..optimize import Callback, FitResult, least_squares
 from ..optimize.losses import loss_of
@@ -45,7 +46,6 @@ class NonlinearRegression(Estimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> Self:
         """Learn from X, shape (n, d), and y, shape (n,); ``callback(iteration, loss)`` is called after every step."""
-        self.check_settings()
         X = self.read(X)
         X, T, *w = counted(X, self.targets(y, len(X)), sample_weight)
         loss: Any = self.loss
@@ -56,8 +56,8 @@ class NonlinearRegression(Estimator):
                                            f_scale=self.f_scale, weights=weights, method=self.method, max_iter=self.max_iter,
                                            callback=callback)
         self.params_, self.stderr_, self.covariance_ = fit.x, fit.stderr, fit.covariance
-        self.n_features_in_, self.n_iter_ = X.shape[1], fit.nit
-        self.loss_history_, self.converged_, self.message_ = fit.history, fit.success, fit.message
+        self.n_features_in_ = X.shape[1]
+        self.keep(fit)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -81,7 +81,6 @@ class NonlinearRegression(Estimator):
 
     def slope(self, parameters: Any, X: Any, T: Any) -> Any:
         """By dual numbers: the formula is the user's."""
-        from .. import gradient
         return gradient(self.cost)(parameters, X, T)
 
     def fitted_parameters(self) -> Any:

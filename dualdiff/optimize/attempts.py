@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from .levenberg import run
 from .result import Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
-VERSION = 1
+VERSION = 2
 # First radius, geodesic, adaptive: ever shorter steps after a bad end, at last plain ones from a little beside the start,
 # where parameters that play the same part are told apart.
 SECOND_TRIES = ((1.0, False, True), (1.0, True, True), (0.1, True, True), (1.0, False, False))
@@ -22,18 +22,18 @@ SECOND_TRIES = ((1.0, False, True), (1.0, True, True), (0.1, True, True), (1.0, 
 
 @dataclass
 class Progress:
-    """Which of the runs is under way, and how the earlier ones ended."""
+    """Which of the runs is under way, and how the best of the earlier ones ended."""
 
     turn: int = 0
     limit: int = 0  # of nfev, for this run
-    ends: list[Any] = field(default_factory=list)
+    best: Any = None
 
 
 def attempts(problem: Any, start: Array, settings: Settings, again: bool, progress: Progress | None = None,
              state: State | None = None) -> tuple[State, Any, str, str]:
     """The first run, and where it ended badly others with shorter steps; the best of them."""
     progress = progress or Progress()
-    ends, more = progress.ends, again and settings.adaptive
+    more = again and settings.adaptive
     while True:
         if progress.turn:
             settings.factor, settings.geodesic, settings.adaptive = SECOND_TRIES[progress.turn - 1]
@@ -47,28 +47,31 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
                 start = start if settings.bounds is None else np.clip(start, *settings.bounds)
             end = run(problem, start, settings, state)
         except KeyboardInterrupt:  # before this run had a point; an earlier one has
-            if not ends:
+            if progress.best is None:
                 raise
-            end = (*ends[-1][:2], INTERRUPTED, "interrupted: this is the best found so far")
-        state = None
-        ends.append(end)
+            end = (*progress.best[:2], INTERRUPTED, "interrupted: this is the best found so far")
+        state, progress.best = None, better(progress.best, end)
         spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
         if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
                 progress.turn == len(SECOND_TRIES):
             break
         progress.turn += 1
-    if len(ends) == 1:
-        return ends[0]  # type: ignore[no-any-return]
-    chosen = min(ends, key=lambda end: end[1].cost)
-    for end in ends:  # of equally good ends the one that converged
-        if end[2] == CONVERGED and end[1].cost <= chosen[1].cost * (1 + 1e-9):
-            chosen = end
-            break
-    state, point, reason, message = chosen
-    if ends[-1][2] == INTERRUPTED:
-        reason, message = ends[-1][2:]
+    if not progress.turn:
+        return end
+    state, point, reason, message = progress.best
+    if end[2] == INTERRUPTED:
+        reason, message = end[2:]
     state.nfev, state.njev = problem.nfev, problem.njev
-    return state, point, reason, f"{message} (the best of {len(ends)} runs with ever shorter steps)"
+    return state, point, reason, f"{message} (the best of {progress.turn + 1} runs with ever shorter steps)"
+
+
+def better(best: Any, end: Any) -> Any:
+    """The end of least cost; of equally good ones the first that converged, else the first."""
+    if best is None:
+        return end
+    cost, least = end[1].cost, best[1].cost
+    found = end[2] == CONVERGED and best[2] != CONVERGED
+    return end if cost < least * (1 - 1e-9) or (found and cost <= least * (1 + 1e-9)) else best
 
 
 def well_determined(point: Any) -> bool:
@@ -78,9 +81,6 @@ def well_determined(point: Any) -> bool:
 
 
 # ---- checkpoints
-SCALARS = ("radius", "damping", "nit", "last", "least", "waited", "trials", "ill", "flattest")
-
-
 def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, path: Any, resume: bool) -> Any:
     """``attempts``, written to ``path`` after each step, and taken up from there where ``resume`` is set and it exists."""
     progress, state = Progress(), None
@@ -89,21 +89,20 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
         found = read(path)
         require_match(path, found, identity)
         progress.turn, progress.limit = int(found["turn"]), int(found["limit"])
-        for i in range(int(found["ends"])):
-            point = problem.sweep(found[f"end{i}_x"])
-            reason, message = str(found[f"end{i}_reason"]), str(found[f"end{i}_message"])
-            progress.ends.append((restored(found, f"end{i}_"), point, reason, message))
+        if progress.turn:
+            point = problem.sweep(found["best_x"])
+            progress.best = restored(found, "best_"), point, str(found["best_reason"]), str(found["best_message"])
         state = restored(found, "")
         problem.nfev, problem.njev = (int(v) for v in found["counts"])
         problem.nfev -= 1  # the sweep at its x is done again
         problem.njev -= 1
 
     def save(now: State) -> None:
-        arrays = {**identity, "turn": progress.turn, "limit": progress.limit, "ends": len(progress.ends),
+        arrays = {**identity, "turn": progress.turn, "limit": progress.limit,
                   "counts": np.array([problem.nfev, problem.njev]), **packed(now, "")}
-        for i, (ended, point, reason, message) in enumerate(progress.ends):
-            arrays |= {**packed(ended, f"end{i}_"), f"end{i}_x": point.x, f"end{i}_reason": reason,
-                       f"end{i}_message": message}
+        if progress.best is not None:
+            ended, point, reason, message = progress.best
+            arrays |= {**packed(ended, "best_"), "best_x": point.x, "best_reason": reason, "best_message": message}
         write(path, arrays)
 
     settings.save = save
@@ -111,12 +110,11 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
 
 
 def packed(state: State, prefix: str) -> dict[str, Any]:
-    names = ("x", "D", "history", *SCALARS)
-    arrays = {prefix + name: np.asarray(getattr(state, name)) for name in names}
-    return arrays if state.S is None else {**arrays, prefix + "S": state.S}
+    values = {prefix + part.name: getattr(state, part.name) for part in fields(State)}
+    return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
 
 def restored(found: Mapping[str, Any], prefix: str) -> State:
-    values = {name: found[prefix + name].item() for name in SCALARS}
-    return State(found[prefix + "x"], found[prefix + "D"], history=found[prefix + "history"].tolist(),
-                 S=found.get(prefix + "S"), **values)
+    arrays = {part.name: found[prefix + part.name] for part in fields(State) if prefix + part.name in found}
+    values = {name: a if a.ndim else a.item() for name, a in arrays.items()}
+    return State(**{**values, "history": values["history"].tolist()})

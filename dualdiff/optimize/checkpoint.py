@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .result import Array
+from .result import Array, require, require_one_of
+
+
+def require_file(checkpoint: Any, resume: Any) -> None:
+    """Raise where there is no file to go on from, or a name is none."""
+    require(checkpoint is None or isinstance(checkpoint, str | os.PathLike), "checkpoint", checkpoint, "the name of a file")
+    require_one_of("resume", resume, (True, False))
+    require(not resume or checkpoint is not None, "resume", resume, "False without checkpoint=, the file to go on from")
 
 
 def write(path: Any, arrays: Mapping[str, Any]) -> None:

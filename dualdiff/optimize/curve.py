@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
+from ..errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError, nearest
 from .fit_result import FitResult
 from .least_squares import fitted
 from .parameters import NUMBERS, Parameters
-from .result import Array
+from .result import Array, numbers, require_one_of
 from .stopping import INTERRUPTED
 
 OPTIONS = ("loss", "f_scale", "fixed", "geodesic", "xtol", "ftol", "gtol", "max_nfev", "max_iter", "max_seconds", "callback",
@@ -62,8 +61,8 @@ def curve_fit(f: Any, xdata: Any, ydata: Any, p0: Any = None, sigma: Any = None,
     if y.size < parameters.flat.size and bounds is None and "fixed" not in options:
         raise DataError(f"{y.size} points cannot determine {parameters.flat.size} parameters; give more data, or hold some "
                         "with fixed=")
-    result = fitted(model, parameters, before=(x,), target=y, root=root, bounds=bounds, method=method or "auto",
-                    jac=jac, absolute_sigma=absolute_sigma,
+    result = fitted(model, parameters, before=(x,), target=y, root=root, bounds=bounds, jac=jac,
+                    method="auto" if method is None else method, absolute_sigma=absolute_sigma,
                     leap=not full_output and "xtol" not in options, **options)
     if full_output:
         info = {"nfev": result.nfev, "fvec": result.fun, "njev": result.njev, "nit": result.nit, "result": result}
@@ -76,15 +75,13 @@ def checked(f: Any, options: dict[str, Any], nan_policy: str | None) -> tuple[li
     for model in models or [f]:
         if not callable(model):
             raise StructureError(f"the model must be a function f(x, *parameters); got a {type(model).__name__}")
-    if nan_policy not in {None, "raise", "omit"}:
-        raise ParameterError(f"nan_policy must be None, 'raise' or 'omit'; got {nan_policy!r}")
+    require_one_of("nan_policy", nan_policy, (None, "raise", "omit"))
     if "maxfev" in options:
         options["max_nfev"] = options.pop("maxfev") or None
     for name in options:
         if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
-            raise ParameterError(f"curve_fit has no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else
-                                 f"; beside SciPy's it takes {', '.join(OPTIONS)}"))
+            raise ParameterError(f"curve_fit has no option {name!r}{nearest(name, OPTIONS)}; beside SciPy's it takes "
+                                 f"{', '.join(OPTIONS)}")
     return models, options
 
 
@@ -115,14 +112,9 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
         if not names:
             raise ParameterError("the number of parameters cannot be told from the model's arguments; give p0")
         found = Parameters(np.ones(len(names)), "p0", names)
-        limits = None if bounds is None else Parameters(np.zeros(len(names)), "p0", names)
-        if limits is not None:  # as SciPy: 1 where it is allowed, else well inside
-            limits.flat = np.full(len(names), np.nan)
-            low, high = limits.bounds(bounds) or (np.full(len(names), -np.inf), np.full(len(names), np.inf))
-            both, lower, upper = np.isfinite(low) & np.isfinite(high), np.isfinite(low), np.isfinite(high)
-            with np.errstate(invalid="ignore"):
-                inside = np.where(both, (low + high) / 2, np.where(lower, low + 1, np.where(upper, high - 1, 1.0)))
-            found.flat = np.where((low < 1) & (high > 1), 1.0, inside)
+        found.flat, ones = np.full(len(names), np.nan), found.flat  # NaN lies outside no bounds
+        limits = found.bounds(bounds)
+        found.flat = ones if limits is None else inside(*limits)
         return found, plain_call
     if isinstance(p0, str | bytes):
         raise StructureError(f"p0 must be numbers; got the text {p0!r}")
@@ -142,6 +134,15 @@ def start_of(models: Any, p0: Any, bounds: Any) -> tuple[Parameters, Callable[..
     return Parameters(flat, "p0", names if len(names) == flat.size else [f"p[{i}]" for i in range(flat.size)]), plain_call
 
 
+def inside(low: Array, high: Array) -> Array:
+    """As SciPy: 1 where it is allowed, else well inside."""
+    lower, upper = np.isfinite(low), np.isfinite(high)
+    with np.errstate(invalid="ignore"):  # of inf - inf, where it is not taken
+        found: Array = np.select([(low < 1) & (high > 1), lower & upper, lower, upper],
+                                 [1.0, (low + high) / 2, low + 1, high - 1], 1.0)
+    return found
+
+
 def arguments_of(model: Any) -> list[str]:
     """The names of the arguments after x; none where they cannot be told."""
     code = getattr(model, "__code__", None)
@@ -157,22 +158,6 @@ def arguments_of(model: Any) -> list[str]:
 
 
 # ---- data
-def numbers(a: Any, what: str) -> Any:
-    try:
-        found = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
-        if found.dtype.kind in "iub":
-            return found.astype(np.float64)
-        if found.dtype.kind == "f":
-            return found
-        if found.dtype.kind == "c":
-            raise StructureError(f"{what} is complex; fit real and imaginary parts as two data sets")
-        return found.astype(np.float64)
-    except StructureError:
-        raise
-    except (TypeError, ValueError):
-        raise DataError(f"{what} must hold numbers; got {str(a)[:60]!r}") from None
-
-
 def data_set(x: Any, y: Any, sigma: Any, nan_policy: str | None, check: bool = True, what: str = "") -> tuple[Any, Any, Any]:
     """x, y as a vector, and what residuals are multiplied with."""
     y = numbers(y, f"ydata{what}")

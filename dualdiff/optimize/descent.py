@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DivergenceError
-from ..transforms import value_and_gradient
-from .result import Callback, Result, leaves_of, number, require_finite, require_positive, smaller, start
+from .result import Callback, Result, require_finite, require_positive, smaller, start
 from .stopping import BUDGET
 from .trail import Trail
 
@@ -34,14 +33,12 @@ def gradient_descent(f: Callable[[Any], Any], x0: Any, *, learning_rate: float =
     require_positive("learning_rate", learning_rate)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, rebuild = start(x0)
-    both = value_and_gradient(f, mode=mode) if jac is None else lambda tree: (f(tree), jac(tree))
+    evaluated = trail.evaluation(f, mode, jac)
 
     def steps() -> None:
         x = x0
         while True:
-            value, tree = both(form := rebuild(x))
-            trail.nfev += 1 if jac is None else 2
-            loss, gradient = number(value), leaves_of(tree, form)
+            loss, gradient = evaluated(rebuild(x))
             require_finite("gradient_descent", len(trail.history), loss, gradient, learning_rate)
             trail.reach(loss, x, gradient)
             x = [a - learning_rate * g for a, g in zip(x, gradient, strict=True)]

@@ -13,20 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ParameterError, ShapeError, StructureError
+from ..errors import DataError, ParameterError, ShapeError, StructureError, require_function
 from ..transforms import gradient
-from .checkpoint import read, require_match, write
+from .checkpoint import read, require_file, require_match, write
 from .result import (
     Array,
     Callback,
     Result,
+    deadline,
+    joined,
     leaves_of,
     number,
+    refuse,
     require,
     require_count,
     require_finite,
+    require_functions,
+    require_not_negative,
     require_positive,
-    require_tolerance,
     split,
     start,
 )
@@ -55,7 +59,12 @@ class Method:
             require_positive(f"the learning rate of step {self.steps}", rate)
         return float(rate)
 
-    def update(self, x: Array, g: Array) -> Array:
+    def step(self, x: Array, g: Array) -> Array:
+        rate = self.rate
+        self.steps += 1
+        return self.update(x, g, rate)
+
+    def update(self, x: Array, g: Array, rate: float) -> Array:
         raise NotImplementedError
 
 
@@ -75,17 +84,17 @@ class Plan:
     max_seconds: float | None
     checkpoint: Any
     resume: bool
-    shards: Any = None
-    executor: Any = None
+    shards: Any
+    executor: Any
 
     def check(self, data: Sequence[Any]) -> int:
         """The size of a batch; raises where a setting cannot be."""
+        require_functions(jac=self.jac, callback=self.callback)
+        require_file(self.checkpoint, self.resume)
         require_count("epochs", self.epochs, least=0)
         require_count("patience", self.patience)
         if self.tol is not None:
-            require_tolerance(self.tol)
-        if self.max_seconds is not None:
-            require_positive("max_seconds", self.max_seconds)
+            require_not_negative("tol", self.tol)
         if self.validation is not None:
             rows_of(self.validation, "validation")
             require(len(self.validation) == len(data), "validation", f"{len(self.validation)} arrays",
@@ -119,18 +128,21 @@ class Epochs:
     workers: Workers | None = None
 
     def __init__(self, f: Callable[..., Any], x0: Any, data: Sequence[Any], method: Method, plan: Plan) -> None:
+        require_function(f, method.name)
         self.f, self.data, self.method, self.plan = f, data, method, plan
         self.df = gradient(f, mode=plan.mode) if plan.jac is None else plan.jac
         if plan.shards is not None:
             self.spread()
         elif plan.executor is not None:
             raise ParameterError("executor works on shards; pass shards= too")
-        self.size, self.rows = plan.check(self.data), rows_of(self.data)
-        self.generator = np.random.default_rng(plan.rng)
+        self.size, self.rows, self.deadline = plan.check(self.data), rows_of(self.data), deadline(plan.max_seconds)
+        try:
+            self.generator = np.random.default_rng(plan.rng)
+        except (TypeError, ValueError):
+            refuse("rng", plan.rng, "a Generator or a seed")
         self.leaves, self.rebuild = start(x0)
         self.x = joined(self.leaves)
         self.history: list[float] = []
-        self.last = np.inf  # the loss at x
         # What stopping looks at is the loss, or that of the validation data: since when it has not fallen below best - tol,
         # and where it was least.
         self.best, self.waited, self.least, self.best_x = np.inf, 0, np.inf, self.x
@@ -160,36 +172,32 @@ class Epochs:
 
     # ---- the loop
     def run(self) -> Result:
-        plan, deadline = self.plan, None
-        if plan.max_seconds is not None:
-            deadline = time.monotonic() + plan.max_seconds
-        end: tuple[str, str] | None = None
+        plan = self.plan
         kept = plan.validation is not None  # the best parameters rather than the last
         with np.errstate(all="ignore"):  # what overflows is met after the epoch, with the next step
-            if not (plan.resume and plan.checkpoint is not None and Path(plan.checkpoint).exists()):
-                self.look()
-            else:
+            if plan.resume and Path(plan.checkpoint).exists():
                 self.restore()
-            while end is None:
-                try:
-                    end = self.ended(deadline)
-                    if end is None:
-                        self.epoch()
-                except KeyboardInterrupt:
-                    kept = True
-                    end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
-                except StopIteration:
-                    end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
+            else:
+                self.look()
+            try:
+                while (end := self.ended()) is None:
+                    self.epoch()
+            except KeyboardInterrupt:
+                kept = True
+                end = INTERRUPTED, f"interrupted in epoch {len(self.history)}: these are the best parameters found so far"
+            except StopIteration:
+                end = INTERRUPTED, f"stopped by the callback after epoch {len(self.history) - 1}"
+            loss = self.history[-1]
             if kept and self.x is not self.best_x:
                 self.x = self.best_x
-                self.last = number(self.f(self.tree(self.x), *self.data))
-            return self.result(*end)
+                loss = number(self.f(self.tree(self.x), *self.data))
+            return self.result(loss, *end)
 
     def epoch(self) -> None:
         x, order = self.x, self.generator.permutation(self.rows)
         for first in range(0, self.rows, self.size):
             batch = [a[order[first:first + self.size]] for a in self.data]
-            x = self.method.update(x, joined(leaves_of(self.df(form := self.tree(x), *batch), form)))
+            x = self.method.step(x, joined(leaves_of(self.df(form := self.tree(x), *batch), form)))
         self.x = x
         self.look()
         if self.plan.checkpoint is not None:
@@ -205,13 +213,12 @@ class Epochs:
         require_finite(self.method.name, epoch, loss, [self.x], rate, "argument")
         judged = loss if plan.validation is None else number(self.f(self.tree(self.x), *plan.validation))
         self.history.append(loss)
-        self.last = loss
         fell = epoch == 0 or plan.tol is None or judged < self.best - plan.tol
         self.best, self.waited = (min(self.best, judged), 0) if fell else (self.best, self.waited + 1)
         if judged < self.least:
             self.least, self.best_x = judged, self.x
 
-    def ended(self, deadline: float | None) -> tuple[str, str] | None:
+    def ended(self) -> tuple[str, str] | None:
         plan, history = self.plan, self.history
         nit = len(history) - 1
         if self.waited >= plan.patience:
@@ -221,14 +228,14 @@ class Epochs:
         far = f"after {nit} the loss is {history[-1]:.6g}, {change} {history[0]:.6g} at x0"
         if nit >= plan.epochs:
             return BUDGET, f"out of epochs: {far}"
-        if deadline is not None and time.monotonic() >= deadline:
+        if time.monotonic() >= self.deadline:
             return BUDGET, f"out of time: max_seconds={plan.max_seconds:g} is used up; {far}"
         return None
 
-    def result(self, reason: str, message: str) -> Result:
+    def result(self, loss: float, reason: str, message: str) -> Result:
         final, nit = self.df(self.tree(self.x), *self.data), len(self.history) - 1
         nfev = len(self.history) + nit * ceil(self.rows / self.size) + 1  # losses, batches, the gradient at the end
-        return Result(self.tree(self.x), self.last, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
+        return Result(self.tree(self.x), loss, final, nit, nfev, reason == CONVERGED, message, self.history, reason)
 
     # ---- checkpoints
     def identity(self) -> dict[str, Any]:
@@ -237,7 +244,7 @@ class Epochs:
     def save(self) -> None:
         arrays = {**self.identity(), "x": self.x, "best_x": self.best_x, "history": self.history, "best": self.best,
                   "least": self.least, "waited": self.waited, "steps": self.method.steps, "memory": len(self.method.memory),
-                  "random": json.dumps(self.generator.bit_generator.state, default=listed)}
+                  "random": json.dumps(self.generator.bit_generator.state, default=np.ndarray.tolist)}
         arrays |= {f"memory{j}": a for j, a in enumerate(self.method.memory)}
         write(self.plan.checkpoint, arrays)
 
@@ -246,23 +253,13 @@ class Epochs:
         require_match(self.plan.checkpoint, found, self.identity())
         self.x, self.best_x = found["x"], found["best_x"]
         self.history, self.best, self.least = found["history"].tolist(), float(found["best"]), float(found["least"])
-        self.waited, self.method.steps, self.last = int(found["waited"]), int(found["steps"]), self.history[-1]
+        self.waited, self.method.steps = int(found["waited"]), int(found["steps"])
         self.method.memory = [found[f"memory{j}"] for j in range(int(found["memory"]))]
         state = json.loads(str(found["random"]))
         if state["bit_generator"] != self.generator.bit_generator.state["bit_generator"]:
             raise DataError(f"the checkpoint {self.plan.checkpoint} was drawn by {state['bit_generator']}; pass an rng of that "
                             "kind")
         self.generator.bit_generator.state = state
-
-
-def joined(arrays: list[Array]) -> Array:
-    """The numbers of all arrays as one vector."""
-    return np.concatenate([a.ravel() for a in arrays]) if arrays else np.zeros(0)
-
-
-def listed(a: Any) -> Any:
-    """The arrays in the state of some generators as lists, which they take as well."""
-    return a.tolist()
 
 
 def rows_of(data: Sequence[Any], what: str = "data") -> int:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
-from .result import STATUS, Array
-from .spectrum import ILL, Spectral, inverse, of_normal, of_rows
+from .result import STATUS, Array, is_real, require
+from .spectrum import Spectral, inverse, of_normal, of_rows
 
 
 class FitResult:
@@ -85,13 +84,12 @@ class FitResult:
         point = self._point
         found = point.spectrum
         if not isinstance(found, Spectral):
-            D = point.norms()
-            D[D == 0] = 1.0
+            D = point.scales()
             quick = inverse(point.A, D)
             if quick is not None:
                 return self._scaled(quick, np.zeros(D.size, bool))
             found = of_normal(point.A, point.g, D)
-            if point.Jt is not None and not found.least > ILL * found.largest:
+            if point.Jt is not None and found.ill:
                 found = of_rows(point.Jt, point.r, D)
         return self._scaled(*found.covariance())
 
@@ -130,8 +128,7 @@ class FitResult:
         """(lower, upper), each in the form of x0: x ± t stderr, with Student's t for ``dof`` (the normal law if sigma was
         absolute). Linear in the parameters: as good as the model is straight over their standard errors.
         """
-        if not 0 < level < 1:
-            raise ParameterError(f"level must lie between 0 and 1; got {level!r}")
+        require(is_real(level) and 0 < level < 1, "level", level, "a number between 0 and 1")
         q = (1 + level) / 2
         factor = NormalDist().inv_cdf(q) if self._absolute else student_quantile(q, max(self.dof, 1))
         reach = factor * np.sqrt(np.diag(self.covariance))
@@ -146,14 +143,10 @@ class FitResult:
 
 # ---- Student's t
 def student_quantile(q: float, dof: int) -> float:
-    """The q-quantile of Student's t: Newton's method on the distribution, from the normal quantile.
+    """The q-quantile of Student's t for q from ½: Newton's method on the distribution, from the normal quantile.
 
     With t = √ν tan θ the density becomes cos^(ν-1) θ, smooth on [0, θ]: forty Gauss-Legendre points are exact to rounding.
     """
-    if q == 0.5:
-        return 0.0
-    if q < 0.5:
-        return -student_quantile(1 - q, dof)
     if dof == 1:
         return tan(pi * (q - 0.5))
     nodes, weights = np.polynomial.legendre.leggauss(40)
@@ -167,7 +160,7 @@ def student_quantile(q: float, dof: int) -> float:
         area = constant * theta / 2 * float(weights @ np.cos(theta * (nodes + 1) / 2)**(dof - 1))
         step = (area - (q - 0.5)) / (constant * cos(theta)**(dof - 1))
         theta = min(theta - step, (theta + pi / 2) / 2)
-        if abs(step) < 1e-14 * theta:
+        if abs(step) <= 1e-14 * theta:
             break
     return sqrt(dof) * tan(theta)
 

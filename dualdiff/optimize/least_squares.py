@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,11 +10,22 @@ import numpy as np
 
 from ..errors import ParameterError, require_function
 from .attempts import attempts, checkpointed
+from .checkpoint import require_file
 from .fit_result import FitResult
 from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Callback, require, require_count, require_positive
+from .result import (
+    Callback,
+    deadline,
+    numbers,
+    require,
+    require_count,
+    require_functions,
+    require_one_of,
+    require_part,
+    require_positive,
+)
 from .spectrum import FEW
 from .stopping import Settings
 
@@ -69,15 +79,14 @@ def least_squares(residual: Callable[..., Any], x0: Any, *, args: tuple[Any, ...
     return fitted(residual, parameters, after=args, options=kwargs, bounds=bounds, loss=loss, f_scale=f_scale,
                   root=weighting(weights), fixed=fixed, method=method, geodesic=geodesic, xtol=xtol, ftol=ftol, gtol=gtol,
                   max_nfev=max_nfev, max_iter=max_iter, max_seconds=max_seconds, callback=callback, checkpoint=checkpoint,
-                  resume=resume, jac=jac, absolute_sigma=absolute_sigma, x_scale=x_scale,
-                  shards=None if shards is None else (x0, shards, executor))
+                  resume=resume, jac=jac, absolute_sigma=absolute_sigma, x_scale=x_scale, shards=shards, executor=executor)
 
 
 def weighting(weights: Any) -> Any:
     """The square root of weights, which multiplies residuals."""
     if weights is None:
         return None
-    w = np.asarray(weights, float)
+    w = numbers(weights, "weights").astype(np.float64)
     if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
         raise ParameterError("weights must be finite and at least 0, and not all 0")
     return np.sqrt(w).reshape(-1) if w.ndim else np.sqrt(w)
@@ -100,17 +109,19 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
            xtol: float = 1e-10, ftol: float = 0.0, gtol: float = 0.0, max_nfev: int | None = None,
            max_iter: int | None = None, max_seconds: float | None = None, callback: Any = None, checkpoint: Any = None,
            resume: bool = False, jac: Any = None, absolute_sigma: bool = False, leap: bool = False,
-           shards: Any = None, x_scale: Any = "jac") -> FitResult:
+           shards: Any = None, executor: Any = None, x_scale: Any = "jac") -> FitResult:
     """The fit behind ``least_squares`` and ``curve_fit``."""
+    check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter)
+    end = deadline(max_seconds)
     if method in SCIPY and (geodesic or max_iter or max_seconds or callback or checkpoint):
         raise ParameterError(f"method={method!r} is SciPy's, without geodesic, max_iter, max_seconds, callback and checkpoint; "
                              "use method='lm'")
     if isinstance(jac, str) and jac in {"2-point", "3-point", "cs"}:  # SciPy's names: ours is exact
         jac = None
-    require(jac is None or callable(jac), "jac", jac, "a function")
-    require(callback is None or callable(callback), "callback", callback, "a function")
-    require(np.iterable(after), "args", after, "a tuple")
-    check(method, xtol, ftol, gtol, f_scale, max_nfev, max_iter, max_seconds)
+    require_functions(jac=jac, callback=callback)
+    require_file(checkpoint, resume)
+    require(isinstance(after, tuple | list | np.ndarray), "args", after, "a tuple")
+    require(options is None or isinstance(options, dict), "kwargs", options, "a dict")
     limits, scale = parameters.bounds(bounds), scaling(x_scale, parameters)
     free = None
     if fixed is not None and (not isinstance(fixed, tuple) or fixed):
@@ -125,13 +136,13 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
         problem = Residuals(f, parameters, before, after, options, target, root, loss_of(loss), float(f_scale), jac, free)
     else:
         from .shards import Shards
-        problem = Shards(f, parameters, shards, after, options, loss, float(f_scale), free)
+        problem = Shards(f, parameters, shards, executor, after, options, loss, float(f_scale), free)
     again = method == "auto"
     usual = 100 * (start.size + 1)
     settings = Settings(xtol, ftol, gtol, max_nfev or usual, None if max_nfev else usual, max_iter, geodesic=geodesic,
                         bounds=limits, damped=method != "gauss-newton", callback=callback, leap=leap, scale=scale,
                         adaptive=again and shards is None and start.size <= FEW,
-                        deadline=None if max_seconds is None else time.monotonic() + max_seconds)
+                        deadline=end)
     try:
         if method in SCIPY:
             from .scipy_engines import scipy_fit
@@ -146,17 +157,11 @@ def fitted(f: Callable[..., Any], parameters: Parameters, *, before: tuple[Any, 
     return FitResult(parameters, point, state, reason, message, free, absolute_sigma)
 
 
-def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, max_nfev: int | None, max_iter: int | None,
-          max_seconds: float | None) -> None:
-    if method not in METHODS:
-        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+def check(method: str, xtol: float, ftol: float, gtol: float, f_scale: float, max_nfev: Any, max_iter: Any) -> None:
+    require_one_of("method", method, METHODS)
     for name, value in (("xtol", xtol), ("ftol", ftol), ("gtol", gtol)):
-        if not (type(value) is float and 0 <= value < 1):
-            require(isinstance(value, int | float | np.number) and 0 <= value < 1, name, value, "a number from 0 up to 1")
-    if f_scale != 1.0:
-        require_positive("f_scale", f_scale)
+        require_part(name, value)
+    require_positive("f_scale", f_scale)
     for name, count in (("max_nfev", max_nfev), ("max_iter", max_iter)):
         if count is not None:
             require_count(name, count)
-    if max_seconds is not None:
-        require_positive("max_seconds", max_seconds)

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..errors import ConvergenceError, DataError, DegenerateError
 from ..transforms.floating import all_ignored
-from .result import Array
-from .spectrum import EPS, FEW, HANDFUL, NEARLY, Damped, Step, of_normal, spectrum, undamped
+from .result import EPS, Array
+from .spectrum import FEW, HANDFUL, NEARLY, Damped, Step, of_normal, spectrum, undamped
 from .stopping import (
     BUDGET,
     CONVERGED,
@@ -24,7 +24,6 @@ from .stopping import (
     INTERRUPTED,
     STALLED,
     UNSEEN,
-    Halt,
     Settings,
     State,
     Stop,
@@ -55,13 +54,13 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
                     D = settings.scale * (np.max(D / settings.scale) or 1.0)
                 D[D * D == 0] = 1.0
                 # D x has the units of r, which stands in for it where x0 is 0.
-                radius = settings.factor * (sqrt(float((D * x0) @ (D * x0))) or sqrt(2 * point.cost))
+                radius = settings.factor * (length(D * x0) or sqrt(2 * point.cost))
                 state = State(x0, D, radius, START, history=[point.cost])
             while True:
-                point = iterate(problem, point, state, settings)
+                point, step, clipped = iterate(problem, point, state, settings)
+                taken(state, step, point, settings, clipped)
     except Stop as stop:
         reason, message = stop.reason, stop.message
-        point = stop.point if isinstance(stop, Halt) else point
     except KeyboardInterrupt:
         if point is None or state is None:
             raise
@@ -85,8 +84,8 @@ def require_derivatives(point: Any) -> None:
         raise DataError("at the start squares of the residuals or of the derivatives underflow; scale the data")
 
 
-def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
-    """Steps of shrinking radius until one is taken: the new point. Raises Stop."""
+def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple[Any, Step, bool]:
+    """Steps of shrinking radius until one is good: the new point, the step, and whether it was clipped. Raises Stop."""
     if settings.scale is None:
         state.D = np.maximum(state.D, point.norms())
     if point.cost == 0.0:
@@ -113,15 +112,18 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> Any:
         resize(state, step, ratio, point.cost, cost)
         secant(state, step, point, new, ratio)
         if ratio >= ACCEPT:
-            taken(state, step, new, settings, steps.clipped)
-            return new
+            return new, step, steps.clipped
         refused = True
         if final:
             raise Stop(CONVERGED, within(settings))
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
-        if step.length <= 4 * EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))) or state.radius < 1e-300:
+        if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
             exhausted(point, steps.decomposed())
+
+
+def length(v: Array) -> float:
+    return sqrt(v.dot(v))
 
 
 def gained(before: float, after: float, step: Step) -> float:
@@ -141,17 +143,38 @@ class FreeSteps:
 
     def next(self) -> Step:
         radius = self.state.radius if self.settings.damped else np.inf
-        if self.tried is None:
-            quick = quick_step(self.point, self.state, radius, self.state.D)
-            if quick is not None:
-                return quick
-        step: Step = self.decomposed().step(radius)
-        return step
+        quick = self.quick(radius) if self.tried is None else None
+        return quick or self.decomposed().step(radius)
+
+    def quick(self, radius: float) -> Step | None:
+        """The undamped step of a handful of parameters, the secant part included, where radius and conditioning allow it."""
+        point, state = self.point, self.state
+        if state.D.size > HANDFUL or state.ill:
+            return None
+        found = None if state.S is None else undamped(point.A + state.S, point.g, state.D)
+        if found is None or found[1] < BENT * state.flattest:
+            found = undamped(point.A, point.g, state.D)
+            if found is None:
+                return None
+            state.flattest = found[1]
+        return found[0] if found[0].length <= NEARLY * radius else None
 
     def decomposed(self) -> Any:
         if self.tried is None:
-            self.tried = seen(decomposed(self.point, self.state, self.state.D), self.point, self.state, self.settings)
+            self.tried = seen(self.decompose(), self.point, self.state, self.settings)
         return self.tried
+
+    def decompose(self) -> Any:
+        point, state = self.point, self.state
+        if state.S is not None and state.D.size > HANDFUL:
+            tried = of_normal(point.A + state.S, point.g, state.D)
+            if tried.least > BENT * state.flattest:
+                return tried
+        tried = spectrum(point, state, state.D)
+        if not isinstance(tried, Damped):  # which holds the point: a cycle would keep its Jacobian until garbage is collected
+            point.spectrum = tried
+        state.flattest = tried.least
+        return tried
 
 
 def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
@@ -159,35 +182,10 @@ def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
     if settings.scale is not None:
         point.spectrum = None
         if tried.singular:
-            D = point.norms() + (point.squares == 0)
+            D = point.scales()
             tried = point.spectrum = spectrum(point, state, D)
             if D.size == state.D.size:
                 state.D = D
-    return tried
-
-
-def quick_step(point: Any, state: State, radius: float, D: Array) -> Step | None:
-    """The undamped step of a handful of parameters, the secant part included, where the radius and conditioning allow it."""
-    if D.size > HANDFUL or state.ill:
-        return None
-    found = None if state.S is None else undamped(point.A + state.S, point.g, D)
-    if found is None or found[1] < BENT * state.flattest:
-        found = undamped(point.A, point.g, D)
-        if found is None:
-            return None
-        state.flattest = found[1]
-    return found[0] if found[0].length <= NEARLY * radius else None
-
-
-def decomposed(point: Any, state: State, D: Array) -> Any:
-    if state.S is not None and D.size > HANDFUL:
-        tried = of_normal(point.A + state.S, point.g, D)
-        if tried.least > BENT * state.flattest:
-            return tried
-    tried = spectrum(point, state, D)
-    if not isinstance(tried, Damped):  # which holds the point: a cycle would keep its Jacobian until garbage is collected
-        point.spectrum = tried
-    state.flattest = tried.least
     return tried
 
 
@@ -262,11 +260,11 @@ def taken(state: State, step: Step, new: Any, settings: Settings, clipped: bool)
         try:
             settings.callback(state.nit, new.cost)
         except StopIteration:
-            raise Halt(new, INTERRUPTED, f"stopped by the callback after iteration {state.nit}") from None
+            raise Stop(INTERRUPTED, f"stopped by the callback after iteration {state.nit}") from None
     if settings.max_iter is not None and state.nit >= settings.max_iter:
-        raise Halt(new, BUDGET, f"out of budget: max_iter={settings.max_iter} iterations are used up")
-    if settings.deadline is not None and time.monotonic() >= settings.deadline:
-        raise Halt(new, BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
+        raise Stop(BUDGET, f"out of budget: max_iter={settings.max_iter} iterations are used up")
+    if time.monotonic() >= settings.deadline:
+        raise Stop(BUDGET, f"out of budget: max_seconds is used up after iteration {state.nit}")
 
 
 # ---- geodesic acceleration
@@ -280,12 +278,12 @@ def accelerated(problem: Any, point: Any, tried: Any, step: Step, state: State) 
         return step.p
     if np.isfinite(curvature).all():
         a = tried.solve(point.Jt @ curvature, step.damping)
-        if 2 * float(np.linalg.norm(state.D * a)) <= BEND * step.length:
+        if 2 * length(state.D * a) <= BEND * step.length:
             p: Array = step.p + 0.5 * a
             return p
     state.radius = 0.4 * min(state.radius, step.length)
     state.damping = 5 * step.damping
-    if state.radius < EPS * sqrt(float((state.D * point.x) @ (state.D * point.x))):
+    if state.radius < EPS * length(state.D * point.x):
         raise Stop(STALLED, "stalled: the second derivative outgrows every step")
     return None
 
@@ -325,7 +323,7 @@ class BoundedSteps(FreeSteps):
             p[out] = np.where(p[out] < 0, low[out], high[out]) - point.x[out]
             self.clipped = True
             free &= ~out
-        return Step(p, sqrt(float((state.D * p) @ (state.D * p))), damping, -point.model(p))
+        return Step(p, length(state.D * p), damping, -point.model(p))
 
     def decomposed(self) -> Any:
         return super().decomposed() if self.all else self.part

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
-from .result import Array
-
-EPS = float(np.finfo(float).eps)
+from .result import EPS, Array, refuse
 
 
 def huber(z: Array) -> tuple[Array, Array, Array]:
@@ -38,17 +35,15 @@ def arctan(z: Array) -> tuple[Array, Array, Array]:
 
 
 Loss = Callable[[Array], tuple[Array, Array, Array]]  # z -> ρ, ρ′, ρ″
-LOSSES: dict[str, Loss] = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
+LOSSES: dict[str, Loss | None] = {"linear": None, "huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
 
 
 def loss_of(loss: Any) -> Loss | None:
     """The loss by its name, or the caller's own function of z giving three rows ρ, ρ′, ρ″; None for the plain squares."""
-    if loss == "linear":
-        return None
     if callable(loss):
         return lambda z: tuple(np.asarray(loss(z), float))
     if not isinstance(loss, str) or loss not in LOSSES:
-        raise ParameterError(f"loss must be 'linear', {', '.join(map(repr, LOSSES))} or a function; got {loss!r}")
+        refuse("loss", loss, f"{', '.join(map(repr, LOSSES))} or a function")
     return LOSSES[loss]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError, needed
-from ..transforms import hvp, value_and_gradient
-from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
+from ..errors import needed
+from ..transforms import hvp
+from .result import Array, Callback, Result, joined, require_finite, require_one_of, vector
 from .stopping import BUDGET, STALLED, Stop
 from .trail import Trail
 
@@ -29,16 +29,14 @@ def minimize(f: Callable[[Any], Any], x0: Any, *, method: str = "l-bfgs", max_it
     >>> minimize(lambda x: (1 - x[0])**2 + 100 * (x[1] - x[0]**2)**2, np.array([-1.2, 1.0])).x
     array([1., 1.])
     """
-    if method not in METHODS:
-        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    require_one_of("method", method, tuple(METHODS))
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)
-    both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
+    evaluated = trail.evaluation(f, mode, jac)
 
     def evaluate(v: Any) -> tuple[float, Array]:
-        value, g = both(x := tree(v))
-        trail.nfev += 1 if jac is None else 2
-        loss, slope = number(value), np.concatenate([np.ravel(a) for a in leaves_of(g, x)]).astype(np.float64)
+        loss, gradient = evaluated(tree(v))
+        slope = joined(gradient).astype(np.float64)
         if not trail.history or loss == -np.inf:  # elsewhere a step may overflow: it is shortened
             require_finite("minimize", len(trail.history), loss, [slope], None)
         point = loss, [v.copy()], [slope]

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import require_function
 from ..transforms import gradient, jacobian
 from ..transforms.trees import flatten
-from .result import Array, Callback, Result, leaves_of, number, require_finite, vector
+from .result import EPS, Array, Callback, Result, joined, leaves_of, number, require_finite, require_functions, vector
 from .stopping import STALLED, Stop
 from .trail import Trail
 
-EPS = float(np.finfo(float).eps)
 ENOUGH = 1e-4  # Armijo's constant, as in Nocedal & Wright, section 3.1
 PIVOT = 1e-6  # of the scaled Hessian: a smaller one asks for its eigenvalues
 SHORTEST = 2.0**-40  # a step this short changes f by its rounding error only
@@ -41,6 +41,8 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
     >>> newton(rosenbrock, np.array([-1.2, 1.0])).x
     array([1., 1.])
     """
+    require_function(f, "newton")
+    require_functions(jac=jac, hess=hess)
     trail = Trail(max_iter, tol, max_seconds, callback)
     x0, tree = vector(x0)
     by_duals = gradient(f, mode=mode) if jac is None else jac
@@ -61,7 +63,7 @@ def newton(f: Callable[[Any], Any], x0: Any, *, max_iter: int = 100, tol: float 
         loss = number(f(tree(x)))
         trail.nfev += 1
         while True:
-            g = np.concatenate([np.ravel(leaf) for leaf in slope(tree(x))])
+            g = joined(slope(tree(x)))
             trail.nfev += 1
             require_finite("newton", len(trail.history), loss, [g], None)
             far = trail.reach(loss, [x], [g])

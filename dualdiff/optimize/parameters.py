@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError, StructureError
 from ..transforms.trees import flatten
-from .result import Array, split, start
+from .result import Array, joined, split, start
 
 NUMBERS = frozenset({int, float})
 
@@ -34,7 +34,7 @@ class Parameters:
         else:
             leaves, self.rebuild = start(x0)
             self.shapes = [a.shape for a in leaves]
-            self.flat = np.concatenate([a.ravel() for a in leaves]).astype(np.float64) if leaves else np.zeros(0)
+            self.flat = joined(leaves).astype(np.float64)
             self.form = x0
         if not self.flat.size:
             raise ShapeError(f"{what} is empty: there is nothing to fit")

@@ -12,7 +12,7 @@ from ..transforms import jacobian
 from ..transforms.trees import flatten
 from .parameters import Parameters
 from .residuals import Residuals
-from .result import Array
+from .result import Array, joined, numbers, require_one_of
 
 BLOCK = 8192  # results at a time, so that their derivatives stay in the cache
 
@@ -40,8 +40,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
     (array(6.), array(0.63245553))
     """
     require_function(f, "propagate")
-    if np.ndim(order) or order not in (1, 2):
-        raise ParameterError(f"order must be 1 or 2; got {order!r}")
+    require_one_of("order", order, (1, 2))
     parameters = Parameters(values, "values")
     n = parameters.flat.size
     C = covariance_of(covariance, n)
@@ -50,7 +49,7 @@ def propagate(f: Callable[[Any], Any], values: Any, covariance: Any, *, order: i
 
     def seen(tree: Any) -> Any:
         leaves = flatten(f(tree), "the result of f")[0]
-        out = leaves[0] if len(leaves) == 1 else np.concatenate([np.ravel(leaf) for leaf in leaves])
+        out = leaves[0] if len(leaves) == 1 else joined(leaves)
         shapes[:] = [np.shape(out)]
         return out
 
@@ -85,7 +84,7 @@ def lengths(A: Array) -> Array:
 
 
 def covariance_of(covariance: Any, n: int) -> Array:
-    C = np.asarray(covariance, float)
+    C = numbers(covariance, "the covariance").astype(np.float64)
     if C.ndim < 2:
         if C.shape not in {(), (n,)}:
             raise ShapeError(f"there are {C.size} variances for {n} values")

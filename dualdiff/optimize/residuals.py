@@ -16,7 +16,7 @@ from ..transforms.sweep import Sweepable, swept, value_and_eps
 from ..transforms.trees import flatten
 from .losses import Loss, robust
 from .parameters import Parameters
-from .result import Array
+from .result import Array, joined
 from .spectrum import FEW
 
 
@@ -49,6 +49,11 @@ class Point:
     def norms(self) -> Array:
         n: Array = np.sqrt(self.squares)
         return n
+
+    def scales(self) -> Array:
+        """``norms``, 1 for a parameter without effect."""
+        D: Array = self.norms() + (self.squares == 0)
+        return D
 
     def model(self, p: Array) -> float:
         """The change of the cost along p that the linear model predicts."""
@@ -92,7 +97,7 @@ class Residuals(Sweepable):
         """The cost alone; infinite where a residual is not finite."""
         self.nfev += 1
         out = self.call(self.numbers(self.full(x)))
-        r, _ = self.finished(np.concatenate([np.ravel(part) for part in flatten(out, "the residuals")[0]]), None)
+        r, _ = self.finished(joined(flatten(out, "the residuals")[0]), None)
         cost = robust(r, None, self.loss, self.scale)[0] if self.loss else 0.5 * float(r.dot(r))
         return cost if cost - cost == 0 else np.inf
 
@@ -142,8 +147,7 @@ class Residuals(Sweepable):
             return self.call(list(moved) if self.parameters.spread is not None else self.parameters.split(moved))
 
         leaves = flatten(derivative(curve, order=2)(0.0), "the residuals")[0]
-        r, root = np.broadcast_to(np.concatenate([np.ravel(leaf) for leaf in leaves]), point.raw.shape), self.root
-        return r if root is None else r * root if root.ndim < 2 else root @ r
+        return self.weighed(np.broadcast_to(joined(leaves), point.raw.shape))
 
     def columns(self, n: int) -> list[tuple[Any, Any]]:
         """For each parameter the number of its direction, as an array without axes and with one."""
@@ -174,12 +178,13 @@ class Residuals(Sweepable):
             if r.size != self.target.size:  # a model that does not depend on the data gives one number
                 r, Jt = np.broadcast_to(r, self.target.shape), None if Jt is None else np.repeat(Jt, self.target.size, 1)
             r = r - self.target
-        root = self.root
-        if root is None:
-            return r, Jt
-        if root.ndim < 2:
-            return r * root, None if Jt is None else Jt * root
-        return root @ r, None if Jt is None else Jt @ root.T
+        return self.weighed(r), None if Jt is None else self.weighed(Jt)
+
+    def weighed(self, a: Array) -> Array:
+        """A vector of residuals, or one per parameter, times the root."""
+        if self.root is None:
+            return a
+        return a * self.root if self.root.ndim < 2 else np.asarray(a @ self.root.T)
 
     def check(self, r: Array) -> None:
         if not r.size:
@@ -229,8 +234,6 @@ def plain(value: Any) -> Array:
 def rows(eps: Tangent, level: Level, n: int) -> Any:
     """The tangent as (n, m). Where each term is one parameter's, its coefficient is the row: the case of most small fits."""
     shape, terms = eps.shape, eps.terms
-    if not terms:
-        return np.zeros((n, int(np.prod(shape))))
     if len(terms) <= n and all(not leaf.factors and leaf.cols is not None and leaf.cols.size == 1 for leaf in terms):
         Jt = np.zeros((n, *shape))
         written: set[int] = set()

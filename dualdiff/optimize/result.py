@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DivergenceError, ParameterError, StructureError
+from ..errors import DataError, DivergenceError, ParameterError, StructureError
 from ..transforms.trees import Rebuild, flatten
 
 Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
+REAL = (int, float, np.integer, np.floating)
 STATUS = {"converged": 1, "out of budget": 0, "stalled": -1, "diverged": -2, "interrupted": -3}
 Callback = Callable[[int, float], Any]
 
@@ -65,7 +68,12 @@ def vector(x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     leaves, rebuild = start(x0)
     require(bool(leaves), "x0", x0, "one number at least")
     shapes = [a.shape for a in leaves]
-    return np.concatenate([a.ravel() for a in leaves]).astype(np.float64), lambda v: rebuild(split(v, shapes))
+    return joined(leaves).astype(np.float64), lambda v: rebuild(split(v, shapes))
+
+
+def joined(leaves: list[Any]) -> Any:
+    """The numbers of all leaves as one vector."""
+    return np.concatenate([np.ravel(leaf) for leaf in leaves]) if leaves else np.zeros(0)
 
 
 def split(v: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
@@ -94,18 +102,54 @@ def leaves_of(tree: Any, x: Any) -> list[Array]:
     return leaves
 
 
+def numbers(a: Any, what: str) -> Array:
+    """An array of floats, in which what is masked is NaN."""
+    try:
+        found = np.ma.filled(a.astype(np.result_type(a, 1.0)), np.nan) if isinstance(a, np.ma.MaskedArray) else np.asarray(a)
+        if found.dtype.kind != "c":
+            return found if found.dtype.kind == "f" else found.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{what} must hold numbers; got {str(a)[:60]!r}") from None
+    raise StructureError(f"{what} is complex and must be real; fit real and imaginary parts as two data sets")
+
+
 def norm(gradient: list[Array]) -> float:
     return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradient)))
 
 
+def refuse(name: str, value: Any, what: str) -> NoReturn:
+    raise ParameterError(f"{name} must be {what}; got {value!r}")
+
+
 def require(condition: bool, name: str, value: Any, what: str) -> None:
     if not condition:
-        raise ParameterError(f"{name} must be {what}; got {value!r}")
+        refuse(name, value, what)
+
+
+def require_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if getattr(value, "ndim", 0) or value not in allowed:
+        refuse(name, value, f"one of {', '.join(map(repr, allowed))}")
+
+
+def require_functions(**options: Any) -> None:
+    for name, value in options.items():
+        require(value is None or callable(value), name, value, "a function")
+
+
+def is_real(value: Any) -> bool:
+    return isinstance(value, REAL) and not isinstance(value, bool)
 
 
 def require_positive(name: str, value: Any) -> None:
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(real and 0 < value < float("inf"), name, value, "a positive number")
+    require(is_real(value) and 0 < value < float("inf"), name, value, "a positive number")
+
+
+def require_not_negative(name: str, value: Any) -> None:
+    require(is_real(value) and 0 <= value < float("inf"), name, value, "a number of at least 0")
+
+
+def require_part(name: str, value: Any) -> None:
+    require(is_real(value) and 0 <= value < 1, name, value, "a number from 0 up to, not including, 1")
 
 
 def require_count(name: str, value: Any, least: int = 1) -> None:
@@ -113,9 +157,12 @@ def require_count(name: str, value: Any, least: int = 1) -> None:
     require(whole and value >= least, name, value, f"a whole number of at least {least}")
 
 
-def require_tolerance(value: Any) -> None:
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(real and 0 <= value < float("inf"), "tol", value, "a number of at least 0")
+def deadline(max_seconds: Any) -> float:
+    """When, on the monotonic clock, so many seconds from now are used up; never for None."""
+    if max_seconds is None:
+        return float("inf")
+    require_positive("max_seconds", max_seconds)
+    return time.monotonic() + float(max_seconds)
 
 
 def require_finite(method: str, iteration: int, loss: float, arrays: list[Array], learning_rate: float | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import cos, pi
 
-from .result import require, require_count, require_positive
+from .result import require, require_count, require_not_negative, require_positive
 
 Schedule = Callable[[int], float]
 
@@ -42,6 +42,7 @@ def cosine_decay(rate: float, steps: int, least: float = 0.0, warmup: int = 0) -
     require_positive("rate", rate)
     require_count("steps", steps)
     require_count("warmup", warmup, least=0)
+    require_not_negative("least", least)
     require(warmup < steps, "warmup", warmup, f"less than steps={steps}")
 
     def at(step: int) -> float:

@@ -17,7 +17,7 @@ from .losses import loss_of
 from .parameters import Parameters
 from .residuals import Point, Residuals
 from .result import Array
-from .spectrum import ILL, of_normal
+from .spectrum import of_normal
 from .workers import Workers
 
 
@@ -47,10 +47,10 @@ class Factored(Point):
         self.raw: Any = None
 
 
-def on_shard(f: Any, x0: Any, args: Any, options: Any, loss: Any, scale: float, free: Any, x: Array,
+def on_shard(f: Any, parameters: Parameters, args: Any, options: Any, loss: Any, scale: float, free: Any, x: Array,
              factored: bool, shard: Any) -> tuple[Any, Any, float, int]:
     """(JᵀJ, Jᵀr, cost, rows) of one shard, or (R, Qᵀr, cost, rows). Runs on a worker."""
-    problem = Residuals(f, Parameters(x0), after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
+    problem = Residuals(f, parameters, after=(shard, *args), options=options, loss=loss_of(loss), scale=scale, free=free)
     problem.size = -1  # each shard has its own; a value that is not finite is met later
     with np.errstate(all="ignore"):
         point = problem.sweep(x)
@@ -64,9 +64,7 @@ def triangle(point: Point) -> tuple[Any, Any]:
     """R and Qᵀr of J = Q R. Cholesky twice, which is as orthogonal as Householder's QR while J has seven digits to lose and
     six times as fast (Y. Yamamoto et al., *Roundoff error analysis of the CholeskyQR2 algorithm*, 2015), else QR.
     """
-    Jt, D = point.Jt, point.norms()
-    D[D == 0] = 1.0
-    n = D.size
+    Jt, D, n = point.Jt, point.scales(), point.x.size
     try:
         first: Any = np.linalg.cholesky(point.A / np.outer(D, D))
         if first.diagonal().min()**2 > 1e-12:
@@ -76,28 +74,27 @@ def triangle(point: Point) -> tuple[Any, Any]:
     except np.linalg.LinAlgError:
         pass
     corner: Any = np.linalg.qr(np.column_stack([Jt.T, point.r]), mode="r")[:n]
-    R = np.zeros((n, n + 1))  # a shard of few rows has a short factor
+    return parted(corner, n)
+
+
+def parted(corner: Array, n: int) -> tuple[Array, Array]:
+    """R and Qᵀr, of n rows, from the factor of both side by side, which few rows of data leave short."""
+    R = np.zeros((n, n + 1))
     R[:corner.shape[0]] = corner
     return R[:, :-1], R[:, -1]
 
 
 class Shards:
-    """The problem that the algorithm iterates on: ``sweep`` and ``value`` gather from all shards."""
+    """The problem that the algorithm iterates on: ``sweep`` gathers from all shards."""
 
-    loss = jac = None
-
-    def __init__(self, f: Callable[..., Any], parameters: Parameters, given: tuple[Any, Sequence[Any], Any],
+    def __init__(self, f: Callable[..., Any], parameters: Parameters, shards: Sequence[Any], executor: Any,
                  args: tuple[Any, ...], options: Any, loss: Any, scale: float, free: Any) -> None:
-        x0, shards, executor = given
-        loss_of(loss)
-        self.common = (f, x0, args, options, loss, scale, free)
+        loss_of(loss)  # asked here, not on a worker
+        self.common = (f, parameters, args, options, loss, scale, free)
         self.n = parameters.flat.size if free is None else int(free.sum())
         self.workers = Workers(executor, self.common, shards)
         self.factored = False
         self.nfev = self.njev = 0
-
-    def value(self, x: Array) -> float:
-        return float(self.sweep(x).cost)
 
     def sweep(self, x: Array) -> Point:
         self.nfev += 1
@@ -106,16 +103,15 @@ class Shards:
             A, g, cost, rows = np.zeros((self.n, self.n)), np.zeros(self.n), 0.0, 0
             for part in self.workers.map(on_shard, (*self.common, x, self.factored)):
                 A, g, cost, rows = A + part[0], g + part[1], cost + part[2], rows + part[3]
-            D = np.sqrt(A.diagonal())
+            point = Summed(x, A, g, cost, rows)
             if not np.isfinite(A).all() or cost - cost != 0:
                 if self.nfev == 1:
                     raise DataError("the residuals or their derivatives are not finite at the start. Start elsewhere, or "
                                     "check the data")
-                return Summed(x, A, g, np.inf, rows)
-            D[D == 0] = 1.0
-            found = of_normal(A, g, D)
-            if found.least > ILL * found.largest:
-                return Summed(x, A, g, cost, rows)
+                point.cost = np.inf
+                return point
+            if not of_normal(A, g, point.scales()).ill:
+                return point
             self.factored = True  # once for the run: half the digits would be lost
         stacked: Any = np.zeros((0, self.n + 1))
         cost, rows = 0.0, 0
@@ -125,6 +121,4 @@ class Shards:
                 return Summed(x, np.eye(self.n), np.zeros(self.n), np.inf, rows)
             stacked = np.linalg.qr(both, mode="r")[:self.n]
             cost, rows = cost + part[2], rows + part[3]
-        R = np.zeros((self.n, self.n + 1))
-        R[:stacked.shape[0]] = stacked
-        return Factored(x, R[:, :-1], R[:, -1], cost, rows)
+        return Factored(x, *parted(stacked, self.n), cost, rows)

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .result import Array
+from .result import EPS, Array
 
-EPS = float(np.finfo(float).eps)
 FEW = 48  # parameters up to which singular values cost less than they tell
 HANDFUL = 8  # parameters that plain Python solves for sooner than LAPACK
 PIVOT = 1e-6  # of scaled JᵀJ, whose diagonal is 1
@@ -47,6 +46,11 @@ class Spectral:
     @property
     def singular(self) -> bool:
         return self.least <= self.tiny
+
+    @property
+    def ill(self) -> bool:
+        """Whether JᵀJ has lost digits that J has."""
+        return not self.least > ILL * self.largest
 
     def step(self, delta: float) -> Step:
         square, h, damping = self.square, self.h, 0.0
@@ -243,7 +247,7 @@ def spectrum(point: Any, state: Any, D: Array) -> Any:
         return Damped(point, state, D)
     if not state.ill or point.Jt is None:
         found = of_normal(point.A, point.g, D)
-        if found.least > ILL * found.largest or point.Jt is None:
+        if not found.ill or point.Jt is None:
             return found
         state.ill = True
     return of_rows(point.Jt, point.r, D)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .epochs import Method, Plan, trained
-from .result import Array, Callback, Result, require, require_positive
+from .result import Array, Callback, Result, require, require_part, require_positive
 from .schedules import Schedule
 
 
@@ -19,14 +19,12 @@ class Momentum(Method):
 
     def __init__(self, learning_rate: Any, momentum: float, nesterov: bool) -> None:
         super().__init__(learning_rate)
-        require(isinstance(momentum, int | float | np.number) and 0 <= momentum < 1, "momentum", momentum,
-                "a number from 0 up to, not including, 1")
+        require_part("momentum", momentum)
         require(not nesterov or momentum > 0, "nesterov", nesterov, "False where momentum is 0")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, x: Array, g: Array) -> Array:
-        rate, mu = self.rate, self.momentum
-        self.steps += 1
+    def update(self, x: Array, g: Array, rate: float) -> Array:
+        mu = self.momentum
         if not mu:
             return x - rate * g
         v = mu * (self.memory[0] if self.memory else 0.0) - rate * g
@@ -43,14 +41,11 @@ class Adam(Method):
         super().__init__(learning_rate)
         require_positive("epsilon", epsilon)
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
-            require(isinstance(beta, int | float | np.number) and 0 <= beta < 1, name, beta,
-                    "a number from 0 up to, not including, 1")
+            require_part(name, beta)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def update(self, x: Array, g: Array) -> Array:
+    def update(self, x: Array, g: Array, rate: float) -> Array:
         beta1, beta2 = self.beta1, self.beta2
-        rate = self.rate
-        self.steps += 1
         m, v = self.memory or (0.0, 0.0)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g

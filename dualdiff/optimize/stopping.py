@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .result import Array
-from .spectrum import EPS, FEW, Step, inverse
+from .result import EPS, Array
+from .spectrum import FEW, Step, inverse
 
 CONVERGED, STALLED, DIVERGED, BUDGET, INTERRUPTED = "converged", "stalled", "diverged", "out of budget", "interrupted"
 UNSEEN = 1e-12  # a predicted relative reduction that rounding of the cost hides
@@ -37,7 +37,7 @@ class Settings:
     bounds: tuple[Array, Array] | None = None
     scale: Array | None = None  # the caller's D up to a factor
     callback: Callable[[int, float], Any] | None = None
-    deadline: float | None = None
+    deadline: float = np.inf
     save: Callable[[State], None] | None = None
 
 
@@ -68,14 +68,6 @@ class Stop(Exception):  # noqa: N818 - an end, not an error
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason, self.message = reason, message
-
-
-class Halt(Stop):
-    """A stop right after a step: the new point is the result."""
-
-    def __init__(self, point: Any, reason: str, message: str) -> None:
-        super().__init__(reason, message)
-        self.point = point
 
 
 # ---- when to stop

@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from .result import Callback, Result, norm, require_count, require_positive, require_tolerance
+from ..transforms import value_and_gradient
+from .result import (
+    Array,
+    Callback,
+    Result,
+    deadline,
+    leaves_of,
+    norm,
+    number,
+    require_count,
+    require_functions,
+    require_not_negative,
+)
 from .stopping import BUDGET, CONVERGED, DIVERGED, INTERRUPTED, STALLED, Stop
 
 BOTTOMLESS = -1e50  # times what f was: no value of a minimum
@@ -22,15 +34,26 @@ class Trail:
 
     def __init__(self, max_iter: int, tol: float, max_seconds: float | None, callback: Callback | None) -> None:
         require_count("max_iter", max_iter, least=0)
-        require_tolerance(tol)
-        if max_seconds is not None:
-            require_positive("max_seconds", max_seconds)
+        require_not_negative("tol", tol)
+        require_functions(callback=callback)
         self.max_iter, self.tol, self.callback = max_iter, tol, callback
-        self.deadline = np.inf if max_seconds is None else time.monotonic() + max_seconds
+        self.deadline = deadline(max_seconds)
         self.nfev = 0
         self.history: list[float] = []
         self.last: Any = None
         self.best: Any = None
+
+    def evaluation(self, f: Callable[[Any], Any], mode: str, jac: Any) -> Callable[[Any], tuple[float, list[Array]]]:
+        """f and its gradient at a tree, counted: by one sweep, or the gradient by the caller's ``jac``."""
+        require_functions(jac=jac)
+        both = value_and_gradient(f, mode=mode) if jac is None else lambda x: (f(x), jac(x))
+
+        def at(x: Any) -> tuple[float, list[Array]]:
+            value, gradient = both(x)
+            self.nfev += 1 if jac is None else 2
+            return number(value), leaves_of(gradient, x)
+
+        return at
 
     def meet(self, *point: Any) -> None:
         """f was evaluated here: loss, x, gradient."""

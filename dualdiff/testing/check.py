@@ -118,19 +118,22 @@ def check_derivatives(f: Callable[..., Any], *args: Any, modes: Sequence[str] = 
     wrong = not np.iterable(modes) or [mode for mode in modes if mode not in MODES]
     if wrong or not modes or isinstance(modes, str):
         raise StructureError(f"modes={modes!r} must be some of {MODES}, such as modes=('forward',)")
-    leaves, _ = flatten(args, "the arguments")
-    eps = max([float(np.finfo(inexact(leaf, "check_derivatives").dtype).eps) for leaf in leaves], default=0.0)
-    rtol = (1e-6 if eps < 1e-12 else 1e-3) if rtol is None else rtol
+    leaves = [np.array(inexact(leaf, "check_derivatives")) for leaf in flatten(args, "the arguments")[0]]
+    eps, rtol = precision(leaves, rtol)
     if not all(isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf for tol in (rtol, atol)):
         raise StructureError(f"rtol={rtol!r} and atol={atol!r} must be numbers of at least 0")
     ours = {mode: matrix(f, args, mode) for mode in modes}
-    plain = plain_function(f, args)
-    found = Comparison(plain, [np.array(inexact(leaf, "check_derivatives")) for leaf in leaves], ours, rtol, atol, eps)
-    verdict = found.verdict(labels(f(*args), "result"), [label for i, arg in enumerate(args)
-                                                         for label in labels(arg, f"argument {i}")])
+    found = Comparison(plain_function(f, args), leaves, ours, rtol, atol, eps)
+    verdict = found.verdict(labels(f(*args), "result"), labels_of_arguments(args))
     if raise_on_failure and not verdict:
         raise MismatchError(str(verdict))
     return verdict
+
+
+def precision(leaves: list[Any], rtol: float | None) -> tuple[float, float]:
+    """The rounding of the least precise argument, and the relative tolerance that goes with it where none is given."""
+    eps = max([float(np.finfo(leaf.dtype).eps) for leaf in leaves], default=0.0)
+    return eps, (1e-6 if eps < 1e-12 else 1e-3) if rtol is None else rtol
 
 
 class Comparison:
@@ -263,3 +266,7 @@ def labels(tree: Any, path: str) -> list[str]:
         parts = [f".{name}" for name in names] if names else [f"[{i}]" for i in range(len(tree))]
         return [label for name, part in zip(parts, tree, strict=True) for label in labels(part, path + name)]
     return [f"{path}[{', '.join(map(str, index))}]" if index else path for index in np.ndindex(np.shape(tree))]
+
+
+def labels_of_arguments(args: tuple[Any, ...]) -> list[str]:
+    return [label for i, arg in enumerate(args) for label in labels(arg, f"argument {i}")]

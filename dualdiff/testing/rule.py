@@ -12,7 +12,7 @@ from ..dual_array import inexact
 from ..errors import MismatchError
 from ..transforms import jvp, vjp
 from ..transforms.trees import flatten
-from .check import MODES, ROUNDING, STRICT, DerivativeCheck, Entry, check_derivatives, labels
+from .check import MODES, ROUNDING, STRICT, DerivativeCheck, Entry, check_derivatives, labels, labels_of_arguments, precision
 from .references import Array
 
 
@@ -78,9 +78,7 @@ def check_rule(f: Callable[..., Any], *args: Any, modes: Sequence[str] = MODES, 
     True
     """
     derivatives = check_derivatives(f, *args, modes=modes, rtol=rtol, atol=atol, raise_on_failure=False)
-    leaves, _ = flatten(args, "the arguments")
-    eps = max([float(np.finfo(inexact(leaf, "check_rule").dtype).eps) for leaf in leaves], default=0.0)
-    rtol = (1e-6 if eps < 1e-12 else 1e-3) if rtol is None else rtol
+    eps, rtol = precision([inexact(leaf, "check_rule") for leaf in flatten(args, "the arguments")[0]], rtol)
     laws = tuple(laws_of(f, args, modes, max(STRICT * rtol, ROUNDING * eps), atol))
     broken = [law for law in laws if not law.holds]
     if not derivatives or not broken:
@@ -95,21 +93,20 @@ def check_rule(f: Callable[..., Any], *args: Any, modes: Sequence[str] = MODES, 
 
 def laws_of(f: Callable[..., Any], args: tuple[Any, ...], modes: Sequence[str], rtol: float, atol: float) -> Iterator[Law]:
     random = np.random.default_rng(0)
-    results = labels(f(*args), "result")
-    places = [label for i, arg in enumerate(args) for label in labels(arg, f"argument {i}")]
+    results, places = labels(f(*args), "result"), labels_of_arguments(args)
 
     def law(name: str, left: Any, right: Any, where: list[str], scale: Any = 0.0) -> Law:
         left, right = flat(left), flat(right)
+        if not right.size:
+            return Law(name, "nothing", 0.0, 0.0, 0.0)
         allowed = atol + rtol * np.broadcast_to(np.maximum(np.abs(right), scale), right.shape)
         with np.errstate(all="ignore"):
             error = np.where(left == right, 0.0, np.abs(left - right))
-            ratio = np.where(error == 0, 0.0, error / allowed)
-        i = int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio))) if ratio.size else 0
-        return Law(name, where[i % max(len(where), 1)], left[i], right[i], float(allowed[i])) if ratio.size else \
-            Law(name, "nothing", 0.0, 0.0, 0.0)
+            i = int(np.argmax(np.where(error == 0, 0.0, error / allowed)))  # the first NaN, where there is one
+        return Law(name, where[i % len(where)], left[i], right[i], float(allowed[i]))
 
     def largest(*arrays: Any) -> float:
-        return max((float(np.max(np.abs(flat(a)), initial=0.0)) for a in arrays), default=0.0)
+        return max(float(np.max(np.abs(flat(a)), initial=0.0)) for a in arrays)
 
     v, w = (like(args, random) for _ in "vw")
     if "forward" in modes:
