@@ -23,6 +23,7 @@ class DualScalar(Dual):
 
     eps: Tangent
     source = None
+    __iter__ = None  # or list(x) were []
 
     def __float__(self) -> float:
         return super().__float__() if self.eps.terms else float(self.value)

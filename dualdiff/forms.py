@@ -14,6 +14,7 @@ from .operands import constant
 from .subclasses import base_array
 from .tangents.joined import joined_or_later
 from .tangents.level import Level
+from .tangents.moves import converted
 from .tangents.tangent import Tangent
 
 
@@ -30,7 +31,7 @@ def dual_form(x: Any) -> Any:
         return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
         return np.stack([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x])
-    return base_array(x) if isinstance(x, np.ndarray) else x
+    return base_array(x) if isinstance(x, np.ndarray) else converted(x)
 
 
 def holds_dual(x: Any) -> bool:

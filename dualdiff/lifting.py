@@ -11,6 +11,7 @@ import builtins
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
+from dis import get_instructions, opmap
 from functools import partial, wraps
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -59,7 +60,7 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     def lifted(*args: Any, **options: Any) -> Any:
         run = Run()
         try:
-            return released(run.of(target)(*args, **options))
+            return released(run.of(target)(*map(run.of, args), **options))
         finally:
             run.store_globals()
     return lifted
@@ -156,10 +157,22 @@ class Run:
         g.__dict__.update(f.__dict__)
         g.__qualname__, g.__doc__ = f.__qualname__, f.__doc__
         if not alien:
+            if opmap["IS_OP"] in f.__code__.co_code[::2]:
+                self.told_apart(f, space.origin)
             for key in names_of_classes(f.__code__):  # which Python looks up without asking __missing__
                 if key not in space and key in space.origin:
                     space[key]
         return g
+
+    def told_apart(self, f: Any, names: Any) -> None:
+        """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
+        steps = [*get_instructions(f.__code__)]
+        for near in (steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"):
+            name = str(near[-1].argval)
+            for x in (names.get(step.argval) for step in near if step.opname == "LOAD_GLOBAL"):
+                if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
+                        x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
+                    raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
 
     def changes(self, cell: CellType) -> bool:
         """Whether what the closure holds is seen otherwise; if not, the cell is shared, and ``nonlocal`` works."""
@@ -227,6 +240,7 @@ class Module(ModuleType):
 
 # ---- what stands in for NumPy
 BOUND = (staticmethod, classmethod)
+ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
 ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
 STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever

@@ -50,10 +50,10 @@ def operand(x: Any) -> Any:
         return x if type(x) is np.ndarray else base_array(x)
     if isinstance(x, np.generic):
         return x
-    if isinstance(x, list | tuple):
-        if any(hasattr(part, "level") for part in x):
-            return np.stack([part if hasattr(part, "level") else inexact(part, "an array of duals") for part in x])
-        return np.asarray(x)
+    if isinstance(x, list | tuple) and any(hasattr(part, "level") for part in x):
+        return np.stack([part if hasattr(part, "level") else inexact(part, "an array of duals") for part in x])
     if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
         return NotImplemented
+    if hasattr(x, "__len__"):
+        return operand(np.array(x))
     return x if is_plain(x) else NotImplemented

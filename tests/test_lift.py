@@ -406,6 +406,72 @@ def test_what_lift_does_not_reach_raises(f):
         gradient(lift(f))(1.5)
 
 
+def doubled(x):
+    return 2 * x
+
+
+class Settings:
+    def __init__(self, function):
+        self.function = function
+
+
+TABLE["doubled"] = doubled
+DOUBLED, MEAN = Settings(doubled), Settings(np.mean)
+
+
+def chosen(x, function):
+    return x[0] ** 2 if function is doubled else x[0]
+
+
+def asks_the_table(x):
+    out = np.zeros(1)
+    out[0] = x
+    return chosen(out, TABLE["doubled"])
+
+
+def asks_an_object(x):
+    out = np.zeros(1)
+    out[0] = x
+    return out[0] ** 2 if DOUBLED.function is doubled else out[0]
+
+
+@pytest.mark.parametrize("f", [asks_the_table, asks_an_object, lambda x: chosen(np.asarray([x]), doubled)])
+def test_a_function_that_is_told_by_is_stays_what_it_is(f):
+    assert lift(f)(1.5) == f(1.5) == 2.25
+    assert gradient(lift(f))(1.5) == 3.0
+
+
+def asks_for_the_mean(x):
+    return np.sum([x, x]) if MEAN.function is np.mean else x
+
+
+def lost_its_way(x):
+    return doubled(x) + chosen(np.asarray([x]), doubled)
+
+
+@pytest.mark.parametrize(("f", "name"), [(asks_for_the_mean, "mean"), (lost_its_way, "doubled")])
+def test_a_function_that_is_made_anew_cannot_be_told_by_is(f, name):
+    with pytest.raises(RuleError, match=f"asks `is {name}`, .* compare __name__"):
+        gradient(lift(f))(1.5)
+
+
+def applied(x, function):
+    return function(np.asarray([x, x])) if function is not np.mean else x ** 2
+
+
+def test_functions_among_the_arguments_are_those_of_the_program():
+    assert lift(applied)(1.5, np.mean) == applied(1.5, np.mean) == 2.25
+    assert gradient(lift(applied))(1.5, np.sum) == 2.0
+    assert gradient(lift(lambda x, f: f(x)))(1.5, helper_of_one) == 1.0
+    assert gradient(lift(applied))(1.5, helper_of_two) == 3.0
+
+
+def helper_of_two(x):
+    out = np.zeros(2)
+    out[:] = x
+    return out[0] + 2 * out[1]
+
+
 def test_a_function_in_a_container_made_inside_is_reached():
     assert gradient(lift(container))(1.5) == 1
 

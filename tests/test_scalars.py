@@ -134,6 +134,17 @@ def test_numpy_s_functions_and_methods_take_one_number_in_every_mode(code, numbe
         np.testing.assert_allclose(jvp(f, (x,), (e,))[1], expected @ e, rtol=1e-8, atol=1e-9)
 
 
+def test_a_number_has_no_elements_to_go_through():
+    def total(v):
+        return sum(v) if np.iterable(v) else 2 * v
+    for mode in ("forward", "reverse"):
+        assert gradient(lambda x: total(x[0]) + total(x), mode=mode)(np.array([2.0, 3.0])).tolist() == [3.0, 1.0]
+        assert gradient(total, mode=mode)(2.0) == 2.0
+    for unpacked in (lambda x: [*x[0]], lambda x: np.stack(list(np.sum(x))), lambda x: 1.0 in x[0]):
+        with pytest.raises(TypeError, match="iterable"):
+            jacobian(unpacked)(np.ones(2))
+
+
 def test_a_number_has_no_type_of_its_own_and_says_what_has():
     with pytest.raises(AttributeError, match="result_type"):
         jacobian(lambda x: np.zeros(2, x[0].dtype))(np.ones(2))

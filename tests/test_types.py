@@ -1,5 +1,7 @@
 """Types, layouts and classes of arrays: kept or promoted as NumPy does, or refused by name."""
 
+import array
+import collections
 import copy
 import pickle
 
@@ -160,6 +162,63 @@ def test_complex_functions_are_differentiated_as_holomorphic_and_as_real_linear(
     np.testing.assert_allclose(jacobian(lambda z: z ** 2)(z), np.diag(2 * z), rtol=1e-15)
     np.testing.assert_array_equal(jvp(np.conj, (z,), (1j * np.ones(2),))[1], [-1j, -1j])
     np.testing.assert_allclose(jvp(np.abs, (z,), (z,))[1], np.abs(z), rtol=1e-15)
+
+
+class Column:
+    """As a data frame has them: numbers, with a shape, that NumPy converts and nobody can hash or take for a truth value."""
+
+    __hash__ = None
+    shape = property(lambda self: self.numbers.shape)
+    dtype = property(lambda self: self.numbers.dtype)
+
+    def __init__(self, numbers):
+        self.numbers = np.array(numbers)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numbers, dtype)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __bool__(self):
+        raise ValueError("ambiguous")
+
+
+BESIDE = [lambda x, a: np.dot(a, x), lambda x, a: x @ np.outer(a, x), lambda x, a: np.einsum("i,i->", x, a), lambda x, a: x[a],
+          np.take, np.repeat, np.convolve, np.cross,
+          lambda x, a: np.interp(x, a, x), lambda x, a: np.tensordot(x, a, 1), lambda x, a: np.where(a, x, 0),
+          lambda x, a: x.reshape(3, 1)[a, 0]]
+OPERATORS = [lambda x, a: x * a, lambda x, a: a / x, lambda x, a: x ** a - x, lambda x, a: np.maximum(a, x)]
+MAKERS = [lambda a: a, lambda a: array.array("q", a), collections.deque]
+
+
+# The operators of a column are its own.
+@pytest.mark.parametrize(("f", "make"), [*((f, Column) for f in BESIDE), *((f, make) for f in BESIDE + OPERATORS
+                                                                           for make in MAKERS)])
+def test_ranges_buffers_and_columns_of_tables_are_arrays_beside_a_dual(f, make):
+    x, a = np.array([0.5, 1.25, 0.75]), make(range(3))
+    value, J = np.asarray(f(x, a)), jacobian(lambda x: f(x, np.arange(3)))(x)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(jvp(lambda x: f(x, a), (x,), (x,))[0], value)
+        np.testing.assert_allclose(jacobian(lambda x: f(x, a), mode=mode)(x), J, rtol=1e-15)
+    np.testing.assert_allclose(hessian(lambda x: np.sum(f(x, a) ** 3))(x),
+                               hessian(lambda x: np.sum(f(x, np.arange(3)) ** 3))(x), rtol=1e-14, atol=1e-15)
+
+
+def test_lists_beside_the_arrays_stay_lists():
+    path = ["einsum_path", (0, 1), (0, 1)]
+    J = jacobian(lambda x: np.einsum("ij,jk,k->i", A, A.T, x, optimize=path))(np.ones(2))
+    np.testing.assert_allclose(J, A @ A.T, rtol=1e-15)
+
+
+def test_a_buffer_may_be_written_to_again():
+    def f(x):
+        a = array.array("q", [0, 2])
+        y = x[a] * a
+        a[1] = 1
+        return y
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(jacobian(f, mode=mode)(np.ones(3)), [[0, 0, 0], [0, 0, 2]])
 
 
 def test_object_arrays_of_numbers_are_arrays_of_numbers():

@@ -40,7 +40,8 @@ def as_key(part: Any) -> Any:
         return ("array", part.shape, part.dtype.str, part.tobytes())
     if kind is partial:
         return (part.func, as_key(part.args), as_key(part.keywords))
-    return (kind, part)
+    new = converted(part)
+    return (kind, part) if new is part else as_key(new)
 
 
 def kept(x: Any) -> Any:
@@ -50,7 +51,13 @@ def kept(x: Any) -> Any:
         return x.copy("K") if x.flags.writeable else x
     if kind is tuple or kind is list:
         return kind(map(kept, x))
-    return x.copy() if hasattr(x, "eps") and x.shape else x
+    return converted(x) if not hasattr(x, "eps") else x.copy() if x.shape else x
+
+
+def converted(x: Any) -> Any:
+    """Numbers that another class holds, as array.array or a data frame, in an array of our own."""
+    ours = x.__class__.__hash__ or not hasattr(x, "__len__") or hasattr(x, "tocsr")
+    return x if ours or isinstance(x, np.ndarray | list | dict | set) else np.array(x)
 
 
 def sealed(a: Any) -> Any:
