@@ -25,7 +25,7 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
-from .bases import over_bases, same_beside_kinks, same_in_another_basis
+from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
 from .floating import derivative_warnings_ignored
 from .overflow import honest, lost
 from .trees import Rebuild, flatten
@@ -190,33 +190,48 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         try:
             with derivative_warnings_ignored():
-                seeds = seed(level)
-                duals = seeded(inputs.leaves, seeds, level)
-                try:
-                    out = inputs.call(duals)
-                    if level.careful:
-                        out = honest(out, inputs.runner(seeds, level), level)
-                    elif lost(out):
-                        raise CareNeeded(level)
-                    result = read(out, level)
-                except BasisError as need:  # vectors of repeated eigenvalues
-                    if need.level is not level or level.bases is not None:
-                        raise
-                    return read(over_bases(inputs.runner(seeds, level), level, inputs.largest()), level)
-                if level.doubt is not None:
-                    if level.bent is not None:
-                        same_beside_kinks(inputs, level)
-                    if level.doubt is not level.bent:
-                        same_in_another_basis(out, inputs.runner(seeds, level), level, inputs.largest())
-                return result
+                return at_level(level, inputs, seed, read)
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
-        except ValueError as error:  # NumPy hides our reason behind one of its own, which misleads:
+        except Exception as error:  # NumPy hides our reason behind one of its own, which misleads:
             if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
                 raise error.__cause__.with_traceback(error.__traceback__) from None
+            if level.escaped and not isinstance(error, DualdiffError):
+                error.add_note(f"Before that, {level.escaped}")
             raise
     raise AssertionError("a careful sweep does not ask for care")
+
+
+def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
+    seeds = seed(level)
+    run = inputs.runner(seeds, level)
+    try:
+        out = run()
+        if level.escaped:
+            same_as_plain(out, inputs, level.escaped)
+        if level.careful:
+            out = honest(out, run, level)
+        elif lost(out):
+            raise CareNeeded(level)
+        result = read(out, level)
+    except BasisError as need:  # vectors of repeated eigenvalues
+        if need.level is not level or level.bases is not None:
+            raise
+        return read(over_bases(run, level, inputs.largest()), level)
+    if level.doubt is not None:
+        if level.bent is not None:
+            same_beside_kinks(inputs, level)
+        if level.doubt is not level.bent:
+            same_in_another_basis(out, run, level, inputs.largest())
+    return result
+
+
+def same_as_plain(out: Any, inputs: Sweepable, reason: str) -> None:
+    """Raise ConversionError if f, which has caught an EscapeError, gives other values than for plain numbers: one more run."""
+    again = inputs.call([x.copy() for x in inputs.leaves])
+    a, b = (flatten(y, "the result of f")[0] for y in (out, again))
+    same_values(a, b, inputs.largest(), f"f caught an error of dualdiff's and went another way: {reason}", ConversionError)
 
 
 def carefully(level: Level, run: Callable[[], Any]) -> Any:
