@@ -250,6 +250,32 @@ def test_an_error_that_hides_an_escape_quotes_it():
         gradient(chained)(2.0)
 
 
+@pytest.mark.parametrize("transform", [derivative, gradient, jacobian, hessian, lambda f: gradient(f, mode="reverse"),
+                                       lambda f: derivative(lambda x: x * derivative(f)(x))])
+@pytest.mark.parametrize("use", [lambda kept, x: kept, lambda kept, x: kept * x,
+                                 lambda kept, x: np.stack([x, kept])[1] + x * x])
+def test_a_dual_number_that_an_earlier_run_left_behind_is_refused(transform, use):
+    kept = {}
+
+    def f(x):
+        if "sine" not in kept:
+            kept["sine"] = np.sin(x)
+        return use(kept["sine"], x)
+    assert np.isfinite(derivative(f)(1.0))
+    with pytest.raises(EscapeError, match="earlier run left in a cache"):
+        transform(f)(1.0)
+    kept["sine"] = stop_gradient(kept["sine"])
+    assert np.isfinite(transform(f)(1.0))
+
+
+def test_what_a_finished_inner_run_left_is_a_constant_of_the_outer_one():
+    def f(x):
+        seen = []
+        derivative(lambda y: seen.append(x * y) or x * y)(3.0)
+        return seen[0]
+    assert derivative(f)(2.0) == gradient(f)(2.0) == 3.0
+
+
 # ---- keepers ---------------------------------------------------------------------------------------------------------
 def item_assigned(d):
     x = np.zeros_like(np.stack([d, d, d]))

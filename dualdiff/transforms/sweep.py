@@ -200,6 +200,8 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
             if level.escaped and not isinstance(error, DualdiffError):
                 error.add_note(f"Before that, {level.escaped}")
             raise
+        finally:
+            level.over = True
     raise AssertionError("a careful sweep does not ask for care")
 
 
@@ -262,18 +264,28 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
     What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
     """
-    if type(x) is DualScalar and x.level is level:  # what a gradient ends with
+    if type(x) is DualScalar and x.level is level and type(x.value) is np.float64:  # what a gradient ends with
         return x.value, x.eps
     while type(x) in LEVELED and x.level.number > level.number:
         if x.source is not None:
             x.refresh()
         x = x.value
+    living(x)
     if belongs(x, level):
         if x.source is not None:
             x.refresh()
         return x.value, x.eps
     shape = x.shape if hasattr(x, "shape") else ()
     return x, Tangent({}, shape)
+
+
+def living(x: Any) -> None:
+    """Raise EscapeError if x holds a dual of a sweep that is over."""
+    while type(x) in LEVELED:
+        if x.level.over:
+            raise EscapeError("f used a dual number that an earlier run left in a cache, an attribute or a global: clear that "
+                              "before each run, or keep stop_gradient(x) there")
+        x = x.value
 
 
 def of_type(a: Any, dtype: Any) -> Any:
