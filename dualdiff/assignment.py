@@ -126,8 +126,9 @@ def ascend(root: Any, level: Level) -> None:
 def writable(out: Any) -> None:
     """A result with a derivative, in place or with ``out=``, must go to a dual array."""
     if type(out) is not DualArray:
-        raise lost_in(out)(f"out={type(out).__name__} is a plain array: it would drop the derivative; use no out= at all, make "
-                           "it by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the program as dualdiff.lift(f)")
+        raise lost_in(out)(f"out={type(out).__name__} is a plain array, as a in a += x is: it would drop the derivative; write "
+                           "a = a + x, make a by np.zeros(n, like=x) or np.zeros_like(x) of a dual x, or run the program as "
+                           "dualdiff.lift(f)")
 
 
 def lost_in(a: Any) -> type[EscapeError]:

@@ -23,7 +23,7 @@ class DualScalar(Dual):
 
     eps: Tangent
     source = None
-    __iter__ = None  # or list(x) were []
+    __iter__: Any = None  # or __getitem__ makes it an empty sequence
 
     def __float__(self) -> float:
         return super().__float__() if self.eps.terms else float(self.value)

@@ -175,7 +175,7 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     shape = shape_of(value)
     kind = dtype_of(value).kind
     if kind in "iub" or (row.function is np.cumsum and kind != dtype_of(x.value).kind == "c"):
-        raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
+        raise escape(x.level, f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
     if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
         link(result, x, Map(row, x.shape, shape, rest, options), None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .dual import OBJECTS, Dual, is_plain
+from .dual import OBJECTS, PLAIN, Dual, is_plain
 from .dual_array import from_objects, inexact, lifted
 from .dual_scalar import DualScalar
 from .errors import ConversionError
@@ -56,4 +57,6 @@ def operand(x: Any) -> Any:
         return NotImplemented
     if hasattr(x, "__len__"):
         return operand(np.array(x))
+    if isinstance(x, Real) and type(x) not in PLAIN:  # a Fraction, an mpf
+        return float(x)
     return x if is_plain(x) else NotImplemented

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, derivative, gradient, jacobian, jvp, lift, stop_gradient
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient, vjp
 from dualdiff.errors import ConversionError, DualdiffError, EscapeError, RuleError
 
 
@@ -165,6 +165,11 @@ def test_the_message_names_a_remedy_that_keeps_the_derivative(escape, remedy):
     assert re.search(remedy, messages), messages
 
 
+def test_a_plain_array_that_is_added_to_in_place_is_told_what_to_write():
+    with pytest.raises(EscapeError, match=r"write a = a \+ x, make a by np\.zeros"):
+        gradient(lambda x: np.sum(in_place_on_plain(x)))(np.array([1.0, 2.0]))
+
+
 def test_an_escape_is_a_dualdiff_error_and_a_type_error():
     assert issubclass(EscapeError, DualdiffError)
     assert issubclass(EscapeError, TypeError)
@@ -187,6 +192,88 @@ def test_an_iterator_over_memory_is_told_of_loops_over_elements():
     with pytest.raises(EscapeError, match=r"numpy\.nditer .* loop over x\.flat"):
         gradient(lambda x: sum(v * v for v in np.nditer(x)))(x)
     np.testing.assert_array_equal(gradient(lambda x: sum(v * v for v in x.flat))(x), 2 * x)
+
+
+# ---- escapes that f does not let through -----------------------------------------------------------------------------
+def logarithm_or_nothing(x):
+    try:
+        return x + math.log(x)
+    except Exception:  # as packages write it
+        return 0.0
+
+
+def number_or_array(x):
+    try:
+        return float(x) ** 2
+    except TypeError:
+        return x * x
+
+
+@pytest.mark.parametrize("transform", [derivative, gradient, jacobian, hessian, lambda f: lambda x: jvp(f, (x,), (1.0,)),
+                                       lambda f: lambda x: vjp(f, x), lambda f: derivative(gradient(f))])
+def test_an_error_that_f_catches_is_raised_where_f_then_gives_another_value(transform):
+    with pytest.raises(EscapeError, match="went another way: float"):
+        transform(logarithm_or_nothing)(2.0)
+    assert derivative(number_or_array)(3.0) == gradient(number_or_array)(3.0) == 6.0
+    assert derivative(number_or_array, order=2)(3.0) == hessian(number_or_array)(3.0) == 2.0
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_conversion_whose_error_f_catches_is_run_lifted(mode):
+    def f(x, dtype=None):
+        try:
+            return np.sum(np.asarray(x, dtype) ** 2)
+        except TypeError:
+            return -1.0
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(gradient(f, mode=mode)(x), 2 * x)
+    with pytest.raises(EscapeError, match="went another way: astype"):
+        gradient(lambda x: f(x, int), mode=mode)(x)
+
+
+def test_an_error_that_hides_an_escape_quotes_it():
+    def hidden(x):
+        try:
+            math.log(x)
+        except TypeError:
+            raise RuntimeError("could not solve") from None
+
+    def chained(x):
+        try:
+            math.log(x)
+        except TypeError as error:
+            raise SystemError("returned a result with an exception set") from error
+    with pytest.raises(RuntimeError, match="could not solve") as raised:
+        gradient(hidden)(2.0)
+    assert "Before that, float() of a dual number" in raised.value.__notes__[0]
+    with pytest.raises(EscapeError, match="keep it where"):
+        gradient(chained)(2.0)
+
+
+@pytest.mark.parametrize("transform", [derivative, gradient, jacobian, hessian, lambda f: gradient(f, mode="reverse"),
+                                       lambda f: derivative(lambda x: x * derivative(f)(x))])
+@pytest.mark.parametrize("use", [lambda kept, x: kept, lambda kept, x: kept * x,
+                                 lambda kept, x: np.stack([x, kept])[1] + x * x])
+def test_a_dual_number_that_an_earlier_run_left_behind_is_refused(transform, use):
+    kept = {}
+
+    def f(x):
+        if "sine" not in kept:
+            kept["sine"] = np.sin(x)
+        return use(kept["sine"], x)
+    assert np.isfinite(derivative(f)(1.0))
+    with pytest.raises(EscapeError, match="earlier run left in a cache"):
+        transform(f)(1.0)
+    kept["sine"] = stop_gradient(kept["sine"])
+    assert np.isfinite(transform(f)(1.0))
+
+
+def test_what_a_finished_inner_run_left_is_a_constant_of_the_outer_one():
+    def f(x):
+        seen = []
+        derivative(lambda y: seen.append(x * y) or x * y)(3.0)
+        return seen[0]
+    assert derivative(f)(2.0) == gradient(f)(2.0) == 3.0
 
 
 # ---- keepers ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import Dual, gradient, hessian, jacobian, jvp, linearize
+from dualdiff import Dual, gradient, hessian, jacobian, jvp, lift, linearize
 from dualdiff.tangents import join, moves
 
 N = 7
@@ -159,3 +159,17 @@ def test_a_number_copies_to_itself_and_np_copy_makes_an_array_of_it():
     assert jacobian(lambda x: np.copy(x) ** 2)(3.0) == 6.0
     assert repr(np.copy(Dual(1.0, 2.0))) == "DualArray(1., 2.0)"
     assert Dual(1.0, 2.0).copy().tangent == 2.0
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("number", [lambda x: x[0], np.sum, lambda x: np.float64(1.5) * x[1]])
+@pytest.mark.parametrize("use", [list, set, sum, lambda s: 1.0 in s, lambda s: dict(zip("a", s, strict=False)), lambda s: [*s]])
+def test_a_number_is_no_empty_sequence(use, number, mode):
+    assert jacobian(lambda x: x * (0.0 if np.iterable(number(x)) else 2.0), mode=mode)(np.ones(2)).sum() == 4.0
+    with pytest.raises(TypeError, match="iterable"):
+        jacobian(lambda x: np.sum(use(number(x))), mode=mode)(np.ones(2))
+
+
+def test_a_number_as_the_constant_of_an_integral_keeps_its_derivative():
+    J = jacobian(lift(lambda x: np.polynomial.polynomial.polyint([1.0], k=x[0])))(np.array([2.0, 3.0]))
+    np.testing.assert_array_equal(J, [[1.0, 0.0], [0.0, 0.0]])

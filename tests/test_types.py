@@ -4,11 +4,12 @@ import array
 import collections
 import copy
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, checkpoint, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
+from dualdiff import Dual, DualArray, checkpoint, gradient, hessian, hvp, jacobian, jvp, linearize, value_and_jacobian, vjp
 from dualdiff.errors import AbsentError, StructureError
 
 A = np.array([[0.5, 1.25, 0.75], [1.5, 0.25, 2.0]])
@@ -443,3 +444,15 @@ def test_the_derivative_of_what_is_no_real_number_is_a_real_zero():
         assert jvp(f, (np.ones(3),), (np.ones(3),))[1].dtype == jacobian(f)(np.ones(3)).dtype == np.float64
     slope = gradient(checkpoint(lambda z: np.sum(np.zeros(2) * z[0] + 1)), mode="reverse")(np.ones(2, complex))
     assert slope.dtype == complex
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("x", [1.25, np.array([1.25, 2.0])], ids=["number", "array"])
+@pytest.mark.parametrize("f", [lambda x, c: c * x, lambda x, c: x / c - c, lambda x, c: x ** c, lambda x, c: c ** x,
+                               lambda x, c: np.maximum(c, x) + np.add(x, c)])
+def test_a_fraction_beside_a_dual_is_the_float_that_it_is_beside_numpy_s_numbers(f, x, mode):
+    value, J = value_and_jacobian(f, mode=mode)(x, Fraction(1, 3))
+    same, K = value_and_jacobian(f, mode=mode)(x, 1 / 3)
+    assert value.dtype == np.float64
+    np.testing.assert_array_equal(value, same)
+    np.testing.assert_array_equal(J, K)

@@ -88,9 +88,9 @@ def same_beside_kinks(inputs: Any, level: Level) -> None:
             raise DegenerateError(str(level.bent))
 
 
-def same_values(first: list[Any], other: list[Any], size: float, reason: str) -> None:
+def same_values(first: list[Any], other: list[Any], size: float, reason: str, error: Any = DegenerateError) -> None:
     if len(first) != len(other) or not all(close(value_of(a), value_of(b), size) for a, b in zip(first, other, strict=True)):
-        raise DegenerateError(reason)
+        raise error(reason)
 
 
 def close(a: Any, b: Any, size: float) -> bool:

@@ -25,7 +25,7 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
-from .bases import over_bases, same_beside_kinks, same_in_another_basis
+from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
 from .floating import derivative_warnings_ignored
 from .overflow import honest, lost
 from .trees import Rebuild, flatten
@@ -192,32 +192,49 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         try:
             with derivative_warnings_ignored():
-                run = inputs.runner(seed(level), level)
-                try:
-                    out = run()
-                    if level.careful:
-                        out = honest(out, run, level)
-                    elif lost(out):
-                        raise CareNeeded(level)
-                    result = read(out, level)
-                except BasisError as need:  # vectors of repeated eigenvalues
-                    if need.level is not level or level.bases is not None:
-                        raise
-                    return read(over_bases(run, level, inputs.largest()), level)
-                if level.doubt is not None:
-                    if level.bent is not None:
-                        same_beside_kinks(inputs, level)
-                    if level.doubt is not level.bent:
-                        same_in_another_basis(out, run, level, inputs.largest())
-                return result
+                return at_level(level, inputs, seed, read)
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
-        except ValueError as error:  # NumPy hides our reason behind one of its own, which misleads:
+        except Exception as error:  # NumPy hides our reason behind one of its own, which misleads:
             if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
                 raise error.__cause__.with_traceback(error.__traceback__) from None
+            if level.escaped and not isinstance(error, DualdiffError):
+                error.add_note(f"Before that, {level.escaped}")
             raise
+        finally:
+            level.over = True
     raise AssertionError("a careful sweep does not ask for care")
+
+
+def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
+    run = inputs.runner(seed(level), level)
+    try:
+        out = run()
+        if level.escaped:
+            same_as_plain(out, inputs, level.escaped)
+        if level.careful:
+            out = honest(out, run, level)
+        elif lost(out):
+            raise CareNeeded(level)
+        result = read(out, level)
+    except BasisError as need:  # vectors of repeated eigenvalues
+        if need.level is not level or level.bases is not None:
+            raise
+        return read(over_bases(run, level, inputs.largest()), level)
+    if level.doubt is not None:
+        if level.bent is not None:
+            same_beside_kinks(inputs, level)
+        if level.doubt is not level.bent:
+            same_in_another_basis(out, run, level, inputs.largest())
+    return result
+
+
+def same_as_plain(out: Any, inputs: Sweepable, reason: str) -> None:
+    """Raise ConversionError if f, which has caught an EscapeError, gives other values than for plain numbers: one more run."""
+    again = inputs.call([x.copy() for x in inputs.leaves])
+    a, b = (flatten(y, "the result of f")[0] for y in (out, again))
+    same_values(a, b, inputs.largest(), f"f caught an error of dualdiff's and went another way: {reason}", ConversionError)
 
 
 def carefully(level: Level, run: Callable[[], Any]) -> Any:
@@ -248,18 +265,28 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
     What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
     """
-    if type(x) is DualScalar and x.level is level:  # what a gradient ends with
+    if type(x) is DualScalar and x.level is level and type(x.value) is np.float64:  # what a gradient ends with
         return x.value, x.eps
     while type(x) in LEVELED and x.level.number > level.number:
         if x.source is not None:
             x.refresh()
         x = x.value
+    living(x)
     if belongs(x, level):
         if x.source is not None:
             x.refresh()
         return x.value, x.eps
     shape = x.shape if hasattr(x, "shape") else ()
     return x, Tangent({}, shape)
+
+
+def living(x: Any) -> None:
+    """Raise EscapeError if x holds a dual of a sweep that is over."""
+    while type(x) in LEVELED:
+        if x.level.over:
+            raise EscapeError("f used a dual number that an earlier run left in a cache, an attribute or a global: clear that "
+                              "before each run, or keep stop_gradient(x) there")
+        x = x.value
 
 
 def of_type(a: Any, dtype: Any) -> Any:
