@@ -239,7 +239,7 @@ class Tangent:
         """
         t, leaf = self, next(iter(self.terms))
         k, shape = leaf.k, self.shape
-        if k is not None and shape != () and not one_parameters(leaf):
+        if k is not None and shape != () and not one_parameters(leaf) and not patterned(leaf.level):
             size = k * prod(shape)
             dense = {leaf: c for leaf, c in self.terms.items() if leaf.is_dense and not hasattr(c, "eps") and
                      (size <= SMALL or (len(leaf.factors) == 1 and leaf.factors[0].size == size))}
