@@ -30,6 +30,7 @@ The map of the house; imports point upwards only.
     ufunc_forms.py   the methods of ufuncs (reduce, accumulate, reduceat, outer, at) and the keywords of their calls
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
+    math_functions.py   Python's math for lifted programs
     lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
                      and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds

@@ -8,6 +8,7 @@ others see is changed: each call makes the functions anew, and the stand-ins hol
 from __future__ import annotations
 
 import builtins
+import math
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .dual_array import DualArray
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
+from .math_functions import COUNTERPARTS
 from .operands import constant
 from .rules import row_of
 from .rules.gather import shape_of
@@ -37,7 +39,8 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     In f, and in the functions it reaches by name, closure or module, whoever wrote them, NumPy's creation functions (zeros,
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
-    that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated. Arrays that took no
+    that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
+    ``math`` functions. Arrays that took no
     dual are returned plain. Not reached, and therefore still an EscapeError: methods of classes other than ``f`` itself,
     functions kept in containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per
     global name. Nothing outside the call is changed, in any thread; a ``global`` that f assigns is stored when f returns.
@@ -297,6 +300,9 @@ def creator(make: Any) -> Any:
     return call
 
 
+for _function, _counterpart in COUNTERPARTS.items():
+    standin(_function, _counterpart)
+standin(math, Module(math, NUMPY))
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
               np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
     standin(_make, creator(_make))

@@ -1,5 +1,6 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
+import math
 import statistics
 import sys
 import threading
@@ -17,8 +18,9 @@ import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, value_and_gradient, vjp
 from dualdiff.errors import EscapeError, RuleError
+from dualdiff.math_functions import COUNTERPARTS
 
 X = np.array([0.5, 1.25, 2.0])
 CALLED = 0
@@ -580,3 +582,44 @@ def test_sparse_matrices_at_constant_points_are_constants_of_a_lifted_program():
     expected = np.vstack([[1, 0, 0], J(np.ones(3)).toarray()]) + H(np.ones(3)).toarray()
     for mode in ("forward", "reverse"):
         np.testing.assert_array_equal(jacobian(lift(f), mode=mode)(np.array([1.0, 2.0, 3.0])), expected)
+
+
+# ---- Python's math
+POINTS = {"acosh": (1.5,), "atan2": (0.7, 0.4), "pow": (1.3, 0.6), "log": (0.7, 3.0), "hypot": (0.3, 0.4, 1.2),
+          "fmod": (2.3, 0.9), "isclose": (0.7, 0.8), "copysign": (0.7, -0.3), "ldexp": (0.7, 3),
+          "dist": ([0.3, 0.4], [1.0, 0.2]), "fsum": ([0.3, 0.4],)}
+INTEGERS = {"ceil", "comb", "factorial", "floor", "gcd", "isqrt", "lcm", "perm", "trunc"}  # of whole numbers, or to them
+REFUSED = {"fma", "fmax", "fmin", "frexp", "modf", "nextafter", "remainder", "signbit", "ulp", "isnormal", "issubnormal"}
+
+
+@pytest.mark.parametrize("name", sorted(function.__name__ for function in COUNTERPARTS))
+def test_functions_of_math_are_differentiated_in_a_lifted_program(name):
+    function, args = getattr(math, name), POINTS.get(name, (0.7,))
+    moved = list(args[0]) if isinstance(args[0], list) else args[0]
+    number, h = np.size(moved) == 1, 1e-6
+
+    def along(t):
+        return function(moved + t, *args[1:]) if number else function([a + t for a in moved], *args[1:])
+    value, slope = value_and_gradient(lift(along))(0.0)
+    assert value == pytest.approx(along(0.0), rel=4e-16)
+    if name in ("isnan", "isinf", "isfinite", "isclose"):
+        assert slope == 0
+        return
+    assert slope == pytest.approx((along(h) - along(-h)) / (2 * h), rel=1e-8)
+    assert lift(along)(0.0) == along(0.0)
+
+
+def test_every_function_of_math_has_a_counterpart_or_a_reason():
+    there = {name for name in dir(math) if callable(getattr(math, name)) and name[0] != "_"}
+    covered = {function.__name__ for function in COUNTERPARTS} | INTEGERS | REFUSED | {"prod", "sumprod"}  # these only multiply
+    assert there <= covered
+    for name in ("frexp", "modf", "ulp"):
+        with pytest.raises(EscapeError):
+            derivative(lift(lambda t, name=name: getattr(math, name)(t)))(0.7)
+
+
+def test_a_lifted_program_leaves_the_domain_of_math_as_the_plain_one_does():
+    for f, error in ((lambda t: math.sqrt(t - 5), ValueError), (lambda t: math.log(t - 1), ValueError),
+                     (lambda t: math.exp(1000 * t), OverflowError)):
+        with pytest.raises(error):
+            derivative(lift(f))(1.0)

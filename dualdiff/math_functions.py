@@ -1,0 +1,56 @@
+"""Python's ``math`` in lifted programs: its functions take floats and nothing else, so NumPy's answer where a dual is met."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce, wraps
+from typing import Any
+
+import numpy as np
+
+from .errors import needed
+from .forms import holds_dual, stripped
+
+
+def of_duals(function: Any, counterpart: Callable[..., Any]) -> Any:
+    """The function of math, and for duals its counterpart; where it is not defined it raises what it raises for floats."""
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        args = tuple(list(x) if hasattr(x, "__next__") else x for x in args)
+        if not any(map(holds_dual, args)):
+            return function(*args, **options)
+        function(*map(stripped, args), **options)
+        return counterpart(*args, **options)
+    return call
+
+
+def log(x: Any, base: Any = None) -> Any:
+    return np.log(x) if base is None else np.log(x) / np.log(base)
+
+
+def hypot(*coordinates: Any) -> Any:
+    return reduce(np.hypot, coordinates, 0.0)
+
+
+def special(name: str, called: str) -> Callable[[Any], Any]:
+    def counterpart(x: Any) -> Any:
+        return getattr(needed("scipy.special", f"math.{name}"), called)(x)
+    return counterpart
+
+
+def of_values(function: Any) -> Callable[..., Any]:
+    """A function whose result is a truth value."""
+    return lambda *args, **options: function(*map(stripped, args), **options)
+
+
+SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "expm1", "sqrt", "cbrt", "log1p", "log2", "log10", "fabs",
+        "degrees", "radians", "copysign", "fmod", "ldexp")
+OTHERWISE = {"asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh,
+             "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power, "log": log, "hypot": hypot, "fsum": sum,
+             "dist": lambda p, q: hypot(*(a - b for a, b in zip(p, q, strict=True)))}
+COUNTERPARTS: dict[Any, Any] = {
+    getattr(math, name): of_duals(getattr(math, name), counterpart) for name, counterpart in (
+        {name: getattr(np, name) for name in SAME} | OTHERWISE
+        | {name: special(name, name.replace("lgamma", "gammaln")) for name in ("erf", "erfc", "gamma", "lgamma")}
+        | {name: of_values(getattr(math, name)) for name in ("isnan", "isinf", "isfinite", "isclose")}).items()}
