@@ -94,7 +94,7 @@ def test_an_infinite_coefficient_stays_where_it_is():
 def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
     """Numbers take one pass together: no array operation of the join is made for each of them."""
     calls = []
-    for module, name in ((join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
+    for module, name in ((join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, original=original, name=name: calls.append(name) or original(*a))
     monkeypatch.setattr(join, "take_or_fill", lambda *a: calls.append("take") or moves.take_or_fill(*a))

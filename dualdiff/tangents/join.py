@@ -78,6 +78,8 @@ def joined_terms(pieces: list[Tangent], index: Any, shape: Shape) -> dict[Any, A
         as_many(leaves)
     if sum(t.shape == () for t in pieces) > 2:
         pieces, index = with_numbers_stacked(pieces, index.index if type(index) is Arrangement else index)
+        if pieces[0].shape == shape and np.array_equal(index, np.arange(prod(shape))):  # the numbers as they stand
+            return pieces[0].terms
     how = index if type(index) is Arrangement else by_index(index, pieces)
     if leaves[0].k is None and type(leaves[0]) is not TapeLeaf:
         return {leaves[0]: arranged([next(iter(t.terms.values()), 0) for t in pieces], pieces, how)}
