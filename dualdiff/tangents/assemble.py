@@ -107,11 +107,11 @@ def weighted(leaf: Leaf, coef: Any) -> Any:
 
 
 def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
-    """The tangent of one number where each leaf is a slice of the directions with plain weights; else None."""
+    """The tangent of one number where each leaf is one direction, or a slice of them, with plain weights; else None."""
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
         factors = leaf.factors
-        if not leaf.affine or leaf.cols.ndim != 1 or len(factors) > 1 or \
+        if not leaf.affine or leaf.cols.ndim > 1 or len(factors) > 1 or \
                 (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
             return None
         if not factors:
@@ -124,8 +124,8 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
                 if coef == 0:  # which must win over an infinite weight
                     return None
                 weights = weights * coef
-        place = leaf.stretch
-        if place is None:
+        place = leaf.stretch if leaf.cols.ndim else leaf.cols.item()
+        if place is None or (place.__class__ is int and place < 0):
             return None
         if fresh:
             row[place] = weights
