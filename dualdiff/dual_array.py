@@ -341,7 +341,8 @@ def from_objects(a: Any) -> Any:
     if not any(isinstance(x, Dual) for x in a.flat):
         return np.array(a.tolist()) if all(isinstance(x, NUMBERS) for x in a.flat) else a
     flat: list[Any] = [x if isinstance(x, Dual) else inexact(x, "an array of duals") for x in a.flat]
-    return np.reshape(np.stack(flat), a.shape)
+    joined = np.stack(flat)
+    return joined if a.ndim == 1 else np.reshape(joined, a.shape)
 
 
 def plain_index(index: Any) -> Any:
