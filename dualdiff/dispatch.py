@@ -79,7 +79,11 @@ def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
     """The arguments, with arrays that were given by name, as in ``np.triu(m=x)``, in their places."""
     count = len(row.differentials) if type(row) is Formula else 2 if type(row) is Bilinear else 1
     if len(args) < count and not getattr(row, "raw", False):
-        for name in list(signature(row.function).parameters)[len(args):count]:
+        try:
+            names = list(signature(row.function).parameters)
+        except ValueError:  # those of a built-in function of an older NumPy are not known
+            raise RuleError(f"{name_of(row.function)}: give its arrays by position") from None
+        for name in names[len(args):count]:
             if name not in options:
                 break
             args = (*args, options.pop(name))

@@ -394,8 +394,8 @@ def logarithm(a: Any, f: Any) -> Any:
 
 
 # An element of a plain array asks for a float, as math.sin and float do: nothing tells them apart.
-FLOAT = ("NumPy's functions, such as np.sin(x), keep it where float(x) cannot; in a program that runs as dualdiff.lift(f) "
-         "math.sin(x) keeps it, too, and so do arrays that x is written into, as those made by np.zeros(n, like=x) do anywhere")
+FLOAT = ("NumPy's functions, such as np.sin(x), keep it where float(x) cannot; an array that x is written into keeps it if it "
+         "is made by np.zeros(n, like=x); a program that runs as dualdiff.lift(f) needs neither, not for math.sin(x) either")
 
 
 OBJECTS = ("NumPy makes an array of objects of dual numbers, and takes the imaginary parts of objects to be 0: make it by "

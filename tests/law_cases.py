@@ -451,3 +451,8 @@ FITS = [("np.polyfit(x, y, 2)", (6,), (6,)), ("np.polyfit(x, y, 1, w=[1, 2, 3, 1
 ALGEBRA = [*tabled(ANALYTIC_ALGEBRA), *listed(ALGEBRA_OF_TWO), *tabled(MATRIX_FUNCTIONS, smooth=False),
            *tabled(TRANSFORMS, smooth=False), *listed(FITS, smooth=False)]
 CASES += ALGEBRA
+# What an older NumPy does not have, or does not take.
+LATER = {(2, 1): ("np.unstack", "np.cumulative_"), (2, 2): ("np.matvec", "np.vecmat", "np.pad(x, {")}
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
+CASES[:] = [case for case in CASES if not any(since > NUMPY and name in case.code for since, names in LATER.items()
+                                              for name in names)]

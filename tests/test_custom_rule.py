@@ -195,7 +195,7 @@ def test_the_first_derivative_that_is_not_finite_is_found_in_a_rule():
     steep = custom_rule(np.sqrt, jacobians=lambda f, x: np.diag(np.where(f == 0, np.inf, 0.5 / np.where(f == 0, 1, f))))
     with trace_nonfinite() as t:
         jacobian(lambda x: np.sum(steep(x) * 2))(np.array([4.0, 0.0]))
-    assert t.first.function.endswith("numpy.sqrt")
+    assert t.first.function.endswith(".sqrt")
 
 
 def test_an_infinite_partial_spoils_nothing_that_is_not_perturbed():

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from law_cases import NUMPY
 from test_hard_points import MODES
 
 from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp
@@ -199,7 +200,8 @@ def test_lists_of_numbers_made_by_hand_are_arrays():
 
 @pytest.mark.parametrize("code", [
     "np.triu(m=x, k=1)", "np.convolve(v=[1, 2], a=x[0])", "np.convolve(x[0], v=x[1])", "np.unwrap(p=x, discont=4)",
-    "np.sum(a=x, axis=1)", "np.trapezoid(y=[1, 2, 4], x=x[0])", "np.dot(a=x, b=x.T)", "np.tensordot(a=x, b=x)",
+    "np.sum(a=x, axis=1)", "np.trapezoid(y=[1, 2, 4], x=x[0])", *["np.dot(a=x, b=x.T)"] * (NUMPY > (2, 2)),
+    "np.tensordot(a=x, b=x)",  # NumPy's built-in functions did not say their parameters
     "np.linalg.inv(a=x[:, :2])", "np.interp(x=x, xp=[0, 1, 9], fp=[1, 3, 2])", "np.transpose(a=x)", "np.max(a=x, axis=0)",
     "np.pad(array=x, pad_width=1)", "np.argsort(a=x)", "np.piecewise(x=x, condlist=[x > 1], funclist=[np.sin, np.cos])"])
 def test_arrays_may_be_given_by_name(code):
@@ -245,8 +247,11 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
 def test_what_numpy_refuses_is_refused_with_its_error(call):
     x = np.array([1.0, 2.0, 3.0])
+    absent = () if hasattr(np, "unstack") else (AttributeError,)  # NumPy 2.0
+    if "trim_zeros" in call.__code__.co_names and NUMPY < (2, 2):
+        return  # which took any letters
     for argument in (x, DualArray(x, x)):
-        with pytest.raises((ValueError, TypeError)):
+        with pytest.raises((ValueError, TypeError, *absent)):
             call(argument)
 
 

@@ -401,7 +401,8 @@ def test_the_gradient_of_a_sum_over_nothing_is_zeros_of_the_arguments_type():
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")
 @pytest.mark.parametrize(("f", "shape"), [
     (np.median, 0), (np.nanmedian, 0), (lambda x: np.median(x, axis=1), (2, 0)),
-    (lambda x: np.linalg.norm(x, np.inf, axis=1), (2, 0)), (lambda x: np.squeeze(x, axis=0), ()),
+    *[(lambda x: np.linalg.norm(x, np.inf, axis=1), (2, 0))] * hasattr(np, "matvec"),  # NumPy 2.2; refused before
+    (lambda x: np.squeeze(x, axis=0), ()),
     (lambda x: np.add.reduceat(x, np.zeros(0, int)), 2), (lambda x: (y := x * 1, np.put(y, [], 1.0))[0], 2)])
 def test_functions_of_nothing_are_numpys(f, shape):
     x = np.full(shape, 3.0)

@@ -160,7 +160,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     values, box = plain(filt), [slice(None)] * filt.ndim
     trim = trim.lower()
-    np.trim_zeros(values, trim, ())  # NumPy's errors
+    np.trim_zeros([], trim)  # NumPy's errors
     for i in axes_or_all(axis, filt.ndim):
         places = np.nonzero(values)[i]
         box[i] = slice(places.min() if "f" in trim else None, places.max() + 1 if "b" in trim else None) if places.size \
