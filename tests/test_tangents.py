@@ -4,6 +4,7 @@ import gc
 import threading
 import tracemalloc
 import weakref
+from math import prod
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
+from dualdiff.tangents import join, tangent
 from dualdiff.tangents.leaf import identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
@@ -369,3 +371,20 @@ def test_eight_threads_get_eight_right_answers():
             assert np.allclose(gradient, np.cos(x) * x[::-1] + np.sin(x[::-1]), rtol=1e-13)
             assert np.allclose(jacobian, np.tril(np.broadcast_to(2 * x, (30, 30))))
     assert len(answers) == 8
+
+
+def test_a_diagonal_between_two_matrices_is_a_product_of_matrices_for_each_direction(monkeypatch):
+    entries, assembled, n = [], join.assembled, 140
+
+    def counted(terms, shape, *rest):
+        entries.extend(leaf.breadth * prod(shape) for leaf in terms)
+        return assembled(terms, shape, *rest)
+    for module in (join, tangent):
+        monkeypatch.setattr(module, "assembled", counted)
+    distance = np.subtract.outer(np.linspace(0, 1, n), np.linspace(0, 1, n)) ** 2
+
+    def determinant(p):
+        K = np.exp(-distance * p[0]) * p[1] + np.eye(n) * p[2]
+        return np.sum(np.log(np.diag(np.linalg.cholesky(K))))
+    dd.hessian(determinant)(np.array([3.0, 1.5, 0.5]))
+    assert max(entries) <= 3 * n * n
