@@ -15,6 +15,7 @@ from dualdiff.rules.gather import placed
 from dualdiff.tangents import join, tangent
 from dualdiff.tangents.leaf import identity_seeds
 from dualdiff.tangents.level import Level, next_number
+from dualdiff.tangents.ragged import Ragged
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
 from dualdiff.tangents.tape import TapeLeaf, reachable
 
@@ -388,3 +389,13 @@ def test_a_diagonal_between_two_matrices_is_a_product_of_matrices_for_each_direc
         return np.sum(np.log(np.diag(np.linalg.cholesky(K))))
     dd.hessian(determinant)(np.array([3.0, 1.5, 0.5]))
     assert max(entries) <= 3 * n * n
+
+
+def test_a_sum_of_elements_that_list_their_directions_lists_each_direction_once():
+    _, seed = seeded(np.arange(3.0))
+    cols = np.arange(80) % 3
+    listed = Tangent({Ragged(seed.level, 3, (40, 2), np.arange(81), cols, None): None}, (40, 2))
+    total = np.sum(array(np.ones((40, 2)), listed, seed.level), axis=0).eps
+    (leaf,) = total.terms
+    assert leaf.entry_cols.size == 6
+    np.testing.assert_array_equal(total.dense(), [[np.sum(cols[i::2] == j) for i in range(2)] for j in range(3)])

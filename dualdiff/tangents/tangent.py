@@ -133,7 +133,8 @@ class Tangent:
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
             moved, m = leaf.contract(c, op)
-            if moved.too_wide and leaf.k <= SORTING * leaf.breadth:  # a product of matrices costs less than so many entries
+            if moved.too_wide and type(moved) is not Ragged and leaf.k <= SORTING * leaf.breadth:
+                # an array of all directions takes one product of matrices
                 filled = dense_leaf(leaf.level, Tangent({leaf: c}, self.shape).dense(dtype=None), self.shape)
                 moved, m = filled.contract(None, op)
             if moved.cols is None or 0 not in moved.width:  # else no direction of this sweep is left in it
