@@ -79,22 +79,26 @@ def custom_rule(function: Function | None = None, *, partials: Rules | None = No
                              f"forward= and transpose=; got {' and '.join(kinds) or 'none'}. For example "
                              "@custom_rule(partials=lambda f, x: np.cos(x))")
 
+    if kinds[0] == "forward and transpose":
+        pairs = paired(function, forward, transpose)
+        made = tuple([pair_rule(function, i, ahead, back, batched) for i, (ahead, back) in enumerate(pairs)])
+    else:
+        build = {"partials": partial_rule, "jacobians": jacobian_rule, "differentials": differential_rule}[kinds[0]]
+        rules = listed(function, kinds[0], given[kinds[0]])
+        made = tuple([refusal(function, i) if rule is None else build(function, i, rule) for i, rule in enumerate(rules)])
+    return ruled(function, made)
+
+
+def ruled(function: Function, made: tuple[Function, ...]) -> Function:
+    """The function with its differentials; without a cycle, so that arrays that it and they close over go with it."""
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         if not any(holds_dual(x) or is_object(x) for x in (*args, *options.values())):
             return function(*args, **options)
-        args = by_place(row, args, options)
-        here = Formula(call, row.differentials[:len(args)])
+        again = ruled(function, made)
+        args = by_place(Formula(again, made), args, options)
+        here = Formula(again, made[:len(args)])
         return watched(here, args, options) if WATCH.count else run_formula(here, args, options)
-
-    if kinds[0] == "forward and transpose":
-        pairs = paired(call, forward, transpose)
-        made = [pair_rule(call, i, ahead, back, batched) for i, (ahead, back) in enumerate(pairs)]
-    else:
-        build = {"partials": partial_rule, "jacobians": jacobian_rule, "differentials": differential_rule}[kinds[0]]
-        rules = listed(call, kinds[0], given[kinds[0]])
-        made = [refusal(call, i) if rule is None else build(call, i, rule) for i, rule in enumerate(rules)]
-    row = Formula(call, tuple(made))
     return call
 
 
@@ -218,14 +222,11 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
     if ahead is None and back is None:
         return refusal(call, i)
 
-    def applied(rule: Any, name: str, known: Any, options: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
+    def at_once(rule: Any, name: str, known: Any, options: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
         if rule is None:
             mode, other = ("forward", "reverse") if name == "forward" else ("reverse", "forward")
             raise RuleError(f"{place(call, i)}: its custom_rule has no {name}, which {mode} mode needs; give it {name}=, or "
                             f"use {other} mode")
-        if lead and not batched:
-            parts = [applied(rule, name, known, options, part, 0, shape) for part in v]
-            return np.stack(parts) if parts else np.zeros((0, *shape))
         known, others = known
         result = rule(*known, v[None] if batched and not lead else v, *others, **options)
         result = as_array(numbers_of(call, i, result, *known, v))
@@ -234,6 +235,12 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
             raise ShapeError(f"{place(call, i)}: {name} returned shape {result.shape} for a direction of shape {v.shape}; it "
                              f"must be {v.shape[:lead] + shape}")
         return result
+
+    def applied(rule: Any, name: str, known: Any, options: Any, v: Any, lead: int, shape: tuple[int, ...]) -> Any:
+        if rule is None or not lead or batched:
+            return at_once(rule, name, known, options, v, lead, shape)
+        parts = [at_once(rule, name, known, options, part, 0, shape) for part in v]
+        return np.stack(parts) if parts else np.zeros((0, *shape))
 
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)

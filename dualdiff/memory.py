@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .tangents.join import joined_terms
+from .tangents.join import joined_terms, patterned
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
@@ -51,6 +51,11 @@ class Memory:
             return
         self.trails = None if self.trails is None or len(self.trails) == FEW else \
             [*self.trails, (trail, kept(index))]
+        self.keep(place, index, eps)
+
+    def keep(self, place: Any, index: Any, eps: Tangent) -> None:
+        """Elements ``place[index]`` have the tangent."""
+        size = prod(eps.shape)
         if size == 1 and eps.shape == ():
             place[index] = self.end
         else:
@@ -105,7 +110,14 @@ class Memory:
         at = np.empty(flat.size, np.intp)
         at[~written] = np.arange(old.size)
         at[written] = self.moved(flat[written], owners, live, old.size)
-        return joined(pieces, at.reshape(numbers.shape))
+        eps = joined(pieces, at.reshape(numbers.shape))
+        if self.trails is None and eps.terms and numbers.flags.writeable and np.may_share_memory(numbers, self.index):
+            whole = sum(prod(self.pieces[j].shape) for j in live) == flat.size - old.size
+            if eps.on_tape or (whole and not patterned(eps.level)):  # else what is left of the pieces is held twice
+                for j in live if whole else ():
+                    self.pieces[j] = Tangent({}, self.pieces[j].shape)
+                self.keep(numbers, ..., eps)  # whoever reads it again finds one piece
+        return eps
 
     def moved(self, numbers: Any, owners: Any, live: Any, first: int) -> Any:
         """Numbers of the map renumbered for the live pieces alone, laid end to end from ``first``."""

@@ -141,3 +141,18 @@ def test_a_loop_over_elements_copies_a_growing_sum_a_logarithmic_number_of_times
         widths.clear()
         np.testing.assert_allclose(gradient(f, mode="forward")(np.ones(n)), np.linspace(0, 1, n), rtol=1e-15)
         assert sum(widths) <= 2 * n * np.log2(n)
+
+
+def memory_of_all_before(x):
+    out = np.zeros_like(x)
+    for i in range(len(x)):
+        out[i] = x[i] + 0.001 * np.sum(out[:i])
+    return out
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_read_again_and_again_of_an_array_being_filled_is_put_together_once(mode, monkeypatch):
+    pieces, join = [], memory.joined
+    monkeypatch.setattr(memory, "joined", lambda parts, index: pieces.append(len(parts)) or join(parts, index))
+    MODES[mode](memory_of_all_before, np.linspace(0.1, 0.9, 400))
+    assert 400 < sum(pieces) < 8 * 400

@@ -1,6 +1,8 @@
 """custom_rule: a row of one's own, in every way to say it, serves every mode; check_rule finds what is wrong with one."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -434,3 +436,18 @@ def test_every_law_is_said_to_hold_where_it_does():
 
 def test_check_rule_takes_any_differentiable_function():
     assert check_rule(lambda p: {"y": p["w"] * stop_gradient(2.0), "z": [p["b"] ** 2]}, {"w": X, "b": 3.0})
+
+
+@pytest.mark.parametrize("rules", [lambda a: {"partials": lambda f, x: a}, lambda a: {"jacobians": lambda f, x: np.diag(a)},
+                                   lambda a: {"forward": lambda f, x, dx: a * dx, "transpose": lambda f, x, u: a * u}])
+def test_what_a_function_and_its_rules_close_over_goes_with_it_and_waits_for_no_collection(rules):
+    a = np.array([2.0, 3.0, 4.0])
+    alive = weakref.ref(a)
+    gc.disable()
+    try:
+        scaled = custom_rule(lambda x, a=a: a * x, **rules(a))
+        np.testing.assert_array_equal(jacobian(scaled)(np.ones(3)), np.diag(a))
+        del a, scaled
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 """Functions defined by what they solve: values, derivatives in every mode and of every order, and honest failures."""
 
+import gc
 import sys
 
 import numpy as np
@@ -35,6 +36,7 @@ from dualdiff.errors import (
     StructureError,
 )
 from dualdiff.implicit import minimize, solve_ivp, spsolve
+from dualdiff.implicit.theorem import Factored
 from dualdiff.testing import check_derivatives
 
 P = np.array([1.0, 2.0, 0.5])
@@ -446,3 +448,14 @@ def test_without_scipy_newtons_method_works(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     assert derivative(lambda a: root(lambda x: x**2 - a, 1.0))(4.0) == 0.25
     assert derivative(lambda a: minimize(lambda x: (x - a) ** 2, 1.0))(4.0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_the_matrix_of_a_derivative_goes_with_it_and_waits_for_no_collection(mode):
+    gc.collect()
+    gc.disable()
+    try:
+        gradient(lambda a: np.sum(root(lambda x, a: x**3 + x - a, np.ones(3), (a,))), mode=mode)(np.array([1.0, 2.0, 3.0]))
+        assert not [thing for thing in gc.get_objects() if type(thing) is Factored]
+    finally:
+        gc.enable()

@@ -4,6 +4,7 @@ import gc
 import threading
 import tracemalloc
 import weakref
+from math import prod
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ import pytest
 import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
+from dualdiff.tangents import join, tangent
 from dualdiff.tangents.leaf import identity_seeds
 from dualdiff.tangents.level import Level, next_number
+from dualdiff.tangents.ragged import Ragged
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
 from dualdiff.tangents.tape import TapeLeaf, reachable
 
@@ -369,3 +372,30 @@ def test_eight_threads_get_eight_right_answers():
             assert np.allclose(gradient, np.cos(x) * x[::-1] + np.sin(x[::-1]), rtol=1e-13)
             assert np.allclose(jacobian, np.tril(np.broadcast_to(2 * x, (30, 30))))
     assert len(answers) == 8
+
+
+def test_a_diagonal_between_two_matrices_is_a_product_of_matrices_for_each_direction(monkeypatch):
+    entries, assembled, n = [], join.assembled, 140
+
+    def counted(terms, shape, *rest):
+        entries.extend(leaf.breadth * prod(shape) for leaf in terms)
+        return assembled(terms, shape, *rest)
+    for module in (join, tangent):
+        monkeypatch.setattr(module, "assembled", counted)
+    distance = np.subtract.outer(np.linspace(0, 1, n), np.linspace(0, 1, n)) ** 2
+
+    def determinant(p):
+        K = np.exp(-distance * p[0]) * p[1] + np.eye(n) * p[2]
+        return np.sum(np.log(np.diag(np.linalg.cholesky(K))))
+    dd.hessian(determinant)(np.array([3.0, 1.5, 0.5]))
+    assert max(entries) <= 3 * n * n
+
+
+def test_a_sum_of_elements_that_list_their_directions_lists_each_direction_once():
+    _, seed = seeded(np.arange(3.0))
+    cols = np.arange(80) % 3
+    listed = Tangent({Ragged(seed.level, 3, (40, 2), np.arange(81), cols, None): None}, (40, 2))
+    total = np.sum(array(np.ones((40, 2)), listed, seed.level), axis=0).eps
+    (leaf,) = total.terms
+    assert leaf.entry_cols.size == 6
+    np.testing.assert_array_equal(total.dense(), [[np.sum(cols[i::2] == j) for i in range(2)] for j in range(3)])

@@ -49,24 +49,22 @@ def depth(x: Any) -> int:
 class Factored:
     """A matrix of n × n, factored once: A⁻¹ b and A⁻ᵀ b, where b is (…, n), and may be dual of any level."""
 
-    __slots__ = ("n", "solve", "solve_transposed")
+    __slots__ = ("n", "plain", "transposed")
 
-    def __init__(self, n: int, solve: Function, solve_transposed: Function) -> None:
-        """``solve`` and ``solve_transposed`` take and give columns, arrays of n × m."""
-        self.n = n
-        self.solve: Function = custom_rule(
-            self._along_last(solve), forward=lambda f, b, db: self.solve(db),
-            transpose=lambda f, b, u: self.solve_transposed(u), batched=True)
-        self.solve_transposed: Function = custom_rule(
-            self._along_last(solve_transposed), forward=lambda f, b, db: self.solve_transposed(db),
-            transpose=lambda f, b, u: self.solve(u), batched=True)
+    def __init__(self, n: int, plain: Function, transposed: Function) -> None:
+        """Either takes and gives columns, arrays of n × m."""
+        self.n, self.plain, self.transposed = n, plain, transposed
 
-    def _along_last(self, plain: Function) -> Function:
-        def solve(b: Any) -> Any:
-            if not b.any():
-                return np.zeros_like(b)
-            return plain(b.reshape(b.size // self.n, self.n).T).T.reshape(b.shape)
-        return solve
+    def solve(self, b: Any) -> Any:
+        """Its rule is made for each call: one that was kept would keep the matrix, and itself, alive."""
+        back = Factored(self.n, self.transposed, self.plain)
+        return custom_rule(self._along_last, forward=lambda f, b, db: self.solve(db),
+                           transpose=lambda f, b, u: back.solve(u), batched=True)(b)
+
+    def _along_last(self, b: Any) -> Any:
+        if not b.any():
+            return np.zeros_like(b)
+        return self.plain(b.reshape(b.size // self.n, self.n).T).T.reshape(b.shape)
 
 
 def factored(A: Any, what: str) -> Factored:

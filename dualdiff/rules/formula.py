@@ -17,6 +17,7 @@ from .constant import plain
 from .elementwise import indicator, ratio
 from .gather import spread
 from .linear import linear_solve
+from .products import others
 from .registry import formula, primitive
 
 # ---- selection
@@ -117,9 +118,8 @@ def adjugate_transposed(f: Any, A: Any) -> Any:
         signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
         return signs * np.linalg.det(A[..., rest[:, None, :, None], rest[None, :, None, :]])
     U, s, V = np.linalg.svd(A)
-    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1)
     sign = np.linalg.det(U) * np.linalg.det(V)
-    return np.conj(sign)[..., None, None].conj() * ((U.conj() * others[..., None, :]) @ V.conj())
+    return np.conj(sign)[..., None, None].conj() * ((U.conj() * others(s)[..., None, :]) @ V.conj())
 
 
 formula(np.linalg.det,

@@ -38,7 +38,11 @@ class Ragged(Leaf):
             for a in (starts, cols, weights):
                 level.meter.hold(a)
 
-    is_dense = too_wide = False
+    is_dense = False
+
+    @property
+    def too_wide(self) -> bool:
+        return bool(self.entry_cols.size > self.k * prod(self.shape))
 
     @property
     def counts(self) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .assemble import SMALL, assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
-from .join import merged_terms, one_parameters, patterned, worth_filling
+from .join import SORTING, merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -132,9 +132,13 @@ class Tangent:
         t = self.one_dense()
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
-            leaf, c = leaf.contract(c, op)
-            if leaf.cols is None or 0 not in leaf.width:  # else no direction of this sweep is left in it
-                terms[leaf] = c
+            moved, m = leaf.contract(c, op)
+            if moved.too_wide and type(moved) is not Ragged and leaf.k <= SORTING * leaf.breadth:
+                # an array of all directions takes one product of matrices
+                filled = dense_leaf(leaf.level, Tangent({leaf: c}, self.shape).dense(dtype=None), self.shape)
+                moved, m = filled.contract(None, op)
+            if moved.cols is None or 0 not in moved.width:  # else no direction of this sweep is left in it
+                terms[moved] = m
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
 

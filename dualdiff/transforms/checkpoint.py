@@ -67,7 +67,7 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
             return f(*args, **options)
         constant = [x.value if belongs(x, level) else x for x in leaves]
         plain_args, plain_options = rebuild(constant)
-        out = checkpointed(*plain_args, **plain_options)  # of an outer reverse sweep, a checkpoint too
+        out = checkpoint(f)(*plain_args, **plain_options)  # of an outer reverse sweep, a checkpoint too
         return recorded(f, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
 
     return checkpointed
