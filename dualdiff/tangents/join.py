@@ -297,6 +297,7 @@ def worth_filling(t: Tangent) -> bool:
 
 def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any]:
     """Several sparse or dense terms as one: widths side by side, equal directions added, dense once that is smaller."""
+    as_many(leaf for leaf, _ in terms)
     first = terms[0][0]
     level, k = first.level, first.k
     if shape == () and (row := summed_rows(terms, k)) is not None:

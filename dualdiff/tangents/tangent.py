@@ -268,6 +268,7 @@ class Tangent:
 
     def as_leaf(self) -> Leaf:
         """All terms as one."""
+        as_many(self.terms)
         k, shape = next(iter(self.terms)).k, self.shape
         if k * prod(shape) <= SMALL and (data := small_sum(self.terms, (k, *shape))) is not None:
             return dense_leaf(self.level, data, shape)
