@@ -292,8 +292,8 @@ def assigned(x, y):
 
 @pytest.mark.parametrize("combine", [
     lambda x, y: np.stack([x, y]), lambda x, y: np.concatenate([x, y]), lambda x, y: np.stack([*x[0], *y[0]]),
-    np.append, lambda x, y: (x * y).tangent, assigned],
-    ids=["stack", "concatenate", "numbers", "append", "product", "assignment"])
+    np.append, lambda x, y: (x * y).tangent, assigned, lambda x, y: ((x + y) @ np.ones(3)).tangent],
+    ids=["stack", "concatenate", "numbers", "append", "product", "assignment", "contraction"])
 def test_duals_of_different_numbers_of_directions_cannot_be_combined(combine):
     one, two, three = DualArray(VALUE, ONE), DualArray(VALUE, np.ones((2, 2, 3))), DualArray(VALUE, np.ones((3, 2, 3)))
     for x, y in ((one, three), (three, one), (two, three), (three, two)):

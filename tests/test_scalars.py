@@ -173,3 +173,22 @@ def test_a_number_is_no_empty_sequence(use, number, mode):
 def test_a_number_as_the_constant_of_an_integral_keeps_its_derivative():
     J = jacobian(lift(lambda x: np.polynomial.polynomial.polyint([1.0], k=x[0])))(np.array([2.0, 3.0]))
     np.testing.assert_array_equal(J, [[1.0, 0.0], [0.0, 0.0]])
+
+
+def test_a_number_of_many_terms_is_a_row_of_all_directions_in_a_dense_sweep_only():
+    def sweep(d):
+        c = [d[0]]
+        for i in range(1, 60):
+            c.append(c[-1] * d[i] - 0.3 * c[i // 2] + d[i] / (2 + c[-1]))
+        found.append(repr(c[10].eps))
+        return np.stack(c)
+
+    d, found = np.linspace(0.5, 1, 200), []
+    J = jacobian(sweep, mode="forward")(d)
+    assert "dense" in found[0]
+    np.testing.assert_allclose(J, jacobian(sweep, mode="reverse")(d), rtol=1e-12, atol=1e-14)
+
+    def near(d):
+        return np.stack([sum((j + 0.5) * d[i - j] * d[i - 2 * j] for j in range(9)) for i in range(60)])
+
+    assert jacobian(near, sparse=True)(d).nnz == np.count_nonzero(jacobian(near, mode="reverse")(d)) < 1000

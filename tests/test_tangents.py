@@ -146,6 +146,30 @@ def test_the_tangent_of_a_small_state_does_not_grow_with_the_steps_of_an_integra
     assert pattern.nnz == 7
 
 
+def test_a_filter_and_an_unpacked_state_keep_one_array_of_all_directions():
+    A, q = np.linspace(-0.4, 0.5, 16).reshape(4, 4), np.linspace(0.5, 1.5, 4)
+    x, _ = seeded(q)
+    Q, dQ = np.diag(x), np.einsum("ki,ij->kij", np.eye(4), np.eye(4))
+    P, V, dP = np.eye(4) + Q, np.eye(4) + np.diag(q), dQ
+    for _ in range(4):
+        P = A @ P @ A.T + P @ Q
+        dP, V = A @ dP @ A.T + dP @ np.diag(q) + V @ dQ, A @ V @ A.T + V @ np.diag(q)
+        assert len(leaves(P @ A)) == len(leaves(P)) == 1  # P keeps what it was added up to
+    assert np.allclose(np.moveaxis(dP, 0, -1), np.moveaxis(P.tangent, 0, -1), rtol=1e-13)
+    y, _ = seeded(q[:3])
+    for _ in range(3):
+        a, b, c = y + 0.1 * np.roll(y, 1) ** 2
+        y = y + 0.1 * np.stack([b - a, a * (2 - c) - b, a * b - c])
+        assert all(leaf.is_dense for leaf in leaves(y + 0.1 * np.roll(y, 1) ** 2))  # the seed is not carried along
+
+
+def test_labels_of_einsum_are_not_the_directions():
+    x, _ = seeded(np.linspace(1, 2, 9).reshape(3, 3))
+    M = np.linspace(-1, 1, 9).reshape(3, 3)
+    y = x @ M  # of all directions
+    assert np.allclose(np.einsum("ij,kl->kl", y, M).tangent, y.tangent.sum((1, 2))[:, None, None] * M, rtol=1e-14)
+
+
 @pytest.mark.parametrize("n", [12, 60, 300])
 def test_a_wave_that_is_stepped_in_time_has_few_leaves_and_the_textbooks_jacobian(n):
     u, _ = seeded(np.sin(np.linspace(0, 3, n)))

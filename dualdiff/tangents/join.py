@@ -149,6 +149,7 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
 
 
 SORTING = 4  # entries of an array of all directions that are written in the time of one whose direction is sorted
+ROW = 256  # entries that are written in the time of the calls that sort any
 RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
@@ -299,6 +300,7 @@ def worth_filling(t: Tangent) -> bool:
 
 def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any]:
     """Several sparse or dense terms as one: widths side by side, equal directions added, dense once that is smaller."""
+    as_many(leaf for leaf, _ in terms)
     first = terms[0][0]
     level, k = first.level, first.k
     if shape == () and (row := summed_rows(terms, k)) is not None:
@@ -308,7 +310,8 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         level.charge(SORTED * wide * prod(shape))
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    if wide * (1 if patterned(level) else SORTING) >= k or any(leaf.is_dense for leaf, _ in terms):
+    filling = 1 if patterned(level) else k if k * prod(shape) <= ROW else SORTING
+    if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
     level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])

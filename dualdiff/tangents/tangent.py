@@ -1,7 +1,8 @@
 """Tangent: the ε-part of a dual array, a short sum of coefficient × leaf.
 
 Elementwise operations touch coefficients only, whatever the number of directions; structural operations move coefficient
-and leaf alike; contractions look inside a leaf. Tangents are immutable: every operation returns another.
+and leaf alike; contractions look inside a leaf. Tangents are immutable: every operation returns another; the terms alone may
+be held otherwise, as one array of the same numbers (`for_formula`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from .assemble import SMALL, assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
+from .contraction import metered_pair
 from .join import SORTING, merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
@@ -129,7 +131,9 @@ class Tangent:
             return Tangent({}, op.out_shape)
         if type(next(iter(self.terms))) is TapeLeaf:
             return Tangent({record(self.watched(), op.recorded()): None}, op.out_shape)
-        t = self.one_dense()
+        t = (self.for_formula() if op.constant else self).one_dense()
+        if op.constant and (small := t.small_contracted(op)) is not None:
+            return small
         terms: dict[Any, Any] = {}
         for leaf, c in t.watched():
             moved, m = leaf.contract(c, op)
@@ -141,6 +145,19 @@ class Tangent:
                 terms[moved] = m
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
+
+    def small_contracted(self, op: Contraction) -> Tangent | None:
+        """The contraction of small arrays of all directions with a constant by one plain product; else None."""
+        level, k = self.level, next(iter(self.terms)).k
+        other, others = op.constant[0]
+        if k is None or 2 * k * max(prod(self.shape), prod(op.out_shape)) > SMALL or level.careful or patterned(level) or \
+                (*map(op.sizes.get, op.labels), *map(op.sizes.get, others)) != self.shape + other.shape or \
+                (data := small_sum(self.terms, (k, *self.shape))) is None:
+            return None
+        if level.meter is not None:
+            level.meter.spend(0, prod(op.sizes.values()))
+        r = metered_pair((data, (0, *op.labels)), op.constant[0], (0, *op.result), {**op.sizes, 0: k}, level)[0]
+        return Tangent({dense_leaf(level, r, op.out_shape): None}, op.out_shape) if finite(r) else None
 
     def total(self) -> Tangent:
         """The sum over every axis."""
@@ -250,7 +267,7 @@ class Tangent:
             if len(dense) > 2:
                 rest = {leaf: c for leaf, c in self.terms.items() if leaf not in dense}
                 t = Tangent({Tangent(dense, shape).as_leaf(): None} | rest, shape)
-            if size <= SMALL and len(t.terms) > CARRIED and any(leaf.numbers() for leaf in t.terms):
+            if size <= SMALL and len(t.terms) > (1 if dense else CARRIED) and any(leaf.numbers() for leaf in t.terms):
                 t = t.filled()
         return t.merged() if len(t.terms) > MAX_TERMS else t
 
@@ -267,11 +284,15 @@ class Tangent:
             k, level = next(iter(terms)).k, self.level
             if k is not None and k * prod(self.shape) <= SMALL and not patterned(level) \
                     and sum(leaf.breadth for leaf in terms) >= k and not any(hasattr(c, "eps") for c in terms.values()):
-                return Tangent({self.as_leaf(): None}, self.shape)
+                t = Tangent({self.as_leaf(): None}, self.shape)
+                if type(self) is Tangent:
+                    self.terms = t.terms  # for the products that follow
+                return t
         return self
 
     def as_leaf(self) -> Leaf:
         """All terms as one."""
+        as_many(self.terms)
         k, shape = next(iter(self.terms)).k, self.shape
         if k * prod(shape) <= SMALL and (data := small_sum(self.terms, (k, *shape))) is not None:
             return dense_leaf(self.level, data, shape)
