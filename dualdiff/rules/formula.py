@@ -17,7 +17,6 @@ from .constant import plain
 from .elementwise import indicator, ratio
 from .gather import spread
 from .linear import linear_solve
-from .products import others
 from .registry import formula, primitive
 
 # ---- selection
@@ -117,6 +116,7 @@ def adjugate_transposed(f: Any, A: Any) -> Any:
         rest = np.array([np.delete(np.arange(n), i) for i in range(n)])
         signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
         return signs * np.linalg.det(A[..., rest[:, None, :, None], rest[None, :, None, :]])
+    from .products import others  # which is read when it is first needed
     U, s, V = np.linalg.svd(A)
     sign = np.linalg.det(U) * np.linalg.det(V)
     return np.conj(sign)[..., None, None].conj() * ((U.conj() * others(s)[..., None, :]) @ V.conj())
