@@ -22,7 +22,7 @@ from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential, refuse_holomorphic
 from .tangents.level import Level
 from .tangents.moves import kept
-from .tangents.tangent import Tangent
+from .tangents.tangent import MAX_TERMS, Tangent
 from .tangents.watch import observed
 from .views import settle
 
@@ -162,7 +162,9 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    return wrap(f, level, r if len(terms) <= 2 else r.fewer())
+    n = len(terms)  # a record, and parameters, need no more than MAX_TERMS to be kept
+    few = n <= 2 or (n <= MAX_TERMS and (leaf.k is None or (leaf.cols is not None and leaf.cols.size == 1)))
+    return wrap(f, level, r if few else r.fewer())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.

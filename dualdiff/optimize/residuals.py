@@ -178,6 +178,8 @@ class Residuals(Sweepable):
             if r.size != self.target.size:  # a model that does not depend on the data gives one number
                 r, Jt = np.broadcast_to(r, self.target.shape), None if Jt is None else np.repeat(Jt, self.target.size, 1)
             r = r - self.target
+        if self.root is None:
+            return r, Jt
         return self.weighed(r), None if Jt is None else self.weighed(Jt)
 
     def weighed(self, a: Array) -> Array:

@@ -140,6 +140,7 @@ class Inputs(Sweepable):
 
 
 DOUBLE = np.dtype(np.float64)
+PLAIN = (np.ndarray, np.float64)
 FIRST = (0, (0,))  # the argnums of most calls
 ALONE = operator.itemgetter(0)  # what puts one array in place
 EVERYDAY: list[tuple[int, int, Rebuild]] = [(0, 1, ALONE)]
@@ -265,7 +266,9 @@ def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
 
     What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
     """
-    if type(x) is DualScalar and x.level is level and type(x.value) is np.float64:  # what a gradient ends with
+    if type(x) in LEVELED and x.level is level and type(x.value) in PLAIN:  # the result of most programs
+        if x.source is not None:
+            x.refresh()
         return x.value, x.eps
     while type(x) in LEVELED and x.level.number > level.number:
         if x.source is not None:
