@@ -40,7 +40,7 @@ class Point:
         if name == "A":
             found = self.Jt.dot(self.Jt.T)
         elif name == "squares":
-            found = self.A.diagonal() if self.Jt is None else np.einsum("ij,ij->i", self.Jt, self.Jt)
+            found = self.A.diagonal() if self.Jt is None else np.vecdot(self.Jt, self.Jt)
         else:
             raise AttributeError(name)
         setattr(self, name, found)
