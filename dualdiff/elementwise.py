@@ -162,9 +162,11 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    n = len(terms)  # a record, and parameters, need no more than MAX_TERMS to be kept
-    few = n <= 2 or (n <= MAX_TERMS and (leaf.k is None or (leaf.cols is not None and leaf.cols.size == 1)))
-    return wrap(f, level, r if few else r.fewer())
+    if len(terms) > 2:
+        leaf = next(iter(terms))  # a record, and parameters, are kept as they are
+        if len(terms) > MAX_TERMS or (leaf.k is not None and (leaf.cols is None or leaf.cols.size > 1)):
+            r = r.fewer()
+    return wrap(f, level, r)
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.
