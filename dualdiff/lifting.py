@@ -40,10 +40,10 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math`` functions. Arrays that took no
-    dual are returned plain. Not reached, and therefore still an EscapeError: methods of classes other than ``f`` itself,
-    functions kept in containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per
-    global name. Nothing outside the call is changed, in any thread; a ``global`` that f assigns is stored when f returns.
+    ``math`` functions. Arrays that took no dual are returned plain. Not reached, and therefore still an EscapeError: methods
+    of classes other than ``f`` itself, functions kept in containers, compiled code, ``a.copy()`` of a plain array. Cost: some
+    microseconds per call and per global name. Nothing outside the call is changed, in any thread; a ``global`` that f assigns
+    is stored when f returns.
 
     >>> import numpy as np
     >>> from dualdiff import gradient

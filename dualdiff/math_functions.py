@@ -39,9 +39,12 @@ def special(name: str, called: str) -> Callable[[Any], Any]:
     return counterpart
 
 
-def of_values(function: Any) -> Callable[..., Any]:
-    """A function whose result is a truth value."""
-    return lambda *args, **options: function(*map(stripped, args), **options)
+def of_values(function: Any) -> Any:
+    """The function of math whose result is a truth value, of the values alone."""
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        return function(*map(stripped, args), **options)
+    return call
 
 
 SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "expm1", "sqrt", "cbrt", "log1p", "log2", "log10", "fabs",
@@ -52,5 +55,5 @@ OTHERWISE = {"asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": n
 COUNTERPARTS: dict[Any, Any] = {
     getattr(math, name): of_duals(getattr(math, name), counterpart) for name, counterpart in (
         {name: getattr(np, name) for name in SAME} | OTHERWISE
-        | {name: special(name, name.replace("lgamma", "gammaln")) for name in ("erf", "erfc", "gamma", "lgamma")}
-        | {name: of_values(getattr(math, name)) for name in ("isnan", "isinf", "isfinite", "isclose")}).items()}
+        | {name: special(name, name.replace("lgamma", "gammaln")) for name in ("erf", "erfc", "gamma", "lgamma")}).items()
+} | {function: of_values(function) for function in (math.isnan, math.isinf, math.isfinite, math.isclose)}
