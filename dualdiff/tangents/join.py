@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import SMALL, assembled
+from .assemble import assembled
+from .contraction import SMALL
 from .leaf import Leaf, as_many
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
