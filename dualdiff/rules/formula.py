@@ -77,23 +77,16 @@ def mark_ties(x: Any, axis: int, name: str) -> Any:
 
 
 # ---- linear algebra
-def solve_for_matrix(X: Any, A: Any, B: Any, dA: Any) -> Any:
-    """A dX = -dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
-    if B.ndim == 1:
-        return -linear_solve(dA @ X[..., None], A)[..., 0]
-    return -linear_solve(dA @ X, A)
-
-
-def solve_for_side(X: Any, A: Any, B: Any, dB: Any) -> Any:
-    """A dX = dB, one dB for each matrix of the batch."""
-    if B.ndim == 1:
-        return linear_solve(np.broadcast_to(dB[:, None], (*X.shape, 1)), A)[..., 0]
-    return linear_solve(np.broadcast_to(dB, X.shape), A)
+def residual(X: Any, A: Any, B: Any, dA: Any) -> Any:
+    """-dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
+    return -(dA @ X if X.ndim == 1 or B.ndim > 1 else (dA @ X[..., None])[..., 0])
 
 
 formula(np.linalg.inv,
         lambda Y, A, dA: -(Y @ dA @ Y))  # d(A⁻¹) = -A⁻¹ dA A⁻¹
-formula(np.linalg.solve, solve_for_matrix, solve_for_side)  # A dX = dB - dA X
+formula(np.linalg.solve, residual,
+        lambda X, A, B, dB: np.broadcast_to(dB, X.shape),  # one dB for each matrix of the batch
+        last=lambda X, A, B, side: linear_solve(side, A))  # A dX = dB - dA X
 
 
 LARGEST_MINORS = 32  # n⁴ numbers

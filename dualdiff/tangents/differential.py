@@ -158,7 +158,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
             shape = row.function(np.broadcast_to(np.empty((), bool), t.shape), *args[1:], **options).shape
             return self._like(gathered(row, t, shape, args[1:], options))
         if isinstance(row, Linear):
-            shape = t.shape if row.forward is None or row.local else \
+            shape = t.shape if row.forward is None or row.same_shape else \
                 np.shape(row.forward(np.zeros(t.shape), 0, *args[1:], **options))
             return self._like(mapped(row, t, self.level, shape, args[1:], options))
         if isinstance(row, Bilinear):
