@@ -69,7 +69,7 @@ def linear_solve(b: Any, A: Any) -> Any:
 
 
 linear(linear_solve, lambda b, lead, A: solved(A, b, lead),
-       lambda u, lead, shape, A: solved(np.swapaxes(A, -1, -2), u, lead), same_shape=True)
+       lambda u, lead, shape, A: solved(np.swapaxes(A, -1, -2), u, lead), shape=lambda shape, A: shape)
 
 
 # ---- counts with weights

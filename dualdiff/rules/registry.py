@@ -62,17 +62,18 @@ class Linear:
     ``subscripts(shape, *args) -> "ij->i"``, or ``forward(dx, lead, *args)`` on an array with ``lead`` leading batch
     axes and ``transpose(u, lead, shape, *args)``. It is linear in its first argument; the others are constants.
     ``local``: it acts on each element by itself, as conj, real and imag do, so that no leaf has to become dense.
-    ``same_shape``: the result has the argument's shape, which else takes a run on zeros to know inside a formula.
+    ``shape(shape, *args)``: the result's, which else takes a run on zeros to know inside a formula.
+    ``sparsely(x, *args)``: the same by moves and products, for sparse leaves, which ``forward`` would make dense.
     ``matrix(shape, *args)``: its matrix where that is sparse, as compressed rows: starts, columns and numbers (None: ones).
     """
 
-    __slots__ = ("forward", "function", "local", "matrix", "same_shape", "subscripts", "transpose")
+    __slots__ = ("forward", "function", "local", "matrix", "shape", "sparsely", "subscripts", "transpose")
 
     def __init__(self, function: Function, forward: Function | None = None, transpose: Function | None = None,
                  subscripts: Function | None = None, local: bool = False, matrix: Function | None = None,
-                 same_shape: bool = False) -> None:
-        self.function, self.forward, self.transpose = function, forward, transpose
-        self.subscripts, self.local, self.matrix, self.same_shape = subscripts, local, matrix, same_shape or local
+                 shape: Function | None = None, sparsely: Function | None = None) -> None:
+        self.function, self.forward, self.transpose, self.subscripts = function, forward, transpose, subscripts
+        self.local, self.matrix, self.shape, self.sparsely = local, matrix, shape, sparsely
 
 
 class Bilinear:
@@ -193,10 +194,10 @@ def gather(function: Function, batched: Function | None = None, transpose: Funct
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
            subscripts: Function | None = None, local: bool = False, matrix: Function | None = None,
-           same_shape: bool = False) -> None:
+           shape: Function | None = None, sparsely: Function | None = None) -> None:
     if (subscripts is None) == (forward is None or transpose is None):
         raise ValueError(f"{name_of(function)} needs either subscripts, or forward and transpose side by side")
-    add(Linear(function, forward, transpose, subscripts, local, matrix, same_shape))
+    add(Linear(function, forward, transpose, subscripts, local, matrix, shape, sparsely))
 
 
 def bilinear(function: Function, subscripts: Function) -> None:
