@@ -92,6 +92,15 @@ def test_a_matrix_is_factored_once_more_for_both_sides_of_a_system(monkeypatch):
         factored.clear()
 
 
+def test_cofactors_need_no_singular_values_where_the_inverse_has_its_digits(monkeypatch):
+    svd, taken = np.linalg.svd, []
+    monkeypatch.setattr(np.linalg, "svd", lambda *args: taken.append(args) or svd(*args))
+    for A in (np.diag([1.0, 2, 3]), 1e-160 * np.eye(2), np.diag([1e-4, 1, 1])):
+        cofactors = np.diag([np.prod(np.delete(np.diag(A), i)) for i in range(len(A))])
+        np.testing.assert_allclose(gradient(np.linalg.det)(A), cofactors, rtol=1e-14)
+    assert len(taken) == 2  # the determinant underflows, or the inverse is badly conditioned
+
+
 @pytest.mark.parametrize(("shape_a", "shape_b"), [
     ((3, 3), (3,)), ((3, 3), (3, 0)), ((3, 3), (2, 3, 1)), ((2, 3, 3), (3,)), ((2, 3, 3), (3, 2)), ((2, 1, 3, 3), (4, 3, 2)),
     ((0, 0), (0,)), ((0, 0), (0, 2))])
