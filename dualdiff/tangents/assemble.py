@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .coefficients import finite, folded, product
+from .coefficients import DOUBLE, finite, folded, product
 from .contraction import SMALL, trimmed
 from .leaf import Leaf
 from .moves import Shape, scatter
@@ -106,12 +106,12 @@ def weighted(leaf: Leaf, coef: Any) -> Any:
 
 
 def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
-    """The tangent of one number where each leaf is one direction, or a slice of them, with plain weights; else None."""
+    """The tangent of one number where each leaf is one direction, a slice or all of them, with plain weights; else None."""
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
-        factors = leaf.factors
-        if not leaf.affine or leaf.cols.ndim > 1 or len(factors) > 1 or \
-                (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
+        factors, cols = leaf.factors, leaf.cols
+        if len(factors) > 1 or (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))) or \
+                (factors[0].shape != (k,) if cols is None else not leaf.affine or cols.ndim > 1):
             return None
         if not factors:
             weights = 1.0 if coef is None else coef
@@ -123,7 +123,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
                 if coef == 0:  # which must win over an infinite weight
                     return None
                 weights = weights * coef
-        place = leaf.stretch if leaf.cols.ndim else leaf.cols.item()
+        place = slice(None) if cols is None else leaf.stretch if cols.ndim else cols.item()
         if place is None or (place.__class__ is int and place < 0):
             return None
         if fresh:
@@ -132,6 +132,19 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
         else:
             row[place] += weights
     return row if finite(row) else None
+
+
+def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
+    """``gradient_row`` within the sweep's budget, of terms whose coefficients are plain numbers."""
+    if not all(c is None or type(c) in (float, np.float64, int) for _, c in terms):
+        return None
+    meter = terms[0][0].level.meter
+    if meter is not None:
+        meter.charge(k)
+    row = gradient_row(dict(terms), k, DOUBLE)
+    if meter is not None:
+        meter.hold(row)
+    return row
 
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import assembled
+from .assemble import assembled, summed_rows
 from .contraction import SMALL
-from .leaf import Leaf, as_many
+from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries
-from .scalars import stacked, summed_rows
+from .scalars import stacked
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
 
 SORTING = 4  # entries of an array of all directions that are written in the time of one whose direction is sorted
 ROW = 256  # entries that are written in the time of the calls that sort any
+NUMBER = 32  # the same for a single number, which a loop adds to again and again: one row is added up without a look at each
+LONGEST = 1 << 12  # directions of a row that is copied in the time of the calls
 RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
@@ -304,17 +306,20 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     as_many(leaf for leaf, _ in terms)
     first = terms[0][0]
     level, k = first.level, first.k
-    if shape == () and (row := summed_rows(terms, k)) is not None:
-        return Leaf(level, k, shape, (k,), None, (row,)), None
-    wide = sum(leaf.breadth for leaf, _ in terms)
-    if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
-        level.charge(SORTED * wide * prod(shape))
+    wide, size = sum(leaf.breadth for leaf, _ in terms), prod(shape)
+    of_all = any(leaf.is_dense for leaf, _ in terms)
+    if not of_all and any(type(leaf) is Ragged for leaf, _ in terms):
+        listed = sum(leaf.entry_cols.size if type(leaf) is Ragged else leaf.breadth * size for leaf, _ in terms)
+        if SORTING * listed >= k * size and not patterned(level):
+            return dense_leaf(level, assembled(dict(terms), shape, k, None, False), shape), None
+        level.charge(SORTED * listed)
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    filling = 1 if patterned(level) else k if k * prod(shape) <= ROW else SORTING
-    if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
-        return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
-    level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
+    filling = 1 if patterned(level) else k if k * size <= ROW else NUMBER if shape == () and k <= LONGEST else SORTING
+    if of_all or wide * filling >= k:
+        data = summed_rows(terms, k) if shape == () else None
+        return dense_leaf(level, assembled(dict(terms), shape, k, None, False) if data is None else data, shape), None
+    level.charge(8 * wide * size)  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
     weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])
     return distinct(level, k, shape, cols, weights), None

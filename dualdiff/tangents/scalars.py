@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .coefficients import finite, product
+from .coefficients import product
 from .leaf import Leaf
 from .level import Level
 from .moves import Place, scatter, sources
@@ -62,18 +62,6 @@ def stacked_tape(level: Level, tangents: list[Tangent], shape: tuple[int, ...]) 
             place = Place(i, shape)
             edges += [(place, leaf, coef) for leaf, coef in t.watched()]
     return TapeLeaf(level, shape, tuple(edges))
-
-
-def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
-    """The sum of the dense tangents of one number as one row, where they are finite and simple; else None."""
-    for leaf, _ in terms:
-        if not leaf.is_dense or len(leaf.factors) != 1:
-            return None
-        if type(leaf.factors[0]) is not np.ndarray or leaf.factors[0].shape != (k,):
-            return None
-    coefs = plain_array([c for _, c in terms])
-    rows = np.array([leaf.factors[0] for leaf, _ in terms])
-    return coefs @ rows if type(coefs) is np.ndarray and finite(coefs) and finite(rows) else None
 
 
 def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:

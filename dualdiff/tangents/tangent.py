@@ -15,7 +15,7 @@ import numpy as np
 from .assemble import assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
 from .contraction import SMALL, small_way
-from .join import SORTING, merged_terms, one_parameters, patterned, worth_filling
+from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -306,7 +306,8 @@ class Tangent:
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
-        they are half as wide together, so that a growing sum is copied a logarithmic number of times, or too many are left.
+        they are half as wide together, so that a growing sum is copied a logarithmic number of times, or too many are left. A
+        number's row of all directions takes them where they would be sorted.
         """
         if self.on_tape:
             leaf = next(iter(self.terms))
@@ -317,6 +318,8 @@ class Tangent:
         while few < len(terms) and (terms[few][0].breadth <= 2 * wide or len(terms) - few >= MAX_TERMS):
             wide += terms[few][0].breadth
             few += 1
+        if self.shape == () and terms[-1][0].is_dense and NUMBER * wide < terms[-1][0].k <= LONGEST:
+            few = len(terms)
         leaf, c = merged_terms(terms[:few], self.shape)
         return Tangent({leaf: c} | dict(terms[few:]), self.shape)
 
