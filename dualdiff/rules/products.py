@@ -138,7 +138,9 @@ def convolved_rows(x: Any, lead: int, v: Any, mode: Any) -> Any:
     """The convolution of the last axis, behind ``lead`` others; zeros win over infinities."""
     if lead:
         rows = np.reshape(x, (length(x.shape[:lead]), length(x.shape[lead:])))
-        y = np.stack([convolved_rows(row, 0, v, mode) for row in rows])
+        y = convolved_by_taps(rows, v, mode) if v.size < len(rows) else None
+        if y is None:
+            y = np.stack([convolved_rows(row, 0, v, mode) for row in rows])
         return np.reshape(y, (*x.shape[:lead], y.shape[1]))
     y = np.convolve(x, v, mode)
     if np.all(np.isfinite(plain(y))):
@@ -147,6 +149,17 @@ def convolved_rows(x: Any, lead: int, v: Any, mode: Any) -> Any:
     taken = windows(x, len(v))
     products = np.where((taken == 0) | (v == 0), 0, taken * v)
     return np.sum(products, axis=-1)[part_of_full(len(x), len(v), mode)]
+
+
+def convolved_by_taps(rows: Any, v: Any, mode: Any) -> Any:
+    """Many rows by a short v: all of them times each of its elements. None where the numbers are not plain and finite."""
+    if type(rows) is not np.ndarray or type(v) is not np.ndarray:
+        return None
+    n, m = rows.shape[1], v.size
+    y = np.zeros((len(rows), n + m - 1), np.result_type(rows, v))
+    for j, tap in enumerate(v.flat):
+        y[:, j:j + n] += rows * tap
+    return y[:, part_of_full(n, m, mode)] if np.all(np.isfinite(y)) else None
 
 
 def convolved_back(u: Any, lead: int, shape: tuple[int, ...], v: Any, mode: Any = "full") -> Any:
