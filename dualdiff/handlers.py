@@ -223,11 +223,14 @@ def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: L
     first, second = belongs(operands[0], level), belongs(operands[1], level)
     if level.generic:
         values = [generic(v, not own) for v, own in zip(values, (first, second), strict=True)]
-    eps: Any = contracted(subscripts, 0, operands[0].eps, values[1], level, not second) if first else None
-    if second:
-        other = contracted(subscripts, 1, operands[1].eps, values[0], level, not first)
-        eps = other if eps is None else eps.plus(other)
-    return wrapped(value, eps, level)
+    if not second:
+        return wrapped(value, contracted(subscripts, 0, operands[0].eps, values[1], level), level)
+    t = operands[1].eps
+    if not first:
+        return wrapped(value, contracted(subscripts, 1, t, values[0], level), level)
+    s = operands[0].eps
+    eps = contracted(subscripts, 0, s.beside(t), values[1], level, False)
+    return wrapped(value, eps.plus(contracted(subscripts, 1, t.beside(s), values[0], level, False)), level)
 
 
 def einsum_pair(subscripts: str, *operands: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
-from dualdiff.tangents import join, tangent
+from dualdiff.tangents import assemble, join, tangent
 from dualdiff.tangents.leaf import identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.ragged import Ragged
@@ -161,6 +161,19 @@ def test_a_filter_and_an_unpacked_state_keep_one_array_of_all_directions():
         a, b, c = y + 0.1 * np.roll(y, 1) ** 2
         y = y + 0.1 * np.stack([b - a, a * (2 - c) - b, a * b - c])
         assert all(leaf.is_dense for leaf in leaves(y + 0.1 * np.roll(y, 1) ** 2))  # the seed is not carried along
+
+
+def test_the_seed_that_a_loop_multiplies_by_is_written_out_once(monkeypatch):
+    written, assembled = [], assemble.assembled
+    monkeypatch.setattr(assemble, "assembled", lambda terms, *args: written.append(args[0]) or assembled(terms, *args))
+    A, _ = seeded(np.linspace(-1, 1, 9).reshape(3, 3))
+    power = A
+    for n in range(2, 8):
+        power = power @ A
+        assert n < 4 or all(leaf.is_dense for leaf in leaves(power))
+    assert written == [(3, 3)]
+    expected = np.linalg.matrix_power(A, 7)
+    assert np.allclose(power.tangent, expected.tangent, rtol=1e-12)
 
 
 def test_labels_of_einsum_are_not_the_directions():

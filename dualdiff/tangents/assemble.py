@@ -13,7 +13,7 @@ import numpy as np
 
 from .coefficients import DOUBLE, finite, folded, product
 from .contraction import SMALL, trimmed
-from .leaf import Leaf
+from .leaf import Leaf, dense_leaf
 from .moves import Shape, scatter
 from .ragged import Ragged, entries
 
@@ -62,6 +62,15 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
         meter.hold(out)
     write_terms(out, terms, shape, steps, step, k)
     return out.reshape((*shape, k) if trailing else (k, *shape))
+
+
+def written_out(leaf: Leaf) -> Leaf:
+    """A sparse leaf as an array of all directions: of a seed, by which programs multiply again and again, made once."""
+    dense = leaf.memo.get("dense")
+    if dense is None:
+        data = assembled({leaf: None}, leaf.shape, leaf.k, None, False)
+        dense = leaf.memo["dense"] = dense_leaf(leaf.level, data, leaf.shape)
+    return dense
 
 
 def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import assembled, gradient_row, small_sum
+from .assemble import assembled, gradient_row, small_sum, written_out
 from .coefficients import chained, finite, generic
 from .contraction import SMALL, small_way
 from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, patterned, worth_filling
@@ -24,6 +24,7 @@ from .tape import Copy, TapeLeaf, record
 
 new = object.__new__
 MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
+BESIDE = 1 << 12  # entries of a seed that is written out to be multiplied
 CARRIED = 3  # narrow terms of a small array that are not worth an array of all directions
 
 
@@ -295,6 +296,14 @@ class Tangent:
                     self.terms = t.terms  # for the products that follow
                 return t
         return self
+
+    def beside(self, other: Tangent) -> Tangent:
+        """The same for a product with a dual of ``other``: if that is an array of all directions, and this small, one too."""
+        leaf = next(iter(self.terms), None)
+        if leaf is None or leaf.k is None or leaf.k * prod(self.shape) > BESIDE or leaf.level.careful or \
+                patterned(leaf.level) or not all(leaf.is_dense for leaf in other.terms):
+            return self
+        return Tangent({leaf if leaf.is_dense else written_out(leaf): c for leaf, c in self.terms.items()}, self.shape)
 
     def as_leaf(self) -> Leaf:
         """All terms as one."""
