@@ -22,6 +22,7 @@ ROWS = 128  # directions that are turned at a time: a whole matrix turned at onc
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
 FEW = 64  # columns, that many in all, are written one by one
+NUMBERS = (float, np.float64, int)
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
 
@@ -74,14 +75,32 @@ def written_out(leaf: Leaf) -> Leaf:
 
 
 def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
-    """Σ coefficient ⊙ numbers, where every leaf holds one array for all directions and the sum is finite; else None."""
+    """Σ coefficient ⊙ numbers, where leaves hold one array for all directions, but for single parameters, and the sum is
+    finite; else None.
+    """
     total: Any = None
+    parameters = []
     for leaf, coef in terms.items():
-        if not leaf.is_dense or len(leaf.factors) != 1:
+        if not leaf.is_dense:
+            if not leaf.affine or leaf.cols.size != 1 or leaf.factors:
+                return None
+            parameters.append((leaf.cols.item(), 1.0 if coef is None else coef))
+        elif len(leaf.factors) != 1:
             return None
-        part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
-        total = part if total is None else total + part
-    return total if total.shape == full and total.dtype.kind in "fc" and finite(total) else None
+        else:
+            part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
+            total = part if total is None else total + part
+    if total is None or total.shape != full or total.dtype.kind not in "fc":
+        return None
+    if parameters:
+        if type(total) is not np.ndarray:
+            return None
+        total = total.copy() if any(total is a for leaf in terms for a in leaf.factors) else total
+        for direction, coef in parameters:
+            if direction < 0 or (coef.dtype is not total.dtype if type(coef) is np.ndarray else type(coef) not in NUMBERS):
+                return None
+            total[direction] += coef
+    return total if finite(total) else None
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
@@ -145,7 +164,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
 
 def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
     """``gradient_row`` within the sweep's budget, of terms whose coefficients are plain numbers."""
-    if not all(c is None or type(c) in (float, np.float64, int) for _, c in terms):
+    if not all(c is None or type(c) in NUMBERS for _, c in terms):
         return None
     meter = terms[0][0].level.meter
     if meter is not None:
