@@ -64,6 +64,10 @@ def ends(x: Any, axis: int, ndim: int, before: int, after: int, mode: Any, optio
     if mode == "linear_ramp":
         low, high = per_axis(options.get("end_values", 0), ndim, axis)
         return [ramp(low, x[..., :1], before), x, ramp(high, x[..., -1:], after)[..., ::-1]]
+    off = int(mode == "reflect")  # which does not repeat the edge
+    if mode in ("reflect", "symmetric") and max(before, after) <= n - off:
+        return [2 * x[..., :1] - x[..., off:off + before][..., ::-1], x,
+                2 * x[..., -1:] - x[..., n - off - after:n - off][..., ::-1]]
     weights = np.pad(np.eye(n), ((before, after), (0, 0)), mode, reflect_type="odd")  # the map is linear
     return [x @ weights[:before].T, x, x @ weights[n + before:].T]
 

@@ -71,12 +71,15 @@ def polymul(a1: Any, a2: Any) -> Any:
 def polydiv(u: Any, v: Any) -> Any:
     """Long division; the remainder loses leading zeros to within NumPy's tolerance."""
     r, v = coefficients(u, "polydiv") + 0.0, coefficients(v, "polydiv") + 0.0
-    steps = r.shape[0] - v.shape[0] + 1
-    scale, quotient = 1.0 / v[0], []
-    for k in range(max(steps, 0)):
-        d = scale * r[k]
+    m, scale = v.shape[0], 1.0 / v[0]
+    quotient, heads, window = [], [], r[:m]  # the part of the remainder that is at work, and what it has left behind
+    for k in range(r.shape[0] - m + 1):
+        d = scale * window[0]
         quotient.append(d)
-        r = np.concatenate([r[:k], r[k:k + v.shape[0]] - d * v, r[k + v.shape[0]:]])
+        window = window - d * v
+        heads.append(window[:1])
+        window = np.concatenate([window[1:], r[k + m:k + m + 1]])
+    r = np.concatenate([*heads, window])
     while r.shape[0] > 1 and np.allclose(plain(r[0]), 0, rtol=1e-14):
         r = r[1:]
     return (np.stack(quotient) if quotient else np.zeros(1, plain(r).dtype)), r

@@ -138,28 +138,30 @@ def convolved_rows(x: Any, lead: int, v: Any, mode: Any) -> Any:
     """The convolution of the last axis, behind ``lead`` others; zeros win over infinities."""
     if lead:
         rows = np.reshape(x, (length(x.shape[:lead]), length(x.shape[lead:])))
-        y = convolved_by_taps(rows, v, mode) if v.size < len(rows) else None
-        if y is None:
-            y = np.stack([convolved_rows(row, 0, v, mode) for row in rows])
+        y = by_taps(rows, v, mode) if v.size < len(rows) and type(rows) is np.ndarray is type(v) else \
+            np.stack([convolved_rows(row, 0, v, mode) for row in rows])
         return np.reshape(y, (*x.shape[:lead], y.shape[1]))
     y = np.convolve(x, v, mode)
     if np.all(np.isfinite(plain(y))):
         return y
-    x, v = np.reshape(x, -1), np.reshape(v, -1)
-    taken = windows(x, len(v))
-    products = np.where((taken == 0) | (v == 0), 0, taken * v)
-    return np.sum(products, axis=-1)[part_of_full(len(x), len(v), mode)]
+    longer, shorter = sorted((np.reshape(x, -1), np.reshape(v, -1)), key=len, reverse=True)
+    if type(longer) is np.ndarray is type(shorter):
+        return by_taps(longer[None], shorter, mode)[0]
+    taken = windows(longer, len(shorter))
+    products = np.where((taken == 0) | (shorter == 0), 0, taken * shorter)
+    return np.sum(products, axis=-1)[part_of_full(len(longer), len(shorter), mode)]
 
 
-def convolved_by_taps(rows: Any, v: Any, mode: Any) -> Any:
-    """Many rows by a short v: all of them times each of its elements. None where the numbers are not plain and finite."""
-    if type(rows) is not np.ndarray or type(v) is not np.ndarray:
-        return None
+def by_taps(rows: Any, v: Any, mode: Any) -> Any:
+    """Many rows by a short v: all of them times each of its elements; zeros win over infinities."""
     n, m = rows.shape[1], v.size
     y = np.zeros((len(rows), n + m - 1), np.result_type(rows, v))
     for j, tap in enumerate(v.flat):
-        y[:, j:j + n] += rows * tap
-    return y[:, part_of_full(n, m, mode)] if np.all(np.isfinite(y)) else None
+        part = rows * tap
+        if not np.all(np.isfinite(part)):
+            part = np.where((rows == 0) | (tap == 0), 0, part)
+        y[:, j:j + n] += part
+    return y[:, part_of_full(n, m, mode)]
 
 
 def convolved_back(u: Any, lead: int, shape: tuple[int, ...], v: Any, mode: Any = "full") -> Any:
