@@ -15,7 +15,7 @@ from .dual_array import DualArray, from_objects
 from .errors import RuleError
 from .forms import dual_form, holds_dual, stripped
 from .policies import KINKS
-from .rules.folds import FOLDS, folded
+from .rules.folds import FOLDS, accumulated, folded
 from .rules.gather import as_array, axes_of, axes_or_all, lying_along
 from .rules.linear import binned
 from .rules.registry import name_of
@@ -90,7 +90,7 @@ def chosen(ufunc: Any, f: Any, x: Any, mask: Any) -> Any:
 
 # ---- accumulate
 def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
-    """Running sums and products by their rows, running extremes as a selection, others one element after the other."""
+    """Running sums and products by their rows, running extremes as a selection, what has no row one by one."""
     if ufunc in SCANS:
         return array_function(SCANS[ufunc], (x,), {"axis": axis, **({} if dtype is None else {"dtype": dtype})})
     x = x if dtype is None else x.astype(dtype)
@@ -100,6 +100,8 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
         place = attained(stripped(x), plain, axis)
         if place is not None:
             return np.take_along_axis(x, place, axis)
+    if ufunc in FOLDS:
+        return np.moveaxis(accumulated(np.moveaxis(x, axis, -1), ufunc), -1, axis)
     rows = np.moveaxis(x, axis, 0)
     f, found, count = rows[:1], [rows[:1]], np.ones(rows.shape[1:])
     for i in range(1, rows.shape[0]):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, gradient, jacobian, jvp
+from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
 
 NAN, INF = np.nan, np.inf
@@ -23,6 +23,22 @@ def test_running_extremes_share_equally_among_all_that_attain_them(ufunc):
     np.testing.assert_allclose(found.tangent.T, [
         [1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [1 / 2, 0, 1 / 2, 0, 0], [1 / 3, 0, 1 / 3, 1 / 3, 0], [0, 0, 0, 0, 1]], atol=1e-15)
     np.testing.assert_allclose(ufunc.reduce(dual([3.0, 3.0, 3.0])).tangent, [1 / 3, 1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("ufunc", [np.logaddexp, np.logaddexp2, np.hypot])
+def test_a_running_fold_is_differentiated_in_a_logarithmic_number_of_steps(ufunc):
+    x = np.random.default_rng(0).normal(size=1000)
+    assert explain(ufunc.accumulate, x).maps <= 70
+    rows = [Dual(x[0], 1.0)]
+    for i in range(1, 40):  # along one direction, one after the other
+        rows.append(ufunc(rows[-1], Dual(x[i], np.cos(i))))
+    tangent = jvp(ufunc.accumulate, (x[:40],), (np.cos(np.arange(40.0)),))[1]
+    np.testing.assert_allclose(tangent, [row.tangent for row in rows], rtol=1e-12)
+
+
+def test_two_infinities_of_a_running_fold_have_equal_shares():
+    J = jacobian(np.logaddexp.accumulate)(np.array([-INF, -INF, 1.0, -INF]))
+    np.testing.assert_array_equal(J, [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
 
 
 def test_fmax_looks_past_nan_and_keeps_it_where_there_is_nothing_else():
