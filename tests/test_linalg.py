@@ -1,11 +1,12 @@
 """Factorisations, inverses, least squares and norms: complex numbers, hard points, refusals. The laws are in test_laws.py."""
 
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
 from dualdiff.errors import DegenerateError, RuleError
 
 
@@ -99,6 +100,22 @@ def test_cofactors_need_no_singular_values_where_the_inverse_has_its_digits(monk
         cofactors = np.diag([np.prod(np.delete(np.diag(A), i)) for i in range(len(A))])
         np.testing.assert_allclose(gradient(np.linalg.det)(A), cofactors, rtol=1e-14)
     assert len(taken) == 2  # the determinant underflows, or the inverse is badly conditioned
+
+
+@pytest.mark.parametrize("shape", [(1000, 3), (3, 1000)])
+@pytest.mark.parametrize("solved", [np.linalg.pinv, lambda A: np.linalg.lstsq(A, np.ones(len(A)))[0]], ids=["pinv", "lstsq"])
+def test_least_squares_make_no_square_of_the_longer_side(solved, shape):
+    A = drawn(*shape).real
+
+    def loss(A):
+        return np.sum(solved(A) ** 2)
+    gradient(loss)(A)
+    tracemalloc.start()
+    gradient(loss, mode="reverse")(A)
+    hvp(loss)(A, A)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * A.nbytes < 1000 * 1000 * 8
 
 
 @pytest.mark.parametrize(("shape_a", "shape_b"), [

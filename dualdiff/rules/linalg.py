@@ -88,22 +88,29 @@ formula(np.linalg.qr, qr_differential)
 
 
 # ---- pseudo-inverse and least squares
+def by_smaller(a: Any, b: Any, c: Any) -> Any:
+    """a b c of shapes (n, m), (m, n), (n, …) by way of whichever square is smaller: data may have many rows."""
+    return a @ b @ c if a.shape[-2] <= a.shape[-1] else a @ (b @ c)
+
+
 def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
     """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
     dA = from_triangle(dA, A) if hermitian else dA
     m, n = A.shape[-2:]
-    dtype, Ph, dAh = plain(P).dtype, adjoint(P, A), adjoint(dA, A)
-    dP = -(P @ dA @ P)
+    Ph, dAh = adjoint(P, A), adjoint(dA, A)
+    dP = -by_smaller(P, dA, P)
     if m > n or hermitian or lacks_rank(A, P):
-        dP = dP + P @ Ph @ dAh @ (np.eye(m, dtype=dtype) - A @ P)
+        right = by_smaller(P, Ph, dAh)
+        dP = dP + right - by_smaller(right, A, P)
     if n > m or hermitian or lacks_rank(A, P):
-        dP = dP + (np.eye(n, dtype=dtype) - P @ A) @ dAh @ Ph @ P
+        left = by_smaller(dAh, Ph, P)
+        dP = dP + left - by_smaller(P, A, left)
     return dP
 
 
 def lacks_rank(A: Any, P: Any) -> bool:
     """tr(A P) is the rank of A as pinv saw it."""
-    rank = np.real(np.trace(plain(A) @ plain(P), axis1=-2, axis2=-1))
+    rank = np.real(np.sum(plain(A) * np.swapaxes(plain(P), -1, -2), axis=(-2, -1)))
     return bool(np.any(rank < min(A.shape[-2:]) - 0.5))
 
 
@@ -114,11 +121,11 @@ def lstsq_pinv(A: Any, rcond: Any) -> Any:
 def lstsq_for_matrix(f: Any, A: Any, b: Any, dA: Any, rcond: Any = None) -> Any:
     """x = A⁺ b, so dx = dA⁺ b, term by term. The residual is orthogonal to A's columns: d‖b - A x‖² = -2 Re rᴴ dA x."""
     x, residuals = f[0], f[1]
-    P, n = lstsq_pinv(A, rcond), A.shape[1]
+    P = lstsq_pinv(A, rcond)
     x, b = (x[:, None], b[:, None]) if b.ndim == 1 else (x, b)
     r, Ph, dAh = b - A @ x, adjoint(P, A), adjoint(dA, A)
-    moved = dA @ x
-    dx = P @ Ph @ (dAh @ r) - P @ moved + (np.eye(n, dtype=plain(P).dtype) - P @ A) @ (dAh @ (Ph @ x))
+    moved, other = dA @ x, dAh @ (Ph @ x)
+    dx = by_smaller(P, Ph, dAh @ r) - P @ moved + other - by_smaller(P, A, other)
     if f[0].ndim == 1:
         dx = dx[:, 0]
     s = svd_differential(f[3], A, dA, False, False)
