@@ -119,6 +119,19 @@ def test_a_convolution_costs_as_much_in_its_derivatives(monkeypatch):
     assert J.nnz == 20 * 5000 - 55 - 45  # at the ends
 
 
+def test_a_convolution_of_what_depends_on_every_parameter_makes_no_windows_of_them():
+    x, kernel, W = np.sin(np.arange(200.0)), np.cos(np.arange(150.0)), np.random.default_rng(0).normal(size=(200, 60))
+    J = jacobian(lambda p: np.convolve(x + W @ p, kernel), mode="forward")
+    p = np.zeros(60)
+    J(p)
+    tracemalloc.start()
+    found = J(p)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(found, np.stack([np.convolve(w, kernel) for w in W.T], axis=1), atol=1e-11)
+    assert peak < 6 * found.nbytes
+
+
 def test_i0_is_differentiated_to_rounding():
     mpmath = pytest.importorskip("mpmath")
     x = np.array([-30.0, -25.0, -3.0, 0.0, 1e-9, 2.0, 24.9, 25.1, 200.0])
