@@ -105,7 +105,7 @@ class DualArray:
     def __getitem__(self, index: Any) -> Any:
         kind = type(index)
         if kind is slice:
-            key: Any = (index.start, index.stop, index.step)
+            key: Any = ("slice", index.start, index.stop, index.step)
         elif kind is int:
             key = index
         else:

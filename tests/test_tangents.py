@@ -74,6 +74,13 @@ def test_the_same_slice_twice_is_the_same_leaf_so_coefficients_merge():
     assert leaves(x[np.array([0, 2])]) != leaves(x[np.array([0, 3])])
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_slice_is_not_mistaken_for_a_broadcast_to_the_shape_of_the_same_numbers(mode):
+    def f(x):
+        return np.sum(0 * x[1:2:2]) + np.sum(x * np.ones((1, 2, 2)))
+    assert np.array_equal(dd.gradient(f, mode=mode)(np.ones(2)), [2, 2])
+
+
 def test_an_index_array_that_the_caller_changes_is_not_mistaken_for_itself():
     index = np.array([0, 1])
 

@@ -188,7 +188,7 @@ def split(t: Tangent, shapes: list[Shape]) -> list[Tangent]:
     """One tangent for each array of those that t has end to end."""
     parts = []
     for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True):
-        part = t.item(slice(start, stop), (start, stop, None), (stop - start,))
+        part = t.item(slice(start, stop), ("slice", start, stop, None), (stop - start,))
         parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
     return parts
 
