@@ -204,8 +204,12 @@ class JacobianOperator:
         return [matrix[start:stop] for start, stop in spans(self._results.sizes)]
 
     def through_bottleneck(self) -> Any:
-        """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite."""
+        """The matrix as the product of those on both sides of the record's bottleneck; None without one, as where f took another
+        branch than before, and where that is not finite.
+        """
         step, leaves = self.record.bottleneck()
+        if not leaves:
+            return None
         middle = Side([leaf.shape for leaf in leaves], [self.dtype], self._inputs.rebuild, "the middle")
         before, behind = copy(self), copy(self)
         before._results, before._tangents = middle, [Tangent({leaf: None}, leaf.shape) for leaf in leaves]
