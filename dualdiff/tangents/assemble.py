@@ -82,7 +82,8 @@ def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
-    if sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # then one look at the sum is less than one at each
+    alone = out.size == k * prod(shape)  # no other piece of a join has been written
+    if alone and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
         add_terms(out, order, shape, steps, step, k, checked=False)
         if finite(out):
             return
