@@ -81,6 +81,26 @@ def test_an_array_may_be_overwritten_after_it_was_used(name):
     np.testing.assert_array_equal(hessian(lambda x: np.sum(gone(x) ** 2))(X), hessian(lambda x: np.sum(kept(x) ** 2))(X))
 
 
+@pytest.mark.parametrize("view", [lambda a: np.broadcast_to(a, (3, 3)), np.diagonal,
+                                  lambda a: np.lib.stride_tricks.sliding_window_view(a, (1, 3))[1, 0, 0]])
+@pytest.mark.parametrize("use", [lambda x, a: x * a, lambda x, a: a @ x, lambda x, a: np.einsum("...i,i", a, x * x)])
+def test_an_array_may_be_overwritten_after_a_read_only_view_of_it_was_used(view, use):
+    def program(overwritten):
+        def f(x):
+            mine = MATRIX.copy()
+            result = use(x, view(mine))
+            if overwritten:
+                mine += 7.0
+            return np.sum(result)
+        return f
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(program(True), mode=mode)(X), gradient(program(False), mode=mode)(X))
+    x = X.copy()
+    operator = linearize(lambda x: x * x[::-1], np.broadcast_to(x, (3,)))
+    x += 7.0
+    np.testing.assert_array_equal(operator.todense(), linearize(lambda x: x * x[::-1], X).todense())
+
+
 @pytest.mark.parametrize("make", [lambda x: 2.0 * x, lambda x: np.zeros_like(x) + 1.5, np.ones_like])
 @pytest.mark.parametrize("use", [lambda x, b: x * b, lambda x, b: b * x, lambda x, b: b @ x * x, lambda x, b: np.exp(b) * x,
                                  np.hypot, lambda x, b: np.sqrt(b) + x[::-1] * b])

@@ -204,8 +204,8 @@ class JacobianOperator:
         return [matrix[start:stop] for start, stop in spans(self._results.sizes)]
 
     def through_bottleneck(self) -> Any:
-        """The matrix as the product of those on both sides of the record's bottleneck; None without one, as where f took another
-        branch than before, and where that is not finite.
+        """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite, and where
+        there is none, as in another branch of f than the one that was chosen for.
         """
         step, leaves = self.record.bottleneck()
         if not leaves:
