@@ -321,6 +321,8 @@ def test_gradients_are_arrays_of_the_callers_own():
     first, second = vjp(lambda x, y: np.concatenate([x, y]), x, y)[1](np.arange(6.0))
     first -= first
     assert second.tolist() == [3, 4, 5]
+    for parts in (dd.linearize(lambda x, y: np.cumsum(x + y), x, y).T @ x, dd.linearize(lambda x: [np.cumsum(x)] * 2, x) @ x):
+        assert not np.shares_memory(*parts)
 
 
 @pytest.mark.parametrize("f", [

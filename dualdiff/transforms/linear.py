@@ -22,7 +22,7 @@ from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
 from .forward import number
-from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
+from .sweep import Function, Inputs, callers_own, carefully, of_type, pairs_of, seed_tape, swept
 from .trees import Rebuild, flatten, laid_out, spans
 
 
@@ -317,14 +317,9 @@ def product(v: Any, domain: Side, range_: Side, apply: Callable[[list[Any], int]
 def filled(arrays: list[Any], side: Side, parts: list[Any], lead: int, dtype: Any) -> list[Any]:
     """Arrays of the full shape and the caller's own; zeros where nothing arrived."""
     front = np.shape(parts[0])[:lead] if parts else ()
-    given, kind = {id(p) for p in parts}, np.result_type(dtype, *map(dtype_of, parts))
-    full = []
+    kind = np.result_type(dtype, *map(dtype_of, parts))
+    full: list[Any] = []
     for a, shape in zip(arrays, side.shapes, strict=True):
-        if a is None:
-            a = np.zeros(front + shape, dtype)
-        elif a.shape != front + shape:
-            a = np.broadcast_to(a, front + shape)
-        a = of_type(a, kind)
-        own = type(a) is not np.ndarray or (id(a) not in given and a.flags.writeable and a.base is None)
-        full.append(a if own else np.array(a))
+        a = np.zeros(front + shape, dtype) if a is None else a
+        full.append(callers_own(of_type(a, kind), front + shape, [*parts, *full]))
     return full

@@ -15,7 +15,19 @@ from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
 from .forward import number, split
-from .sweep import Function, Inputs, carefully, of_type, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .sweep import (
+    Function,
+    Inputs,
+    callers_own,
+    carefully,
+    of_type,
+    pairs_of,
+    scalar_result,
+    seed_identity,
+    seed_tape,
+    swept,
+    value_and_eps,
+)
 from .trees import flatten
 
 
@@ -81,14 +93,7 @@ def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inp
             continue
         if dtype_of(a) != dtype:
             a = of_type(a if dtype.kind == "c" else np.real(a), np.result_type(dtype, dtype_of(u).type(0).real.dtype))
-        if a.shape != front + s:
-            a = np.broadcast_to(a, front + s)
-        shared = a is u or (len(arrays) > 0 and any(a is b for b in arrays))
-        if type(a) is np.ndarray and (shared or a.base is not None or not a.flags.writeable):
-            a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
-        elif shared and a.shape:
-            a = a.copy()
-        arrays.append(a)
+        arrays.append(callers_own(a, front + s, [u, *arrays]))
     return arrays
 
 

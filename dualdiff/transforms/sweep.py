@@ -295,6 +295,15 @@ def of_type(a: Any, dtype: Any) -> Any:
     return a if have == dtype or have.kind == "c" != dtype.kind else a.astype(dtype)
 
 
+def callers_own(a: Any, shape: Shape, others: list[Any]) -> Any:
+    """The array in this shape as the caller's own: no view, and none of the others."""
+    a = a if a.shape == shape else np.broadcast_to(a, shape)
+    shared = any(a is b for b in others)
+    if type(a) is np.ndarray:
+        return np.array(a) if shared or a.base is not None or not a.flags.writeable else a
+    return a.copy() if shared and shape else a
+
+
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
     """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
     leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out)
