@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
 from dualdiff.tangents import join, tangent
-from dualdiff.tangents.leaf import identity_seeds
+from dualdiff.tangents.leaf import dense_leaf, identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.ragged import Ragged
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
@@ -430,3 +430,21 @@ def test_a_sum_of_elements_that_list_their_directions_lists_each_direction_once(
     (leaf,) = total.terms
     assert leaf.entry_cols.size == 6
     np.testing.assert_array_equal(total.dense(), [[np.sum(cols[i::2] == j) for i in range(2)] for j in range(3)])
+
+
+@pytest.mark.parametrize("use", [
+    lambda y, x: y * x + np.sin(x[::-1]) + np.roll(x, 1), lambda y, x: np.ones((1, 60)) @ y, lambda y, x: C60[:3] @ y,
+    lambda y, x: np.einsum("jak,j->ka", C60[:, :6].reshape(60, 2, 3), y) * x[0], lambda y, x: np.sum(y.reshape(6, 10), axis=0),
+])
+def test_one_element_of_all_directions_is_listed_and_the_others_are_not_filled_up_to_it(use, monkeypatch):
+    _, seed = seeded(np.ones(60))
+    cols = np.concatenate([np.arange(60), np.arange(1, 60)])
+    starts, weights = np.concatenate([[0], np.arange(60, 120)]), np.cos(np.arange(119.0))
+    y = array(np.ones(60), Tangent({Ragged(seed.level, 60, (60,), starts, cols, weights): None}, (60,)), seed.level)
+    x = array(np.linspace(0, 1, 60), Tangent({seed: None}, (60,)), seed.level)
+    expected = use(array(y.value, Tangent({dense_leaf(seed.level, y.eps.dense(), (60,)): None}, (60,)), seed.level), x)
+    monkeypatch.setattr(Ragged, "cols", property(lambda self: pytest.fail("filled up")))
+    np.testing.assert_allclose(use(y, x).tangent, expected.tangent, rtol=1e-13, atol=1e-13)
+
+
+C60 = np.random.default_rng(3).standard_normal((60, 60))

@@ -275,7 +275,7 @@ def padded(block: Any, wide: int) -> Any:
 
 def one_parameters(leaf: Leaf) -> bool:
     """Whether the leaf is one parameter's alone. Such terms stay apart for a fit, which takes its rows from them."""
-    return leaf.cols is not None and leaf.cols.size == 1
+    return type(leaf) is not Ragged and leaf.cols is not None and leaf.cols.size == 1
 
 
 def patterned(level: Level) -> bool:

@@ -141,7 +141,7 @@ class Tangent:
                 # an array of all directions takes one product of matrices
                 filled = dense_leaf(leaf.level, Tangent({leaf: c}, self.shape).dense(dtype=None), self.shape)
                 moved, m = filled.contract(None, op)
-            if moved.cols is None or 0 not in moved.width:  # else no direction of this sweep is left in it
+            if 0 not in moved.width or moved.cols is None:  # else no direction of this sweep is left in it
                 terms[moved] = m
         result = Tangent(terms, op.out_shape)
         return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
