@@ -18,7 +18,7 @@ from .assemble import SMALL, assembled
 from .leaf import Leaf, as_many
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
-from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries
+from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries
 from .scalars import stacked, summed_rows
 from .tape import TapeLeaf
 
@@ -150,7 +150,6 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
 
 SORTING = 4  # entries of an array of all directions that are written in the time of one whose direction is sorted
 ROW = 256  # entries that are written in the time of the calls that sort any
-RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 Slot = list[tuple[Leaf, Any] | None]
 
 

@@ -18,6 +18,7 @@ from .leaf import Leaf
 from .level import Level
 from .moves import Contraction, Map, Move, Shape, as_key, scatter
 
+RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 SORTED = 10  # numbers held for each entry while entries are picked, sorted and added up
 
 

@@ -14,6 +14,7 @@ from .coefficients import finite, product
 from .leaf import Leaf
 from .level import Level
 from .moves import Place, scatter, sources
+from .ragged import RAGGED_FROM, by_rows
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -83,9 +84,16 @@ def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list
     data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
     if any(c is not None for c in coefs):
         data = product(level, [data, plain_array(coefs)[:, None]])
+    if wasteful(k * shape[0], data.size):
+        return {by_rows(level, k, shape, np.repeat(owners, k), np.tile(np.arange(k), len(owners)), np.ravel(data)): None}
     if not one_each(owners, shape[0]):
         data = summed_by_owner(data, owners, shape[0])
     return {Leaf(level, k, shape, (k,), None, (np.transpose(data).copy(),)): None}
+
+
+def wasteful(filled: int, held: int) -> bool:
+    """Whether an array of so many numbers would hold mostly nothing, as where one element depends on everything."""
+    return filled > RAGGED_FROM and filled > 4 * held
 
 
 def one_each(owners: Any, m: int) -> bool:
@@ -119,6 +127,9 @@ def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: lis
         weights = np.concatenate([np.broadcast_to(product(level, [*leaf.factors, 1.0 if c is None else c]), leaf.width).ravel()
                                   for leaf, c in zip(leaves, coefs, strict=True)])
         owners = np.repeat(owners, sizes)
+    if wasteful(min(k, int(np.bincount(owners).max(initial=0))) * m, cols.size):
+        there = cols >= 0
+        return {by_rows(level, k, shape, owners[there], cols[there], None if weights is None else weights[there]): None}
     table = sources(owners, m)
     if table.shape[0] >= k:
         return dense_of(level, k, m, cols, weights, owners)
