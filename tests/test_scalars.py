@@ -85,7 +85,8 @@ def complex_step_gradient(g, x):
 def test_numbers_that_are_listed_have_the_same_derivatives(f, monkeypatch):
     V, u = np.eye(N)[::-1], np.cos(np.arange(len(f(X))))
     sweeps = [lambda: jacobian(f, mode="forward")(X), lambda: jvp(f, (X,), (V,))[1],
-              lambda: jacobian(f, sparse=True)(X).todense(), lambda: jvp(gradient(lambda x: f(x) @ u, mode="forward"), (X,), (V,))[1]]
+              lambda: jacobian(f, sparse=True)(X).todense(),
+              lambda: jvp(gradient(lambda x: f(x) @ u, mode="forward"), (X,), (V,))[1]]
     filled = [sweep() for sweep in sweeps]
     monkeypatch.setattr(scalars, "wasteful", lambda filled, held: True)
     for sweep, expected in zip(sweeps, filled, strict=True):
