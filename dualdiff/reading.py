@@ -31,7 +31,7 @@ def tangent_array(x: Any) -> Any:
     a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
     if type(a) is np.ndarray:
         fits = dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind
-        a = a.astype(dtype if fits else a.dtype, copy=not a.flags.writeable)
+        a = a.astype(dtype if fits else a.dtype, copy=False)
     return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 and type(a) is not Dual else a
 
 

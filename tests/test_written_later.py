@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dualdiff import elementwise, gradient, hessian, jacobian, jvp, linearize, value_and_jacobian, vjp
+from dualdiff import derivative, elementwise, gradient, hessian, jacobian, jvp, linearize, value_and_jacobian, vjp
 from dualdiff.tangents.moves import kept
 
 X = np.array([0.5, 1.25, 2.0])
@@ -220,6 +220,26 @@ def test_results_are_the_callers_to_write_to(f):
         for a in results:
             assert a.flags.writeable
             assert not np.shares_memory(a, X)
+
+
+def twice(x):
+    y = np.exp(x)
+    return [y, y + 1.0]
+
+
+@pytest.mark.parametrize("results", [
+    lambda x, y: (y, jvp(lambda z: z * y, (x,), (np.ones(3),))[1]), lambda x, y: (y, jvp(lambda z: z, (x,), (y,))[1]),
+    lambda x, y: (y, jvp(lambda z: z, (x,), (np.stack([y, y]),))[1][1]), lambda x, y: derivative(twice)(x)[::-1],
+    lambda x, y: (y, linearize(lambda z: z, x).T @ y), lambda x, y: (y, jvp(lambda z: np.sum(y) * z, (x,), (np.ones(3),))[1])])
+def test_a_derivative_inside_a_program_is_written_to_without_its_other_arrays_being_changed(results):
+    def f(x, overwritten):
+        kept, gone = results(x, np.exp(x))
+        if overwritten:
+            gone[0] = 5.0
+            gone *= 2.0
+        return kept
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(jacobian(f, mode=mode)(X, True), jacobian(f, mode=mode)(X, False))
 
 
 def program_of(use, b, y):

@@ -323,7 +323,8 @@ def add_product(place: Any, a: Any, b: Any) -> None:
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:
     """The same where coefficients are duals of a lower level: built from functions that have rows."""
-    form, total = (*shape, k) if trailing else (k, *shape), None
+    form = (*shape, k) if trailing else (k, *shape)
+    total: Any = None
     for leaf, coef in terms.items():
         if leaf.is_dense:
             values = leaf.spread(leaf.weights(coef), shape)
@@ -332,4 +333,4 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
             elements, cols, values = entries(leaf, coef, shape)
             part = scatter(values, elements * k + cols if trailing else elements + cols * prod(shape), form)
         total = part if total is None else total + part
-    return total
+    return total.copy() if len(terms) == 1 else total  # the leaf's own numbers, perhaps

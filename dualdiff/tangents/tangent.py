@@ -325,10 +325,8 @@ class Tangent:
             as_many(terms)
         if leaf.k is None:
             c = terms[leaf]
-            if self.shape == () and hasattr(c, "level") and not hasattr(c, "version"):
-                return c  # a number, which nobody can write to
-            if type(c) is np.ndarray and c.shape == self.shape:
+            if (type(c) is np.ndarray or hasattr(c, "level")) and c.shape == self.shape:
                 return c.copy()
-            return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
+            return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape).copy()
         array = assembled(terms, self.shape, leaf.k, dtype, trailing)
         return array.copy() if any(array is a for a in leaf.numbers()) else array
