@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import SMALL, assembled
-from .leaf import Leaf, as_many
+from .assemble import SMALL, assembled, small_sum
+from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries
-from .scalars import stacked, summed_rows
+from .scalars import stacked
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Sha
               assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
     data, order = np.concatenate(blocks, axis=1), how.order(shape)
-    return {Leaf(level, k, shape, (k,), None, (data if order is None else take_or_fill(data, order, 1),)): None}
+    return {dense_leaf(level, data if order is None else take_or_fill(data, order, 1), shape): None}
 
 
 def joined_sparse(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
@@ -302,8 +302,8 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     as_many(leaf for leaf, _ in terms)
     first = terms[0][0]
     level, k = first.level, first.k
-    if shape == () and (row := summed_rows(terms, k)) is not None:
-        return Leaf(level, k, shape, (k,), None, (row,)), None
+    if k * prod(shape) <= SMALL and (data := small_sum(dict(terms), (k, *shape))) is not None:
+        return dense_leaf(level, data, shape), None
     wide = sum(leaf.breadth for leaf, _ in terms)
     if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
         level.charge(SORTED * wide * prod(shape))
@@ -311,7 +311,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
     filling = 1 if patterned(level) else k if k * prod(shape) <= ROW else SORTING
     if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
-        return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
+        return dense_leaf(level, assembled(dict(terms), shape, k, None, False), shape), None
     level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
     weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])

@@ -292,11 +292,7 @@ class Tangent:
 
     def as_leaf(self) -> Leaf:
         """All terms as one."""
-        as_many(self.terms)
-        k, shape = next(iter(self.terms)).k, self.shape
-        if k * prod(shape) <= SMALL and (data := small_sum(self.terms, (k, *shape))) is not None:
-            return dense_leaf(self.level, data, shape)
-        return merged_terms(self.watched(), shape)[0]
+        return merged_terms(list(self.terms.items()), self.shape)[0]
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
