@@ -112,6 +112,9 @@ class Ragged(Leaf):
         return leaf_of(self.level, self.k, shape, starts, self.entry_cols[at],
                        None if self.entry_weights is None else self.entry_weights[at])
 
+    def total(self, coef: Any) -> None:
+        return None
+
     def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:
         return leaf_of(self.level, self.k, self.shape, self.starts, self.entry_cols, op.apply(self.values(coef))), None
 

@@ -141,10 +141,11 @@ class Tangent:
                 # an array of all directions takes one product of matrices
                 filled = dense_leaf(leaf.level, Tangent({leaf: c}, self.shape).dense(dtype=None), self.shape)
                 moved, m = filled.contract(None, op)
+            elif moved.too_wide:
+                moved, m = merged_terms([(moved, m)], op.out_shape)
             if 0 not in moved.width or moved.cols is None:  # else no direction of this sweep is left in it
                 terms[moved] = m
-        result = Tangent(terms, op.out_shape)
-        return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
+        return Tangent(terms, op.out_shape)
 
     def small_contracted(self, op: Contraction) -> Tangent | None:
         """The contraction of small arrays of all directions with a constant by one plain product; else None."""
@@ -170,13 +171,10 @@ class Tangent:
                 self.watch()
                 c = c if getattr(c, "shape", None) == shape else np.broadcast_to(1.0 if c is None else c, shape)
                 return Tangent({leaf: np.add.reduce(c, axis=None) if type(c) is np.ndarray else np.sum(c)}, ())
-            if type(leaf) is Ragged or leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
-                    leaf.level.columns is not None or \
-                    (c is not None and getattr(c, "shape", None) != shape):
-                labels = tuple(range(1, len(shape) + 1))
-                return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
-            factors = () if c is None else (c,)  # watched as a factor, by whatever reads the leaf
-            terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
+            found = leaf.total(c)  # whose coefficient is watched as a factor, by whatever reads it
+            if found is None:
+                return self.contract(Contraction([*map(str, range(len(shape)))], shape, (), None, (), leaf.level))
+            moved, terms[moved] = found
         return Tangent(terms, ())
 
     def linear(self, op: Map) -> Tangent:
@@ -244,15 +242,6 @@ class Tangent:
         leaf, c = merged_terms(full, self.shape)
         merged = dict(full)
         return Tangent({other: d for other, d in self.terms.items() if other not in merged} | {leaf: c}, self.shape)
-
-    def narrowed(self) -> Tangent:
-        """Leaves wider than the number of directions made dense."""
-        terms = {}
-        for leaf, c in self.terms.items():
-            if leaf.too_wide:
-                leaf, c = merged_terms([(leaf, c)], self.shape)
-            terms[leaf] = c
-        return Tangent(terms, self.shape)
 
     def fewer(self) -> Tangent:
         """The same with at most MAX_TERMS terms, two dense ones, and of small arrays as few as pay: a term that is carried

@@ -298,7 +298,7 @@ def of_type(a: Any, dtype: Any) -> Any:
 def callers_own(a: Any, shape: Shape, others: list[Any]) -> Any:
     """The array in this shape as the caller's own: no view, and none of the others."""
     a = a if a.shape == shape else np.broadcast_to(a, shape)
-    shared = any(a is b for b in others)
+    shared = id(a) in map(id, others)
     if type(a) is np.ndarray:
         return np.array(a) if shared or a.base is not None or not a.flags.writeable else a
     return a.copy() if shared and shape else a
