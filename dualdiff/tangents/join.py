@@ -18,7 +18,7 @@ from .assemble import SMALL, assembled, small_sum
 from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
-from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries
+from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries, wasteful
 from .scalars import stacked
 from .tape import TapeLeaf
 
@@ -155,7 +155,7 @@ Slot = list[tuple[Leaf, Any] | None]
 
 def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
-    if wasteful(slot, pieces, k):
+    if wide_in_vain(slot, pieces, k):
         return {joined_ragged(slot, pieces, how, shape): None}
     level.charge(2 * k * (sum(prod(t.shape) for t in pieces) + prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
@@ -167,7 +167,7 @@ def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Sha
 
 def joined_sparse(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     terms = [term for term in slot if term is not None]
-    if any(type(leaf) is Ragged for leaf, _ in terms) or wasteful(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
+    if any(type(leaf) is Ragged for leaf, _ in terms) or wide_in_vain(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
         return {joined_ragged(slot, pieces, how, shape): None}
     coefs: Any = terms[0][1]
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
@@ -245,10 +245,9 @@ def alike(leaf: Leaf, axis: int) -> bool:
     return type(leaf) is not Ragged and all(a.shape[leaf.lead + axis] == 1 for a in (leaf.cols, *leaf.factors))
 
 
-def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
-    """Whether a slot filled up to one width would hold mostly nothing, as where one number depends on everything."""
-    size = wide * sum(prod(t.shape) for t in pieces)
-    return size > RAGGED_FROM and size > 4 * held(slot, pieces)
+def wide_in_vain(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
+    """Whether a slot filled up to one width would hold mostly nothing."""
+    return wasteful(wide * sum(prod(t.shape) for t in pieces), held(slot, pieces))
 
 
 def held(slot: Slot, pieces: list[Tangent]) -> int:

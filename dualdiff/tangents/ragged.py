@@ -142,6 +142,11 @@ class Ragged(Leaf):
         return by_rows(self.level, self.k, op.out_shape, rows.ravel(), np.tile(self.entry_cols, times), np.ravel(values)), None
 
 
+def wasteful(filled: int, held: int) -> bool:
+    """Whether an array of so many numbers would hold mostly nothing, as where one element depends on everything."""
+    return filled > RAGGED_FROM and filled > 4 * held
+
+
 def starts_of(counts: Any, kind: Any = np.intp) -> Any:
     """Where each row of so many entries begins, and where the last one ends."""
     starts = np.zeros(counts.size + 1, kind)

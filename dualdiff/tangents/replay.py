@@ -16,6 +16,7 @@ import numpy as np
 
 from .coefficients import product, times
 from .join import joined_terms
+from .meter import owner
 from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
 from .tangent import Tangent
 from .tape import Copy, Edge, TapeLeaf, by_serial, reachable
@@ -59,9 +60,7 @@ class Record:
             if hasattr(a, "eps"):  # a dual of an outer level: its value and its coefficients
                 coefs += [a.value, *a.eps.terms.values()]
             elif isinstance(a, np.ndarray):
-                while isinstance(a.base, np.ndarray):
-                    a = a.base
-                owners[id(a)] = a.nbytes
+                owners[id(owner(a))] = owner(a).nbytes
         return sum(owners.values())
 
     def bottleneck(self) -> tuple[int, list[TapeLeaf]]:

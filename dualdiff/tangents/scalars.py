@@ -14,7 +14,7 @@ from .coefficients import product
 from .leaf import Leaf, dense_leaf
 from .level import Level
 from .moves import Place, scatter, sources
-from .ragged import RAGGED_FROM, by_rows
+from .ragged import by_rows, wasteful
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -77,11 +77,6 @@ def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list
     if not one_each(owners, shape[0]):
         data = summed_by_owner(data, owners, shape[0])
     return {dense_leaf(level, np.transpose(data).copy(), shape): None}
-
-
-def wasteful(filled: int, held: int) -> bool:
-    """Whether an array of so many numbers would hold mostly nothing, as where one element depends on everything."""
-    return filled > RAGGED_FROM and filled > 4 * held
 
 
 def one_each(owners: Any, m: int) -> bool:
