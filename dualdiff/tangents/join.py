@@ -18,7 +18,7 @@ from .assemble import SMALL, assembled, small_sum
 from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
-from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries, wasteful
+from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries, wasteful
 from .scalars import stacked
 from .tape import TapeLeaf
 
@@ -247,7 +247,8 @@ def alike(leaf: Leaf, axis: int) -> bool:
 
 def wide_in_vain(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
     """Whether a slot filled up to one width would hold mostly nothing."""
-    return wasteful(wide * sum(prod(t.shape) for t in pieces), held(slot, pieces))
+    size = wide * sum(prod(t.shape) for t in pieces)
+    return size > RAGGED_FROM and wasteful(size, held(slot, pieces))
 
 
 def held(slot: Slot, pieces: list[Tangent]) -> int:

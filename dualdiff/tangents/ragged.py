@@ -144,7 +144,7 @@ class Ragged(Leaf):
 
 def wasteful(filled: int, held: int) -> bool:
     """Whether an array of so many numbers would hold mostly nothing, as where one element depends on everything."""
-    return filled > RAGGED_FROM and filled > 4 * held
+    return filled > max(RAGGED_FROM, 4 * held)
 
 
 def starts_of(counts: Any, kind: Any = np.intp) -> Any:
