@@ -95,8 +95,7 @@ class Tangent:
             if c is None and leaf.k is not None:
                 pass
             elif c is not None and np.ndim(c):
-                c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
-                    moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
+                c = moved_array(c, move, 0, self.shape, 0)
             elif leaf.k is None and type(leaf) is not TapeLeaf and move.fills:
                 c = move.apply(np.broadcast_to(1.0 if c is None else c, self.shape))
             terms[leaf.gather(move)] = c
@@ -116,7 +115,7 @@ class Tangent:
                 move = Item(shape, out_shape, index, key) if move is None else move
                 moved = leaf.gather(move)
             if c.__class__ is np.ndarray:
-                c = c[index] if c.shape == shape else moved_array(np.broadcast_to(c, shape), move, 0, shape, 0)
+                c = c[index] if c.shape == shape else moved_array(c, move, 0, shape, 0)
             elif c is not None and getattr(c, "shape", None):
                 c = (c if c.shape == shape else np.broadcast_to(c, shape))[index]
             terms[moved] = c
