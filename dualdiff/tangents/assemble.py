@@ -34,7 +34,7 @@ def strides_of(shape: Shape, unit: int = 1) -> list[int]:
     return steps
 
 
-def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing: bool) -> Any:
+def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any = None, trailing: bool = False) -> Any:
     """The whole tangent: shape (k, *shape), or (*shape, k) when the directions trail (a Jacobian).
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.

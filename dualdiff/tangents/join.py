@@ -159,7 +159,7 @@ def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Sha
         return {joined_ragged(slot, pieces, how, shape): None}
     level.charge(2 * k * (sum(prod(t.shape) for t in pieces) + prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
-              assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
+              assembled({term[0]: term[1]}, t.shape, k).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
     data, order = np.concatenate(blocks, axis=1), how.order(shape)
     return {dense_leaf(level, data if order is None else take_or_fill(data, order, 1), shape): None}
@@ -311,7 +311,7 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
     filling = 1 if patterned(level) else k if k * prod(shape) <= ROW else SORTING
     if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
-        return dense_leaf(level, assembled(dict(terms), shape, k, None, False), shape), None
+        return dense_leaf(level, assembled(dict(terms), shape, k), shape), None
     level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
     weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])

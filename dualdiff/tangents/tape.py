@@ -164,7 +164,7 @@ def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
     return TapeLeaf(first.level, op.out_shape, tuple([(op, leaf, coef) for leaf, coef in leaf_terms]))
 
 
-def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
+def pull(terms: dict[Any, Any], u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
     """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root.
 
     A root that the result does not depend on gives None. Cost: one transpose per edge.

@@ -153,7 +153,7 @@ class Segment:
                 _, eps = value_and_eps(y, level)
                 if eps.terms:
                     eps.watch()
-                    arrays = pulled(eps.terms, eps.shape, part, lead, roots, inputs)
+                    arrays = pulled(eps.terms, part, lead, roots, inputs)
                     sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
             return laid_out(sums, inputs.shapes, u.shape[:lead])
         return swept(inputs, seed_tape(inputs, roots), read, self.holomorphic)

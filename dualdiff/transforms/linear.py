@@ -172,7 +172,7 @@ class JacobianOperator:
             sums: list[Any] = [None] * len(self._roots)
             for eps, u in zip(self._tangents, parts, strict=True):
                 if eps.terms:
-                    for i, a in enumerate(pull(eps.terms, eps.shape, u, lead, self._roots)):
+                    for i, a in enumerate(pull(eps.terms, u, lead, self._roots)):
                         sums[i] = a if sums[i] is None else sums[i] if a is None else sums[i] + a
             return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
         return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)

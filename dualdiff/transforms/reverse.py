@@ -72,9 +72,9 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             if forward:
                 return number(value), inputs.like_arguments(split(inputs.matrix(value, eps), inputs))
             dtype = dtype_of(value)
-            arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
+            arrays = pulled(eps.terms, dtype.type(1), 0, roots, inputs)
             if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
-                turned = pulled(eps.terms, (), dtype.type(1j), 0, roots, inputs)
+                turned = pulled(eps.terms, dtype.type(1j), 0, roots, inputs)
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
@@ -83,11 +83,11 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     return both
 
 
-def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
+def pulled(terms: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
     """The cotangents of the arguments; zeros where the result does not depend on one, real where the argument is."""
     front = u.shape[:lead]
     arrays: list[Any] = []
-    for a, dtype, s in zip(pull(terms, shape, u, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
+    for a, dtype, s in zip(pull(terms, u, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
         if a is None:
             arrays.append(np.zeros(front + s, dtype))
             continue
@@ -122,7 +122,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
         for (_, eps), u in zip(pairs, cotangents, strict=True):
             if not eps.terms:
                 continue
-            for i, a in enumerate(pulled(eps.terms, eps.shape, u, lead, roots, inputs)):
+            for i, a in enumerate(pulled(eps.terms, u, lead, roots, inputs)):
                 sums[i] = a if sums[i] is None else sums[i] + a
         front = np.shape(cotangents[0])[:lead] if cotangents else ()
         return [np.zeros(front + s, dtype) if a is None else a
