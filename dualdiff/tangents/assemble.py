@@ -78,12 +78,13 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
     """All terms into a flat array of zeros: element · steps + direction · step is the place of an entry."""
-    if all(few_columns(leaf, shape) for leaf in terms):
+    alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
+    if not alone and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
-    alone = out.size == k * prod(shape)  # no other piece of a join has been written
-    if alone and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
+    whole = out.size == k * prod(shape)  # no other piece of a join has been written
+    if whole and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
         add_terms(out, order, shape, steps, step, k, checked=False)
         if finite(out):
             return
@@ -186,10 +187,12 @@ def offsets(shape: Shape, steps: list[int]) -> Any:
 
 
 def few_columns(leaf: Leaf, shape: Shape) -> bool:
-    """Whether the columns vary along short axes only, so that each of them is best written along the others."""
+    """Whether the columns vary along short axes only, so that each of them is best written along the others; several factors
+    are multiplied together once for all.
+    """
     cols = None if leaf.is_dense or type(leaf) is Ragged else leaf.cols
-    return cols is not None and cols.size <= FEW and prod(shape) >= FEW * FEW and cols.shape[:leaf.lead] == leaf.width \
-        and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
+    return cols is not None and len(leaf.factors) < 2 and cols.size <= FEW and prod(shape) >= FEW * FEW \
+        and cols.shape[:leaf.lead] == leaf.width and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
 
 
 def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int) -> None:
