@@ -164,16 +164,16 @@ def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
     return TapeLeaf(first.level, op.out_shape, tuple([(op, leaf, coef) for leaf, coef in leaf_terms]))
 
 
-def pull(terms: dict[Any, Any], u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
-    """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root.
-
-    A root that the result does not depend on gives None. Cost: one transpose per edge.
+def pull(results: list[tuple[dict[Any, Any], Any]], lead: int, roots: list[TapeLeaf]) -> list[Any]:
+    """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root; for
+    each result, its terms and u. A root that no result depends on gives None. Cost: one transpose per edge.
     """
     cotangents = Cotangents(lead)
-    for leaf, coef in terms.items():
-        cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
+    for terms, u in results:
+        for leaf, coef in terms.items():
+            cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
     ends = [root for root in roots if root.edges]  # none, but for a part of a record
-    for leaf in reachable(terms, ends):
+    for leaf in reachable(dict.fromkeys(leaf for terms, _ in results for leaf in terms), ends):
         leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges or leaf in ends:
             continue

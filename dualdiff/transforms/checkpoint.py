@@ -148,14 +148,11 @@ class Segment:
         roots: list[TapeLeaf] = []
 
         def read(out: list[Any], level: Level) -> Any:
-            sums: list[Any] = [None] * len(roots)
-            for y, part in zip(out, parts_of(u, self.out_shapes, lead), strict=True):
-                _, eps = value_and_eps(y, level)
-                if eps.terms:
-                    eps.watch()
-                    arrays = pulled(eps.terms, part, lead, roots, inputs)
-                    sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
-            return laid_out(sums, inputs.shapes, u.shape[:lead])
+            found = [value_and_eps(y, level)[1] for y in out]
+            for eps in found:
+                eps.watch()
+            results = [(eps.terms, part) for eps, part in zip(found, parts_of(u, self.out_shapes, lead), strict=True)]
+            return laid_out(pulled(results, lead, roots, inputs), inputs.shapes, u.shape[:lead])
         return swept(inputs, seed_tape(inputs, roots), read, self.holomorphic)
 
     def apply(self, a: Any, lead: int = 0) -> Any:

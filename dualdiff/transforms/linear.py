@@ -169,11 +169,7 @@ class JacobianOperator:
 
     def _pull(self, parts: list[Any], lead: int) -> list[Any]:
         def run() -> list[Any]:
-            sums: list[Any] = [None] * len(self._roots)
-            for eps, u in zip(self._tangents, parts, strict=True):
-                if eps.terms:
-                    for i, a in enumerate(pull(eps.terms, u, lead, self._roots)):
-                        sums[i] = a if sums[i] is None else sums[i] if a is None else sums[i] + a
+            sums = pull([(eps.terms, u) for eps, u in zip(self._tangents, parts, strict=True)], lead, self._roots)
             return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
         return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)
 
