@@ -169,11 +169,13 @@ def pull(results: list[tuple[dict[Any, Any], Any]], lead: int, roots: list[TapeL
     each result, its terms and u. A root that no result depends on gives None. Cost: one transpose per edge.
     """
     cotangents = Cotangents(lead)
+    leaves: dict[TapeLeaf, Any] = {}
     for terms, u in results:
+        leaves |= terms
         for leaf, coef in terms.items():
             cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
     ends = [root for root in roots if root.edges]  # none, but for a part of a record
-    for leaf in reachable(dict.fromkeys(leaf for terms, _ in results for leaf in terms), ends):
+    for leaf in reachable(leaves, ends):
         leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges or leaf in ends:
             continue

@@ -22,7 +22,7 @@ from ..reading import dtype_of
 from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
-from ..tangents.moves import Shape, sealed
+from ..tangents.moves import Shape, may_change
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
@@ -154,7 +154,10 @@ def as_float(x: Any) -> Any:
 
 def frozen(x: Any) -> Any:
     """The array as it is now."""
-    return sealed(x) if type(x) is np.ndarray else x
+    if type(x) is np.ndarray and (x.flags.writeable or may_change(x.base)):
+        x = x.copy("K")
+        x.setflags(write=False)
+    return x
 
 
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
