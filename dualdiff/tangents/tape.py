@@ -164,13 +164,13 @@ def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
     return TapeLeaf(first.level, op.out_shape, tuple([(op, leaf, coef) for leaf, coef in leaf_terms]))
 
 
-def pull(results: list[tuple[dict[Any, Any], Any]], lead: int, roots: list[TapeLeaf]) -> list[Any]:
-    """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root; for
-    each result, its terms and u. A root that no result depends on gives None. Cost: one transpose per edge.
+def pull(results: list[dict[Any, Any]], given: list[Any], lead: int, roots: list[TapeLeaf]) -> list[Any]:
+    """The transpose of the recorded map applied to cotangents (``lead`` batch axes, then shape), one for the terms of each
+    result: an array per root, None for one that no result depends on. Cost: one transpose per edge.
     """
     cotangents = Cotangents(lead)
     leaves: dict[TapeLeaf, Any] = {}
-    for terms, u in results:
+    for terms, u in zip(results, given, strict=True):
         leaves |= terms
         for leaf, coef in terms.items():
             cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))

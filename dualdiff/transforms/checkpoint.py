@@ -151,8 +151,8 @@ class Segment:
             found = [value_and_eps(y, level)[1] for y in out]
             for eps in found:
                 eps.watch()
-            results = [(eps.terms, part) for eps, part in zip(found, parts_of(u, self.out_shapes, lead), strict=True)]
-            return laid_out(pulled(results, lead, roots, inputs), inputs.shapes, u.shape[:lead])
+            arrays = pulled([eps.terms for eps in found], parts_of(u, self.out_shapes, lead), lead, roots, inputs)
+            return laid_out(arrays, inputs.shapes, u.shape[:lead])
         return swept(inputs, seed_tape(inputs, roots), read, self.holomorphic)
 
     def apply(self, a: Any, lead: int = 0) -> Any:

@@ -169,7 +169,7 @@ class JacobianOperator:
 
     def _pull(self, parts: list[Any], lead: int) -> list[Any]:
         def run() -> list[Any]:
-            sums = pull([(eps.terms, u) for eps, u in zip(self._tangents, parts, strict=True)], lead, self._roots)
+            sums = pull([eps.terms for eps in self._tangents], parts, lead, self._roots)
             return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
         return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)
 

@@ -97,6 +97,6 @@ def written_out(t: Tangent, flat: Any) -> list[Any]:
         return [sub.dense(dtype=None)]
     roots = roots_of(t.terms)
     n = flat.size
-    pulled = pull([(sub.terms, np.eye(n))], 1, roots)
+    pulled = pull([sub.terms], [np.eye(n)], 1, roots)
     return [np.zeros((n, *root.shape)) if a is None else np.broadcast_to(a, (n, *root.shape))
             for a, root in zip(pulled, roots, strict=True)]

@@ -72,9 +72,9 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             if forward:
                 return number(value), inputs.like_arguments(split(inputs.matrix(value, eps), inputs))
             dtype = dtype_of(value)
-            arrays = pulled([(eps.terms, dtype.type(1))], 0, roots, inputs)
+            arrays = pulled([eps.terms], [dtype.type(1)], 0, roots, inputs)
             if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
-                turned = pulled([(eps.terms, dtype.type(1j))], 0, roots, inputs)
+                turned = pulled([eps.terms], [dtype.type(1j)], 0, roots, inputs)
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
@@ -83,12 +83,11 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     return both
 
 
-def pulled(results: list[tuple[Any, Any]], lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
+def pulled(results: list[Any], given: list[Any], lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
     """The cotangents of the arguments; zeros where no result depends on one, real where the argument is."""
-    given = [u for _, u in results]
     front = given[0].shape[:lead] if given else ()
     arrays: list[Any] = []
-    for a, dtype, s in zip(pull(results, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
+    for a, dtype, s in zip(pull(results, given, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
         if a is None:
             arrays.append(np.zeros(front + s, dtype))
             continue
@@ -131,8 +130,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
         arrays = [c if hasattr(c, "level") else inexact(c, "a cotangent") for c in cotangents]
-        results = [(eps.terms, u) for (_, eps), u in zip(pairs, arrays, strict=True)]
-        found = carefully(level, lambda: pulled(results, max(leads, default=0), roots, inputs))
+        results, lead = [eps.terms for _, eps in pairs], max(leads, default=0)
+        found = carefully(level, lambda: pulled(results, arrays, lead, roots, inputs))
         return inputs.like_arguments(found)  # type: ignore[no-any-return]
 
     return value, pullback
