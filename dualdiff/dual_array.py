@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from math import prod
+from operator import index as index_of
 from typing import Any
 
 import numpy as np
@@ -105,24 +106,29 @@ class DualArray:
     def __getitem__(self, index: Any) -> Any:
         kind = type(index)
         if kind is slice:
-            key: Any = (index.start, index.stop, index.step)
+            key: Any = ("slice", index.start, index.stop, index.step)
         elif kind is int:
             key = index
         else:
             index = plain_index(index)
             key = as_key(index)
         source, found = self.source, None
-        if source is not None:
-            is_open = (source[3] if type(source) is tuple else source).index is not None
-            if is_open:
-                found = read(self, index)
-            if found is None and (is_open or type(source) is tuple):
-                settle(self)
-        if found is not None:
-            value, eps = found
-        else:
-            value = self.value[index]
-            eps = self.eps.item(index, key, value.shape)
+        try:
+            if source is not None:
+                is_open = (source[3] if type(source) is tuple else source).index is not None
+                if is_open:
+                    found = read(self, index)
+                if found is None and (is_open or type(source) is tuple):
+                    settle(self)
+            if found is not None:
+                value, eps = found
+            else:
+                value = self.value[index]
+                eps = self.eps.item(index, key, value.shape)
+        except TypeError:  # such a bound has no hash
+            if (plain := with_plain_bounds(index)) is index:
+                raise
+            return self[plain]
         form = type(value)
         if form is not ndarray and form is not DualArray:
             return scalar(value, eps, self.level)
@@ -355,3 +361,12 @@ def plain_index(index: Any) -> Any:
     if any(map(is_subclassed, parts)):
         index = tuple(base_array(part) if is_subclassed(part) else part for part in parts)
     return index
+
+
+def with_plain_bounds(index: Any) -> Any:
+    """The index with slices bounded by Python's numbers, where one is bounded by an array of one number, as files hold them."""
+    if type(index) is tuple:
+        parts = tuple(map(with_plain_bounds, index))
+        return index if all(a is b for a, b in zip(parts, index, strict=True)) else parts
+    bounds = (index.start, index.stop, index.step) if type(index) is slice else ()
+    return slice(*(index_of(b) if type(b) is np.ndarray else b for b in bounds)) if np.ndarray in map(type, bounds) else index

@@ -22,7 +22,7 @@ from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential, refuse_holomorphic
 from .tangents.level import Level
 from .tangents.moves import kept
-from .tangents.tangent import MAX_TERMS, Tangent
+from .tangents.tangent import Tangent
 from .tangents.watch import observed
 from .views import settle
 
@@ -162,11 +162,7 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    if len(terms) > 2:
-        leaf = next(iter(terms))  # a record, and parameters, are kept as they are
-        if len(terms) > MAX_TERMS or (leaf.k is not None and (leaf.cols is None or leaf.cols.size > 1)):
-            r = r.fewer()
-    return wrap(f, level, r)
+    return wrap(f, level, r if len(terms) < 3 else r.fewer())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.

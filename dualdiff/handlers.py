@@ -13,7 +13,7 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
 from .errors import AssignmentError, ConversionError, RuleError
-from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
@@ -25,6 +25,7 @@ from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, mapped
 from .tangents.join import Arrangement
+from .tangents.joined import joined_or_later
 from .tangents.level import HAND, Level
 from .tangents.moves import PLAIN, Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
@@ -149,7 +150,8 @@ def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     key = None if level.geometry is None else name_for_later((row.function, *shapes), args[1:], options)
     how = Arrangement(place, shapes, key, dtype_of(value))
     how.sections = lambda: sections(row.function, args[1:], options, shapes, value.ndim)
-    return array(value, joined(pieces, how, value.shape, level), level)
+    tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
+    return array(value, joined_or_later(tangents, how, value.shape), level)
 
 
 def name_for_later(what: Any, args: Any, options: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ import inspect
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -295,6 +296,18 @@ def test_the_trace_names_function_line_element_and_value(mode):
     assert (t.first.element, t.first.derivative, t.first.value) == ((1,), np.inf, 0)
     assert t.first.line == f"test_policies.py, line {line}: z = np.sqrt(y)"
     assert str(t).startswith("numpy.sqrt: the derivative became inf at element 1")
+
+
+def test_one_block_may_be_entered_by_several_threads_and_left_in_any_order():
+    policy, before, threads = kinks("nan"), WATCH.count, [copy_context() for _ in range(2)]
+    for step, found in ((policy.__enter__, "nan"), (policy.__exit__, "least_norm")):
+        for thread in threads:
+            thread.run(step)
+            assert thread.run(KINKS.get) == found
+    assert WATCH.count == before
+    with policy, equality("ignore"), policy:
+        assert np.isnan(derivative(abs)(0.0))
+    assert (KINKS.get(), WATCH.count) == ("least_norm", before)
 
 
 def test_policies_hold_in_chunks_and_on_an_executors_threads():

@@ -74,6 +74,13 @@ def test_the_same_slice_twice_is_the_same_leaf_so_coefficients_merge():
     assert leaves(x[np.array([0, 2])]) != leaves(x[np.array([0, 3])])
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_slice_is_not_mistaken_for_a_broadcast_to_the_shape_of_the_same_numbers(mode):
+    def f(x):
+        return np.sum(0 * x[1:2:2]) + np.sum(x * np.ones((1, 2, 2)))
+    assert np.array_equal(dd.gradient(f, mode=mode)(np.ones(2)), [2, 2])
+
+
 def test_an_index_array_that_the_caller_changes_is_not_mistaken_for_itself():
     index = np.array([0, 1])
 
@@ -453,3 +460,21 @@ def test_elements_that_list_a_quarter_of_the_directions_are_an_array_of_all_of_t
         v = v + 0.3 * (u[1:] - u[:-1])
         u = u + 0.3 * np.concatenate([v[:1], v[1:] - v[:-1], -v[-1:]])  # which lists: both ends are of another kind
         assert i < 20 or any(leaf.is_dense for leaf in leaves(u))
+
+
+@pytest.mark.parametrize("use", [
+    lambda y, x: y * x + np.sin(x[::-1]) + np.roll(x, 1), lambda y, x: np.ones((1, 60)) @ y, lambda y, x: C60[:3] @ y,
+    lambda y, x: np.einsum("jak,j->ka", C60[:, :6].reshape(60, 2, 3), y) * x[0], lambda y, x: np.sum(y.reshape(6, 10), axis=0),
+])
+def test_one_element_of_all_directions_is_listed_and_the_others_are_not_filled_up_to_it(use, monkeypatch):
+    _, seed = seeded(np.ones(60))
+    cols = np.concatenate([np.arange(60), np.arange(1, 60)])
+    starts, weights = np.concatenate([[0], np.arange(60, 120)]), np.cos(np.arange(119.0))
+    y = array(np.ones(60), Tangent({Ragged(seed.level, 60, (60,), starts, cols, weights): None}, (60,)), seed.level)
+    x = array(np.linspace(0, 1, 60), Tangent({seed: None}, (60,)), seed.level)
+    expected = use(array(y.value, Tangent({dense_leaf(seed.level, y.eps.dense(), (60,)): None}, (60,)), seed.level), x)
+    monkeypatch.setattr(Ragged, "cols", property(lambda self: pytest.fail("filled up")))
+    np.testing.assert_allclose(use(y, x).tangent, expected.tangent, rtol=1e-13, atol=1e-13)
+
+
+C60 = np.random.default_rng(3).standard_normal((60, 60))

@@ -34,7 +34,7 @@ def strides_of(shape: Shape, unit: int = 1) -> list[int]:
     return steps
 
 
-def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing: bool) -> Any:
+def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any = None, trailing: bool = False) -> Any:
     """The whole tangent: shape (k, *shape), or (*shape, k) when the directions trail (a Jacobian).
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
@@ -69,7 +69,7 @@ def written_out(leaf: Leaf) -> Leaf:
     """A sparse leaf as an array of all directions: of a seed, by which programs multiply again and again, made once."""
     dense = leaf.memo.get("dense")
     if dense is None:
-        data = assembled({leaf: None}, leaf.shape, leaf.k, None, False)
+        data = assembled({leaf: None}, leaf.shape, leaf.k)
         dense = leaf.memo["dense"] = dense_leaf(leaf.level, data, leaf.shape)
     return dense
 
@@ -105,11 +105,13 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
     """All terms into a flat array of zeros: element · steps + direction · step is the place of an entry."""
-    if all(few_columns(leaf, shape) for leaf in terms):
+    alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
+    if not alone and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
-    if sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # then one look at the sum is less than one at each
+    whole = out.size == k * prod(shape)  # no other piece of a join has been written
+    if whole and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
         add_terms(out, order, shape, steps, step, k, checked=False)
         if finite(out):
             return
@@ -225,10 +227,12 @@ def offsets(shape: Shape, steps: list[int]) -> Any:
 
 
 def few_columns(leaf: Leaf, shape: Shape) -> bool:
-    """Whether the columns vary along short axes only, so that each of them is best written along the others."""
+    """Whether the columns vary along short axes only, so that each of them is best written along the others; several factors
+    are multiplied together once for all.
+    """
     cols = None if leaf.is_dense or type(leaf) is Ragged else leaf.cols
-    return cols is not None and cols.size <= FEW and prod(shape) >= FEW * FEW and cols.shape[:leaf.lead] == leaf.width \
-        and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
+    return cols is not None and len(leaf.factors) < 2 and cols.size <= FEW and prod(shape) >= FEW * FEW \
+        and cols.shape[:leaf.lead] == leaf.width and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
 
 
 def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int) -> None:
@@ -362,7 +366,8 @@ def add_product(place: Any, a: Any, b: Any) -> None:
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:
     """The same where coefficients are duals of a lower level: built from functions that have rows."""
-    form, total = (*shape, k) if trailing else (k, *shape), None
+    form = (*shape, k) if trailing else (k, *shape)
+    total: Any = None
     for leaf, coef in terms.items():
         if leaf.is_dense:
             values = leaf.spread(leaf.weights(coef), shape)
@@ -371,4 +376,4 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
             elements, cols, values = entries(leaf, coef, shape)
             part = scatter(values, elements * k + cols if trailing else elements + cols * prod(shape), form)
         total = part if total is None else total + part
-    return total
+    return total.copy() if len(terms) == 1 else total  # the leaf's own numbers, perhaps

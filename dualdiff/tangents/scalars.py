@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .coefficients import product
-from .leaf import Leaf
+from .leaf import Leaf, dense_leaf
 from .level import Level
 from .moves import Place, scatter, sources
+from .ragged import by_rows, wasteful
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list
     data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
     if any(c is not None for c in coefs):
         data = product(level, [data, plain_array(coefs)[:, None]])
+    if wasteful(k * shape[0], data.size):
+        return {by_rows(level, k, shape, np.repeat(owners, k), np.tile(np.arange(k), len(owners)), np.ravel(data)): None}
     if not one_each(owners, shape[0]):
         data = summed_by_owner(data, owners, shape[0])
-    return {Leaf(level, k, shape, (k,), None, (np.transpose(data).copy(),)): None}
+    return {dense_leaf(level, np.transpose(data).copy(), shape): None}
 
 
 def one_each(owners: Any, m: int) -> bool:
@@ -107,6 +110,9 @@ def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: lis
         weights = np.concatenate([np.broadcast_to(product(level, [*leaf.factors, 1.0 if c is None else c]), leaf.width).ravel()
                                   for leaf, c in zip(leaves, coefs, strict=True)])
         owners = np.repeat(owners, sizes)
+    if wasteful(min(k, int(np.bincount(owners).max(initial=0))) * m, cols.size):
+        there = cols >= 0
+        return {by_rows(level, k, shape, owners[there], cols[there], None if weights is None else weights[there]): None}
     table = sources(owners, m)
     if table.shape[0] >= k:
         return dense_of(level, k, m, cols, weights, owners)
@@ -119,4 +125,4 @@ def dense_of(level: Level, k: int, m: int, cols: Any, weights: Any, owners: Any)
     known = cols >= 0
     places = np.where(known, cols.astype(np.intp) * m + owners, -1)
     data = scatter(np.ones(cols.size) if weights is None else weights, places, (k, m))
-    return {Leaf(level, k, (m,), (k,), None, (data,)): None}
+    return {dense_leaf(level, data, (m,)): None}
