@@ -12,7 +12,7 @@ from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
-from .errors import AssignmentError, ConversionError, RuleError
+from .errors import ConversionError, RuleError
 from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
@@ -182,11 +182,9 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     return result if row.function is not np.sum or initial is None else result + initial
 
 
-def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
-                  initial: Any = None, where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
+def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, initial: Any = None,
+                  where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
     """numpy.sum's extras, done first: a mask selects, a type converts, an initial value is added after."""
-    if out is not None:
-        raise AssignmentError("numpy.sum with out= of dual numbers: assign the result instead, out[...] = x.sum(...)")
     if where is not True:
         x = np.where(where, x, 0)
     if dtype is not None:

@@ -68,10 +68,13 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)
+    settled = out is not None and not any(map(holds_dual, (*inputs, *options.values())))  # only out is dual
     made_of_python = row is None and ufunc.types[0].strip("O") == "->"
     if method != "__call__" or options or made_of_python:
         from .ufunc_forms import along_axes, by_elements, method_call, with_options
-    if method != "__call__":
+    if settled and (method != "__call__" or "where" not in options):
+        result = getattr(ufunc, method)(*inputs, **options)
+    elif method != "__call__":
         result = method_call(ufunc, method, inputs, options)
     elif made_of_python and not options:
         result = by_elements(ufunc, inputs)
@@ -79,8 +82,6 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         result = along_axes(ufunc, inputs, **options) if options and ufunc.signature else array_function(ufunc, inputs, options)
     elif options:
         result = with_options(ufunc, inputs, out=out, **options)
-    elif out is not None and not any(map(holds_dual, inputs)):
-        result = ufunc(*inputs)
     else:
         result = elementwise_call(ufunc, inputs)
     if out is None:
