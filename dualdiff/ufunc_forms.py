@@ -185,7 +185,8 @@ def masked(ufunc: Any, inputs: tuple[Any, ...], where: Any, out: Any) -> Any:
     Without out NumPy leaves what lay in memory; here that is zero.
     """
     shape = np.broadcast_shapes(*map(np.shape, inputs), np.shape(where), *(np.shape(o) for o in out or () if o is not None))
-    mask = np.broadcast_to(where, shape)
+    mask = np.zeros(shape, bool)
+    np.copyto(mask, True, where=where)  # NumPy says what is a mask
     parts = ufunc(*(np.broadcast_to(x, shape)[mask] for x in inputs))
     results = []
     for i, part in enumerate(parts if ufunc.nout > 1 else (parts,)):

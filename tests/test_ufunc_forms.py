@@ -129,7 +129,8 @@ def test_out_may_be_given_by_position():
 @pytest.mark.parametrize("call", [
     lambda a, o: np.dot(a, a, out=o), lambda a, o: np.matmul(a, a, o), lambda a, o: np.add.accumulate(a, out=o),
     lambda a, o: np.sum(a, 0, out=o[0]), lambda a, o: np.minimum.reduce(a, out=o[0]), lambda a, o: np.max(a, 1, o[1]),
-    lambda a, o: np.stack([a[0], a[1]], 0, o), lambda a, o: np.fft.irfft(a, 2, out=o), lambda a, o: np.clip(a, 0, 1, out=o)])
+    lambda a, o: np.stack([a[0], a[1]], 0, o), lambda a, o: np.fft.irfft(a, 2, out=o), lambda a, o: np.clip(a, 0, 1, out=o),
+    lambda a, o: np.add(a, 1, out=o, where=[1, 0])])
 def test_a_result_of_plain_arrays_may_go_into_a_dual_array(call):
     a = np.array([[1.0, 2.0], [0.5, -1.0]])
     out, plain = DualArray(np.ones((2, 2)), np.ones((2, 2))), np.ones((2, 2))
@@ -149,6 +150,18 @@ def test_where_computes_nothing_outside_its_mask():
 @pytest.mark.parametrize("code", [
     "np.floor(x, out=y, where=mask)", "np.trunc(x, out=y, where=mask)", "np.conj(x, out=y, where=mask)",
     "np.floor_divide(x, 0.3, out=y, where=mask)", "np.greater(x, 0.5, out=y, where=mask)",
+def test_lists_of_whole_numbers_are_masks_as_numpy_takes_them():
+    for call in (lambda a, w: np.add(a, 1, out=a, where=w), lambda a, w: np.copyto(a, 9, where=w)):
+        plain = np.array([0.5, 1.5, 2.5])
+        x = dual(plain)
+        call(x, [1, 0, 1])
+        call(plain, [1, 0, 1])
+        np.testing.assert_array_equal(x.value, plain)
+        for a in (x, plain):
+            with pytest.raises(TypeError, match="bool"):
+                call(a, np.array([1, 0, 1]))
+
+
     "np.isfinite(x, out=np.full(3, False), where=mask) + 0.0", "np.less(x, 1, out=np.full(3, True), where=mask) * x",
     "np.rint(x, out=np.full(3, 5.0), where=mask)"])
 def test_where_leaves_out_as_it_was_for_functions_without_a_derivative_too(code):

@@ -210,7 +210,8 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if where is True:
         dst[...] = src
     else:
-        mask = np.broadcast_to(plain(where), dst.shape)
+        mask = np.zeros(dst.shape, bool)
+        np.copyto(mask, True, where=where)  # NumPy says what is a mask
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
