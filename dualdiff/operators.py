@@ -160,6 +160,7 @@ def install() -> None:
     arrays.__matmul__ = lambda self, other: (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
+    arrays.__imatmul__, arrays.__ifloordiv__ = in_place(arrays.__matmul__, "@="), in_place(arrays.__floordiv__, "//=")
     arrays.__array_ufunc__ = numbers.__array_ufunc__ = array_ufunc
     for ufunc, row in rows.items():  # x.sin(), x.exp(): what NumPy calls on object arrays
         if type(row) is Elementwise and getattr(ufunc, "nin", 0) == 1 and not hasattr(Dual, ufunc.__name__):

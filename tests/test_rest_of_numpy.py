@@ -177,6 +177,8 @@ def test_in_place_operators_are_seen_by_every_name():
     x //= 2
     np.testing.assert_array_equal(y.value, [[0, 1], [2, 1]])
     np.testing.assert_array_equal(y.tangent, np.zeros((2, 2)))
+    with pytest.raises(AssignmentError, match=r"x @= y would change the shape of x from \(2, 2\) to \(2, 1\)"):
+        x @= np.ones((2, 1))
 
 
 @every_mode
