@@ -223,6 +223,21 @@ def test_weights_may_be_dual_while_the_data_are_not():
     np.testing.assert_array_equal(np.histogram([0.5, 1.5, 1.6], [0, 1, 2], weights=w)[0].tangent, [0, 1])
 
 
+@pytest.mark.parametrize("call", [
+    lambda x, y: np.histogramdd([x, y], (2, 3)), lambda x, y: np.histogramdd((x, y), 2, [[0, 4], [0, 5]]),
+    lambda x, y: np.histogramdd(x, 3), lambda x, y: np.histogramdd(np.stack([x, y], 1), [[0, 2, 6], [0, 1, 2, 6]]),
+    lambda x, y: np.histogramdd([x, y, x], [2, y[[1, 0, 3, 2]], 3]), lambda x, y: np.histogram2d(x, y, [2, [0, 1, 6]]),
+    lambda x, y: np.histogram2d(x, y, (x, 3)), lambda x, y: np.histogramdd([x, y], 2, weights=[1, 2, 3, 4])])
+def test_histograms_of_lists_of_arrays_and_bins_are_numpys(call):
+    x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 1.0, 5.0, 3.0])
+    (counts, *edges), (found, *ends) = call(x, y), call(DualArray(x, x), DualArray(y, y))
+    np.testing.assert_array_equal(found, counts)
+    assert found.dtype == counts.dtype
+    flat = [edges[0] if type(edges[0]) is list else edges, ends[0] if type(ends[0]) is list else ends]
+    for expected, end in zip(*flat, strict=True):
+        np.testing.assert_allclose(getattr(end, "value", end), expected, rtol=1e-15)
+
+
 def test_counts_of_dual_data_are_constants():
     x = DualArray([0.5, 1.5, 1.7], [1.0, 1.0, 1.0])
     counts, edges = np.histogram(x, bins=2)
@@ -246,7 +261,8 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.unstack(x[0]), lambda x: np.apply_along_axis(np.sum, 0, x.reshape(3, 1)[:, :0]),
     lambda x: np.correlate(x[0], x), lambda x: np.bincount([0, 1], weights=x), lambda x: np.vander(x, -1),
     lambda x: np.trim_zeros(x, "x"), lambda x: np.interp(0.5, [0, 1], x),
-    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
+    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0), lambda x: np.histogram(x, [1, 0, 2]),
+    lambda x: np.histogramdd([x, x], [3])])
 def test_what_numpy_refuses_is_refused_with_its_error(call):
     x = np.array([1.0, 2.0, 3.0])
     absent = () if hasattr(np, "unstack") else (AttributeError,)  # NumPy 2.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from .composite import count_along, counted, of_type
 from .constant import plain
-from .gather import as_array, axes_of, in_double, lying_along
+from .gather import as_array, axes_of, in_double, lying_along, stacked
 from .linear import binned
 from .registry import composite
 
@@ -124,9 +124,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composite(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
+    edges = np.histogram_bin_edges(plain(a), plain(bins) if np.ndim(bins) else bins, range, weights)  # or NumPy's error
     if np.ndim(bins) == 1:
         return as_array(bins)
-    count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
+    count = len(edges) - 1
     if range is not None or not np.size(a):
         low, high = (0.0, 1.0) if range is None else range
     else:
@@ -151,12 +152,15 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     return (np.astype(counts, int) if weights is None and not density else counts), edges
 
 
-@composite(np.histogramdd)
+@composite(np.histogramdd, raw=True)
 def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
-    sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
+    if isinstance(sample, list | tuple) or np.ndim(sample) != 2:
+        sample = np.atleast_2d(stacked(sample)).T
     n = sample.shape[1]
-    bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
+    bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
+    if len(bins) != n:
+        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
@@ -166,7 +170,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
-        counts = binned(as_array(weights)[inside], index, size)
+        counts = binned(in_double(as_array(weights))[inside], index, size)
     counts = np.reshape(counts, shape)
     if density:
         total = np.sum(counts)
@@ -176,9 +180,9 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     return counts, edges
 
 
-@composite(np.histogram2d)
+@composite(np.histogram2d, raw=True)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd(np.stack([x, y], axis=1), bins, range, density, weights)
     return counts, edges[0], edges[1]
