@@ -261,8 +261,10 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.unstack(x[0]), lambda x: np.apply_along_axis(np.sum, 0, x.reshape(3, 1)[:, :0]),
     lambda x: np.correlate(x[0], x), lambda x: np.bincount([0, 1], weights=x), lambda x: np.vander(x, -1),
     lambda x: np.trim_zeros(x, "x"), lambda x: np.interp(0.5, [0, 1], x),
-    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0), lambda x: np.histogram(x, [1, 0, 2]),
-    lambda x: np.histogramdd([x, x], [3])])
+    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0), lambda x: np.vecdot(x, [1.0]), lambda x: np.vecdot(x, 1.0),
+    lambda x: np.linalg.matrix_power(x[None], 0), lambda x: np.linalg.matrix_power(np.diag(x), 1.0),
+    lambda x: np.linalg.matrix_power(x, 1), lambda x: np.pad(x, -1, mode="mean"), lambda x: np.pad(x, 1.5, mode="mean"),
+    lambda x: np.histogram(x, [1, 0, 2]), lambda x: np.histogramdd([x, x], [3]), lambda x: np.place(x, x > 1, [])])
 def test_what_numpy_refuses_is_refused_with_its_error(call):
     x = np.array([1.0, 2.0, 3.0])
     absent = () if hasattr(np, "unstack") else (AttributeError,)  # NumPy 2.0

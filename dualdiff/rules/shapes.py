@@ -226,6 +226,8 @@ def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
     if mask.any():
+        if not np.size(vals):
+            raise ValueError("Cannot insert from an empty array!")
         buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
 
 
