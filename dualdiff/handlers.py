@@ -65,7 +65,11 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
     result = row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
     if row.jump is not None and WATCH.count:
         return stepped(row, result, args, options)
-    if row.function in EQUALITIES:
+    if row.function is np.isin:
+        x, y = args[0], args[1] if len(args) > 1 else options["test_elements"]
+        warn_of_equality(np.isin(stripped(x), stripped(y)), x)
+        warn_of_equality(np.isin(stripped(y), stripped(x)), y)
+    elif row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
     elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
         for x in args[:2]:
@@ -79,7 +83,7 @@ def tell_of_zeros(x: Any) -> None:
         warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 
-EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
+EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
 TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
           np.logical_or, np.logical_xor}

@@ -223,6 +223,14 @@ def test_weights_may_be_dual_while_the_data_are_not():
     np.testing.assert_array_equal(np.histogram([0.5, 1.5, 1.6], [0, 1, 2], weights=w)[0].tangent, [0, 1])
 
 
+def test_weights_of_a_quantile_are_constants():
+    a, w = np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])
+    for x, weights in ((a, DualArray(w, w)), (DualArray(a, a), DualArray(w, w))):
+        found = np.quantile(x, 0.6, weights=weights, method="inverted_cdf")
+        assert getattr(found, "value", found) == 2
+        assert getattr(found, "tangent", 0) == (0 if x is a else 2)
+
+
 @pytest.mark.parametrize("call", [
     lambda x, y: np.histogramdd([x, y], (2, 3)), lambda x, y: np.histogramdd((x, y), 2, [[0, 4], [0, 5]]),
     lambda x, y: np.histogramdd(x, 3), lambda x, y: np.histogramdd(np.stack([x, y], 1), [[0, 2, 6], [0, 1, 2, 6]]),
@@ -236,6 +244,27 @@ def test_histograms_of_lists_of_arrays_and_bins_are_numpys(call):
     flat = [edges[0] if type(edges[0]) is list else edges, ends[0] if type(ends[0]) is list else ends]
     for expected, end in zip(*flat, strict=True):
         np.testing.assert_allclose(getattr(end, "value", end), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: np.average(x, returned=True)[1], lambda x: np.nan_to_num(x * [NAN, 1], nan=INF, posinf=3),
+    lambda x: np.nan_to_num(x[0]), lambda x: np.nanmax(NAN * x), lambda x: np.nanmin(NAN * x), lambda x: np.nanvar(NAN * x),
+    lambda x: np.linalg.norm(np.stack([x, x]), -1), lambda x: np.convolve(x, [1, 2, 4], 1), lambda x: x.flatten("f"),
+    lambda x: np.linalg.matrix_norm(np.stack([x, x]), ord=np.inf), lambda x: np.pad(x, 1, mode="mean")])
+def test_value_and_type_are_numpys(call):
+    x = np.array([2.0, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected, found = call(x), call(DualArray(x, x))
+    value = getattr(found, "value", found)
+    np.testing.assert_array_equal(value, expected)
+    assert (type(value), value.dtype) == (type(expected), expected.dtype)
+
+
+def test_the_modulus_of_nan_is_taken_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(np.abs(DualArray([NAN + 0j], [1.0])).value)
 
 
 def test_counts_of_dual_data_are_constants():

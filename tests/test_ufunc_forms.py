@@ -30,6 +30,16 @@ def test_fmax_looks_past_nan_and_keeps_it_where_there_is_nothing_else():
     np.testing.assert_array_equal(np.fmax.reduce(x, axis=1).value, [1, NAN, 4])
     assert np.fmin.reduce(x, axis=None).tangent.argmax() == 0
     np.testing.assert_array_equal(np.fmax.accumulate(x[:, 0]).value, [1, 1, 4])
+    assert type(np.fmax.reduce(x[:, 0]).value) is np.float64
+
+
+def test_folds_keep_type_and_shape():
+    x = DualArray(np.array([1, 3, 3], np.float32), np.ones(3, np.float32))
+    for found in (np.maximum.accumulate(x), np.divide.reduce(x[:0].reshape(0, 3), axis=1)):
+        assert (found.dtype, found.tangent.dtype) == (np.float32, np.float32)
+    assert np.divide.reduce(x[:0].reshape(0, 3), axis=1).shape == (0,)
+    with pytest.raises(TypeError, match="int"):
+        np.add.reduceat(x, x)
 
 
 @pytest.mark.parametrize(("call", "partial"), [
@@ -140,16 +150,6 @@ def test_a_result_of_plain_arrays_may_go_into_a_dual_array(call):
     assert not np.all(out.tangent)
 
 
-def test_where_computes_nothing_outside_its_mask():
-    def f(x):
-        return np.log(x, out=np.zeros_like(x), where=x > 0)
-    np.testing.assert_array_equal(jacobian(f)(np.array([-1.0, 0.0, 2.0])), np.diag([0, 0, 0.5]))
-    np.testing.assert_array_equal(gradient(lambda x: f(x).sum(), mode="reverse")(np.array([-1.0, 0.0, 2.0])), [0, 0, 0.5])
-
-
-@pytest.mark.parametrize("code", [
-    "np.floor(x, out=y, where=mask)", "np.trunc(x, out=y, where=mask)", "np.conj(x, out=y, where=mask)",
-    "np.floor_divide(x, 0.3, out=y, where=mask)", "np.greater(x, 0.5, out=y, where=mask)",
 def test_lists_of_whole_numbers_are_masks_as_numpy_takes_them():
     for call in (lambda a, w: np.add(a, 1, out=a, where=w), lambda a, w: np.copyto(a, 9, where=w)):
         plain = np.array([0.5, 1.5, 2.5])
@@ -162,6 +162,16 @@ def test_lists_of_whole_numbers_are_masks_as_numpy_takes_them():
                 call(a, np.array([1, 0, 1]))
 
 
+def test_where_computes_nothing_outside_its_mask():
+    def f(x):
+        return np.log(x, out=np.zeros_like(x), where=x > 0)
+    np.testing.assert_array_equal(jacobian(f)(np.array([-1.0, 0.0, 2.0])), np.diag([0, 0, 0.5]))
+    np.testing.assert_array_equal(gradient(lambda x: f(x).sum(), mode="reverse")(np.array([-1.0, 0.0, 2.0])), [0, 0, 0.5])
+
+
+@pytest.mark.parametrize("code", [
+    "np.floor(x, out=y, where=mask)", "np.trunc(x, out=y, where=mask)", "np.conj(x, out=y, where=mask)",
+    "np.floor_divide(x, 0.3, out=y, where=mask)", "np.greater(x, 0.5, out=y, where=mask)",
     "np.isfinite(x, out=np.full(3, False), where=mask) + 0.0", "np.less(x, 1, out=np.full(3, True), where=mask) * x",
     "np.rint(x, out=np.full(3, 5.0), where=mask)"])
 def test_where_leaves_out_as_it_was_for_functions_without_a_derivative_too(code):

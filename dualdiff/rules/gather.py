@@ -115,6 +115,7 @@ gather(placed, batched_placed, lambda u, lead, shape, new, index: batched_getite
 # ---- shape
 def reshaped(a: Any, lead: int, shape: tuple[int, ...], order: str) -> Any:
     """a with another shape behind its ``lead`` axes; order="F" lets the first of them vary fastest."""
+    order = order.upper()
     if order not in ("C", "F"):
         raise RuleError(f"order={order!r} depends on how NumPy laid the array out in memory; use order='C' or order='F'")
     front = a.shape[:lead]

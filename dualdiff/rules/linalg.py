@@ -157,7 +157,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
         lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
         result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
-        return result if keepdims else np.squeeze(result, (rows, columns))
+        return result if keepdims else np.squeeze(result, (rows, columns))[()]
     if ord not in (2, -2, "nuc"):
         raise ValueError("Invalid norm order for matrices.")
     s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)

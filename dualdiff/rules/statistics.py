@@ -40,14 +40,14 @@ composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
-        total: Any = count_along(a, axis)
+        total: Any = plain(result).dtype.type(count_along(a, axis))
     else:
         weights = weights_like(a, axis, weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(plain(total) == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (result, np.broadcast_to(total, np.shape(result))) if returned else result
+    return (result, np.broadcast_to(total, np.shape(result))[()]) if returned else result
 
 
 def weights_like(a: Any, axis: Any, weights: Any) -> Any:
@@ -207,7 +207,7 @@ def nan_extreme(extreme: Any, end: float) -> Any:
     def definition(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
         result = extreme(filled(a, end), axis=axis, keepdims=keepdims, **options)
         empty = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
-        return np.where(empty, np.nan, result) if np.any(empty) else result
+        return np.where(empty, np.nan, result)[()] if np.any(empty) else result
     return definition
 
 
@@ -232,7 +232,7 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdim
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
     with np.errstate(all="ignore"):
         result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean)
-    return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
+    return np.where(free > 0, result, np.nan)[()] if np.any(free <= 0) else result
 
 
 composite(np.nanstd)(lambda a, *args, **options: np.sqrt(nanvar(a, *args, **options)))
