@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
 from dualdiff.errors import DegenerateError, RuleError
 
 
@@ -56,6 +56,16 @@ def test_complex_results_agree_with_differences_and_their_adjoint(name):
     (back,) = vjp(parts, A)[1](u)
     left, right = sum(np.sum(np.real(a * d)) for a, d in zip(u, along, strict=True)), np.sum(np.real(back * D))
     assert abs(left - right) <= 1e-12 * sum(np.sum(np.abs(a * d)) for a, d in zip(u, along, strict=True))
+
+
+def test_the_pseudo_inverse_of_a_hermitian_matrix_depends_on_one_triangle_in_second_order_too():
+    A, v, h = np.array([[1.0, 9.0], [2.0, 1.5]]), np.array([[0.5, -1.0], [2.0, 1.0]]), 1e-6
+
+    def f(a):
+        return np.sum(np.linalg.pinv(a, hermitian=True)**3)
+    g = gradient(f)
+    np.testing.assert_allclose(np.sum(g(A) * v), (f(A + h * v) - f(A - h * v)) / (2 * h), rtol=1e-7)
+    np.testing.assert_allclose(hvp(f)(A, v), (g(A + h * v) - g(A - h * v)) / (2 * h), rtol=1e-7, atol=1e-8)
 
 
 def test_all_four_results_of_lstsq_come_as_numpys_do():

@@ -90,7 +90,8 @@ formula(np.linalg.qr, qr_differential)
 # ---- pseudo-inverse and least squares
 def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
     """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
-    dA = from_triangle(dA, A) if hermitian else dA
+    if hermitian:
+        dA, A = from_triangle(dA, A), from_triangle(A, A)
     m, n = A.shape[-2:]
     dtype, Ph, dAh = plain(P).dtype, adjoint(P, A), adjoint(dA, A)
     dP = -(P @ dA @ P)
