@@ -214,6 +214,15 @@ def test_arrays_may_be_given_by_name(code):
     np.testing.assert_allclose(along, (f(x + h * v) - f(x - h * v)) / (2 * h), rtol=1e-7, atol=1e-7)
 
 
+@every_mode
+def test_shapes_may_be_given_by_name(mode):
+    x = np.array([[0.25, 1.5, 2.75], [1.25, 0.5, 3.0]])
+    J = mode(lambda x: np.broadcast_to(x, shape=(2, 2, 3))[0, 1], x)
+    np.testing.assert_array_equal(J.reshape(3, 6), np.eye(6)[3:])
+    if NUMPY >= (2, 1):  # where the name is no longer newshape
+        np.testing.assert_array_equal(mode(lambda x: np.reshape(x, shape=(3, 2))[1], x).reshape(2, 6), np.eye(6)[2:4])
+
+
 def test_weights_may_be_dual_while_the_data_are_not():
     w = DualArray([1.0, 2.0, 1.0], [0.0, 1.0, 0.0])
     average = np.average([1.0, 2.0, 6.0], weights=w)
