@@ -186,7 +186,7 @@ def masked(ufunc: Any, inputs: tuple[Any, ...], where: Any, out: Any) -> Any:
     """
     shape = np.broadcast_shapes(*map(np.shape, inputs), np.shape(where), *(np.shape(o) for o in out or () if o is not None))
     mask = np.zeros(shape, bool)
-    np.copyto(mask, True, where=where)  # NumPy says what is a mask
+    np.copyto(mask, True, where=where)  # or NumPy's error
     parts = ufunc(*(np.broadcast_to(x, shape)[mask] for x in inputs))
     results = []
     for i, part in enumerate(parts if ufunc.nout > 1 else (parts,)):
@@ -209,8 +209,8 @@ def along_axes(ufunc: Any, inputs: tuple[Any, ...], axes: Any = None, axis: Any 
         x = [part.astype(dtype) for part in x]
     left, right = ufunc.signature.split("->")
     cores = [side.count(",") + (side != "()") for side in (*left.split("),("), right)]
-    if axis is not None:
-        axes = [axis, axis, ()]
+    if axis is not None or (keepdims and axes is None):
+        axes = [-1 if axis is None else axis] * 2 + [()]
     if axes is None:
         return ufunc(*x)
     places = [part if isinstance(part, tuple) else (part,) for part in axes]

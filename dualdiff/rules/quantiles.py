@@ -134,7 +134,7 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
 
 
 def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: str, weights: Any) -> Any:
-    """Weights, constants as the statistic is between jumps, move with the values; over several axes they need a's shape."""
+    """Weights, constant between jumps, move with the values; the statistic over several axes needs them of a's shape."""
     if np.ndim(weights) == 1 and a.ndim > 1:
         (along,) = axes_of(axis, a.ndim)
         weights = lying_along(weights, along, a.ndim)

@@ -211,7 +211,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
         dst[...] = src
     else:
         mask = np.zeros(dst.shape, bool)
-        np.copyto(mask, True, where=where)  # NumPy says what is a mask
+        np.copyto(mask, True, where=where)  # or NumPy's error
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 

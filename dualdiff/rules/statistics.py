@@ -160,7 +160,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     n = sample.shape[1]
     bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
     if len(bins) != n:
-        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
+        raise ValueError(f"numpy.histogramdd: {len(bins)} bins for {n} dimensions")
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
