@@ -67,8 +67,8 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
         return stepped(row, result, args, options)
     if row.function is np.isin:
         x, y = args[0], args[1] if len(args) > 1 else options["test_elements"]
-        warn_of_equality(np.isin(stripped(x), stripped(y)), x)
-        warn_of_equality(np.isin(stripped(y), stripped(x)), y)
+        for a, b in ((x, y), (y, x)):
+            warn_of_equality(np.isin(stripped(a), stripped(b)), a)
     elif row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
     elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):

@@ -209,17 +209,17 @@ def along_axes(ufunc: Any, inputs: tuple[Any, ...], axes: Any = None, axis: Any 
         x = [part.astype(dtype) for part in x]
     left, right = ufunc.signature.split("->")
     cores = [side.count(",") + (side != "()") for side in (*left.split("),("), right)]
-    if axis is not None or (keepdims and axes is None):
-        axes = [-1 if axis is None else axis] * 2 + [()]
-    if axes is None:
+    if axis is not None:
+        axes = [axis, axis, axis if keepdims else ()]
+    if axes is None and not keepdims:
         return ufunc(*x)
-    places = [part if isinstance(part, tuple) else (part,) for part in axes]
+    places = [part if isinstance(part, tuple) else (part,) for part in axes or (-1, -1)]
     if len(places) == 2:
         places.append(tuple(range(-cores[2], 0)))
     x = [np.moveaxis(part, place, range(-len(place), 0)) for part, place in zip(x, places, strict=False)]
     f = ufunc(*x)
     if keepdims:
-        return np.expand_dims(f, places[0])
+        return np.expand_dims(f, places[2] or -1)
     return np.moveaxis(f, range(-len(places[2]), 0), places[2]) if places[2] else f
 
 

@@ -168,6 +168,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def sizes(x: Any, ord: Any) -> Any:
     """|x|. Where ord is above 1 its kink at 0 is none of the norm's, which bends at the origin alone."""
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     if not np.iscomplexobj(x) and (1 < ord < np.inf or (ord > 1 and WATCH.count and KINKS.get() != "least_norm")):
         return np.where(plain(x) < 0, -x, x)
     return np.abs(x)
@@ -184,8 +186,6 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
         return np.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.asarray(np.count_nonzero(size, axis=axis, keepdims=keepdims)).astype(size.dtype)[()]
-    if not isinstance(ord, int | float | np.number):
-        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     return power_norm(size, ord, axis=axis, keepdims=keepdims)
 
 

@@ -149,7 +149,7 @@ def bin_of(x: Any, edges: Any) -> Any:
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     counts, (edges,) = histogramdd(np.ravel(a)[:, None], [bins], None if range is None else [range], density,
                                    None if weights is None else np.ravel(weights))
-    return (np.astype(counts, int) if weights is None and not density else counts), edges
+    return (counts if density else np.astype(counts, int if weights is None else as_array(weights).dtype)), edges
 
 
 @composite(np.histogramdd, raw=True)
