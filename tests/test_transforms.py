@@ -215,6 +215,12 @@ def test_complex_numbers_inside_a_real_function_are_differentiated_through():
 
 
 # ---- directions and cotangents -----------------------------------------------------------------------------------------
+def test_the_cotangent_of_a_result_that_holds_nothing_is_zero():
+    value, pullback = vjp(lambda x: [], np.ones(3))
+    assert value == []
+    np.testing.assert_array_equal(pullback([])[0], np.zeros(3))
+
+
 def test_one_pullback_serves_many_cotangents():
     value, pullback = vjp(lambda x: x @ A, X)
     U = np.random.default_rng(2).standard_normal((5, *value.shape))

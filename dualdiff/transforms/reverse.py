@@ -135,7 +135,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
         arrays = [c if hasattr(c, "level") else inexact(c, "a cotangent") for c in cotangents]
-        lead = leads.pop()
+        lead = max(leads, default=0)
         result: tuple[Any, ...] = inputs.like_arguments(carefully(level, lambda: total(pairs, arrays, lead)))
         return result
 
