@@ -150,11 +150,10 @@ def widened(x: Any, end: int) -> Any:
 gather(widened)
 
 
-def part_of_full(n: int, m: int, mode: Any) -> slice:
-    """Where the result of ``mode``, a name or a number, lies in the full convolution of lengths n and m, the longer first."""
+def part_of_full(n: int, m: int, mode: str) -> slice:
+    """Where the result of ``mode`` lies in the full convolution of lengths n and m, the longer first."""
     n, m = max(n, m), min(n, m)
-    parts = slice(m - 1, n), slice((m - 1) // 2, (m - 1) // 2 + n), slice(0, n + m - 1)
-    return parts["0v1s2f".index(str(mode)[0].lower()) // 2]
+    return {"full": slice(0, n + m - 1), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}[mode]
 
 
 formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
