@@ -68,11 +68,11 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)
-    settled = out is not None and not any(map(holds_dual, (*inputs, *options.values())))  # only out is dual
+    only_out = out is not None and not any(map(holds_dual, (*inputs, *options.values())))
     made_of_python = row is None and ufunc.types[0].strip("O") == "->"
     if method != "__call__" or options or made_of_python:
         from .ufunc_forms import along_axes, by_elements, method_call, with_options
-    if settled and (method != "__call__" or "where" not in options):
+    if only_out and (method != "__call__" or "where" not in options):
         result = getattr(ufunc, method)(*inputs, **options)
     elif method != "__call__":
         result = method_call(ufunc, method, inputs, options)
