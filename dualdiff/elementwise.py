@@ -66,7 +66,8 @@ def unary(row: Elementwise, operate: Any) -> Any:
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
     refuse_holomorphic(level, row.function)
-    result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
+    with np.errstate(all="ignore"):
+        result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
     return result
 
 

@@ -12,7 +12,7 @@ from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
-from .errors import AssignmentError, ConversionError, RuleError
+from .errors import ConversionError, RuleError
 from .forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
@@ -66,7 +66,11 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
     result = row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
     if row.jump is not None and WATCH.count:
         return stepped(row, result, args, options)
-    if row.function in EQUALITIES:
+    if row.function is np.isin:
+        x, y = args[0], args[1] if len(args) > 1 else options["test_elements"]
+        for a, b in ((x, y), (y, x)):
+            warn_of_equality(np.isin(stripped(a), stripped(b)), a)
+    elif row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
     elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
         for x in args[:2]:
@@ -80,7 +84,7 @@ def tell_of_zeros(x: Any) -> None:
         warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 
-EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
+EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
 TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
           np.logical_or, np.logical_xor}
@@ -184,11 +188,9 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     return result if row.function is not np.sum or initial is None else result + initial
 
 
-def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
-                  initial: Any = None, where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
+def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, initial: Any = None,
+                  where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
     """numpy.sum's extras, done first: a mask selects, a type converts, an initial value is added after."""
-    if out is not None:
-        raise AssignmentError("numpy.sum with out= of dual numbers: assign the result instead, out[...] = x.sum(...)")
     if where is not True:
         x = np.where(where, x, 0)
     if dtype is not None:

@@ -204,7 +204,7 @@ def user_frame(silent: tuple[str, ...] = ()) -> tuple[Any, int]:
     frame: Any = sys._getframe(1)
     depth = 0
     while frame is not None and package_of(frame) in LIBRARIES:
-        if silent and frame.f_globals["__name__"].startswith(silent):
+        if silent and frame.f_code.co_name != "norm" and frame.f_globals["__name__"].startswith(silent):  # its order
             return None, depth
         frame, depth = frame.f_back, depth + 1
     return frame, depth

@@ -59,6 +59,21 @@ def test_complex_results_agree_with_differences_and_their_adjoint(name):
     assert abs(left - right) <= 1e-12 * sum(np.sum(np.abs(a * d)) for a, d in zip(u, along, strict=True))
 
 
+def test_the_pseudo_inverse_of_a_hermitian_matrix_depends_on_one_triangle_in_second_order_too():
+    A, v, h = np.array([[1.0, 9.0], [2.0, 1.5]]), np.array([[0.5, -1.0], [2.0, 1.0]]), 1e-6
+
+    def f(a):
+        return np.sum(np.linalg.pinv(a, hermitian=True)**3)
+    g = gradient(f)
+    np.testing.assert_allclose(np.sum(g(A) * v), (f(A + h * v) - f(A - h * v)) / (2 * h), rtol=1e-7)
+    np.testing.assert_allclose(hvp(f)(A, v), (g(A + h * v) - g(A - h * v)) / (2 * h), rtol=1e-7, atol=1e-8)
+
+
+def test_an_order_of_matrices_is_refused_for_vectors_by_name():
+    with pytest.raises(ValueError, match="invalid norm order 'nuc' for vectors"):
+        jacobian(lambda x: np.linalg.norm(x, "nuc"))(np.ones(3))
+
+
 def test_all_four_results_of_lstsq_come_as_numpys_do():
     A, b = drawn(5, 3).real, drawn(5, seed=2).real
     (x, residuals, rank, s), (dx, _, drank, _) = jvp(lambda a: np.linalg.lstsq(a, b), (A,), (A,))

@@ -217,12 +217,15 @@ def test_a_policy_that_does_not_exist_is_refused_with_the_list_of_those_that_do(
 
 # ---- equality --------------------------------------------------------------------------------------------------------
 EQUALITIES = ["x == 0", "0 == x", "not x", "not x != 0", "x in [3.0, 0.0]", "np.equal(x, 0)", "not np.not_equal(x, 0)",
-              "np.isin(x, [0.0, 1.0])", "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])",
+              "np.isin(x, [0.0, 1.0])", "np.isin([1.0, 0.0, 2.0], np.stack([x, x])).any()",
+              "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])",
               "not np.any(x)", "not np.all(x)", "np.logical_not(x)", "not np.logical_or(x, False)", "not np.count_nonzero(x)",
               "not np.flatnonzero(x).size", "not np.argwhere(x).size", "not np.stack([x]).nonzero()[0].size",
               "not np.where(np.stack([x]))[0].size", "np.where(x, 0, 1)", "not np.trim_zeros(np.stack([x])).size",
+              "np.linalg.norm([3.0, 1.0], x + 2.0) > 0", "np.linalg.norm(np.stack([x, x + 1]), x + 2.0) > 0",
               "np.poly1d(np.stack([x, x + 1])).order == 0", "np.polymul(np.stack([x, x + 1]), [1.0]).size == 1"]
-UNEQUAL = ["x == 1", "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]",
+UNEQUAL = ["x == 1", "not np.isin(x, [3.0, 4.0], invert=True)",
+           "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]",
            "np.any(np.stack([x, x + 1]))", "np.where(x + 1, 1, 0)", "np.nonzero(np.pad(np.stack([x + 1]), 1))[0].size == 1",
            "np.trim_zeros(np.stack([x + 1, 0 * x])).size == 1"]
 

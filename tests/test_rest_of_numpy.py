@@ -209,6 +209,8 @@ def test_in_place_operators_are_seen_by_every_name():
     x //= 2
     np.testing.assert_array_equal(y.value, [[0, 1], [2, 1]])
     np.testing.assert_array_equal(y.tangent, np.zeros((2, 2)))
+    with pytest.raises(AssignmentError, match=r"x @= y would change the shape of x from \(2, 2\) to \(2, 1\)"):
+        x @= np.ones((2, 1))
 
 
 @every_mode
@@ -244,6 +246,15 @@ def test_arrays_may_be_given_by_name(code):
     np.testing.assert_allclose(along, (f(x + h * v) - f(x - h * v)) / (2 * h), rtol=1e-7, atol=1e-7)
 
 
+@every_mode
+def test_shapes_may_be_given_by_name(mode):
+    x = np.array([[0.25, 1.5, 2.75], [1.25, 0.5, 3.0]])
+    J = mode(lambda x: np.broadcast_to(x, shape=(2, 2, 3))[0, 1], x)
+    np.testing.assert_array_equal(J.reshape(3, 6), np.eye(6)[3:])
+    if NUMPY >= (2, 1):  # where the name is no longer newshape
+        np.testing.assert_array_equal(mode(lambda x: np.reshape(x, shape=(3, 2))[1], x).reshape(2, 6), np.eye(6)[2:4])
+
+
 def test_weights_may_be_dual_while_the_data_are_not():
     w = DualArray([1.0, 2.0, 1.0], [0.0, 1.0, 0.0])
     average = np.average([1.0, 2.0, 6.0], weights=w)
@@ -251,6 +262,52 @@ def test_weights_may_be_dual_while_the_data_are_not():
     np.testing.assert_allclose(average.tangent, (2 - 11 / 4) / 4)
     np.testing.assert_array_equal(np.bincount([0, 1, 1], weights=w).tangent, [0, 1])
     np.testing.assert_array_equal(np.histogram([0.5, 1.5, 1.6], [0, 1, 2], weights=w)[0].tangent, [0, 1])
+
+
+def test_weights_of_a_quantile_are_constants():
+    a, w = np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])
+    for x, weights in ((a, DualArray(w, w)), (DualArray(a, a), DualArray(w, w))):
+        found = np.quantile(x, 0.6, weights=weights, method="inverted_cdf")
+        assert getattr(found, "value", found) == 2
+        assert getattr(found, "tangent", 0) == (0 if x is a else 2)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x, y: np.histogramdd([x, y], (2, 3)), lambda x, y: np.histogramdd((x, y), 2, [[0, 4], [0, 5]]),
+    lambda x, y: np.histogramdd(x, 3), lambda x, y: np.histogramdd(np.stack([x, y], 1), [[0, 2, 6], [0, 1, 2, 6]]),
+    lambda x, y: np.histogramdd([x, y, x], [2, y[[1, 0, 3, 2]], 3]), lambda x, y: np.histogram2d(x, y, [2, [0, 1, 6]]),
+    lambda x, y: np.histogram2d(x, y, (x, 3)), lambda x, y: np.histogramdd([x, y], 2, weights=[1, 2, 3, 4])])
+def test_histograms_of_lists_of_arrays_and_bins_are_numpys(call):
+    x, y = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 1.0, 5.0, 3.0])
+    (counts, *edges), (found, *ends) = call(x, y), call(DualArray(x, x), DualArray(y, y))
+    np.testing.assert_array_equal(found, counts)
+    assert found.dtype == counts.dtype
+    flat = [edges[0] if type(edges[0]) is list else edges, ends[0] if type(ends[0]) is list else ends]
+    for expected, end in zip(*flat, strict=True):
+        np.testing.assert_allclose(getattr(end, "value", end), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: np.average(x, returned=True)[1], lambda x: np.nan_to_num(x * [NAN, 1], nan=INF, posinf=3),
+    lambda x: np.nan_to_num(x[0]), lambda x: np.nanmax(NAN * x), lambda x: np.nanmin(NAN * x), lambda x: np.nanvar(NAN * x),
+    lambda x: np.linalg.norm(np.stack([x, x]), -1), lambda x: x.flatten("f"),
+    lambda x: np.linalg.matrix_norm(np.stack([x, x]), ord=np.inf), lambda x: np.pad(x, 1, mode="mean"),
+    lambda x: np.vecdot(np.stack([x, 2 * x]), x, keepdims=True), lambda x: np.histogram(x, weights=[1, 2])[0],
+    lambda x: np.vecdot(np.stack([x, x, x]), x[:, None], axes=[1, 0], keepdims=True)])
+def test_value_and_type_are_numpys(call):
+    x = np.array([2.0, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected, found = call(x), call(DualArray(x, x))
+    value = getattr(found, "value", found)
+    np.testing.assert_array_equal(value, expected)
+    assert (type(value), value.dtype) == (type(expected), expected.dtype)
+
+
+def test_the_modulus_of_nan_is_taken_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(np.abs(DualArray([NAN + 0j], [1.0])).value)
 
 
 def test_counts_of_dual_data_are_constants():
@@ -276,7 +333,10 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.unstack(x[0]), lambda x: np.apply_along_axis(np.sum, 0, x.reshape(3, 1)[:, :0]),
     lambda x: np.correlate(x[0], x), lambda x: np.bincount([0, 1], weights=x), lambda x: np.vander(x, -1),
     lambda x: np.trim_zeros(x, "x"), lambda x: np.interp(0.5, [0, 1], x),
-    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
+    lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0), lambda x: np.vecdot(x, [1.0]), lambda x: np.vecdot(x, 1.0),
+    lambda x: np.linalg.matrix_power(x[None], 0), lambda x: np.linalg.matrix_power(np.diag(x), 1.0),
+    lambda x: np.linalg.matrix_power(x, 1), lambda x: np.pad(x, -1, mode="mean"), lambda x: np.pad(x, 1.5, mode="mean"),
+    lambda x: np.histogram(x, [1, 0, 2]), lambda x: np.histogramdd([x, x], [3]), lambda x: np.place(x, x > 1, [])])
 def test_what_numpy_refuses_is_refused_with_its_error(call):
     x = np.array([1.0, 2.0, 3.0])
     absent = () if hasattr(np, "unstack") else (AttributeError,)  # NumPy 2.0

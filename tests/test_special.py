@@ -394,6 +394,10 @@ def test_a_second_derivative_is_right_at_the_zeros_of_the_reciprocal_gamma_funct
     np.testing.assert_allclose(dd.derivative(sp.rgamma, order=2)(-2.0), -4 * sp.psi(3), rtol=1e-13)
 
 
+def test_the_slope_of_digamma_far_to_the_left_takes_no_recurrence():
+    assert dd.derivative(sp.psi)(-1e12 - 0.5) == pytest.approx(np.pi**2 - 1e-12, rel=1e-14)  # at once, not in 10¹² steps
+
+
 def test_the_third_derivative_of_the_sine_integral_at_zero_is_minus_one_third():
     np.testing.assert_allclose(dd.derivative(lambda x: sp.sici(x)[0], order=3)(0.0), -1 / 3, rtol=1e-14)
 

@@ -67,7 +67,14 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 composite(np.compress)(lambda condition, a, axis=None: np.take(a, np.flatnonzero(condition), axis=axis))
 composite(np.modf)(lambda x: (np.fmod(x, 1.0), np.trunc(x)))
 composite(np.divmod)(lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
-composite(np.vecdot)(lambda a, b, axis=-1: np.sum(np.conj(a) * b, axis=axis))
+
+
+@composite(np.vecdot)
+def vecdot(a: Any, b: Any) -> Any:
+    np.vecdot(*(np.zeros(np.shape(x)[-1:]) for x in (a, b)))  # NumPy's errors
+    return np.sum(np.conj(a) * b, axis=-1)
+
+
 composite(*known("vecmat"))(lambda a, b: np.matmul(np.conj(a)[..., None, :], b)[..., 0, :])
 composite(np.vdot)(lambda a, b: np.dot(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.outer)(lambda a, b: np.ravel(a)[:, None] * np.ravel(b)[None, :])

@@ -95,7 +95,8 @@ def by_smaller(a: Any, b: Any, c: Any) -> Any:
 
 def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
     """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
-    dA = from_triangle(dA, A) if hermitian else dA
+    if hermitian:
+        dA, A = from_triangle(dA, A), from_triangle(A, A)
     m, n = A.shape[-2:]
     Ph, dAh = adjoint(P, A), adjoint(dA, A)
     dP = -by_smaller(P, dA, P)
@@ -164,7 +165,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
         lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
         result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
-        return result if keepdims else np.squeeze(result, (rows, columns))
+        return result if keepdims else np.squeeze(result, (rows, columns))[()]
     if ord not in (2, -2, "nuc"):
         raise ValueError("Invalid norm order for matrices.")
     s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)
@@ -174,6 +175,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def sizes(x: Any, ord: Any) -> Any:
     """|x|. Where ord is above 1 its kink at 0 is none of the norm's, which bends at the origin alone."""
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     if not np.iscomplexobj(x) and (1 < ord < np.inf or (ord > 1 and WATCH.count and KINKS.get() != "least_norm")):
         return np.where(plain(x) < 0, -x, x)
     return np.abs(x)
@@ -190,8 +193,6 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
         return np.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.asarray(np.count_nonzero(size, axis=axis, keepdims=keepdims)).astype(size.dtype)[()]
-    if not isinstance(ord, int | float | np.number):
-        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     return power_norm(size, ord, axis=axis, keepdims=keepdims)
 
 
@@ -223,6 +224,7 @@ def cond(x: Any, p: Any = None) -> Any:
 @composite(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """By squaring, as NumPy does; three factors in NumPy's order."""
+    np.linalg.matrix_power(plain(a), 0 * n)  # NumPy's errors
     if n == 0:
         return np.zeros_like(plain(a)) + np.eye(a.shape[-1], dtype=plain(a).dtype)
     if n < 0:

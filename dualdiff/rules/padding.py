@@ -27,6 +27,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
                         "use another mode, or numpy.concatenate with the ends you want")
+    np.pad(np.zeros(array.shape, bool), pad_width, "edge")  # NumPy's errors
     widths, dtype = widths_per_axis(pad_width, array.ndim), array.dtype
     for axis, (before, after) in enumerate(widths):
         if before or after:

@@ -132,8 +132,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         return nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
     limits = np.finfo(plain(x).dtype)
     result = np.where(np.isnan(x), nan, x)
-    result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
-    result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)
+    result = np.where(np.isposinf(x), limits.max if posinf is None else posinf, result)
+    result = np.where(np.isneginf(x), limits.min if neginf is None else neginf, result)[()]
     if not copy:
         x[...] = result
     return result if copy else x

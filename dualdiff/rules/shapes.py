@@ -210,7 +210,8 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if where is True:
         dst[...] = src
     else:
-        mask = np.broadcast_to(plain(where), dst.shape)
+        mask = np.zeros(dst.shape, bool)
+        np.copyto(mask, True, where=where)  # or NumPy's error
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
@@ -225,6 +226,8 @@ def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
     if mask.any():
+        if not np.size(vals):
+            raise ValueError("Cannot insert from an empty array!")
         buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .composite import count_along, counted, of_type
 from .constant import plain
-from .gather import as_array, axes_of, in_double, lying_along
+from .gather import as_array, axes_of, in_double, lying_along, stacked
 from .linear import binned
 from .registry import composite
 
@@ -40,14 +40,14 @@ composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
-        total: Any = count_along(a, axis)
+        total: Any = plain(result).dtype.type(count_along(a, axis))
     else:
         weights = weights_like(a, axis, weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(plain(total) == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (result, np.broadcast_to(total, np.shape(result))) if returned else result
+    return (result, np.broadcast_to(total, np.shape(result))[()]) if returned else result
 
 
 def weights_like(a: Any, axis: Any, weights: Any) -> Any:
@@ -124,9 +124,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composite(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
+    edges = np.histogram_bin_edges(plain(a), plain(bins) if np.ndim(bins) else bins, range, weights)  # or NumPy's error
     if np.ndim(bins) == 1:
         return as_array(bins)
-    count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
+    count = len(edges) - 1
     if range is not None or not np.size(a):
         low, high = (0.0, 1.0) if range is None else range
     else:
@@ -148,15 +149,18 @@ def bin_of(x: Any, edges: Any) -> Any:
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     counts, (edges,) = histogramdd(np.ravel(a)[:, None], [bins], None if range is None else [range], density,
                                    None if weights is None else np.ravel(weights))
-    return (np.astype(counts, int) if weights is None and not density else counts), edges
+    return (counts if density else np.astype(counts, int if weights is None else as_array(weights).dtype)), edges
 
 
-@composite(np.histogramdd)
+@composite(np.histogramdd, raw=True)
 def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
-    sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
+    if isinstance(sample, list | tuple) or np.ndim(sample) != 2:
+        sample = np.atleast_2d(stacked(sample)).T
     n = sample.shape[1]
-    bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
+    bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
+    if len(bins) != n:
+        raise ValueError(f"numpy.histogramdd: {len(bins)} bins for {n} dimensions")
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
@@ -166,7 +170,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
-        counts = binned(as_array(weights)[inside], index, size)
+        counts = binned(in_double(as_array(weights))[inside], index, size)
     counts = np.reshape(counts, shape)
     if density:
         total = np.sum(counts)
@@ -176,9 +180,9 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     return counts, edges
 
 
-@composite(np.histogram2d)
+@composite(np.histogram2d, raw=True)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd(np.stack([x, y], axis=1), bins, range, density, weights)
     return counts, edges[0], edges[1]
@@ -203,7 +207,7 @@ def nan_extreme(extreme: Any, end: float) -> Any:
     def definition(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
         result = extreme(filled(a, end), axis=axis, keepdims=keepdims, **options)
         empty = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
-        return np.where(empty, np.nan, result) if np.any(empty) else result
+        return np.where(empty, np.nan, result)[()] if np.any(empty) else result
     return definition
 
 
@@ -228,7 +232,7 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdim
     free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
     with np.errstate(all="ignore"):
         result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean)
-    return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
+    return np.where(free > 0, result, np.nan)[()] if np.any(free <= 0) else result
 
 
 composite(np.nanstd)(lambda a, *args, **options: np.sqrt(nanvar(a, *args, **options)))
