@@ -214,6 +214,15 @@ def test_complex_numbers_inside_a_real_function_are_differentiated_through():
     assert np.allclose(vjp(f, x)[1](np.eye(3))[0], J, rtol=1e-13)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.real(np.sum(np.exp(1j * A[0] * x) * (2 + 1j)) + 1j * x * np.sin(x)) + np.sum(x[None]),
+    lambda x: np.sum(np.concatenate([np.sin(np.append(A[:, 0] * x, np.broadcast_to(x, ()))), x[None]]).astype(np.float32)),
+], ids=["complex", "float32"])
+def test_cotangents_of_several_types_for_one_number_are_all_added_up(f):
+    slopes = [gradient(f, mode=mode)(np.array(0.7)) for mode in ("forward", "reverse")]
+    np.testing.assert_allclose(*slopes, rtol=1e-6)
+
+
 # ---- directions and cotangents -----------------------------------------------------------------------------------------
 def test_one_pullback_serves_many_cotangents():
     value, pullback = vjp(lambda x: x @ A, X)
