@@ -179,7 +179,7 @@ class DualArray:
             raise escape(self.level, f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
         terms = {leaf: (np.ones((), kind) if c is None else np.asarray(c).astype(kind) if not hasattr(c, "level") else c)
                  for leaf, c in self.eps.terms.items()}
-        return array(self.value.astype(kind), Tangent(terms, self.shape), self.level)
+        return array(self.value.astype(kind, **options), Tangent(terms, self.shape), self.level)
 
     def fill(self, value: Any) -> None:
         from .assignment import assign

@@ -12,7 +12,7 @@ from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
-from .errors import AssignmentError, ConversionError, RuleError
+from .errors import AssignmentError, ConversionError, DualdiffError, RuleError
 from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
@@ -54,11 +54,18 @@ def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
         return row.definition(*args, **options)
     if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
         raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
-    if len(args) == 1 and not options and type(args[0]) is DualArray:
-        args[0].refresh()
-        return row.definition(args[0])
-    return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
-                            for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    try:
+        if len(args) == 1 and not options and type(args[0]) is DualArray:
+            args[0].refresh()
+            return row.definition(args[0])
+        return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
+                                for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    except DualdiffError:
+        raise
+    except Exception:
+        if row.function not in WRITERS:
+            row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})  # NumPy's error
+        raise
 
 
 def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:

@@ -82,6 +82,8 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     x, xp, fp = (in_double(as_array(a)) for a in (x, xp, fp))
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or period == 0:
+        np.interp(0.0, plain(xp), plain(fp), period=period)  # NumPy's error
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)
@@ -89,8 +91,6 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
-    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp):
-        raise ValueError("fp and xp are not of the same length.")
     left, right = (fp[0] if left is None else left), (fp[-1] if right is None else right)
     n, at, knots = xp.shape[0], plain(x), plain(xp)
     if n > 1:

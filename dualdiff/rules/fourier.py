@@ -78,9 +78,7 @@ def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list
         if real_result:
             sizes[-1] = (sizes[-1] - 1) * 2
     else:
-        sizes = [a.shape[axis] if size in (-1, None) else size for size, axis in zip(s, axes, strict=False)]
-    if len(sizes) != len(axes):
-        raise ValueError("Shape and axes have different lengths.")
+        sizes = [a.shape[axis] if size in (-1, None) else size for size, axis in zip(s, axes, strict=True)]
     return list(zip(sizes, axes, strict=True))
 
 

@@ -133,8 +133,6 @@ def poly(seq_of_zeros: Any) -> Any:
     r = seq_of_zeros
     if r.ndim == 2 and r.shape[0] == r.shape[1] != 0:
         r = np.linalg.eigvals(r)
-    elif r.ndim > 1:
-        raise ValueError("input must be 1d or non-empty square 2d array.")
     if r.shape == () or not r.shape[0]:
         return 1.0
     a: Any = np.ones(1, plain(r).dtype)

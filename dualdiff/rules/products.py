@@ -100,8 +100,8 @@ formula(running_product, running_differential, smooth=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     if dtype is not None:
         a = np.astype(a, dtype)
-    if axis is None or a.ndim < 2:
-        return running_product(np.ravel(a))
+    if axis is None or not a.ndim:
+        a, axis = np.ravel(a), axis or 0
     return np.moveaxis(running_product(np.moveaxis(a, axis, -1)), -1, axis)
 
 
@@ -150,10 +150,11 @@ def widened(x: Any, end: int) -> Any:
 gather(widened)
 
 
-def part_of_full(n: int, m: int, mode: str) -> slice:
+def part_of_full(n: int, m: int, mode: Any) -> slice:
     """Where the result of ``mode`` lies in the full convolution of lengths n and m, the longer first."""
     n, m = max(n, m), min(n, m)
-    return {"full": slice(0, n + m - 1), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}[mode]
+    parts = {"valid": slice(m - 1, n), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "full": slice(0, n + m - 1)}
+    return parts[mode] if mode in parts else [*parts.values()][mode]  # by number, as NumPy once had it
 
 
 formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
@@ -164,8 +165,6 @@ formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
     a, v = as_array(a), as_array(v)
-    if np.ndim(a) * np.ndim(v) != 1:
-        np.correlate(plain(a), plain(v))  # NumPy's error
     if a.shape[0] >= v.shape[0]:
         return np.convolve(a, np.conj(v)[::-1], mode)
     return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]

@@ -22,7 +22,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         a, axis = np.ravel(a), -1
     a = mark_ties(a, axis, "numpy.sort") if WATCH.count else a
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable", order=order), axis)
 
 
 @composite(np.partition)
@@ -129,11 +129,12 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 @composite(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if np.iscomplexobj(x):
-        return nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
-    limits = np.finfo(plain(x).dtype)
-    result = np.where(np.isnan(x), nan, x)
-    result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
-    result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)
+        result = nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
+    else:
+        limits = np.finfo(plain(x).dtype)
+        result = np.where(np.isnan(x), nan, x)
+        result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
+        result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)
     if not copy:
         x[...] = result
     return result if copy else x

@@ -61,7 +61,7 @@ def splitting(function: Any) -> Any:
 split = composite(np.split)(splitting(np.split))
 composite(np.array_split)(splitting(np.array_split))
 composite(np.hsplit)(lambda ary, parts: split(ary, parts, 0 if ary.ndim == 1 else 1))
-composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
+composite(np.vsplit)(lambda ary, parts: split(ary, parts, -ary.ndim if ary.ndim > 1 else 1))
 composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))
 
 
@@ -128,7 +128,8 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     n = len(xi)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     grids = tuple(lying_along(x, place, n) for x, place in zip(xi, places, strict=True))
-    return grids if sparse else tuple(np.ravel(x).reshape(x.shape) if copy else x for x in broadcast_arrays(*grids))
+    grids = grids if sparse else broadcast_arrays(*grids)
+    return tuple(x.copy() for x in grids) if copy else grids
 
 
 @composite(np.rollaxis)

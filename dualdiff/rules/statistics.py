@@ -22,15 +22,18 @@ def squared(x: Any) -> Any:
 @composite(np.var)
 def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
         mean: Any = None, correction: Any = None) -> Any:
-    ddof = ddof if correction is None else correction
+    if correction is not None:
+        if ddof:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
     a = a if dtype is None else np.astype(a, dtype)
     chosen = {} if where is True else {"where": plain(where)}
     if mean is None:
         mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a)
     x = a - mean
     squares = squared(x)
-    total = np.sum(squares, axis=axis, keepdims=keepdims, **chosen)
-    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares)
+    total = np.sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, **chosen)
+    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), total)
 
 
 composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
@@ -40,7 +43,7 @@ composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
-        total: Any = count_along(a, axis)
+        total: Any = plain(result).dtype.type(count_along(a, axis))
     else:
         weights = weights_like(a, axis, weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
@@ -55,8 +58,6 @@ def weights_like(a: Any, axis: Any, weights: Any) -> Any:
     weights = as_array(weights)
     if np.shape(weights) == a.shape:
         return weights
-    if axis is None:
-        raise TypeError("Axis must be specified when shapes of a and weights differ.")
     axes = axes_of(axis, a.ndim)
     if np.shape(weights) != tuple(a.shape[i] for i in axes):
         raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
@@ -85,6 +86,8 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
     if y is not None:
         y = as_array(y)
         X = np.concatenate([X, in_rows(y, rowvar or y.shape[0] == 1)], axis=0)
+    if any(x is not None for x in (ddof, fweights, aweights)):
+        np.cov(np.zeros(X.shape[1]), ddof=ddof, fweights=fweights, aweights=None if aweights is None else plain(aweights))
     X = in_double(X) if dtype is None else np.astype(X, dtype)
     ddof = ddof if ddof is not None else int(not bias)
     weights = [as_array(w) for w in (fweights, aweights) if w is not None]
@@ -125,6 +128,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
     if np.ndim(bins) == 1:
+        np.histogram_bin_edges([], plain(bins))  # NumPy's errors
         return as_array(bins)
     count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
     if range is not None or not np.size(a):
@@ -156,7 +160,9 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
     sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
     n = sample.shape[1]
-    bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
+    bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
+    if len(bins) != n or (weights is not None and len(weights) != len(sample)):
+        raise ValueError(f"numpy.histogramdd: a sample of shape {sample.shape} takes {n} bins and {len(sample)} weights")
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
@@ -178,7 +184,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
 
 @composite(np.histogram2d)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd(np.stack([x, y], axis=1), bins, range, density, weights)
     return counts, edges[0], edges[1]
@@ -202,7 +208,7 @@ composite(np.nancumprod)(past_nan(np.cumprod, 1))
 def nan_extreme(extreme: Any, end: float) -> Any:
     def definition(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
         result = extreme(filled(a, end), axis=axis, keepdims=keepdims, **options)
-        empty = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+        empty = "initial" not in options and np.all(np.isnan(a), axis=axis, keepdims=keepdims)
         return np.where(empty, np.nan, result) if np.any(empty) else result
     return definition
 
@@ -224,10 +230,10 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False,
 @composite(np.nanvar)
 def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
            mean: Any = None, correction: Any = None) -> Any:
-    there, ddof = present(a, where), ddof if correction is None else correction
-    free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
+    there = present(a, where)
+    free = np.sum(there, axis=axis, keepdims=keepdims) - (ddof if correction is None else correction)
     with np.errstate(all="ignore"):
-        result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean)
+        result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean, correction=correction)
     return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
 
 
