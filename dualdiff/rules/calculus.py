@@ -124,7 +124,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
              axis: int = 0, *, device: Any = None) -> Any:
     num, start, stop = operator.index(num), stacked(start), stacked(stop)
     if num < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ValueError
     parts = num - 1 if endpoint else num
     delta = stop - start
     places = np.arange(num).astype(np.result_type(plain(delta), 1.0)).reshape((num,) + (1,) * np.ndim(delta))
@@ -151,7 +151,7 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Powers of ten between the logarithms; the ends exactly."""
     if np.any(plain(start) == 0) or np.any(plain(stop) == 0):
-        raise ValueError("Geometric sequence cannot include zero")
+        raise ValueError
     start, stop = map(in_double, np.broadcast_arrays(start, stop))
     sign = np.sign(plain(start))
     y = sign * logspace(np.log10(start / sign), np.log10(stop / sign), num, endpoint)

@@ -146,7 +146,7 @@ formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The spectral and nuclear norms through singular values; the others are elementary."""
     if axis is None and ord is not None and x.ndim not in (1, 2):
-        raise ValueError("Improper number of dimensions to norm.")
+        raise ValueError
     matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
     if not matrix and axis is not None:
         (axis,) = axes_of(axis, x.ndim)
@@ -161,7 +161,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
         return result if keepdims else np.squeeze(result, (rows, columns))
     if ord not in (2, -2, "nuc"):
-        raise ValueError("Invalid norm order for matrices.")
+        raise ValueError
     s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)
     result = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
     return np.expand_dims(result, (rows, columns)) if keepdims else result
@@ -236,7 +236,7 @@ def multi_dot(arrays: Any) -> Any:
     """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
     chain = list(arrays)
     if len(chain) < 2:
-        raise ValueError("Expecting at least two arrays.")
+        raise ValueError
     sizes = [1 if np.ndim(chain[0]) == 1 else chain[0].shape[0], *(a.shape[0] for a in chain[1:]),
              1 if np.ndim(chain[-1]) == 1 else chain[-1].shape[1]]
     cost: dict[tuple[int, int], tuple[float, int]] = {(i, i): (0, i) for i in range(len(chain))}

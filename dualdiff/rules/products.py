@@ -110,7 +110,7 @@ def cumulative(scan: Any, neutral: int) -> Any:
     def definition(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
         if axis is None:
             if np.ndim(x) > 1:
-                raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+                raise ValueError
             axis = 0
         x = np.atleast_1d(x)
         result = scan(x, axis=axis, dtype=dtype)
@@ -177,7 +177,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError("incompatible dimensions for cross product (dimension must be 2 or 3)")
+        raise ValueError
     if a.shape[-1] == b.shape[-1] == 2:
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 

@@ -39,8 +39,8 @@ composite(np.sort_complex)(lambda a: np.sort(a if np.iscomplexobj(a) else in_dou
 # ---- choice
 @composite(np.select, raw=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    if len(condlist) != len(choicelist):
-        raise ValueError("list of cases must be same length as list of conditions")
+    if any(plain(condition).dtype != bool for condition in condlist):
+        raise TypeError
     result = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
@@ -65,8 +65,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) 
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
-        raise ValueError(f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
-                         "functions are expected")
+        raise ValueError
     pieces, source, count = [np.zeros(1)], np.zeros(np.shape(x), int), 1
     for condition, function in zip(conditions, funclist, strict=True):
         inside = x[condition]

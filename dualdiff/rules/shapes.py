@@ -124,7 +124,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
 @composite(np.meshgrid, raw=True)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
-        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+        raise ValueError
     n = len(xi)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     grids = tuple(lying_along(x, place, n) for x, place in zip(xi, places, strict=True))
@@ -146,7 +146,7 @@ composite(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dty
 @composite(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
-        raise ValueError("x must be a one-dimensional array or sequence.")
+        raise ValueError
     n, dtype = x.size if N is None else N, np.promote_types(x.dtype, int)
     if n < 1:
         return np.empty((x.size, n), dtype)
@@ -179,7 +179,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: An
     rows = np.moveaxis(arr, axis, -1)
     front = rows.shape[:-1]
     if 0 in front:
-        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+        raise ValueError
     results = [func1d(rows[i], *args, **options) for i in np.ndindex(front)]
     shape = np.shape(results[0])
     stacked = np.reshape(np.stack(results), front + shape)
@@ -193,7 +193,7 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
         result = func(a, axis + ndim if axis < 0 else axis)
         a = result if np.ndim(result) == ndim else np.expand_dims(result, axis)
         if a.ndim != ndim:
-            raise ValueError("function is not returning an array of the correct shape")
+            raise ValueError
     return a
 
 

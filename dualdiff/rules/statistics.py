@@ -24,7 +24,7 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
         mean: Any = None, correction: Any = None) -> Any:
     if correction is not None:
         if ddof:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
+            raise ValueError
         ddof = correction
     a = a if dtype is None else np.astype(a, dtype)
     chosen = {} if where is True else {"where": plain(where)}
@@ -48,7 +48,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         weights = weights_like(a, axis, weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(plain(total) == 0):
-            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+            raise ZeroDivisionError
         result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(total, np.shape(result))) if returned else result
 
@@ -60,7 +60,7 @@ def weights_like(a: Any, axis: Any, weights: Any) -> Any:
         return weights
     axes = axes_of(axis, a.ndim)
     if np.shape(weights) != tuple(a.shape[i] for i in axes):
-        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        raise ValueError
     weights = np.transpose(weights, np.argsort(axes))
     return np.broadcast_to(np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)]), a.shape)
 
@@ -74,7 +74,7 @@ composite(np.amin)(np.min)
 # ---- covariance
 def in_rows(m: Any, rowvar: bool) -> Any:
     if m.ndim > 2:
-        raise ValueError("m has more than 2 dimensions")
+        raise ValueError
     rows = np.atleast_2d(m)
     return rows if rowvar or m.ndim == 1 else rows.T
 
@@ -162,7 +162,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     n = sample.shape[1]
     bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
     if len(bins) != n or (weights is not None and len(weights) != len(sample)):
-        raise ValueError(f"numpy.histogramdd: a sample of shape {sample.shape} takes {n} bins and {len(sample)} weights")
+        raise ValueError
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
