@@ -219,20 +219,24 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     a = buffer(a if np.ndim(a) else a[None], np.put)
     places = np.take(np.arange(a.size), np.ravel(ind if np.size(ind) else np.zeros(0, int)), mode=mode)
-    a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
+    if np.size(v):  # NumPy writes nothing of nothing
+        a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
 @composite(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
     if mask.any():
+        if not np.size(vals):
+            raise ValueError("Cannot insert from an empty array!")
         buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
 
 
 @composite(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     mask = np.reshape(plain(mask), a.shape).astype(bool)
-    buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
+    if np.size(values):
+        buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
 
 
 @composite(np.put_along_axis)
@@ -245,4 +249,5 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     mask = np.zeros(a.shape, bool)
     np.fill_diagonal(mask, True, wrap)
-    buffer(a, np.fill_diagonal)[mask] = np.resize(val, np.count_nonzero(mask))
+    if np.size(val):
+        buffer(a, np.fill_diagonal)[mask] = np.resize(val, np.count_nonzero(mask))
