@@ -613,6 +613,17 @@ def test_a_reader_that_closes_the_pipe_gets_no_traceback(folder):
         assert process.wait() == 0
 
 
+def test_a_reader_that_closes_the_pipe_gets_the_report_and_the_model(folder):
+    words = [sys.executable, "-m", "dualdiff", *FIT, "--save", "line.json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}) as process:  # fmt: skip
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+    assert Path("line.json").exists()
+    assert Path("dualdiff-report/index.html").exists()
+
+
 def test_a_terminal_without_the_letters_gets_question_marks(folder):
     ran = subprocess.run([sys.executable, "-m", "dualdiff", "jacobian", "functions:power", "--at", "2"],
                          capture_output=True, text=True, encoding="ascii", check=False,
