@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import dualdiff.cli.fit as fit_module
-from dualdiff.__main__ import main
 from dualdiff.cli import report
 from dualdiff.cli.figures import discriminants
 from dualdiff.cli.training import Job, Scaling, certified_digits, split, train
@@ -94,21 +93,6 @@ def folder(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
             del sys.modules[name]
-
-
-@pytest.fixture
-def run(folder, capsys):
-    """Exit status, standard output and standard error of one command line."""
-
-    def run(*words):
-        try:
-            status = main(words)
-        except SystemExit as left:  # argparse
-            status = left.code
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def contents(path):
