@@ -82,7 +82,8 @@ def stacked(parts: Any) -> Any:
 
 # What SymPy's printer writes, in functions that have rows.
 NUMPY_WORDS = {"array": stacked, "amax": lambda parts, axis: functools.reduce(np.maximum, parts),
-               "amin": lambda parts, axis: functools.reduce(np.minimum, parts)}
+               "amin": lambda parts, axis: functools.reduce(np.minimum, parts)} | {
+    f.__name__: SimpleNamespace(reduce=functools.partial(functools.reduce, f)) for f in (np.logical_and, np.logical_or)}
 
 
 @cache
