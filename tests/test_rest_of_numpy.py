@@ -281,7 +281,8 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.select([[1, 0, 1]], [x]), lambda x: np.diff(x, -1), lambda x: np.polyder(x, -1), lambda x: np.polyint(x, -1),
     lambda x: np.polyint(x, 3, [1, 2]), lambda x: np.polyfit(x, x, 2, cov=True), lambda x: np.linalg.multi_dot([x]),
     lambda x: np.polynomial.polynomial.polyval2d(x, x[:2], [[1]]), lambda x: np.linalg.norm(np.outer(x, x), 7),
-    lambda x: np.fft.fft2(-x), lambda x: np.place(x, x > 0, []),
+    lambda x: np.gradient(x, [0.0, 1.0]), lambda x: np.gradient(x, 1.0, 2.0), lambda x: np.fft.fft2(-x),
+    lambda x: np.place(x, x > 0, []),
     *[lambda x: np.vecmat(x, x)] * (NUMPY > (2, 2)),
     lambda x: np.apply_over_axes(lambda a, axis: a[None], x, 0)])
 def test_what_numpy_refuses_is_refused_with_its_error(call):

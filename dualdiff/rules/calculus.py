@@ -37,8 +37,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @composite(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
-    np.gradient(plain(f), *map(plain, varargs), axis=axis, edge_order=edge_order)  # NumPy's errors
     axes = axes_or_all(axis, f.ndim)
+    if edge_order > 2 or len(varargs) not in (0, 1, len(axes)):
+        raise ValueError
     (f,), spacings = floating([f]), varargs or (1.0,)
     spacings = spacings if len(spacings) == len(axes) else spacings * len(axes)
     results = tuple(slope(f, *part, edge_order).astype(f.dtype, copy=False) for part in zip(axes, spacings, strict=True))
@@ -49,6 +50,8 @@ def slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     """Central differences inside, one-sided ones of the order asked at the ends."""
     f = np.moveaxis(f, axis, -1)
     if np.ndim(spacing):
+        if np.shape(spacing) != f.shape[-1:]:
+            raise ValueError
         step = np.diff(*floating([as_array(spacing)]))
         inside, ends = uneven(f, step, edge_order)
     else:
