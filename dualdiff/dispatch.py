@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -34,6 +35,9 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """``function(*args, **options)`` with duals among the arguments."""
     if function is np.sum and not options and len(args) == 1 and type(args[0]) is DualArray:
         return summed(args[0])
+    if len(args) > 2 and "out" in (names := by_position(function)):  # a place that rows do not have
+        place = names.index("out")
+        args, options = args[:place], dict(zip(names[place:], args[place:], strict=False)) | options
     out = options.pop("out", None) if "out" in options else None
     if function in BUFFERS:
         return BUFFERS[function](*args, **options)
@@ -49,6 +53,15 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
         args = by_place(row, args, options)
     result = watched(row, args, options) if WATCH.count else HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
+
+
+@cache
+def by_position(function: Any) -> list[str]:
+    """The parameters that may be given by position; none where a built-in function of an older NumPy does not say."""
+    try:
+        return [name for name, p in signature(function).parameters.items() if p.kind <= p.POSITIONAL_OR_KEYWORD]
+    except ValueError:
+        return []
 
 
 def watched(row: Row, args: Any, options: dict[str, Any]) -> Any:
@@ -79,10 +92,9 @@ def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
     """The arguments, with arrays that were given by name, as in ``np.triu(m=x)``, in their places."""
     count = len(row.differentials) if type(row) is Formula else 2 if type(row) is Bilinear else 1
     if len(args) < count and not getattr(row, "raw", False):
-        try:
-            names = list(signature(row.function).parameters)
-        except ValueError:  # those of a built-in function of an older NumPy are not known
-            raise RuleError(f"{name_of(row.function)}: give its arrays by position") from None
+        names = by_position(row.function)
+        if not names:
+            raise RuleError(f"{name_of(row.function)}: give its arrays by position")
         for name in names[len(args):count]:
             if name not in options:
                 break
@@ -101,7 +113,7 @@ def install() -> None:
     arrays.__array_function__ = numbers.__array_function__ = protocol
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
-    arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
+    arrays.compress = lambda self, condition, axis=None, out=None: np.compress(condition, self, axis, out)
     arrays.conj = arrays.conjugate = lambda self: np.conj(self) if self.dtype.kind == "c" else self
     arrays.__setitem__ = assign
     for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):

@@ -229,6 +229,15 @@ def test_options_are_read_as_numpy_reads_them(code):
     runs_as_in_numpy(code)
 
 
+@pytest.mark.parametrize("code", [
+    "np.std(x, 0, None, None, 1)", "x.max(0, None, True)", "np.median(x, 0, None, True)", "np.cumsum(x, 0, None, None)",
+    "np.mean(x, 0, None, None, True)", "x.clip(1, 2, None)", "np.trace(x, 0, 0, 1, None, None)", "x.sum(0, None, None, True)",
+    "np.quantile(x, 0.3, 0, None, False, 'hazen')", "x.compress([True, False], 0, None)", "x.astype(float, 'F', 'safe')",
+    "x.take([0, 7], 1, None, 'clip')", "x.prod(1, None, None, True)", "np.ptp(x, 0, None, True)"])
+def test_options_may_be_given_by_place(code):
+    runs_as_in_numpy(code)
+
+
 def runs_as_in_numpy(code):
     f = eval(f"lambda x: {code}", {"np": np})
     x, v, h = np.array([[0.25, 1.5, 2.75], [1.25, 0.5, 3.0]]), np.array([[1.0, -0.5, 2.0], [0.5, 1.5, -1.0]]), 1e-6
