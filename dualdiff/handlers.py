@@ -50,7 +50,6 @@ WRITERS = (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_d
 
 
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
-    """Where the definition raises and NumPy refuses the values, too, NumPy says why."""
     try:
         if row.raw:
             return row.definition(*args, **options)
