@@ -289,7 +289,7 @@ def test_a_pad_that_is_no_function_of_the_array_is_refused(mode):
     lambda x: np.fft.rfftn(np.outer(x, x), (2,), (0, 1)), lambda x: np.polyfit(x, x, 1, w=x[1:]),
     lambda x: np.select([[1, 0, 1]], [x]), lambda x: np.diff(x, -1), lambda x: np.polyder(x, -1), lambda x: np.polyint(x, -1),
     lambda x: np.polyint(x, 3, [1, 2]), lambda x: np.polyfit(x, x, 2, cov=True), lambda x: np.linalg.multi_dot([x]),
-    lambda x: np.polynomial.polynomial.polyval2d(x, x[:2], [[1]]), lambda x: np.linalg.norm(np.outer(x, x), 7),
+    lambda x: np.linalg.norm(np.outer(x, x), 7),
     lambda x: np.gradient(x, [0.0, 1.0]), lambda x: np.gradient(x, 1.0, 2.0), lambda x: np.fft.fft2(-x),
     lambda x: np.place(x, x > 0, []),
     *[lambda x: np.vecmat(x, x)] * (NUMPY > (2, 2)),
@@ -306,8 +306,8 @@ def test_what_numpy_refuses_is_refused_with_its_error(call):
 
 
 @pytest.mark.parametrize("code", [
-    "np.clip(x, None, None)", "np.meshgrid(x, x, sparse=True)[0]", "np.pad(x, 0, 'mean')", "np.nan_to_num(x * 1j, copy=False)",
-    "np.nan_to_num(z, copy=False)"])
+    *["np.clip(x, None, None)"] * (NUMPY > (2, 1)), "np.meshgrid(x, x, sparse=True)[0]", "np.pad(x, 0, 'mean')",
+    "np.nan_to_num(x * 1j, copy=False)", "np.nan_to_num(z, copy=False)"])
 def test_a_result_is_a_copy_or_not_as_numpy_has_it(code):
     def f(x):
         z = x * (1 + 1j)
