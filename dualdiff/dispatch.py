@@ -36,10 +36,10 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """``function(*args, **options)`` with duals among the arguments."""
     if function is np.sum and not options and len(args) == 1 and type(args[0]) is DualArray:
         return summed(args[0])
-    out = options.pop("out", None) if "out" in options else None
-    if len(args) > 2 and "out" in (names := places(function)[2:len(args)]):
+    if len(args) > 2 and "out" in (names := places(function)[2:len(args)]):  # a place that rows do not have
         i = names.index("out") + 2
-        out, args, options = args[i], args[:i], {**options, **dict(zip(names[i - 1:], args[i + 1:], strict=True))}
+        args, options = args[:i], {**options, **dict(zip(names[i - 2:], args[i:], strict=True))}
+    out = options.pop("out", None) if "out" in options else None
     if out is not None and not any(map(holds_dual, (*args, *options.values()))):
         return store(out, function(*args, **options))
     if function in BUFFERS:
@@ -116,7 +116,7 @@ def install() -> None:
     arrays.__array_function__ = numbers.__array_function__ = protocol
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
-    arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
+    arrays.compress = lambda self, condition, axis=None, out=None: np.compress(condition, self, axis, out)
     arrays.conj = arrays.conjugate = lambda self: np.conj(self) if self.dtype.kind == "c" else self
     arrays.__setitem__ = assign
     for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):

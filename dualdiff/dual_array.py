@@ -173,7 +173,7 @@ class DualArray:
     def flatten(self, order: Any = "C") -> Any:
         return np.ravel(self, order=order).copy()
 
-    def astype(self, dtype: Any, copy: bool = True, **options: Any) -> Any:
+    def astype(self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True) -> Any:
         """The array in another floating-point or complex type; an integer type would drop the derivative and raises."""
         kind = np.dtype(dtype)
         if kind == self.dtype:
@@ -185,7 +185,7 @@ class DualArray:
             raise escape(self.level, f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
         terms = {leaf: (np.ones((), kind) if c is None else np.asarray(c).astype(kind) if not hasattr(c, "level") else c)
                  for leaf, c in self.eps.terms.items()}
-        return array(self.value.astype(kind), Tangent(terms, self.shape), self.level)
+        return array(self.value.astype(kind, order, casting), Tangent(terms, self.shape), self.level)
 
     def fill(self, value: Any) -> None:
         from .assignment import assign

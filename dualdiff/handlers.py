@@ -12,7 +12,7 @@ from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
-from .errors import ConversionError, RuleError
+from .errors import ConversionError, DualdiffError, RuleError
 from .forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
@@ -51,15 +51,22 @@ WRITERS = (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_d
 
 
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
-    if row.raw:
-        return row.definition(*args, **options)
-    if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
-        raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
-    if len(args) == 1 and not options and type(args[0]) is DualArray:
-        args[0].refresh()
-        return row.definition(args[0])
-    return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
-                            for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    try:
+        if row.raw:
+            return row.definition(*args, **options)
+        if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
+            raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
+        if len(args) == 1 and not options and type(args[0]) is DualArray:
+            args[0].refresh()
+            return row.definition(args[0])
+        return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
+                                for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    except DualdiffError:
+        raise
+    except Exception:
+        if row.function not in WRITERS:
+            row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+        raise
 
 
 def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
@@ -214,12 +221,12 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
         return a * b
     level = top_level((a, b))
     x, y = floating([value_at(a, level), value_at(b, level)])
-    subscripts = row.subscripts(a.ndim, b.ndim, *args[2:], **options)
     if type(x) is DualArray and type(y) is np.ndarray:  # each level would copy the constant for itself
         y = sealed(y)
     elif type(y) is DualArray and type(x) is np.ndarray:
         x = sealed(x)
-    return product_of(row.function(x, y, *args[2:], **options), subscripts, (a, b), (x, y), level)
+    value = row.function(x, y, *args[2:], **options)  # first: NumPy says what does not fit
+    return product_of(value, row.subscripts(a.ndim, b.ndim, *args[2:], **options), (a, b), (x, y), level)
 
 
 def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:

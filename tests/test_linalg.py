@@ -70,7 +70,7 @@ def test_the_pseudo_inverse_of_a_hermitian_matrix_depends_on_one_triangle_in_sec
 
 
 def test_an_order_of_matrices_is_refused_for_vectors_by_name():
-    with pytest.raises(ValueError, match="invalid norm order 'nuc' for vectors"):
+    with pytest.raises(ValueError, match="nvalid norm order 'nuc' for vectors"):
         jacobian(lambda x: np.linalg.norm(x, "nuc"))(np.ones(3))
 
 

@@ -375,6 +375,8 @@ HARD = [
     ("sp.tklmbda(x, 2.0)", 3.0, 0.0), ("sp.powm1(x, 0.0)", 0.0, 0.0), ("sp.lambertw(x).real", 0.0, 1.0),
     ("sp.zeta(x)", 0.0, -0.5 * np.log(2 * np.pi)), ("sp.besselpoly(x, 0.0, 1.0)", 0.0, 0.5), ("sp.logit(x)", 0.0, INF),
     ("sp.ndtri(x)", 0.5, np.sqrt(2 * np.pi)), ("sp.airye(x)[0]", 0.0, sp.airy(0.0)[1]), ("sp.pdtrik(0.1, x)", 1.5, 0.0),
+    ("sp.ncfdtrinc(2, 2, x, 0.6)", 0.5, 0.0), ("sp.chndtrinc(0.6, 2, x)", 0.5, 0.0), ("sp.stdtridf(x, 0.6)", 0.8, 0.0),
+    ("sp.fdtridfd(2, x, 0.6)", 0.8, 0.0),
     ("sp.it2i0k0(x)[0]", 0.0, 0.0),
 ]
 

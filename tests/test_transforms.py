@@ -215,6 +215,15 @@ def test_complex_numbers_inside_a_real_function_are_differentiated_through():
     assert np.allclose(vjp(f, x)[1](np.eye(3))[0], J, rtol=1e-13)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.real(np.sum(np.exp(1j * A[0] * x) * (2 + 1j)) + 1j * x * np.sin(x)) + np.sum(x[None]),
+    lambda x: np.sum(np.concatenate([np.sin(np.append(A[:, 0] * x, np.broadcast_to(x, ()))), x[None]]).astype(np.float32)),
+], ids=["complex", "float32"])
+def test_cotangents_of_several_types_for_one_number_are_all_added_up(f):
+    slopes = [gradient(f, mode=mode)(np.array(0.7)) for mode in ("forward", "reverse")]
+    np.testing.assert_allclose(*slopes, rtol=1e-6)
+
+
 # ---- directions and cotangents -----------------------------------------------------------------------------------------
 def test_several_results_are_pulled_back_in_one_pass_over_the_record(monkeypatch):
     A, x, back, passes = np.arange(9.0).reshape(3, 3), np.arange(3.0), Contraction.transpose, []

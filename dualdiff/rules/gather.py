@@ -21,9 +21,9 @@ def shape_of(shape: Any) -> tuple[int, ...]:
     return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Any, ndim: int, repeated: bool = False) -> tuple[int, ...]:
     """Axes as non-negative numbers, checked and named as NumPy does."""
-    return np.lib.array_utils.normalize_axis_tuple(axis, ndim)
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim, allow_duplicate=repeated)
 
 
 def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:

@@ -154,12 +154,14 @@ formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The spectral and nuclear norms through singular values; the others are elementary."""
     if axis is None and ord is not None and x.ndim not in (1, 2):
-        raise ValueError("Improper number of dimensions to norm.")
+        raise ValueError
     matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
+    if not matrix and axis is not None:
+        (axis,) = axes_of(axis, x.ndim)
     if ord is None or (matrix and ord == "fro") or (ord == 2 and not matrix):
         return euclidean_norm(x, axis=axis, keepdims=keepdims)
     if not matrix:
-        return vector_norm(sizes(x, ord), ord, axis if axis is None else axes_of(axis, x.ndim)[0], keepdims)
+        return vector_norm(sizes(x, ord), ord, axis, keepdims)
     rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
     if ord in (1, -1, np.inf, -np.inf):
         summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
@@ -167,7 +169,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
         return result if keepdims else np.squeeze(result, (rows, columns))[()]
     if ord not in (2, -2, "nuc"):
-        raise ValueError("Invalid norm order for matrices.")
+        raise ValueError
     s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)
     result = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
     return np.expand_dims(result, (rows, columns)) if keepdims else result
@@ -226,7 +228,7 @@ def matrix_power(a: Any, n: int) -> Any:
     """By squaring, as NumPy does; three factors in NumPy's order."""
     np.linalg.matrix_power(plain(a), 0 * n)  # NumPy's errors
     if n == 0:
-        return np.zeros_like(plain(a)) + np.eye(a.shape[-1], dtype=plain(a).dtype)
+        return np.linalg.matrix_power(plain(a), 0)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 3:
@@ -245,7 +247,7 @@ def multi_dot(arrays: Any) -> Any:
     """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
     chain = list(arrays)
     if len(chain) < 2:
-        raise ValueError("Expecting at least two arrays.")
+        raise ValueError
     sizes = [1 if np.ndim(chain[0]) == 1 else chain[0].shape[0], *(a.shape[0] for a in chain[1:]),
              1 if np.ndim(chain[-1]) == 1 else chain[-1].shape[1]]
     cost: dict[tuple[int, int], tuple[float, int]] = {(i, i): (0, i) for i in range(len(chain))}
@@ -275,8 +277,6 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 
 @composite(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
-    if ind <= 0:
-        raise ValueError("Invalid ind argument.")
     size = prod(a.shape[ind:])
     return np.reshape(np.linalg.inv(np.reshape(a, (size, -1))), a.shape[ind:] + a.shape[:ind])
 
@@ -290,9 +290,7 @@ composite(np.linalg.tensordot)(np.tensordot)
 @composite(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """A row times a column, which adds up in NumPy's order."""
-    x1 = np.conj(x1) if np.iscomplexobj(x1) else x1
-    shape = np.broadcast_shapes(np.shape(x1), np.shape(x2))
-    row, column = (np.moveaxis(np.broadcast_to(x, shape), axis, -1) for x in (x1, x2))
+    row, column = (np.moveaxis(x, axis, -1) for x in (np.conj(x1) if np.iscomplexobj(x1) else x1, x2))
     return np.matmul(row[..., None, :], column[..., :, None])[..., 0, 0]
 
 

@@ -22,7 +22,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         fill = options.get("constant_values", 0)
         fill = np.asarray(fill, array.dtype) if isinstance(fill, list | tuple) else fill
         return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(array.dtype, copy=False)
-    if mode in MOVING and options.get("reflect_type", "even") == "even":
+    if mode in MOVING and options.get("reflect_type") != "odd":
         return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
@@ -33,7 +33,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         if before or after:
             last = np.moveaxis(array, axis, -1)
             array = np.moveaxis(np.concatenate(ends(last, axis, array.ndim, before, after, mode, options), axis=-1), -1, axis)
-    return array.astype(dtype, copy=False)
+    return array.astype(dtype)
 
 
 def filled(old: Any, new: Any, pad_width: Any) -> Any:

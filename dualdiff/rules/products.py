@@ -101,8 +101,8 @@ formula(running_product, running_differential, smooth=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     if dtype is not None:
         a = np.astype(a, dtype)
-    if axis is None or a.ndim < 2:
-        return running_product(np.ravel(a))
+    if axis is None or not a.ndim:
+        a, axis = np.ravel(a), axis or 0
     return np.moveaxis(running_product(np.moveaxis(a, axis, -1)), -1, axis)
 
 
@@ -111,7 +111,7 @@ def cumulative(scan: Any, neutral: int) -> Any:
     def definition(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
         if axis is None:
             if np.ndim(x) > 1:
-                raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+                raise ValueError
             axis = 0
         x = np.atleast_1d(x)
         result = scan(x, axis=axis, dtype=dtype)
@@ -218,8 +218,6 @@ formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
     a, v = as_array(a), as_array(v)
-    if np.ndim(a) * np.ndim(v) != 1:
-        np.correlate(plain(a), plain(v))  # NumPy's error
     if a.shape[0] >= v.shape[0]:
         return np.convolve(a, np.conj(v)[::-1], mode)
     return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]
@@ -232,7 +230,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError("incompatible dimensions for cross product (dimension must be 2 or 3)")
+        raise ValueError
     if a.shape[-1] == b.shape[-1] == 2:
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 

@@ -115,9 +115,8 @@ class Cotangents:
         elif leaf in self.own and issubclass(type(u), PLAIN) and u.dtype == have.dtype:
             have += u
         else:
-            self.arrays[leaf] = have + u
-            if type(self.arrays[leaf]) is np.ndarray:
-                self.own.add(leaf)
+            have = self.arrays[leaf] = have + u
+            (self.own.add if type(have) is np.ndarray else self.own.discard)(leaf)  # += makes a new number of a number
 
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
