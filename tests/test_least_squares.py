@@ -288,6 +288,34 @@ def test_a_minimum_where_the_jacobian_is_singular_is_no_stall():
     np.testing.assert_allclose([*fit.x, fit.cost], [11.4127790, -0.8968053, 24.4921268], rtol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"method": "lm"}, {"bounds": (-100, 100)}])
+@pytest.mark.parametrize("start", [[1.0, 50.0], [-1.0, 40.0]])
+def test_columns_that_were_once_far_longer_do_not_hide_what_is_left_to_gain(options, start):
+    t = np.linspace(0, 1, 20)  # at the start the columns are 10^20 times as long as at the end
+    y = 2 * np.exp(t) + 0.01 * np.cos(9 * np.arange(20.0))
+
+    def off(p):
+        return p[0] * np.exp(p[1] * t) - y
+
+    fit, near = least_squares(off, start, **options), least_squares(off, [1.0, 1.0])
+    assert fit.success
+    assert fit.undetermined == []
+    np.testing.assert_allclose(fit.x, near.x, rtol=1e-8)
+    np.testing.assert_allclose(fit.covariance, near.covariance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1, 10])
+def test_a_singular_root_is_reached_as_fast_as_by_minpack(far):
+    def powell(x):
+        a, b, c, d = x[::4], x[1::4], x[2::4], x[3::4]
+        return np.concatenate([a + 10 * b, 5**0.5 * (c - d), (b - 2 * c)**2, 10**0.5 * (a - d)**2])
+
+    fit = least_squares(powell, far * np.tile([3.0, -1.0, 0.0, 1.0], 3), method="lm")
+    assert fit.success
+    assert fit.nfev <= 140  # as often as MINPACK asks for values and Jacobians; once it was a thousand
+    np.testing.assert_allclose(fit.x, 0, atol=1e-13)
+
+
 @pytest.mark.parametrize("bounds", [None, (0, 50)])
 def test_parameters_that_play_the_same_part_may_start_equal(bounds):
     y = 2 * np.exp(-0.5 * T) + np.exp(-3 * T)           # all at 1, where curve_fit starts without p0, is a saddle

@@ -178,12 +178,16 @@ class FreeSteps:
 
 
 def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
-    """``tried``, unless a scaling of the caller's hides what Moré's does not."""
+    """``tried``, unless its scaling hides what the point's own does not: the caller's; or, where the step is not damped, that
+    of columns which once were far longer.
+    """
     if settings.scale is not None:
         point.spectrum = None
-        if tried.singular:
-            D = point.scales()
-            tried = point.spectrum = spectrum(point, state, D)
+    if tried.singular:
+        D = point.scales()
+        own = point.spectrum = spectrum(point, state, D)
+        if settings.scale is not None or not (own.singular or (settings.damped and tried.step(state.radius).damping)):
+            tried = own
             if D.size == state.D.size:
                 state.D = D
     return tried
