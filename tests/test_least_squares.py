@@ -288,6 +288,18 @@ def test_a_minimum_where_the_jacobian_is_singular_is_no_stall():
     np.testing.assert_allclose([*fit.x, fit.cost], [11.4127790, -0.8968053, 24.4921268], rtol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"method": "lm"}])
+def test_a_minimum_along_which_the_residuals_bend_more_than_the_jacobian_says_is_no_stall(options):
+    def trigonometric(x):  # of Moré, Garbow and Hillstrom; JᵀJ is nearly singular at its local minimum, the Hessian is not
+        i = np.arange(1, 11)
+        return 10 - np.sum(np.cos(x)) + i * (1 - np.cos(x)) - np.sin(x)
+
+    fit = least_squares(trigonometric, np.full(10, 0.1), **options)
+    assert fit.success
+    assert fit.nfev <= 100  # no other starts, which took 390
+    assert fit.cost == pytest.approx(0.5 * 2.79506e-5, rel=1e-5)
+
+
 @pytest.mark.parametrize("options", [{}, {"method": "lm"}, {"bounds": (-100, 100)}])
 @pytest.mark.parametrize("start", [[1.0, 50.0], [-1.0, 40.0]])
 def test_columns_that_were_once_far_longer_do_not_hide_what_is_left_to_gain(options, start):

@@ -119,7 +119,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
         if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
-            exhausted(point, steps.decomposed())
+            exhausted(problem, point, steps.decomposed())
 
 
 def length(v: Array) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..errors import DegenerateError
 from .result import EPS, Array
 from .spectrum import FEW, Step, inverse
 
@@ -135,11 +137,24 @@ def standard_errors(decompose: Callable[[], Any], point: Any, D: Array) -> Array
     return errors
 
 
-def exhausted(point: Any, tried: Any) -> None:
+def exhausted(problem: Any, point: Any, tried: Any) -> None:
     """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
     full, size = tried.step(np.inf), float(np.linalg.norm(tried.D * point.x)) if tried.D.size == point.x.size else 0.0
     # Where J is singular at a minimum, steps are long and promise much: the slope tells.
-    if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size or slope(point) <= 1e-8:
+    cosine = slope(point)
+    if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size or cosine <= 1e-8 or \
+            (cosine * cosine <= UNSEEN and bent(problem, point, full)):
         raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
     raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
                         "its derivative cut by a kink")
+
+
+def bent(problem: Any, point: Any, step: Any) -> bool:
+    """Whether the second derivative leaves less to gain along the step than rounding hides, whatever JᵀJ promises."""
+    if point.raw is None or point.r is not point.raw or step.p.size != point.x.size:
+        return False
+    with suppress(DegenerateError):
+        along = float(point.g.dot(step.p))
+        curvature = 2 * point.model(step.p) - 2 * along + float(point.r.dot(problem.second(point, step.p)))
+        return bool(along * along <= 2 * UNSEEN * point.cost * curvature)
+    return False
