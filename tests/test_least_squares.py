@@ -125,6 +125,21 @@ def test_each_step_runs_the_function_once():
     assert len(runs) == fit.nfev == fit.njev <= 12
 
 
+def test_runs_that_decide_on_a_strong_zero_are_counted(tmp_path):
+    runs = []
+
+    def root(p):  # an infinite partial at p[1] = 0 asks for a second run
+        runs.append(1)
+        return np.concatenate([p[:1] - 3 + np.sin(p[:1]), np.sqrt(p[1:] * 0), p[:1] * p[1:] + p[1:] - 1])
+
+    path = tmp_path / "fit.npz"
+    whole = least_squares(root, [1.0, 0.5])
+    assert whole.nfev == len(runs) > whole.njev
+    least_squares(root, [1.0, 0.5], max_iter=2, checkpoint=path)
+    resumed = least_squares(root, [1.0, 0.5], checkpoint=path, resume=True)
+    assert (resumed.nfev, resumed.njev) == (whole.nfev, whole.njev)
+
+
 def test_a_canyon_is_crossed_by_geodesic_acceleration():
     t = np.linspace(1, 20, 25)
     y = -2500 * (45.0 + t) ** (-1 / 0.9)

@@ -93,9 +93,7 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
             point = problem.sweep(found["best_x"])
             progress.best = restored(found, "best_"), point, str(found["best_reason"]), str(found["best_message"])
         state = restored(found, "")
-        problem.nfev, problem.njev = (int(v) for v in found["counts"])
-        problem.nfev -= 1  # the sweep at its x is done again
-        problem.njev -= 1
+        state.nfev, state.njev = (int(v) for v in found["counts"])
 
     def save(now: State) -> None:
         arrays = {**identity, "turn": progress.turn, "limit": progress.limit,

@@ -47,7 +47,9 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
     try:
         with all_ignored():  # a trial step that overflows is refused below
             point = problem.sweep(x0 if state is None else state.x)
-            if state is None:
+            if state is not None:  # the sweep at its x is counted already
+                problem.nfev, problem.njev = state.nfev, state.njev
+            else:
                 require_derivatives(point)
                 D = point.norms()
                 if settings.scale is not None:
