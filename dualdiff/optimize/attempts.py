@@ -11,7 +11,7 @@ import numpy as np
 
 from .checkpoint import read, require_match, write
 from .levenberg import run
-from .result import Array
+from .result import EPS, Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
 VERSION = 2
@@ -52,7 +52,7 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             end = (*progress.best[:2], INTERRUPTED, "interrupted: this is the best found so far")
         state, progress.best = None, better(progress.best, end)
         spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
-        if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
+        if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and final(end)) or \
                 progress.turn == len(SECOND_TRIES):
             break
         progress.turn += 1
@@ -74,10 +74,12 @@ def better(best: Any, end: Any) -> Any:
     return end if cost < least * (1 - 1e-9) or (found and cost <= least * (1 + 1e-9)) else best
 
 
-def well_determined(point: Any) -> bool:
-    """Whether the Jacobian at the end has full rank, so that the minimum is a point and not a plain."""
-    found = point.spectrum
-    return found is None or not found.singular
+def final(end: Any) -> bool:
+    """Whether no other start can do better: J has full rank at the end, so that the minimum is a point and not a plain; or
+    nothing is left of the residuals.
+    """
+    state, point = end[:2]
+    return point.spectrum is None or not point.spectrum.singular or point.cost < EPS**3 * state.history[0]
 
 
 # ---- checkpoints
