@@ -73,10 +73,10 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], function: Any) -> Ta
         here = np.isfinite(plain(f)) & (plain(x) != 0) & (plain(over) != 0)
         sizes = [np.abs(plain(p if c is None else c * p)) for c in eps.terms.values()]
         if any(np.any(here & ~((size > 1e-37) & (size < np.inf))) for size in sizes):
-            eps, p = eps.chained(inverse(np.where(here, x, 1)), shape_of(f), f), np.where(here, over, p)[()]
+            eps, p = eps.chained(inverse(np.where(here, x, 1)), shape_of(f), f), np.where(here, over, p)
             if eps.on_tape:  # what follows shall multiply the product
                 eps = eps.merged()
-            elif next(iter(eps.terms)).k is not None:
+            elif any(leaf.numbers() for leaf in eps.terms):
                 eps = Tangent({eps.as_leaf(): None}, eps.shape)
     return eps.chained(steep(p, f, function), shape_of(f), f)
 

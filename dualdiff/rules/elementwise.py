@@ -52,9 +52,15 @@ def inverse_root(f: Any, x: Any) -> Any:
     return 1 / on_sheet(np.sqrt(1 + x * x), np.cosh, f) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
 
 
+@smooth(lambda f, x: -2 * x)
+def one_less_square(x: Any) -> Any:
+    """1-x², accurate near 1, with a slope that is near 0."""
+    return (1 - x) * (1 + x)
+
+
 def root_inside(f: Any, x: Any, branch: Any) -> Any:
     """√(1-x²), which is ``branch(f)``."""
-    root = np.sqrt((1 - x) * (1 + x))
+    root = np.sqrt(one_less_square(x))
     return on_sheet(root, branch, f) if np.iscomplexobj(x) else root
 
 
@@ -254,7 +260,7 @@ elementwise(np.cosh,        lambda f, x: np.sinh(x),                     domain=
 elementwise(np.tanh,        lambda f, x: sech_squared(x))
 elementwise(np.arcsinh,     inverse_root)
 elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),         domain=(1.0, float("inf")))
-elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),     domain=UNIT)
+elementwise(np.arctanh,     lambda f, x: inverse(one_less_square(x)),    domain=UNIT)
 elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
