@@ -270,6 +270,8 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
                 if isinstance(part, Restated):
                     f, part = part.f if at is f else f, part.parts
                 parts.append(part)
+        if row.last is not None and parts:
+            parts = [row.last(at, *values, sum(parts[1:], parts[0]), *args[n:], **options)]
     if not parts:
         raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")
     if not isinstance(f, tuple):

@@ -303,7 +303,8 @@ PRODUCTS_AND_SCANS = {
 PRODUCTS_OF_TWO = [
     *((f"np.convolve(x, y, '{mode}')", (n,), (m,)) for mode in ("full", "same", "valid")
       for n, m in ((5, 3), (3, 5), (6, 4), (4, 6), (1, 3))),
-    ("np.convolve(x, [1.0, 2.0, -1.0])", (5,)), ("np.convolve(x, x)", (4,)), ("np.cross(x, y)", (4, 3), (3,)),
+    ("np.convolve(x, [1.0, 2.0, -1.0])", (5,)), ("np.convolve(x, x)", (4,)),
+    ("np.convolve(x, y, 1)", (5,), (3,)), ("np.cross(x, y)", (4, 3), (3,)),
     ("np.cross(x, y, axis=0)", (3, 4), (3, 4)), ("np.cross(x, y, axisc=0)", (2, 3), (2, 3)),
     ("np.kron(x, y)", (2, 3), (3,)), ("np.kron(x, y)", (2, 3), (4, 1)), ("np.kron(x, 2.0)", (2, 3)),
 ]

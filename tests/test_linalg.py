@@ -78,6 +78,44 @@ def test_slogdet_keeps_its_names_and_its_constant_sign():
     assert abs(along.logabsdet - 3) < 1e-15
 
 
+def test_a_matrix_is_factored_once_more_for_both_sides_of_a_system(monkeypatch):
+    solve, factored = np.linalg.solve, []
+    monkeypatch.setattr(np.linalg, "solve", lambda A, b: factored.append(A.shape) or solve(A, b))
+    A, x = 4 * np.eye(3) + drawn(3, 3).real, np.arange(1.0, 4)
+
+    def f(x):
+        return solve(A + np.diag(x), np.sin(x))
+    for run in (lambda: jacobian(f)(x), lambda: gradient(lambda x: np.sum(f(x)), mode="reverse")(x),
+                lambda: jvp(f, (x,), (x,))):
+        run()
+        assert factored == [(3, 3)]
+        factored.clear()
+
+
+def test_cofactors_need_no_singular_values_where_the_inverse_has_its_digits(monkeypatch):
+    svd, taken = np.linalg.svd, []
+    monkeypatch.setattr(np.linalg, "svd", lambda *args: taken.append(args) or svd(*args))
+    for A in (np.diag([1.0, 2, 3]), 1e-160 * np.eye(2), np.diag([1e-4, 1, 1])):
+        cofactors = np.diag([np.prod(np.delete(np.diag(A), i)) for i in range(len(A))])
+        np.testing.assert_allclose(gradient(np.linalg.det)(A), cofactors, rtol=1e-14)
+    assert len(taken) == 2  # the determinant underflows, or the inverse is badly conditioned
+
+
+@pytest.mark.parametrize(("shape_a", "shape_b"), [
+    ((3, 3), (3,)), ((3, 3), (3, 0)), ((3, 3), (2, 3, 1)), ((2, 3, 3), (3,)), ((2, 3, 3), (3, 2)), ((2, 1, 3, 3), (4, 3, 2)),
+    ((0, 0), (0,)), ((0, 0), (0, 2))])
+def test_systems_of_every_shape_move_as_their_residual_says(shape_a, shape_b):
+    A, b, da, db = (drawn(*shape, seed=i).real for i, shape in enumerate((shape_a, shape_b, shape_a, shape_b)))
+    X, dX = jvp(np.linalg.solve, (A, b), (da, db))
+    wide = X[..., None] if len(shape_b) == 1 else X
+    assert X.shape == dX.shape == np.linalg.solve(A, b).shape
+    rest = da @ wide + A @ dX.reshape(wide.shape) - (db[:, None] if len(shape_b) == 1 else db)
+    np.testing.assert_allclose(rest, np.zeros(rest.shape), atol=1e-12)
+    u = drawn(*X.shape, seed=9).real
+    back = vjp(np.linalg.solve, A, b)[1](u)
+    np.testing.assert_allclose(np.sum(u * dX), sum(np.sum(g * d) for g, d in zip(back, (da, db), strict=True)), rtol=1e-10)
+
+
 @pytest.mark.parametrize("order", [2, "nuc", -2, "fro", 1, np.inf])
 def test_norms_scale_with_their_matrix(order):
     """Euler's theorem for homogeneous functions."""

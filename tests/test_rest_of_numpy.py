@@ -1,5 +1,6 @@
 """The hard points of products, order statistics, selections and grids: zeros, ties, knots, empty and single elements."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -98,6 +99,24 @@ def test_second_derivatives_of_a_complex_product():
     np.fill_diagonal(others, 0)
     np.testing.assert_allclose(hessian(np.prod)(z), others, rtol=1e-15)
     np.testing.assert_allclose(hessian(lambda z: np.cumprod(z)[-1])(z), others, rtol=1e-15)
+
+
+def test_a_convolution_costs_as_much_in_its_derivatives(monkeypatch):
+    convolve, calls = np.convolve, []
+    monkeypatch.setattr(np, "convolve", lambda *args: calls.append([np.size(a) for a in args[:2]]) or convolve(*args))
+    signal, kernel = np.sin(np.arange(5000.0)), np.ones(20)
+
+    def loss(kernel, signal):
+        return np.sum(convolve(signal, kernel, "same") ** 2)
+    tracemalloc.start()
+    gradient(loss, argnums=(0, 1), mode="reverse")(kernel, signal)
+    jvp(loss, (kernel, signal), (kernel, signal))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [sorted(sizes) for sizes in calls] == [[5000, 5019], [20, 5019], [20, 5000], [20, 5000]]
+    assert peak < 12 * signal.nbytes
+    J = jacobian(lambda x: convolve(x, kernel, "same"), sparse=True)(signal)
+    assert J.nnz == 20 * 5000 - 55 - 45  # at the ends
 
 
 def test_i0_is_differentiated_to_rounding():

@@ -77,39 +77,42 @@ def mark_ties(x: Any, axis: int, name: str) -> Any:
 
 
 # ---- linear algebra
-def solve_for_matrix(X: Any, A: Any, B: Any, dA: Any) -> Any:
-    """A dX = -dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
-    if B.ndim == 1:
-        return -linear_solve(dA @ X[..., None], A)[..., 0]
-    return -linear_solve(dA @ X, A)
-
-
-def solve_for_side(X: Any, A: Any, B: Any, dB: Any) -> Any:
-    """A dX = dB, one dB for each matrix of the batch."""
-    if B.ndim == 1:
-        return linear_solve(np.broadcast_to(dB[:, None], (*X.shape, 1)), A)[..., 0]
-    return linear_solve(np.broadcast_to(dB, X.shape), A)
+def residual(X: Any, A: Any, B: Any, dA: Any) -> Any:
+    """-dA X. NumPy takes a one-dimensional B, and no other, as a single column."""
+    return -(dA @ X if X.ndim == 1 or B.ndim > 1 else (dA @ X[..., None])[..., 0])
 
 
 formula(np.linalg.inv,
         lambda Y, A, dA: -(Y @ dA @ Y))  # d(A⁻¹) = -A⁻¹ dA A⁻¹
-formula(np.linalg.solve, solve_for_matrix, solve_for_side)  # A dX = dB - dA X
+formula(np.linalg.solve, residual,
+        lambda X, A, B, dB: np.broadcast_to(dB, X.shape),  # one dB for each matrix of the batch
+        last=lambda X, A, B, side: linear_solve(side, A))  # A dX = dB - dA X
 
 
 LARGEST_MINORS = 32  # n⁴ numbers
 
 
-def adjugate_transposed(f: Any, A: Any) -> Any:
-    """The cofactors ∂det/∂A. Exact at singular matrices: with A = U S V, they are det(U) det(V) U (Π_{j≠i} s_j) V.
+def exact_inverse(f: Any, A: Any, condition: float) -> Any:
+    """The inverse of A, whose determinant is f, if it has its digits, and f times it neither over- nor underflows; or None."""
+    size = np.abs(f)
+    if not np.all((size > np.finfo(size.dtype).tiny) & np.isfinite(size)):
+        return None
+    inverse = np.linalg.inv(A)
+    return inverse if np.all(np.linalg.norm(A, 1, (-2, -1)) * np.linalg.norm(inverse, 1, (-2, -1)) < condition) else None
 
-    Of matrices that carry an outer derivative they are f A⁻ᵀ, and where that would cancel the determinants of the minors.
+
+def adjugate_transposed(f: Any, A: Any) -> Any:
+    """The cofactors ∂det/∂A: f A⁻ᵀ where that keeps its digits. Exact at singular matrices: with A = U S V, they are
+    det(U) det(V) U (Π_{j≠i} s_j) V, or where A carries an outer derivative the determinants of the minors.
     """
     n = A.shape[-1]
     if n < 2:
         return np.ones(A.shape, A.dtype)
-    if type(A) is not np.ndarray:
-        if np.all(np.linalg.cond(plain(A)) < (1e3 if n <= LARGEST_MINORS else 1e10)):
-            return np.expand_dims(f, (-2, -1)) * np.swapaxes(np.linalg.inv(A), -1, -2)
+    nested = type(A) is not np.ndarray
+    inverse = exact_inverse(plain(f), plain(A), 1e10 if nested and n > LARGEST_MINORS else 1e3)
+    if inverse is not None:
+        return np.expand_dims(f, (-2, -1)) * np.swapaxes(np.linalg.inv(A) if nested else inverse, -1, -2)
+    if nested:
         if n > LARGEST_MINORS:
             raise DegenerateError(f"numpy.linalg.det: the second derivative at a nearly singular matrix of order {n} is not "
                                   "available; use slogdet, or expand the determinant by hand")

@@ -49,22 +49,27 @@ linear(as_part, lambda x, lead, imaginary: as_part(x, imaginary),
        lambda u, lead, shape, imaginary: -np.imag(u) if imaginary else np.real(u), local=True)
 
 
-def columns_solved(A: Any, b: Any) -> Any:
-    """A⁻¹ b for b of shape (…, n, m): one matrix is factored once, and all that stands before joins its columns."""
-    if A.ndim > 2 or b.ndim == 2:
-        return np.linalg.solve(A, b)
-    n, columns = b.shape[-2], np.moveaxis(b, -2, 0)
-    return np.moveaxis(np.linalg.solve(A, columns.reshape(n, b.size // max(n, 1))).reshape(columns.shape), 0, -2)
+def solved(A: Any, b: Any, lead: int) -> Any:
+    """A⁻¹ b behind ``lead`` axes, for vectors where b has an axis less than A and for matrices: one A is factored once, and
+    all that stands before joins its columns.
+    """
+    vectors = b.ndim - lead < A.ndim
+    if A.ndim > 2:
+        return np.linalg.solve(A, b[..., None])[..., 0] if vectors else np.linalg.solve(A, b)
+    axis = -1 if vectors else -2
+    columns = b if b.ndim == -axis else np.moveaxis(b, axis, 0)
+    x = np.linalg.solve(A, columns.reshape(len(A), b.size // max(len(A), 1))).reshape(columns.shape)
+    return x if b.ndim == -axis else np.moveaxis(x, 0, axis)
 
 
 @primitive
 def linear_solve(b: Any, A: Any) -> Any:
     """The solution x of A x = b as a linear function of b, for constant A; b of the result's shape."""
-    return columns_solved(A, b)
+    return solved(A, b, 0)
 
 
-linear(linear_solve, lambda b, lead, A: columns_solved(A, b),
-       lambda u, lead, shape, A: columns_solved(np.swapaxes(A, -1, -2), u))
+linear(linear_solve, lambda b, lead, A: solved(A, b, lead),
+       lambda u, lead, shape, A: solved(np.swapaxes(A, -1, -2), u, lead), shape=lambda shape, A: shape)
 
 
 # ---- counts with weights

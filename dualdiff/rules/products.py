@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod as length
 from typing import Any
 
 import numpy as np
 
 from .constant import plain
 from .gather import as_array, axes_of, axes_or_all, spread
-from .registry import composite, formula, gather, known, primitive
+from .registry import composite, formula, gather, known, linear, primitive
 
 
 # ---- prod
@@ -127,18 +128,48 @@ composite(*known("cumulative_prod"))(cumulative(np.cumprod, 1))
 
 
 # ---- convolution
-def overlap(da: Any, v: Any) -> Any:
-    """The full convolution of da, of length n, with v, of length m: Σⱼ da[i - j] v[j] for i in 0 … n + m - 2."""
-    n, m = da.shape[0], v.shape[0]
-    wide = shifted(widened(da, m - 1), m - 1)  # m - 1 zeros on either side
-    windows = np.arange(n + m - 1)[:, None] + np.arange(m - 1, -1, -1)
-    return wide[windows] @ v
+@primitive
+def convolved(x: Any, v: Any, mode: Any = "full") -> Any:
+    """numpy.convolve, linear in x for a constant v; a number is an array of one."""
+    return np.convolve(x, v, mode)
 
 
-def convolved(da: Any, v: Any, mode: str = "full") -> Any:
-    """The part of ``overlap`` that the mode asks for; a number is an array of one."""
-    da, v = (x if x.ndim else x[None] for x in (da, v))
-    return overlap(da, v)[part_of_full(da.shape[0], v.shape[0], mode)]
+def convolved_rows(x: Any, lead: int, v: Any, mode: Any) -> Any:
+    """The convolution of the last axis, behind ``lead`` others; zeros win over infinities."""
+    if lead:
+        rows = np.reshape(x, (length(x.shape[:lead]), length(x.shape[lead:])))
+        y = np.stack([convolved_rows(row, 0, v, mode) for row in rows])
+        return np.reshape(y, (*x.shape[:lead], y.shape[1]))
+    y = np.convolve(x, v, mode)
+    if np.all(np.isfinite(plain(y))):
+        return y
+    x, v = np.reshape(x, -1), np.reshape(v, -1)
+    taken = windows(x, len(v))
+    products = np.where((taken == 0) | (v == 0), 0, taken * v)
+    return np.sum(products, axis=-1)[part_of_full(len(x), len(v), mode)]
+
+
+def convolved_back(u: Any, lead: int, shape: tuple[int, ...], v: Any, mode: Any = "full") -> Any:
+    """yᵢ = Σⱼ xⱼ v[i - j], so x̄ⱼ = Σᵢ ȳᵢ v[i - j]: what the mode left out is zero."""
+    part = part_of_full(length(shape), length(v.shape), mode)
+    before, behind = (np.zeros((*u.shape[:lead], n), u.dtype)
+                      for n in (part.start, length(shape) + length(v.shape) - 1 - part.stop))
+    full = np.concatenate([before, u, behind], axis=-1)
+    return np.reshape(convolved_rows(full, lead, np.reshape(v, -1)[::-1], "valid"), u.shape[:lead] + shape)
+
+
+def convolved_sparsely(dx: Any, v: Any, mode: Any = "full") -> Any:
+    """The windows of the longer one, of which each element takes one, times the other."""
+    dx, v = (x if x.ndim else x[None] for x in (dx, v))
+    n, m = dx.shape[0], v.shape[0]
+    full = windows(dx, m) @ v if n >= m else windows(v, n) @ dx
+    return full[part_of_full(n, m, mode)]
+
+
+def windows(x: Any, m: int) -> Any:
+    """For each element of the full convolution the m elements of x that it takes, 0 beyond the ends."""
+    wide = shifted(widened(x, m - 1), m - 1)
+    return wide[np.arange(x.shape[0] + m - 1)[:, None] + np.arange(m - 1, -1, -1)]
 
 
 @primitive
@@ -150,12 +181,20 @@ def widened(x: Any, end: int) -> Any:
 gather(widened)
 
 
-def part_of_full(n: int, m: int, mode: str) -> slice:
-    """Where the result of ``mode`` lies in the full convolution of lengths n and m, the longer first."""
+def part_of_full(n: int, m: int, mode: Any) -> slice:
+    """Where the result of ``mode``, a name or NumPy's number of it, lies in the full convolution of lengths n and m."""
     n, m = max(n, m), min(n, m)
-    return {"full": slice(0, n + m - 1), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "valid": slice(m - 1, n)}[mode]
+    parts = {"valid": slice(m - 1, n), "same": slice((m - 1) // 2, (m - 1) // 2 + n), "full": slice(0, n + m - 1)}
+    return parts[mode] if isinstance(mode, str) else list(parts.values())[mode]
 
 
+def convolved_shape(shape: tuple[int, ...], v: Any, mode: Any = "full") -> tuple[int, ...]:
+    part = part_of_full(length(shape), length(v.shape), mode)
+    return (part.stop - part.start,)
+
+
+linear(convolved, lambda x, lead, v, mode="full": convolved_rows(x, lead, v, mode), convolved_back,
+       shape=convolved_shape, sparsely=convolved_sparsely)
 formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
         lambda f, a, v, dv, mode="full": convolved(dv, a, mode), smooth=True)
 

@@ -62,15 +62,18 @@ class Linear:
     ``subscripts(shape, *args) -> "ij->i"``, or ``forward(dx, lead, *args)`` on an array with ``lead`` leading batch
     axes and ``transpose(u, lead, shape, *args)``. It is linear in its first argument; the others are constants.
     ``local``: it acts on each element by itself, as conj, real and imag do, so that no leaf has to become dense.
+    ``shape(shape, *args)``: the result's, which else takes a run on zeros to know inside a formula.
+    ``sparsely(x, *args)``: the same by moves and products, for sparse leaves, which ``forward`` would make dense.
     ``matrix(shape, *args)``: its matrix where that is sparse, as compressed rows: starts, columns and numbers (None: ones).
     """
 
-    __slots__ = ("forward", "function", "local", "matrix", "subscripts", "transpose")
+    __slots__ = ("forward", "function", "local", "matrix", "shape", "sparsely", "subscripts", "transpose")
 
     def __init__(self, function: Function, forward: Function | None = None, transpose: Function | None = None,
-                 subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
-        self.function, self.forward, self.transpose = function, forward, transpose
-        self.subscripts, self.local, self.matrix = subscripts, local, matrix
+                 subscripts: Function | None = None, local: bool = False, matrix: Function | None = None,
+                 shape: Function | None = None, sparsely: Function | None = None) -> None:
+        self.function, self.forward, self.transpose, self.subscripts = function, forward, transpose, subscripts
+        self.local, self.matrix, self.shape, self.sparsely = local, matrix, shape, sparsely
 
 
 class Bilinear:
@@ -87,14 +90,16 @@ class Formula:
 
     ``differentials[i](result, *inputs, d_input_i, **options)`` is the part that input i contributes; None: its
     perturbation has no effect (the condition of ``where``). Where the result is a tuple, so is the differential: one for
-    each output, None for a constant one; `outputs.py` holds what else may stand there. ``smooth``: the same formulas hold at
+    each output, None for a constant one; `outputs.py` holds what else may stand there. ``last``: what is done to the sum of
+    the parts, a linear map that all inputs share (result, *inputs, sum). ``smooth``: the same formulas hold at
     other values, which tell a zero of the derivative from what is not perturbed (`overflow.py`).
     """
 
-    __slots__ = ("differentials", "function", "smooth")
+    __slots__ = ("differentials", "function", "last", "smooth")
 
-    def __init__(self, function: Function, differentials: tuple[Function | None, ...], smooth: bool = False) -> None:
-        self.function, self.differentials, self.smooth = function, differentials, smooth
+    def __init__(self, function: Function, differentials: tuple[Function | None, ...], last: Function | None = None,
+                 smooth: bool = False) -> None:
+        self.function, self.differentials, self.last, self.smooth = function, differentials, last, smooth
 
 
 class Composite:
@@ -188,18 +193,19 @@ def gather(function: Function, batched: Function | None = None, transpose: Funct
 
 
 def linear(function: Function, forward: Function | None = None, transpose: Function | None = None, *,
-           subscripts: Function | None = None, local: bool = False, matrix: Function | None = None) -> None:
+           subscripts: Function | None = None, local: bool = False, matrix: Function | None = None,
+           shape: Function | None = None, sparsely: Function | None = None) -> None:
     if (subscripts is None) == (forward is None or transpose is None):
         raise ValueError(f"{name_of(function)} needs either subscripts, or forward and transpose side by side")
-    add(Linear(function, forward, transpose, subscripts, local, matrix))
+    add(Linear(function, forward, transpose, subscripts, local, matrix, shape, sparsely))
 
 
 def bilinear(function: Function, subscripts: Function) -> None:
     add(Bilinear(function, subscripts))
 
 
-def formula(function: Function, *differentials: Function | None, smooth: bool = False) -> None:
-    add(Formula(function, differentials, smooth))
+def formula(function: Function, *differentials: Function | None, last: Function | None = None, smooth: bool = False) -> None:
+    add(Formula(function, differentials, last, smooth))
 
 
 def composite(*functions: Function, raw: bool = False) -> Callable[[Function], Function]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import finite, folded, product
-from .contraction import trimmed
+from .contraction import SMALL, trimmed
 from .leaf import Leaf
 from .moves import Shape, scatter
 from .ragged import Ragged, entries
@@ -21,7 +21,6 @@ SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
-SMALL = 1 << 15  # entries of an array of all directions below which calls cost more than arithmetic
 FEW = 64  # columns, that many in all, are written one by one
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .level import Level
 
 Label = Hashable
 Operand = tuple[Any, tuple[Label, ...]]
+SMALL = 1 << 15  # entries of an array of all directions below which calls cost more than arithmetic
 
 
 def trimmed(array: Any, labels: Sequence[Label]) -> Operand:
@@ -136,6 +137,27 @@ def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[
     r = pair(a, b, result)
     meter.hold(r[0])
     return r
+
+
+class SmallWay(NamedTuple):
+    """How all directions of a small array are contracted with a constant by one plain product."""
+
+    multiply: Callable[[Any, Any], Any]
+    full: tuple[int, ...]  # the shape of all directions
+    entries: int  # that are made
+    work: int  # multiply-adds of one direction
+
+
+@lru_cache(maxsize=1024)
+def small_way(labels: tuple[Label, ...], shape: tuple[int, ...], others: tuple[Label, ...], other_shape: tuple[int, ...],
+              result: tuple[Label, ...], k: int) -> SmallWay | None:
+    """None where the arrays are not small, or one is repeated along an axis of the other."""
+    sizes = dict(zip(labels, shape, strict=True)) | dict(zip(others, other_shape, strict=True))
+    made = k * prod(sizes.get(name, 1) for name in result)
+    if 2 * max(k * prod(shape), made) > SMALL or tuple(map(sizes.get, labels)) != shape:
+        return None
+    multiply = pairing((0, *labels), others, (0, *result))
+    return SmallWay(multiply, (k, *shape), 2 * made + k * prod(shape), prod(sizes.values()))
 
 
 def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label, int], level: Level,

@@ -36,6 +36,9 @@ def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[
         return contracted(row.subscripts(t.shape, *args, **options), 0, t, None, level)
     if row.local:
         refuse_holomorphic(level, row.function)
+    if row.sparsely is not None and any(leaf.k is not None and not leaf.is_dense for leaf in t.terms):
+        sparse: Tangent = row.sparsely(Differential(t, level), *args, **options).tangent
+        return sparse
     return t.linear(Map(row, t.shape, out_shape, args, options))
 
 
@@ -159,6 +162,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
             return self._like(gathered(row, t, shape, args[1:], options))
         if isinstance(row, Linear):
             shape = t.shape if row.forward is None or row.local else \
+                row.shape(t.shape, *args[1:], **options) if row.shape is not None else \
                 np.shape(row.forward(np.zeros(t.shape), 0, *args[1:], **options))
             return self._like(mapped(row, t, self.level, shape, args[1:], options))
         if isinstance(row, Bilinear):

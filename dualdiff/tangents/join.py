@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import SMALL, assembled
-from .leaf import Leaf, as_many
+from .assemble import assembled
+from .contraction import SMALL
+from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries
@@ -306,14 +307,18 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     if shape == () and (row := summed_rows(terms, k)) is not None:
         return Leaf(level, k, shape, (k,), None, (row,)), None
     wide = sum(leaf.breadth for leaf, _ in terms)
+    size = prod(shape)
     if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
-        level.charge(SORTED * wide * prod(shape))
+        listed = sum(leaf.entry_cols.size if type(leaf) is Ragged else leaf.breadth * size for leaf, _ in terms)
+        if SORTING * listed >= k * size and not patterned(level):
+            return dense_leaf(level, assembled(dict(terms), shape, k, None, False), shape), None
+        level.charge(SORTED * listed)
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    filling = 1 if patterned(level) else k if k * prod(shape) <= ROW else SORTING
+    filling = 1 if patterned(level) else k if k * size <= ROW else SORTING
     if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
         return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
-    level.charge(8 * wide * prod(shape))  # sorting by direction takes this many integers and floats
+    level.charge(8 * wide * size)  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
     weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])
     return distinct(level, k, shape, cols, weights), None

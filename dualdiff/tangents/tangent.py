@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import SMALL, assembled, gradient_row, small_sum
+from .assemble import assembled, gradient_row, small_sum
 from .coefficients import chained, finite, generic
-from .contraction import metered_pair
+from .contraction import SMALL, small_way
 from .join import SORTING, merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
@@ -150,13 +150,17 @@ class Tangent:
         """The contraction of small arrays of all directions with a constant by one plain product; else None."""
         level, k = self.level, next(iter(self.terms)).k
         other, others = op.constant[0]
-        if k is None or 2 * k * max(prod(self.shape), prod(op.out_shape)) > SMALL or level.careful or patterned(level) or \
-                (*map(op.sizes.get, op.labels), *map(op.sizes.get, others)) != self.shape + other.shape or \
-                (data := small_sum(self.terms, (k, *self.shape))) is None:
+        if k is None or level.careful or patterned(level) or \
+                (way := small_way(op.labels, self.shape, others, other.shape, op.result, k)) is None or \
+                (data := small_sum(self.terms, way.full)) is None:
             return None
-        if level.meter is not None:
-            level.meter.spend(0, prod(op.sizes.values()))
-        r = metered_pair((data, (0, *op.labels)), op.constant[0], (0, *op.result), {**op.sizes, 0: k}, level)[0]
+        meter = level.meter
+        if meter is not None:
+            meter.charge(way.entries)
+            meter.spend(k * way.work, way.work)
+        r = way.multiply(data, other)
+        if meter is not None:
+            meter.hold(r)
         return Tangent({dense_leaf(level, r, op.out_shape): None}, op.out_shape) if finite(r) else None
 
     def total(self) -> Tangent:
@@ -238,6 +242,8 @@ class Tangent:
 
     def one_dense(self) -> Tangent:
         """Dense terms that vary along the whole shape added into one, before a contraction pays for each."""
+        if len(self.terms) < 2:
+            return self
         full = [(leaf, c) for leaf, c in self.terms.items() if leaf.is_dense and leaf.k is not None and leaf.is_full]
         if len(full) < 2:
             return self
