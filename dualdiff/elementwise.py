@@ -72,7 +72,7 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], function: Any) -> Ta
         x, over = OVER_INPUT[partial](*at)
         here = np.isfinite(plain(f)) & (plain(x) != 0) & (plain(over) != 0)
         sizes = [np.abs(plain(p if c is None else c * p)) for c in eps.terms.values()]
-        if any(np.any(here & ~((size > 1e-37) & (size < np.inf))) for size in sizes):
+        if any(np.any(here & ~((s > np.finfo(s.dtype).tiny) & (s < np.inf))) for s in sizes):
             eps, p = eps.chained(inverse(np.where(here, x, 1)), shape_of(f), f), np.where(here, over, p)
             if eps.on_tape:  # what follows shall multiply the product
                 eps = eps.merged()

@@ -77,7 +77,7 @@ def on_sheet(root: Any, branch: Any, f: Any) -> Any:
 
 def ratio(x: Any, f: Any, name: str) -> Any:
     """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
-    if not np.any(f < 1e-300):
+    if not np.any(f <= 1e-37):  # which is 0 to a half
         return x / f
     zero = f == 0
     y = np.where(zero, 1, f)  # NumPy's own quotient of complex numbers overflows where y is subnormal
