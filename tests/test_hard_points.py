@@ -333,8 +333,8 @@ def test_single_precision_stays_single(code, mode):
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-@pytest.mark.parametrize("f", [lambda x: np.hypot(x[0], x[1]), lambda x: np.sum(np.hypot(x, 0)), np.linalg.norm, np.hypot.reduce,
-                               lambda x: np.linalg.norm(x, 3), lambda x: np.abs(x[0] + 1j * x[1])])
+@pytest.mark.parametrize("f", [lambda x: np.hypot(x[0], x[1]), lambda x: np.sum(np.hypot(x, 0)), np.linalg.norm,
+                               np.hypot.reduce, lambda x: np.linalg.norm(x, 3), lambda x: np.abs(x[0] + 1j * x[1])])
 def test_roots_have_the_kink_of_double_precision_in_shorter_types(f, dtype, mode):
     np.testing.assert_array_equal(gradient(f, mode=mode)(np.zeros(2, dtype)), [0, 0])
 
