@@ -53,7 +53,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
             return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
             with np.errstate(all="ignore"):
-                eps = linked(x.eps, p, (f, v), row.function)
+                eps = linked(x.eps, p, (f, v), row)
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
@@ -65,11 +65,13 @@ def unary(row: Elementwise, operate: Any) -> Any:
     return apply
 
 
-def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], function: Any) -> Tangent:
-    """The careful product of a tangent and a partial at (f, x, …); dx / x comes first where it leaves the range of floats."""
+def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) -> Tangent:
+    """The careful product of a tangent and a partial at (f, x, …). Where coefficients leave the range of floats, dx / x or
+    their product with the leaf comes first.
+    """
     f, p = at[0], partial(*at) if callable(partial) else partial
-    if partial in OVER_INPUT and eps.terms and not eps.level.generic:
-        x, over = OVER_INPUT[partial](*at)
+    if OVER_INPUT.keys() & set(row.partials) and eps.terms and not eps.level.generic:
+        x, over = OVER_INPUT[partial](*at) if partial in OVER_INPUT else (1.0, p)
         here = np.isfinite(plain(f)) & (plain(x) != 0) & (plain(over) != 0)
         sizes = [np.abs(plain(p if c is None else c * p)) for c in eps.terms.values()]
         if any(np.any(here & ~((s > np.finfo(s.dtype).tiny) & (s < np.inf))) for s in sizes):
@@ -78,7 +80,7 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], function: Any) -> Ta
                 eps = eps.merged()
             elif any(leaf.numbers() for leaf in eps.terms):
                 eps = Tangent({eps.as_leaf(): None}, eps.shape)
-    return eps.chained(steep(p, f, function), shape_of(f), f)
+    return eps.chained(steep(p, f, row.function), shape_of(f), f)
 
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
@@ -206,7 +208,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         with np.errstate(all="ignore"):
             # in a generic run a constant zero factor says that nothing is perturbed
             eps: Any = dual.eps.chained(steep(p(f, x, y), f, row.function), shape, 0.0) if level.generic and factor else \
-                linked(dual.eps, p, (f, x, y), row.function) if callable(p) else \
+                linked(dual.eps, p, (f, x, y), row) if callable(p) else \
                 None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
             if WATCH.count:
                 one = (dual.eps, None) if dual.value is x else (None, dual.eps)
@@ -252,7 +254,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
         with np.errstate(all="ignore"):
             if level.careful:
-                eps = linked(a.eps, jx, (f, x, y), row.function).plus(linked(b.eps, jy, (f, x, y), row.function))
+                eps = linked(a.eps, jx, (f, x, y), row).plus(linked(b.eps, jy, (f, x, y), row))
                 return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
             p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
         if type(q) is int and q == 0:

@@ -375,7 +375,7 @@ def test_an_equality_that_is_true_of_a_perturbed_number_warns():
 
 
 # Where the first partial is zero, or a kink of what it is made of, the second need not be.
-D = 10 / 288**0.5
+C, D = -np.tanh(0.5) / np.cosh(0.5) ** 2 / 4, 10 / 288**0.5
 CURVATURE = [
     ("x[0] ** x[1]", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
     ("np.power(x[:1], x[1:])[0]", [4.0, 0.0], [[0, 0.25], [0.25, np.log(4) ** 2]]),
@@ -384,6 +384,7 @@ CURVATURE = [
     ("x[0] ** x[1]", [0.0, 1.0], [[0, -INF], [-INF, 0]]),
     ("np.sum(np.log1p(np.exp(x)))", [400.0, 0.0], [[0, 0], [0, 0.25]]),
     ("np.log(np.sum(np.exp(x)))", [400.0, 0.0], [[0, 0], [0, 0]]),
+    ("(np.exp(x) / np.sum(np.exp(x)))[0]", [400.0, 399.0], [[C, -C], [-C, C]]),
     ("np.sqrt(x @ x) * 1e121", [3e120, 4e120], [[1.28, -0.96], [-0.96, 0.72]]),
     ("np.std(x) * 1e121", [6e120, 0.0, 0.0], [[0, 0, 0], [0, D, -D], [0, -D, D]]),
     ("sp.powm1(x[0], x[1])", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
