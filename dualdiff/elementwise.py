@@ -16,8 +16,9 @@ from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
 from .operands import constant, operand, promoted
 from .policies import WATCH
+from .rules.elementwise import OVER_INPUT, inverse
 from .rules.registry import Elementwise, name_of
-from .tangents.coefficients import generic, owned, steep
+from .tangents.coefficients import generic, owned, plain, steep
 from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential, refuse_holomorphic
 from .tangents.level import Level
@@ -52,7 +53,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
             return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
             with np.errstate(all="ignore"):
-                eps = x.eps.chained(steep(p(f, v), f, row.function) if varies else p, x.eps.shape, f)
+                eps = linked(x.eps, p, (f, v), row)
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
             return f if p == 0 else wrap(f, level, x.eps.scaled(p, x.eps.shape))
@@ -62,6 +63,24 @@ def unary(row: Elementwise, operate: Any) -> Any:
         return propagated(f, level, x.eps, p(f, v))
 
     return apply
+
+
+def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) -> Tangent:
+    """The careful product of a tangent and a partial at (f, x, …). Where coefficients leave the range of floats, dx / x or
+    their product with the leaf comes first.
+    """
+    f, p = at[0], partial(*at) if callable(partial) else partial
+    if OVER_INPUT.keys() & set(row.partials) and eps.terms and not eps.level.generic:
+        x, over = OVER_INPUT[partial](*at) if partial in OVER_INPUT else (1.0, p)
+        here = np.isfinite(plain(f)) & (plain(x) != 0) & (plain(over) != 0)
+        sizes = [np.abs(plain(p if c is None else c * p)) for c in eps.terms.values()]
+        if any(np.any(here & ~((s > np.finfo(s.dtype).tiny) & (s < np.inf))) for s in sizes):
+            eps, p = eps.chained(inverse(np.where(here, x, 1)), shape_of(f), f), np.where(here, over, p)
+            if eps.on_tape:  # what follows shall multiply the product
+                eps = eps.merged()
+            elif any(leaf.numbers() for leaf in eps.terms):
+                eps = Tangent({eps.as_leaf(): None}, eps.shape)
+    return eps.chained(steep(p, f, row.function), shape_of(f), f)
 
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
@@ -185,9 +204,8 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
             raise no_partial(row, p, ORDINALS[dual.value is not x])
         with np.errstate(all="ignore"):
             # in a generic run a constant zero factor says that nothing is perturbed
-            eps: Any = dual.eps.chained(steep(p(f, x, y), f, row.function), shape,
-                                        0.0 if level.generic and factor else f) \
-                if callable(p) else \
+            eps: Any = dual.eps.chained(steep(p(f, x, y), f, row.function), shape, 0.0) if level.generic and factor else \
+                linked(dual.eps, p, (f, x, y), row) if callable(p) else \
                 None if p == 0 else dual.eps.scaled(None if p == 1 else p, shape)
             if WATCH.count:
                 one = (dual.eps, None) if dual.value is x else (None, dual.eps)
@@ -232,11 +250,10 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
         with np.errstate(all="ignore"):
-            p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
             if level.careful:
-                p, q = (steep(d, f, row.function) for d in (p, q))
-                eps = a.eps.chained(p, shape, f).plus(b.eps.chained(q, shape, f))
+                eps = linked(a.eps, jx, (f, x, y), row).plus(linked(b.eps, jy, (f, x, y), row))
                 return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
+            p, q = (jx(f, x, y) if callable(jx) else jx), (jy(f, x, y) if callable(jy) else jy)
         if type(q) is int and q == 0:
             return wrap(f, level, a.eps.scaled(p, shape))
         return combined(f, shape, level, a.eps, p, b.eps, q)

@@ -43,6 +43,12 @@ EXTREMES = [
     ("np.where(x == 0, 1.0, np.sin(x) / np.where(x == 0, 1.0, x))", [0.0, np.pi], [[0, 0], [0, -1 / np.pi]]),
     ("np.prod(x) / np.prod(x[1:])", [0.0, 2.0], [1, 0]),
     ("np.cumprod(x)", [0.0, 3.0, 0.0], [[1, 0, 0], [3, 0, 0], [0, 0, 0]]),
+    # of these a partial, or its product with a coefficient, underflows, and the derivative does not
+    ("np.log(1 / (1 + np.exp(-x)))", [-400.0, 0.0], [[1, 0], [0, 0.5]]),
+    ("np.log(np.reciprocal(1 + np.exp(-x)))", [-400.0, 0.0], [[1, 0], [0, 0.5]]),
+    ("np.log((1 + np.exp(-x)) ** -1)", [-400.0, 0.0], [[1, 0], [0, 0.5]]),
+    ("np.log(1 / (1 + np.exp(-x[0])))", [-400.0], [1]),
+    ("np.log(np.exp(x) / np.sum(np.exp(x)))", [0.0, 400.0], [[1, -1], [0, 0]]),
 ]
 FROM_SCIPY = [
     ("sp.expit(x)", [-1000.0, 0.0, 1000.0], np.diag([0, 0.25, 0])),

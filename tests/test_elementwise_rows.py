@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff import symbolic
 from dualdiff.rules import elementwise as rules_elementwise
 from dualdiff.rules import every_row
-from dualdiff.rules.elementwise import sech_squared, share, softmax_share, softmax_share2
+from dualdiff.rules.elementwise import one_less_square, sech_squared, share, softmax_share, softmax_share2
 from dualdiff.rules.registry import Elementwise, name_of
 
 ROWS = {function: row for function, row in every_row().items() if not name_of(function).startswith("scipy.")}
@@ -224,7 +224,7 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
 
 
 PARTS = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x)),
-         sech_squared: lambda x: 1 / sp.cosh(x) ** 2}
+         sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2}
 
 
 def test_every_function_that_partials_are_written_with_is_measured():
@@ -366,3 +366,17 @@ def test_on_a_branch_cut_the_derivative_is_that_of_the_side_where_the_value_is(f
         coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / 2))
         for x in (np.array([z]), z):
             np.testing.assert_allclose(np.ravel(dd.jvp(function, (x,), (x * 0 + along,))[1]), (4 * fine - coarse) / 3, 1e-8)
+
+
+@pytest.mark.parametrize(("ufunc", "second"), [(np.arcsin, lambda x: x / mpmath.sqrt(1 - x * x) ** 3),
+                                               (np.arccos, lambda x: -x / mpmath.sqrt(1 - x * x) ** 3),
+                                               (np.arctanh, lambda x: 2 * x / (1 - x * x) ** 2),
+                                               (np.arctan, lambda x: -2 * x / (1 + x * x) ** 2)],
+                         ids=lambda f: getattr(f, "__name__", ""))
+def test_second_derivatives_keep_their_digits_where_they_nearly_vanish(ufunc, second):
+    x = np.array([1e-300, 1e-160, -1e-20, 1e-8, 1e-3, 0.3, -0.9, 1 - 1e-9] + [1e50, -1e100] * (ufunc is np.arctan))
+    with mpmath.workdps(50):
+        expected = [float(second(mpmath.mpf(a))) for a in x]
+    for found in (dd.derivative(ufunc, 2)(x), dd.gradient(lambda x: np.sum(dd.derivative(ufunc)(x)), mode="reverse")(x),
+                  [dd.derivative(ufunc, 2)(a) for a in x]):
+        np.testing.assert_allclose(found, expected, rtol=1e-14)

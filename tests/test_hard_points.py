@@ -344,6 +344,21 @@ def test_single_precision_stays_single(code, mode):
         assert jvp(function(code), (np.array([1.5, 0.5, 2.0], np.float32),), (v,))[1].dtype == np.float32
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("f", [lambda x: np.hypot(x[0], x[1]), lambda x: np.sum(np.hypot(x, 0)), np.linalg.norm,
+                               np.hypot.reduce, lambda x: np.linalg.norm(x, 3), lambda x: np.abs(x[0] + 1j * x[1])])
+def test_roots_have_the_kink_of_double_precision_in_shorter_types(f, dtype, mode):
+    np.testing.assert_array_equal(gradient(f, mode=mode)(np.zeros(2, dtype)), [0, 0])
+
+
+def test_numbers_near_the_end_of_a_shorter_type_have_derivatives_to_its_rounding():
+    z = np.array([3e-40, 4e-40], np.float32)
+    np.testing.assert_allclose(gradient(lambda x: np.abs(x[0] + 1j * x[1]))(z), [0.6, 0.8], rtol=1e-5)
+    x = np.array([100.0, 200.0, 50.0])
+    np.testing.assert_allclose(hessian(np.std)(x.astype(np.float16)), hessian(np.std)(x), rtol=5e-3)
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, bool])
 def test_integers_become_double_precision(kind):
     J = jacobian(lambda x: x * x)(np.array([1, 0], kind))
@@ -373,12 +388,18 @@ def test_an_equality_that_is_true_of_a_perturbed_number_warns():
 
 
 # Where the first partial is zero, or a kink of what it is made of, the second need not be.
+C, D = -np.tanh(0.5) / np.cosh(0.5) ** 2 / 4, 10 / 288**0.5
 CURVATURE = [
     ("x[0] ** x[1]", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
     ("np.power(x[:1], x[1:])[0]", [4.0, 0.0], [[0, 0.25], [0.25, np.log(4) ** 2]]),
     ("np.float_power(x[0], x[1])", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
     ("x[0] ** x[1]", [0.0, 2.0], [[2, 0], [0, 0]]),
     ("x[0] ** x[1]", [0.0, 1.0], [[0, -INF], [-INF, 0]]),
+    ("np.sum(np.log1p(np.exp(x)))", [400.0, 0.0], [[0, 0], [0, 0.25]]),
+    ("np.log(np.sum(np.exp(x)))", [400.0, 0.0], [[0, 0], [0, 0]]),
+    ("(np.exp(x) / np.sum(np.exp(x)))[0]", [400.0, 399.0], [[C, -C], [-C, C]]),
+    ("np.sqrt(x @ x) * 1e121", [3e120, 4e120], [[1.28, -0.96], [-0.96, 0.72]]),
+    ("np.std(x) * 1e121", [6e120, 0.0, 0.0], [[0, 0, 0], [0, D, -D], [0, -D, D]]),
     ("sp.powm1(x[0], x[1])", [2.0, 0.0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
     ("sp.xlogy(x[0], x[1])", [0.0, 2.0], [[0, 0.5], [0.5, 0]]),
     # 50-digit values of mpmath

@@ -114,7 +114,18 @@ def test_cofactors_need_no_singular_values_where_the_inverse_has_its_digits(monk
     for A in (np.diag([1.0, 2, 3]), 1e-160 * np.eye(2), np.diag([1e-4, 1, 1])):
         cofactors = np.diag([np.prod(np.delete(np.diag(A), i)) for i in range(len(A))])
         np.testing.assert_allclose(gradient(np.linalg.det)(A), cofactors, rtol=1e-14)
-    assert len(taken) == 2  # the determinant underflows, or the inverse is badly conditioned
+    np.testing.assert_allclose(gradient(np.linalg.det)(np.array([[1, 1], [1, 1.0001]])), [[1.0001, -1], [-1, 1]], rtol=1e-14)
+    assert len(taken) == 2  # the determinant underflows, or is badly conditioned
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_cofactors_do_not_suffer_from_badly_scaled_rows_and_columns(nested):
+    A, rows, columns = drawn(3, 3).real, np.array([1e-80, 1, 1e90]), np.array([1e30, 1e-30, 1e-5])
+    scaled = rows[:, None] * A * columns
+    cofactors = np.linalg.det(A) * np.linalg.inv(A).T * np.prod(rows) * np.prod(columns) / rows[:, None] / columns
+    by_det = gradient(np.linalg.det)
+    found = jvp(lambda s: by_det(s * scaled), (1.0,), (1.0,))[1] / 2 if nested else by_det(scaled)
+    np.testing.assert_allclose(found, cofactors, rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(1000, 3), (3, 1000)])

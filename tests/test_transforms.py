@@ -62,6 +62,13 @@ def test_the_value_is_the_value_that_f_returns_without_derivatives():
     assert np.array_equal(jvp(f, (X,), (X,))[0], f(X))
 
 
+@pytest.mark.parametrize(("f", "expected"), [(np.sqrt, [np.inf, 3 / 256]), (lambda x: x**1.5, [-np.inf, -3 / 64]),
+                                             (lambda x: 1 / x, [-np.inf, -6 / 256])])
+def test_a_third_derivative_of_an_array_may_be_infinite_at_one_of_its_points(f, expected):
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(derivative(f, order=3)(np.array([0.0, 4.0])), expected)
+
+
 # ---- arguments ---------------------------------------------------------------------------------------------------------
 def test_argnums_chooses_arguments_and_keywords_are_constants():
     def f(a, b, c, scale=1.0):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..policies import OTHER
+from ..policies import OTHER, start_again_carefully
 from .constant import plain
 from .linear import as_part
 from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smooth
@@ -19,6 +19,7 @@ from .registry import POSITIVE, REAL, UNIT, constant, elementwise, refused, smoo
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180)
 DOUBLE, ONE = np.dtype(np.float64), np.array(1.0)
+CHAINING = ("propagated", "combined", "shifted")  # where elementwise operations multiply coefficients by partials
 MODEST = (-700.0, 700.0)  # where exp neither overflows nor vanishes
 
 
@@ -51,9 +52,15 @@ def inverse_root(f: Any, x: Any) -> Any:
     return 1 / on_sheet(np.sqrt(1 + x * x), np.cosh, f) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
 
 
+@smooth(lambda f, x: -2 * x)
+def one_less_square(x: Any) -> Any:
+    """1-x², accurate near 1, with a slope that is near 0."""
+    return (1 - x) * (1 + x)
+
+
 def root_inside(f: Any, x: Any, branch: Any) -> Any:
     """√(1-x²), which is ``branch(f)``."""
-    root = np.sqrt((1 - x) * (1 + x))
+    root = np.sqrt(one_less_square(x))
     return on_sheet(root, branch, f) if np.iscomplexobj(x) else root
 
 
@@ -70,7 +77,7 @@ def on_sheet(root: Any, branch: Any, f: Any) -> Any:
 
 def ratio(x: Any, f: Any, name: str) -> Any:
     """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
-    if not np.any(f < 1e-300):
+    if not np.any(f <= 1e-37):  # which is 0 to a half
         return x / f
     zero = f == 0
     y = np.where(zero, 1, f)  # NumPy's own quotient of complex numbers overflows where y is subnormal
@@ -104,6 +111,14 @@ def tell(what: str, instead: str, there: Any, *nested: Any) -> None:
                 part.level.bend(f"{what}{f' at element {place}' if place else ''}, a kink, so what depends on it has no "
                                 f"second derivative; {instead}, or drop the element by np.where")
             part = part.value
+
+
+def of_reciprocal(f: Any, x: Any) -> Any:
+    return -f * f
+
+
+def of_divisor(f: Any, x: Any, y: Any) -> Any:
+    return -f / y
 
 
 def power_base(f: Any, x: Any, y: Any) -> Any:
@@ -200,6 +215,20 @@ def sign_real_linear(f: Any, z: Any, dz: Any) -> Any:
 CHOICE = (lambda f, x, y: chosen(f, x, y), lambda f, x, y: chosen(f, y, x))
 SHARED = (lambda f, x, y: shared(f, x, y), lambda f, x, y: shared(f, y, x))
 
+# Partials that are a number over an input: the input and the number. They may underflow where the derivative does not.
+OVER_INPUT: dict[Any, Any] = {of_reciprocal: lambda f, x: (x, -f), of_divisor: lambda f, x, y: (y, -f),
+                              power_base: lambda f, x, y: (x, y * f)}
+
+
+def noticed(kind: str, frame: Any) -> None:
+    """A floating-point event: where a derivative may be lost by it, as in log(1 / (1 + exp(400))), the sweep starts again."""
+    code, caller = frame.f_code.co_name, frame.f_back
+    row = caller.f_locals.get("row") if code in CHAINING else None
+    partial = row.partials[caller.f_code.co_name in ("right", "both")] if row else frame.f_globals.get(code)
+    if kind == "underflow" and partial in OVER_INPUT:
+        start_again_carefully()
+
+
 # Where an input meets a kink or a jump, for the policy that asks.
 AT_ZERO = ("kink", lambda f, x, *y: x == 0)
 JUMP_AT_ZERO = ("jump", lambda f, x, *y: x == 0)
@@ -210,7 +239,7 @@ WHOLE = ("jump", lambda f, x, y: (f == 0) & (x != 0))  # a whole number of y fit
 elementwise(np.positive,    1)
 elementwise(np.negative,    -1)
 elementwise(np.square,      lambda f, x: x + x)
-elementwise(np.reciprocal,  lambda f, x: -f * f)
+elementwise(np.reciprocal,  of_reciprocal)
 elementwise(np.sqrt,        lambda f, x: 0.5 / f,                        domain=POSITIVE)
 elementwise(np.cbrt,        lambda f, x: 1 / (3 * f * f))
 elementwise(np.exp,         lambda f, x: f,                              domain=MODEST)
@@ -231,7 +260,7 @@ elementwise(np.cosh,        lambda f, x: np.sinh(x),                     domain=
 elementwise(np.tanh,        lambda f, x: sech_squared(x))
 elementwise(np.arcsinh,     inverse_root)
 elementwise(np.arccosh,     lambda f, x: 1 / root_outside(f, x),         domain=(1.0, float("inf")))
-elementwise(np.arctanh,     lambda f, x: inverse((1 - x) * (1 + x)),     domain=UNIT)
+elementwise(np.arctanh,     lambda f, x: inverse(one_less_square(x)),    domain=UNIT)
 elementwise(np.deg2rad,     DEGREE)
 elementwise(np.radians,     DEGREE)
 elementwise(np.rad2deg,     1 / DEGREE)
@@ -242,7 +271,7 @@ elementwise(np.fabs,        sign_of,                                     kinks=(
 elementwise(np.add,         1,                                          1)
 elementwise(np.subtract,    1,                                          -1)
 elementwise(np.multiply,    lambda f, x, y: y,                          lambda f, x, y: x)
-elementwise(np.divide,      lambda f, x, y: inverse(y),                 lambda f, x, y: -f / y)
+elementwise(np.divide,      lambda f, x, y: inverse(y),                 of_divisor)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.hypot,       lambda f, x, y: ratio(x, f, "numpy.hypot"), lambda f, x, y: ratio(y, f, "numpy.hypot"),

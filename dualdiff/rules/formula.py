@@ -98,7 +98,8 @@ def exact_inverse(f: Any, A: Any, condition: float) -> Any:
     if not np.all((size > np.finfo(size.dtype).tiny) & np.isfinite(size)):
         return None
     inverse = np.linalg.inv(A)
-    return inverse if np.all(np.linalg.norm(A, 1, (-2, -1)) * np.linalg.norm(inverse, 1, (-2, -1)) < condition) else None
+    scaled = np.sum(np.abs(A * np.swapaxes(inverse, -1, -2)), axis=-2)  # the same whatever rows and columns are scaled by
+    return inverse if np.all(scaled < condition) else None
 
 
 def adjugate_transposed(f: Any, A: Any) -> Any:

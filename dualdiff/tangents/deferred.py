@@ -7,12 +7,14 @@ asks for the coefficients has them made slab by slab, and of the whole chain onl
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..rules.elementwise import noticed
 from .coefficients import finite
 from .moves import Shape
 from .tangent import MAX_TERMS, Tangent
@@ -121,7 +123,7 @@ def worked(root: Deferred, keep: bool) -> dict[Any, Any]:
     longest = max(shape)
     axis = shape.index(longest)
     step = max(1, longest * SLAB // prod(shape))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore", under="call", call=lambda kind, _: noticed(kind, sys._getframe(1))):
         for start in range(0, longest, step):
             part = slice(start, min(start + step, longest))
             at: dict[Tangent, dict[Any, Any]] = {}

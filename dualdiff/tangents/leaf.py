@@ -106,6 +106,8 @@ class Leaf:
         moved = self.memo.get(move.key)
         if moved is not None:
             return moved
+        if move.basic == ():  # x[()]
+            return self
         meter, cols, factors = self.level.meter, self.cols, self.factors
         if move.basic is not None and not factors and cols is not None and cols.shape == self.shape:
             cols = cols[move.basic if Ellipsis in move.basic else (*move.basic, ...)]  # which keeps a number a view, too

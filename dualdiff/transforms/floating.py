@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy._core import umath
 
+from ..rules.elementwise import CHAINING, noticed
+
 # The variable that np.errstate sets; where a NumPy keeps it elsewhere, errstate itself serves, a little slower.
 _current: Any = getattr(umath, "_extobj_contextvar", None)
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
-CHAINING = ("propagated", "combined", "shifted")  # where elementwise operations multiply coefficients by partials
 NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
 
@@ -34,7 +35,7 @@ class Watcher:
         depth = 2
         while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, NUMPY)):
             if frame.f_code.co_filename.startswith(SILENT) or frame.f_code.co_name in CHAINING:
-                return
+                return noticed(kind, frame)
             frame, depth = frame.f_back, depth + 1
         action = self.settings[KINDS[kind]]
         if action == "raise":
