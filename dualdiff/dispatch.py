@@ -60,7 +60,7 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
 
 @cache
 def places(function: Any) -> tuple[str, ...]:
-    """The names of the arguments that have a place, if known."""
+    """Names of arguments that have a place, if known."""
     try:
         return tuple(name for name, x in signature(function).parameters.items() if x.kind <= x.POSITIONAL_OR_KEYWORD)
     except ValueError:  # a built-in function of an older NumPy

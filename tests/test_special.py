@@ -396,6 +396,12 @@ def test_a_second_derivative_is_right_at_the_zeros_of_the_reciprocal_gamma_funct
     np.testing.assert_allclose(dd.derivative(sp.rgamma, order=2)(-2.0), -4 * sp.psi(3), rtol=1e-13)
 
 
+def test_what_diverges_at_zero_is_no_number():
+    for f, *others in ((sp.elliprd, 2.0, 1.0), (sp.elliprj, 2.0, 1.0, 3.0)):
+        assert np.isnan(dd.derivative(lambda x, f=f, others=others: f(x, *others))(0.0))  # sums of the rule gave -1.9e17
+        assert dd.derivative(lambda y, f=f, others=others: f(0.0, y, *others[1:]))(2.0) < 0
+
+
 def test_the_slope_of_digamma_far_to_the_left_takes_no_recurrence():
     assert dd.derivative(sp.psi)(-1e12 - 0.5) == pytest.approx(np.pi**2 - 1e-12, rel=1e-14)  # at once, not in 10¹² steps
 

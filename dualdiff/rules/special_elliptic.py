@@ -18,7 +18,7 @@ def integral(*factors: tuple[Any, float]) -> Any:
     """∫ Π (t + xᵢ)^-pᵢ dt from 0 to ∞ for pairs (xᵢ, pᵢ) with Σ pᵢ > 3/2, by the trapezoidal rule in s = log t.
 
     The rule converges geometrically and is plain NumPy, so that it has derivatives itself. Arguments are divided by
-    their largest; where the ratios pass 1e15 the nodes end and the result is NaN.
+    their largest; where the ratios pass 1e15, or it diverges at 0, the result is NaN.
     """
     largest = reduce(np.maximum, (np.abs(x) for x, _ in factors))
     scaled = [(x / largest, p) for x, p in factors]
@@ -29,7 +29,7 @@ def integral(*factors: tuple[Any, float]) -> Any:
         for x, p in scaled:
             term = term * (t + x) ** -p
         total = total + term
-    smallest = reduce(np.minimum, (np.where(x == 0, 1.0, np.abs(x)) for x, _ in scaled))
+    smallest = reduce(np.minimum, (np.where((x == 0) & (p < 1), 1.0, np.abs(x)) for x, p in scaled))
     total = np.where(smallest < 1e-15, np.nan, total)
     return STEP * total * largest ** (1 - sum(p for _, p in factors))
 
