@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .dual_array import DualArray, array, plain_index, zero_dimensional
+from .dual_array import DualArray, array, plain_index, with_plain_bounds, zero_dimensional
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
@@ -35,7 +35,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     over x and its leaves.
     """
     kind = type(value)
-    index = index if type(index) is int else plain_index(index)
+    index = index if type(index) is int else with_plain_bounds(plain_index(index))
     if type(x.source) is tuple and is_part(x):  # the whole number is written
         refuse_complex(x, value)
         z, imaginary = whole_of(x)

@@ -29,6 +29,7 @@ from .rules.registry import Formula, Linear, name_of
 from .subclasses import refusal as refusal_of
 from .tangents.differential import Differential
 from .tangents.moves import Map, kept
+from .tangents.tangent import Tangent
 
 Function = Callable[..., Any]
 Rules = Function | Sequence[Any]
@@ -213,6 +214,8 @@ def differential_rule(call: Function, i: int, rule: Function) -> Function:
                                      "with NumPy's linear operations on dx")
             if dy is not None and dy.shape != one_array(call, y):
                 raise ShapeError(f"{place(call, i)}: its differential has shape {dy.shape}; the result has {np.shape(y)}")
+            if dy is not None:  # coefficients may be arrays that the rule closes over
+                dy.tangent = Tangent({leaf: kept(c) for leaf, c in dy.tangent.terms.items()}, dy.shape)
         return df
     return differential
 

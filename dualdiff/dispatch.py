@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -17,6 +18,7 @@ from .dual_array import DualArray
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import KinkError, RuleError
+from .forms import holds_dual
 from .handlers import HANDLERS, einsum_pair, summed
 from .policies import TRACE, WATCH
 from .rules import row_of
@@ -34,7 +36,12 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """``function(*args, **options)`` with duals among the arguments."""
     if function is np.sum and not options and len(args) == 1 and type(args[0]) is DualArray:
         return summed(args[0])
+    if len(args) > 2 and "out" in (names := places(function)[2:len(args)]):  # a place that rows do not have
+        i = names.index("out") + 2
+        args, options = args[:i], {**options, **dict(zip(names[i - 2:], args[i:], strict=True))}
     out = options.pop("out", None) if "out" in options else None
+    if out is not None and not any(map(holds_dual, (*args, *options.values()))):
+        return store(out, function(*args, **options))
     if function in BUFFERS:
         return BUFFERS[function](*args, **options)
     if function is contraction:
@@ -49,6 +56,15 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
         args = by_place(row, args, options)
     result = watched(row, args, options) if WATCH.count else HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
+
+
+@cache
+def places(function: Any) -> tuple[str, ...]:
+    """The names of the arguments that have a place, if known."""
+    try:
+        return tuple(name for name, x in signature(function).parameters.items() if x.kind <= x.POSITIONAL_OR_KEYWORD)
+    except ValueError:  # a built-in function of an older NumPy
+        return {np.dot: ("a", "b", "out"), np.concatenate: ("arrays", "axis", "out")}.get(function, ())
 
 
 def watched(row: Row, args: Any, options: dict[str, Any]) -> Any:
@@ -79,10 +95,9 @@ def by_place(row: Row, args: Any, options: dict[str, Any]) -> Any:
     """The arguments, with arrays that were given by name, as in ``np.triu(m=x)``, in their places."""
     count = len(row.differentials) if type(row) is Formula else 2 if type(row) is Bilinear else 1
     if len(args) < count and not getattr(row, "raw", False):
-        try:
-            names = list(signature(row.function).parameters)
-        except ValueError:  # those of a built-in function of an older NumPy are not known
-            raise RuleError(f"{name_of(row.function)}: give its arrays by position") from None
+        names = places(row.function)
+        if not names:
+            raise RuleError(f"{name_of(row.function)}: give its arrays by position")
         for name in names[len(args):count]:
             if name not in options:
                 break
@@ -101,7 +116,7 @@ def install() -> None:
     arrays.__array_function__ = numbers.__array_function__ = protocol
     for name in METHODS:
         setattr(DualArray, name, method_for(name))
-    arrays.compress = lambda self, condition, axis=None: np.compress(condition, self, axis=axis)
+    arrays.compress = lambda self, condition, axis=None, out=None: np.compress(condition, self, axis, out)
     arrays.conj = arrays.conjugate = lambda self: np.conj(self) if self.dtype.kind == "c" else self
     arrays.__setitem__ = assign
     for name in ("sum", "mean", "dot", "ravel", "max", "min", "conj"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from math import prod
+from operator import index as index_of
 from typing import Any
 
 import numpy as np
@@ -105,24 +106,29 @@ class DualArray:
     def __getitem__(self, index: Any) -> Any:
         kind = type(index)
         if kind is slice:
-            key: Any = (index.start, index.stop, index.step)
+            key: Any = ("slice", index.start, index.stop, index.step)
         elif kind is int:
             key = index
         else:
             index = plain_index(index)
             key = as_key(index)
         source, found = self.source, None
-        if source is not None:
-            is_open = (source[3] if type(source) is tuple else source).index is not None
-            if is_open:
-                found = read(self, index)
-            if found is None and (is_open or type(source) is tuple):
-                settle(self)
-        if found is not None:
-            value, eps = found
-        else:
-            value = self.value[index]
-            eps = self.eps.item(index, key, value.shape)
+        try:
+            if source is not None:
+                is_open = (source[3] if type(source) is tuple else source).index is not None
+                if is_open:
+                    found = read(self, index)
+                if found is None and (is_open or type(source) is tuple):
+                    settle(self)
+            if found is not None:
+                value, eps = found
+            else:
+                value = self.value[index]
+                eps = self.eps.item(index, key, value.shape)
+        except TypeError:  # such a bound has no hash
+            if (plain := with_plain_bounds(index)) is index:
+                raise
+            return self[plain]
         form = type(value)
         if form is not ndarray and form is not DualArray:
             return scalar(value, eps, self.level)
@@ -141,8 +147,8 @@ class DualArray:
             settle(self)
 
     # ---- methods: NumPy's functions under the names that arrays give them
-    def reshape(self, *shape: Any, order: Any = "C") -> Any:
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
 
     def transpose(self, *axes: Any) -> Any:
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
@@ -167,7 +173,7 @@ class DualArray:
     def flatten(self, order: Any = "C") -> Any:
         return np.ravel(self, order=order).copy()
 
-    def astype(self, dtype: Any, copy: bool = True, **options: Any) -> Any:
+    def astype(self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True) -> Any:
         """The array in another floating-point or complex type; an integer type would drop the derivative and raises."""
         kind = np.dtype(dtype)
         if kind == self.dtype:
@@ -179,7 +185,7 @@ class DualArray:
             raise escape(self.level, f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
         terms = {leaf: (np.ones((), kind) if c is None else np.asarray(c).astype(kind) if not hasattr(c, "level") else c)
                  for leaf, c in self.eps.terms.items()}
-        return array(self.value.astype(kind), Tangent(terms, self.shape), self.level)
+        return array(self.value.astype(kind, order, casting), Tangent(terms, self.shape), self.level)
 
     def fill(self, value: Any) -> None:
         from .assignment import assign
@@ -355,3 +361,12 @@ def plain_index(index: Any) -> Any:
     if any(map(is_subclassed, parts)):
         index = tuple(base_array(part) if is_subclassed(part) else part for part in parts)
     return index
+
+
+def with_plain_bounds(index: Any) -> Any:
+    """The index with slices bounded by Python's numbers, where one is bounded by an array of one number, as files hold them."""
+    if type(index) is tuple:
+        parts = tuple(map(with_plain_bounds, index))
+        return index if all(a is b for a, b in zip(parts, index, strict=True)) else parts
+    bounds = (index.start, index.stop, index.step) if type(index) is slice else ()
+    return slice(*(index_of(b) if type(b) is np.ndarray else b for b in bounds)) if np.ndarray in map(type, bounds) else index

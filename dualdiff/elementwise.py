@@ -23,7 +23,7 @@ from .tangents.deferred import LARGE, deferred
 from .tangents.differential import Differential, refuse_holomorphic
 from .tangents.level import Level
 from .tangents.moves import kept
-from .tangents.tangent import MAX_TERMS, Tangent
+from .tangents.tangent import Tangent
 from .tangents.watch import observed
 from .views import settle
 
@@ -85,7 +85,8 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) ->
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
     refuse_holomorphic(level, row.function)
-    result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
+    with np.errstate(all="ignore"):
+        result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
     return result
 
 
@@ -181,11 +182,7 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
     r = new(Tangent)
     r.terms = terms
     r.shape = shape
-    if len(terms) > 2:
-        leaf = next(iter(terms))  # a record, and parameters, are kept as they are
-        if len(terms) > MAX_TERMS or (leaf.k is not None and (leaf.cols is None or leaf.cols.size > 1)):
-            r = r.fewer()
-    return wrap(f, level, r)
+    return wrap(f, level, r if len(terms) < 3 else r.fewer())
 
 
 # A factor is the other's partial: the program's own array, which it may write to again.

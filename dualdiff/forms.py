@@ -12,10 +12,8 @@ from .dual_array import from_objects, inexact, lifted
 from .elementwise import LEVELED
 from .operands import constant
 from .subclasses import base_array
-from .tangents.joined import joined_or_later
 from .tangents.level import Level
 from .tangents.moves import converted
-from .tangents.tangent import Tangent
 
 
 # ---- arguments
@@ -64,12 +62,6 @@ def stripped(x: Any) -> Any:
     if isinstance(x, list | tuple) and holds_dual(x):
         return type(x)(map(stripped, x))
     return x
-
-
-def joined(pieces: list[Any], index: Any, shape: Any, level: Level) -> Tangent:
-    """The ε-part of an array of this shape made of the pieces: by an index map, or an Arrangement."""
-    tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
-    return joined_or_later(tangents, index, shape)
 
 
 def stop_gradient(x: Any) -> Any:

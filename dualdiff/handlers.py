@@ -12,8 +12,8 @@ from .dual_array import DualArray, array, lowered, scalar, wrapped
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
-from .errors import AssignmentError, ConversionError, RuleError
-from .forms import belongs, dual_form, holds_dual, joined, stripped, top_level, value_at
+from .errors import ConversionError, DualdiffError, RuleError
+from .forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.composite import contraction
@@ -25,6 +25,7 @@ from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, mapped
 from .tangents.join import Arrangement
+from .tangents.joined import joined_or_later
 from .tangents.level import HAND, Level
 from .tangents.moves import PLAIN, Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
@@ -50,22 +51,33 @@ WRITERS = (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_d
 
 
 def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
-    if row.raw:
-        return row.definition(*args, **options)
-    if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
-        raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
-    if len(args) == 1 and not options and type(args[0]) is DualArray:
-        args[0].refresh()
-        return row.definition(args[0])
-    return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
-                            for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    try:
+        if row.raw:
+            return row.definition(*args, **options)
+        if row.function in WRITERS and args and type(args[0]) is np.ndarray and args[0].dtype == object:
+            raise ConversionError(f"{name_of(row.function)} writes to an array of objects: run the program as dualdiff.lift(f)")
+        if len(args) == 1 and not options and type(args[0]) is DualArray:
+            args[0].refresh()
+            return row.definition(args[0])
+        return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
+                                for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
+    except DualdiffError:
+        raise
+    except Exception:
+        if row.function not in WRITERS:
+            row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+        raise
 
 
 def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
     result = row.function(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
     if row.jump is not None and WATCH.count:
         return stepped(row, result, args, options)
-    if row.function in EQUALITIES:
+    if row.function is np.isin:
+        x, y = args[0], args[1] if len(args) > 1 else options["test_elements"]
+        for a, b in ((x, y), (y, x)):
+            warn_of_equality(np.isin(stripped(a), stripped(b)), a)
+    elif row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
     elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
         for x in args[:2]:
@@ -79,7 +91,7 @@ def tell_of_zeros(x: Any) -> None:
         warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 
-EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.isin: np.asarray, np.array_equal: np.asarray,
+EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
 TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
           np.logical_or, np.logical_xor}
@@ -149,7 +161,8 @@ def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     key = None if level.geometry is None else name_for_later((row.function, *shapes), args[1:], options)
     how = Arrangement(place, shapes, key, dtype_of(value))
     how.sections = lambda: sections(row.function, args[1:], options, shapes, value.ndim)
-    return array(value, joined(pieces, how, value.shape, level), level)
+    tangents = [x.eps if belongs(x, level) else Tangent({}, x.shape) for x in pieces]
+    return array(value, joined_or_later(tangents, how, value.shape), level)
 
 
 def name_for_later(what: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -182,11 +195,9 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     return result if row.function is not np.sum or initial is None else result + initial
 
 
-def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
-                  initial: Any = None, where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
+def sum_arguments(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, initial: Any = None,
+                  where: Any = True) -> tuple[Any, Any, dict[str, Any], Any]:
     """numpy.sum's extras, done first: a mask selects, a type converts, an initial value is added after."""
-    if out is not None:
-        raise AssignmentError("numpy.sum with out= of dual numbers: assign the result instead, out[...] = x.sum(...)")
     if where is not True:
         x = np.where(where, x, 0)
     if dtype is not None:
@@ -210,12 +221,12 @@ def run_bilinear(row: Bilinear, args: Any, options: dict[str, Any]) -> Any:
         return a * b
     level = top_level((a, b))
     x, y = floating([value_at(a, level), value_at(b, level)])
-    subscripts = row.subscripts(a.ndim, b.ndim, *args[2:], **options)
     if type(x) is DualArray and type(y) is np.ndarray:  # each level would copy the constant for itself
         y = sealed(y)
     elif type(y) is DualArray and type(x) is np.ndarray:
         x = sealed(x)
-    return product_of(row.function(x, y, *args[2:], **options), subscripts, (a, b), (x, y), level)
+    value = row.function(x, y, *args[2:], **options)  # first: NumPy says what does not fit
+    return product_of(value, row.subscripts(a.ndim, b.ndim, *args[2:], **options), (a, b), (x, y), level)
 
 
 def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: Level) -> Any:
@@ -223,11 +234,14 @@ def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: L
     first, second = belongs(operands[0], level), belongs(operands[1], level)
     if level.generic:
         values = [generic(v, not own) for v, own in zip(values, (first, second), strict=True)]
-    eps: Any = contracted(subscripts, 0, operands[0].eps, values[1], level, not second) if first else None
-    if second:
-        other = contracted(subscripts, 1, operands[1].eps, values[0], level, not first)
-        eps = other if eps is None else eps.plus(other)
-    return wrapped(value, eps, level)
+    if not second:
+        return wrapped(value, contracted(subscripts, 0, operands[0].eps, values[1], level), level)
+    t = operands[1].eps
+    if not first:
+        return wrapped(value, contracted(subscripts, 1, t, values[0], level), level)
+    s = operands[0].eps
+    eps = contracted(subscripts, 0, s.beside(t), values[1], level, False)
+    return wrapped(value, eps.plus(contracted(subscripts, 1, t.beside(s), values[0], level, False)), level)
 
 
 def einsum_pair(subscripts: str, *operands: Any) -> Any:

@@ -72,6 +72,12 @@ class Memory:
             return number - self.size
         return bisect_right(self.starts, number) - 1
 
+    def owners(self, numbers: Any) -> Any:
+        """``owner`` of each."""
+        if numbers.size > FEW:
+            return np.searchsorted(self.starts, numbers, side="right") - 1
+        return np.array([self.owner(i) for i in numbers.tolist()])
+
     def number(self, number: int) -> Tangent:
         """The tangent of one element."""
         t, at = self.old, number
@@ -94,12 +100,13 @@ class Memory:
         if not flat.size or not written.any():
             place = np.unravel_index(numbers, self.old.shape) if index is None else index
             return self.old.item(place, as_key(place), numbers.shape)  # type: ignore[no-any-return]
-        owners = np.array([self.owner(i) for i in flat[written].tolist()])
+        if written.all():
+            j = self.owner(flat.item(0))
+            first, start = self.pieces[j], self.starts[j]
+            if first.shape == numbers.shape and np.array_equal(flat, np.arange(start, start + flat.size)):
+                return first  # just what was written
+        owners = self.owners(flat[written])
         live = np.unique(owners)
-        first = self.pieces[live[0]]
-        start = self.starts[live[0]]
-        if live.size == 1 and first.shape == numbers.shape and np.array_equal(flat, np.arange(start, start + flat.size)):
-            return first  # type: ignore[no-any-return]  # just what was written
         if sum(prod(self.pieces[j].shape) for j in live) + flat.size > self.size // 2:
             return None
         old = flat[~written]
@@ -140,7 +147,7 @@ class Memory:
         """Drop the pieces of which nothing is left, so that a log is never much longer than its array."""
         written = self.index >= self.size
         numbers = self.index[written]
-        owners = np.searchsorted(self.starts, numbers, side="right") - 1
+        owners = self.owners(numbers)
         seen = np.zeros(len(self.pieces), bool)
         seen[owners] = True
         live = np.flatnonzero(seen)

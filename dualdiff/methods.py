@@ -68,18 +68,6 @@ def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
     np.put(self, indices, values, mode=mode)
 
 
-def in_place_matmul(self: Any, other: Any) -> Any:
-    """``x @= y``: every name of x sees the product, which must have x's shape."""
-    self[...] = self @ other
-    return self
-
-
-def in_place_floor_divide(self: Any, other: Any) -> Any:
-    """``x //= y``: whole numbers, whose derivative is zero."""
-    self[...] = self // other
-    return self
-
-
 class Flat:
     """``x.flat``: the elements in order, to read and to write."""
 
@@ -113,7 +101,6 @@ def install() -> None:
     arrays: Any = DualArray
     for method in (choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
-    arrays.__imatmul__, arrays.__ifloordiv__ = in_place_matmul, in_place_floor_divide
     arrays.__array_namespace__ = lambda self, *, api_version=None: np
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)

@@ -68,10 +68,13 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
     row = row_of(ufunc)
+    only_out = out is not None and not any(map(holds_dual, (*inputs, *options.values())))
     made_of_python = row is None and ufunc.types[0].strip("O") == "->"
     if method != "__call__" or options or made_of_python:
         from .ufunc_forms import along_axes, by_elements, method_call, with_options
-    if method != "__call__":
+    if only_out and (method != "__call__" or "where" not in options):
+        result = getattr(ufunc, method)(*inputs, **options)
+    elif method != "__call__":
         result = method_call(ufunc, method, inputs, options)
     elif made_of_python and not options:
         result = by_elements(ufunc, inputs)
@@ -79,8 +82,6 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         result = along_axes(ufunc, inputs, **options) if options and ufunc.signature else array_function(ufunc, inputs, options)
     elif options:
         result = with_options(ufunc, inputs, out=out, **options)
-    elif out is not None and not any(map(holds_dual, inputs)):
-        result = ufunc(*inputs)
     else:
         result = elementwise_call(ufunc, inputs)
     if out is None:
@@ -159,6 +160,7 @@ def install() -> None:
     arrays.__matmul__ = lambda self, other: (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
+    arrays.__imatmul__, arrays.__ifloordiv__ = in_place(arrays.__matmul__, "@="), in_place(arrays.__floordiv__, "//=")
     arrays.__array_ufunc__ = numbers.__array_ufunc__ = array_ufunc
     for ufunc, row in rows.items():  # x.sin(), x.exp(): what NumPy calls on object arrays
         if type(row) is Elementwise and getattr(ufunc, "nin", 0) == 1 and not hasattr(Dual, ufunc.__name__):

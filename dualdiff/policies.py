@@ -45,19 +45,25 @@ class Block:
 
     def __init__(self, variable: ContextVar[Any], value: Any) -> None:
         self.variable, self.value = variable, value
-        self.tokens: list[Token[Any]] = []
 
     def __enter__(self) -> Any:
         if self.watching:
             start_again_carefully()
             WATCH.change(1)
-        self.tokens.append(self.variable.set(self.value))
+        OPEN.set((*OPEN.get(), (self, self.variable.set(self.value))))
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.variable.reset(self.tokens.pop())
         if self.watching:
             WATCH.change(-1)
+        opened = OPEN.get()
+        last = max(i for i, (block, _) in enumerate(opened) if block is self)
+        self.variable.reset(opened[last][1])
+        OPEN.set(opened[:last] + opened[last + 1:])
+
+
+# The blocks of this thread or task, with what ends each: one object may be in several.
+OPEN: ContextVar[tuple[tuple[Block, Token[Any]], ...]] = ContextVar("open", default=())
 
 
 def start_again_carefully() -> None:
@@ -198,7 +204,7 @@ def user_frame(silent: tuple[str, ...] = ()) -> tuple[Any, int]:
     frame: Any = sys._getframe(1)
     depth = 0
     while frame is not None and package_of(frame) in LIBRARIES:
-        if silent and frame.f_globals["__name__"].startswith(silent):
+        if silent and frame.f_code.co_name != "norm" and frame.f_globals["__name__"].startswith(silent):  # its order
             return None, depth
         frame, depth = frame.f_back, depth + 1
     return frame, depth

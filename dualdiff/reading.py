@@ -29,9 +29,8 @@ def tangent_array(x: Any) -> Any:
                           "use jvp or mode='forward' to look at tangents inside f")
     dtype = dtype_of(x)
     a = eps.dense(dtype=None if dtype.kind == "O" else dtype)
-    if type(a) is np.ndarray:
-        fits = dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind
-        a = a.astype(dtype if fits else a.dtype, copy=not a.flags.writeable)
+    if type(a) is np.ndarray and dtype.kind in "fc" and a.dtype.kind in "iuf" + dtype.kind:
+        a = a.astype(dtype, copy=False)
     return a[()] if eps.shape == () and getattr(a, "ndim", 1) == 0 and type(a) is not Dual else a
 
 

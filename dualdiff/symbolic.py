@@ -7,7 +7,7 @@ the rows of `rules/`: a derivative rule becomes a formula that can be printed, s
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -80,16 +80,10 @@ def stacked(parts: Any) -> Any:
     return np.reshape(np.stack(parts), (*R, *np.shape(parts[0])))
 
 
-def selected(conditions: Sequence[Any], choices: Sequence[Any], default: Any = np.nan) -> Any:
-    result = default
-    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
-        result = np.where(condition, choice, result)
-    return result
-
-
 # What SymPy's printer writes, in functions that have rows.
-NUMPY_WORDS = {"array": stacked, "select": selected, "amax": lambda parts, axis: functools.reduce(np.maximum, parts),
-               "amin": lambda parts, axis: functools.reduce(np.minimum, parts)}
+NUMPY_WORDS = {"array": stacked, "amax": lambda parts, axis: functools.reduce(np.maximum, parts),
+               "amin": lambda parts, axis: functools.reduce(np.minimum, parts)} | {
+    f.__name__: SimpleNamespace(reduce=functools.partial(functools.reduce, f)) for f in (np.logical_and, np.logical_or)}
 
 
 @cache
@@ -135,6 +129,9 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.iscomplexobj:
             return bool(self.expression.is_complex and not self.expression.is_extended_real)
         raise no_formula(name_of(function))
+
+    def copy(self) -> Symbolic:
+        return self
 
     def __bool__(self) -> bool:
         return bool(self.expression)

@@ -15,8 +15,8 @@ from .dual_array import DualArray, from_objects
 from .errors import RuleError
 from .forms import dual_form, holds_dual, stripped
 from .policies import KINKS
-from .rules.folds import FOLDS, folded
-from .rules.gather import as_array, axes_of, axes_or_all, lying_along
+from .rules.folds import FOLDS, accumulated, folded
+from .rules.gather import as_array, axes_of, axes_or_all, in_one_axis, lying_along
 from .rules.linear import binned
 from .rules.registry import name_of
 
@@ -70,7 +70,7 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
         absent = np.isnan(stripped(x))
         extreme = np.max if ufunc is np.fmax else np.min
         f = extreme(np.where(absent, -np.inf if ufunc is np.fmax else np.inf, x), axis=axes, keepdims=keepdims)
-        return np.where(np.all(absent, axis=axes, keepdims=keepdims), np.nan, f) if np.any(absent) else f
+        return np.where(np.all(absent, axis=axes, keepdims=keepdims), np.nan, f)[()] if np.any(absent) else f
     pieces = in_front(x, axes)
     mask = None if where is True else in_front(np.broadcast_to(where, x.shape), axes)
     f = np.broadcast_to(start[0], pieces.shape[1:]) if start else pieces[0]
@@ -81,7 +81,7 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
 
 def in_front(x: Any, axes: tuple[int, ...]) -> Any:
     """x with the axes as one, the first."""
-    return np.reshape(np.moveaxis(x, axes, range(len(axes))), (-1, *(n for i, n in enumerate(x.shape) if i not in axes)))
+    return np.moveaxis(in_one_axis(x, axes), -1, 0)
 
 
 def chosen(ufunc: Any, f: Any, x: Any, mask: Any) -> Any:
@@ -90,7 +90,7 @@ def chosen(ufunc: Any, f: Any, x: Any, mask: Any) -> Any:
 
 # ---- accumulate
 def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
-    """Running sums and products by their rows, running extremes as a selection, others one element after the other."""
+    """Running sums and products by their rows, running extremes as a selection, what has no row one by one."""
     if ufunc in SCANS:
         return array_function(SCANS[ufunc], (x,), {"axis": axis, **({} if dtype is None else {"dtype": dtype})})
     x = x if dtype is None else x.astype(dtype)
@@ -100,8 +100,10 @@ def accumulate(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
         place = attained(stripped(x), plain, axis)
         if place is not None:
             return np.take_along_axis(x, place, axis)
+    if ufunc in FOLDS:
+        return np.moveaxis(accumulated(np.moveaxis(x, axis, -1), ufunc), -1, axis)
     rows = np.moveaxis(x, axis, 0)
-    f, found, count = rows[:1], [rows[:1]], np.ones(rows.shape[1:])
+    f, found, count = rows[:1], [rows[:1]], np.ones(rows.shape[1:], x.dtype)
     for i in range(1, rows.shape[0]):
         row = rows[i:i + 1]
         if ufunc in RUNNING and KINKS.get() == "least_norm":  # every element that attains the extreme has an equal share
@@ -126,7 +128,7 @@ def attained(x: Any, f: Any, axis: int) -> Any:
 # ---- reduceat
 def reduceat(ufunc: Any, x: Any, indices: Any, axis: Any = 0, dtype: Any = None) -> Any:
     """Each stretch from one index to the next reduced; where the next is not larger, the element alone."""
-    ufunc.reduceat(stripped(x), indices, axis=axis)
+    ufunc.reduceat(stripped(x), stripped(indices), axis=axis)
     (axis,) = axes_of(axis, x.ndim)
     rows, starts = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0), np.asarray(indices).tolist()
     if not starts:
@@ -185,7 +187,8 @@ def masked(ufunc: Any, inputs: tuple[Any, ...], where: Any, out: Any) -> Any:
     Without out NumPy leaves what lay in memory; here that is zero.
     """
     shape = np.broadcast_shapes(*map(np.shape, inputs), np.shape(where), *(np.shape(o) for o in out or () if o is not None))
-    mask = np.broadcast_to(where, shape)
+    mask = np.zeros(shape, bool)
+    np.copyto(mask, True, where=where)  # or NumPy's error
     parts = ufunc(*(np.broadcast_to(x, shape)[mask] for x in inputs))
     results = []
     for i, part in enumerate(parts if ufunc.nout > 1 else (parts,)):
@@ -209,16 +212,16 @@ def along_axes(ufunc: Any, inputs: tuple[Any, ...], axes: Any = None, axis: Any 
     left, right = ufunc.signature.split("->")
     cores = [side.count(",") + (side != "()") for side in (*left.split("),("), right)]
     if axis is not None:
-        axes = [axis, axis, ()]
-    if axes is None:
+        axes = [axis, axis, axis if keepdims else ()]
+    if axes is None and not keepdims:
         return ufunc(*x)
-    places = [part if isinstance(part, tuple) else (part,) for part in axes]
+    places = [part if isinstance(part, tuple) else (part,) for part in axes or (-1, -1)]
     if len(places) == 2:
         places.append(tuple(range(-cores[2], 0)))
     x = [np.moveaxis(part, place, range(-len(place), 0)) for part, place in zip(x, places, strict=False)]
     f = ufunc(*x)
     if keepdims:
-        return np.expand_dims(f, places[0])
+        return np.expand_dims(f, places[2] or -1)
     return np.moveaxis(f, range(-len(places[2]), 0), places[2]) if places[2] else f
 
 

@@ -137,7 +137,7 @@ def test_a_loop_over_elements_copies_a_growing_sum_a_logarithmic_number_of_times
         for i in range(len(x)):
             acc += x[i] * w[i]
         return acc
-    for n in (500, 2000):
+    for n in (5000, 10_000):  # a shorter row is copied in the time of the calls
         widths.clear()
         np.testing.assert_allclose(gradient(f, mode="forward")(np.ones(n)), np.linspace(0, 1, n), rtol=1e-15)
         assert sum(widths) <= 2 * n * np.log2(n)
@@ -156,3 +156,20 @@ def test_what_is_read_again_and_again_of_an_array_being_filled_is_put_together_o
     monkeypatch.setattr(memory, "joined", lambda parts, index: pieces.append(len(parts)) or join(parts, index))
     MODES[mode](memory_of_all_before, np.linspace(0.1, 0.9, 400))
     assert 400 < sum(pieces) < 8 * 400
+
+
+def test_a_row_just_written_is_found_in_one_step(monkeypatch):
+    owner, asked = memory.Memory.owner, []
+    monkeypatch.setattr(memory.Memory, "owner", lambda log, number: asked.append(number) or owner(log, number))
+
+    def trajectory(u):
+        states = np.zeros((20, len(u)), like=u)
+        states[0] = u
+        for i in range(19):
+            states[i + 1] = states[i] + 0.1 * np.sin(states[i, ::-1])  # one as it was written, one in another order
+        return states[-1]
+    x = np.linspace(0, 1, 500)
+    tangent = jvp(trajectory, (x,), (np.ones(500),))[1]
+    difference = (trajectory(x + 1e-6) - trajectory(x - 1e-6)) / 2e-6
+    np.testing.assert_allclose(tangent, difference, rtol=1e-8)
+    assert len(asked) <= 2 * 20 < 500

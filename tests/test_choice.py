@@ -213,6 +213,14 @@ def test_what_passes_through_few_numbers_goes_both_ways_from_there():
     assert np.array_equal(linearize(f, x).todense(), found[0])
 
 
+def test_a_branch_without_the_place_that_an_earlier_call_passed_through_has_its_own_jacobian():
+    f, g, x = autoencoder(1200, 3, 900), layers([1200, 40, 900]), RNG.standard_normal(1200)
+    J = jacobian(lambda x, narrow: f(x) if narrow else g(np.tanh(x)) + np.sum(x))
+    J(x, True)
+    assert np.allclose(J(x, False), jacobian(lambda x: g(np.tanh(x)) + np.sum(x), mode="forward")(x), rtol=1e-12, atol=1e-15)
+    assert np.allclose(J(x + 0j, True), jacobian(f, mode="forward")(x), rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("ways", [(1.0, 2.0), (2.0, 1.0)])
 def test_each_side_of_a_bottleneck_may_go_either_way(ways, monkeypatch):
     f, x = autoencoder(30, 3, 20), RNG.standard_normal(30)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from law_cases import CASES
 from scipy.sparse import random_array
+from test_guard import Counted
 
 from dualdiff import hessian, jacobian, value_and_jacobian
 from dualdiff.errors import BudgetError, ShapeError, StructureError
@@ -17,17 +18,6 @@ N = 400
 W1, W2, W3 = (RNG.standard_normal(shape) / 20 for shape in ((600, N), (500, 600), (300, 500)))
 X = RNG.standard_normal((300, 8))
 x = RNG.standard_normal(N) / 2
-
-
-class Counted:
-    """A function that knows how often it ran."""
-
-    def __init__(self, f):
-        self.f, self.runs = f, 0
-
-    def __call__(self, *args):
-        self.runs += 1
-        return self.f(*args)
 
 
 # ---- the answer does not change ----------------------------------------------------------------------------------------

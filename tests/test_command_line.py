@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import dualdiff.cli.fit as fit_module
-from dualdiff.__main__ import main
 from dualdiff.cli import report
 from dualdiff.cli.figures import discriminants
 from dualdiff.cli.training import Job, Scaling, certified_digits, split, train
@@ -94,21 +93,6 @@ def folder(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
             del sys.modules[name]
-
-
-@pytest.fixture
-def run(folder, capsys):
-    """Exit status, standard output and standard error of one command line."""
-
-    def run(*words):
-        try:
-            status = main(words)
-        except SystemExit as left:  # argparse
-            status = left.code
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 def contents(path):
@@ -611,6 +595,17 @@ def test_a_reader_that_closes_the_pipe_gets_no_traceback(folder):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 0
+
+
+def test_a_reader_that_closes_the_pipe_gets_the_report_and_the_model(folder):
+    words = [sys.executable, "-m", "dualdiff", *FIT, "--save", "line.json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}) as process:  # fmt: skip
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+    assert Path("line.json").exists()
+    assert Path("dualdiff-report/index.html").exists()
 
 
 def test_a_terminal_without_the_letters_gets_question_marks(folder):

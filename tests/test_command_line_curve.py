@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_command_line import contents
 
 from dualdiff import gradient
-from dualdiff.__main__ import main
 from dualdiff.cli import curve as curve_module
 from dualdiff.cli.formula import FUNCTIONS, TWO, Formula, variables
 from dualdiff.cli.training import Job, train
@@ -81,23 +81,6 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / f"{name}.model").write_text(json.dumps({**saved, **change}))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def run(folder, capsys):
-    def run(*words):
-        try:
-            status = main(words)
-        except SystemExit as left:  # argparse
-            status = left.code
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
-
-
-def contents(path):
-    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
 def words(file="misra.csv", formula=FORMULA, start="b1=500,b2=1e-4", *more):

@@ -281,7 +281,8 @@ def test_rules_may_fill_one_array_again_and_write_to_what_they_are_given():
 
     expected = np.diag(16 * X**3)
     for rules in ({"partials": filled}, {"forward": filled, "transpose": filled},
-                  {"forward": overwritten, "transpose": overwritten}):
+                  {"forward": overwritten, "transpose": overwritten},
+                  {"differentials": lambda f, x, dx: filled(f, x) * dx}):
         square = custom_rule(lambda x: x**2, **rules)
         for mode in ("forward", "reverse"):
             J = jacobian(lambda x: square(x) * square(2 * x), mode=mode)(X)  # noqa: B023

@@ -154,6 +154,27 @@ def test_what_is_passed_through_twice_is_kept(monkeypatch):
     assert len(count) <= 4 + 2 * 100 + 4
 
 
+def test_two_threads_may_work_through_one_chain(monkeypatch):
+    put_off(monkeypatch, 4)
+    x, summed, seen = np.linspace(0.1, 1.0, 12), deferred.summed, []
+
+    def interrupted(*args):
+        """In the middle of the work, the other thread does all of it."""
+        seen.append(None)
+        if len(seen) == 4:
+            waiting[0].eps.terms  # noqa: B018
+        return summed(*args)
+
+    def f(x):
+        y = np.exp(np.sin(x) * x)
+        waiting[:] = [y]
+        monkeypatch.setattr(deferred, "summed", interrupted)
+        return y * 2.0
+    waiting = []
+    assert np.array_equal(jvp(f, (x,), (np.ones(12),))[1], 2 * jvp(lambda x: np.exp(np.sin(x) * x), (x,), (np.ones(12),))[1])
+    assert len(seen) > 4
+
+
 def test_a_chain_makes_no_array_for_each_coefficient():
     """Of a chain of ten operations there are its values, the answer and slabs; each coefficient would be an array more."""
     x = np.linspace(0.5, 1.5, 4 * deferred.LARGE)

@@ -195,6 +195,19 @@ def test_assignment_to_any_index_is_numpy_s(write):
     written(write)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_slice_may_be_bounded_by_an_array_of_one_number_which_changes_later(mode):
+    def f(x):
+        n, out = np.array(2), np.zeros_like(x)
+        out[:n] = x[-n:]
+        out[n:] = x[None][0, :n + 1] ** 2
+        n += 1
+        return out
+    assert np.array_equal(jacobian(f, mode=mode)(np.arange(1.0, 6)) @ np.ones(5), [1, 1, 2, 4, 6])
+    with pytest.raises(TypeError, match="only integer scalar arrays"):
+        jacobian(lambda x: x[np.array([1]):], mode=mode)(np.ones(3))
+
+
 def inner_view(y, x):
     z = y[1:][:, ::2]
     z[0, 1] = x[0, 0] ** 2

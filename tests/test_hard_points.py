@@ -320,6 +320,19 @@ def test_the_hessian_at_a_hard_point(f, point, expected):
     np.testing.assert_allclose(jacobian(gradient(f, mode="forward"))(np.array(point)), expected, rtol=1e-14, atol=1e-300)
 
 
+def test_a_piece_of_a_result_whose_derivative_overflows_leaves_those_beside_it_alone():
+    A, B, C = np.random.default_rng(0).random((3, 100, 70))
+    B[0] *= 1e200
+    large = np.where(np.arange(100) == 0, 1e200, 1.0)
+
+    def f(x):
+        return np.stack([C @ x, np.cos(A @ x) + large * np.sin(B @ x) + np.exp(C @ x)], axis=1)
+    J = jacobian(f, mode="forward")(np.zeros(70))
+    assert np.array_equal(J[:, 0], C)
+    assert np.isposinf(J[0, 1]).all()
+    assert np.allclose(J[1:, 1], B[1:] + C[1:], rtol=1e-13)
+
+
 # ---- types -----------------------------------------------------------------------------------------------------------
 CODES = ["np.sin(x)", "x * x + 1", "np.where(x > 0, x, 0)", "np.maximum(x, 0)", "np.max(x)", "np.mean(x)", "x @ x", "x ** 2.5",
          "np.linalg.norm(x)", "np.stack([x, x])", "np.exp(x) / np.sum(np.exp(x))", "x[1:] - x[:-1]", "np.abs(x)", "np.tanh(x)"]

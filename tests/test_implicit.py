@@ -420,6 +420,7 @@ MISTAKES = {
         RuleError, lambda: derivative(lambda a: root(lambda x: a * x - 1, np.ones(2), sparse=True)[0])(1.0),
         "f closes over a dual number"),
     "no matrix": (StructureError, lambda: spsolve(np.eye(2), np.ones(2)), "got ndarray"),
+    "no columns": (StructureError, lambda: spsolve((np.ones(2), ([0, 1],)), np.ones(2)), r"\(data, \(rows, columns\)\)"),
     "unlike lengths": (ShapeError, lambda: spsolve((np.ones(2), ([0], [0])), np.ones(1)), r"\(2,\), its rows \(1,\)"),
     "indptr": (ShapeError, lambda: spsolve((np.ones(1), [0], [0, 1, 1]), np.ones(1)), r"indptr has shape \(3,\)"),
     "a side": (ShapeError, lambda: spsolve(scipy.sparse.eye_array(2), np.ones(3)), r"A has shape \(2, 2\) and b .* b as long"),

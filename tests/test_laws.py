@@ -160,6 +160,7 @@ SPELLED = {operator.getitem: "x[", gather.placed: "x[", formula.marked: ".sort("
            products.shifted: ".convolve(", products.widened: ".convolve(",
            products.convolved: ".convolve(", quantiles.order_statistic: ".quantile(",
            shapes.arranged: ".pad(", linear.binned: ".bincount(", linear.as_part: "np.imag(", folds.folded: ".hypot.reduce(",
+           folds.accumulated: ".accumulate(",
            shapes.strided: "sliding_window_view("}  # as_strided, of which test_lift.py has the cases
 
 

@@ -125,6 +125,21 @@ def test_each_step_runs_the_function_once():
     assert len(runs) == fit.nfev == fit.njev <= 12
 
 
+def test_runs_that_decide_on_a_strong_zero_are_counted(tmp_path):
+    runs = []
+
+    def root(p):  # an infinite partial at p[1] = 0 asks for a second run
+        runs.append(1)
+        return np.concatenate([p[:1] - 3 + np.sin(p[:1]), np.sqrt(p[1:] * 0), p[:1] * p[1:] + p[1:] - 1])
+
+    path = tmp_path / "fit.npz"
+    whole = least_squares(root, [1.0, 0.5])
+    assert whole.nfev == len(runs) > whole.njev
+    least_squares(root, [1.0, 0.5], max_iter=2, checkpoint=path)
+    resumed = least_squares(root, [1.0, 0.5], checkpoint=path, resume=True)
+    assert (resumed.nfev, resumed.njev) == (whole.nfev, whole.njev)
+
+
 def test_a_canyon_is_crossed_by_geodesic_acceleration():
     t = np.linspace(1, 20, 25)
     y = -2500 * (45.0 + t) ** (-1 / 0.9)
@@ -286,6 +301,63 @@ def test_a_minimum_where_the_jacobian_is_singular_is_no_stall():
     fit = least_squares(freudenstein_roth, [0.5, -2.0])
     assert fit.success
     np.testing.assert_allclose([*fit.x, fit.cost], [11.4127790, -0.8968053, 24.4921268], rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "lm"}])
+def test_a_minimum_along_which_the_residuals_bend_more_than_the_jacobian_says_is_no_stall(options):
+    def trigonometric(x):  # of Moré, Garbow and Hillstrom; JᵀJ is nearly singular at its local minimum, the Hessian is not
+        i = np.arange(1, 11)
+        return 10 - np.sum(np.cos(x)) + i * (1 - np.cos(x)) - np.sin(x)
+
+    fit = least_squares(trigonometric, np.full(10, 0.1), **options)
+    assert fit.success
+    assert fit.nfev <= 100  # no other starts, which took 390
+    assert fit.cost == pytest.approx(0.5 * 2.79506e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize(("most", "cost"), [(2.3, 0.016676981006677), (2.0, 0.023901978740762)])
+@pytest.mark.parametrize("method", ["auto", "lm"])
+def test_steps_that_overshoot_below_what_the_cost_shows_end_all_the_same(most, cost, method):
+    t = 0.1 * np.arange(1, 14)
+    y = np.exp(-t) - 5 * np.exp(-10 * t) + 3 * np.exp(-4 * t)
+
+    def biggs(x):  # of Moré, Garbow and Hillstrom, held where full Gauss-Newton steps go twice as far as they should
+        return x[2] * np.exp(-t * x[0]) - x[3] * np.exp(-t * x[1]) + x[5] * np.exp(-t * x[4]) - y
+
+    low, high = [-1.0, 0.0, 0.0, -3.0, -2.0, -1.0], [2.2, 15.0, 1.4, most, 4.2, 1.7]
+    fit = least_squares(biggs, [1.0, 2.0, 1.0, 1.0, 1.0, 1.0], bounds=(low, high), method=method)
+    assert fit.success
+    assert fit.nfev <= 160  # it was 740, or the budget
+    assert fit.cost == pytest.approx(cost, rel=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "lm"}, {"bounds": (-100, 100)}])
+@pytest.mark.parametrize("start", [[1.0, 50.0], [-1.0, 40.0]])
+def test_columns_that_were_once_far_longer_do_not_hide_what_is_left_to_gain(options, start):
+    t = np.linspace(0, 1, 20)  # at the start the columns are 10^20 times as long as at the end
+    y = 2 * np.exp(t) + 0.01 * np.cos(9 * np.arange(20.0))
+
+    def off(p):
+        return p[0] * np.exp(p[1] * t) - y
+
+    fit, near = least_squares(off, start, **options), least_squares(off, [1.0, 1.0])
+    assert fit.success
+    assert fit.undetermined == []
+    np.testing.assert_allclose(fit.x, near.x, rtol=1e-8)
+    np.testing.assert_allclose(fit.covariance, near.covariance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1, 10])
+@pytest.mark.parametrize("method", ["auto", "lm"])
+def test_a_singular_root_is_reached_as_fast_as_by_minpack(far, method):
+    def powell(x):
+        a, b, c, d = x[::4], x[1::4], x[2::4], x[3::4]
+        return np.concatenate([a + 10 * b, 5**0.5 * (c - d), (b - 2 * c)**2, 10**0.5 * (a - d)**2])
+
+    fit = least_squares(powell, far * np.tile([3.0, -1.0, 0.0, 1.0], 3), method=method)
+    assert fit.success
+    assert fit.nfev <= 140  # as often as MINPACK asks for values and Jacobians; once it was a thousand
+    np.testing.assert_allclose(fit.x, 0, atol=1e-13)
 
 
 @pytest.mark.parametrize("bounds", [None, (0, 50)])

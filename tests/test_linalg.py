@@ -1,11 +1,12 @@
 """Factorisations, inverses, least squares and norms: complex numbers, hard points, refusals. The laws are in test_laws.py."""
 
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, jvp, vjp
+from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
 from dualdiff.errors import DegenerateError, RuleError
 
 
@@ -56,6 +57,21 @@ def test_complex_results_agree_with_differences_and_their_adjoint(name):
     (back,) = vjp(parts, A)[1](u)
     left, right = sum(np.sum(np.real(a * d)) for a, d in zip(u, along, strict=True)), np.sum(np.real(back * D))
     assert abs(left - right) <= 1e-12 * sum(np.sum(np.abs(a * d)) for a, d in zip(u, along, strict=True))
+
+
+def test_the_pseudo_inverse_of_a_hermitian_matrix_depends_on_one_triangle_in_second_order_too():
+    A, v, h = np.array([[1.0, 9.0], [2.0, 1.5]]), np.array([[0.5, -1.0], [2.0, 1.0]]), 1e-6
+
+    def f(a):
+        return np.sum(np.linalg.pinv(a, hermitian=True)**3)
+    g = gradient(f)
+    np.testing.assert_allclose(np.sum(g(A) * v), (f(A + h * v) - f(A - h * v)) / (2 * h), rtol=1e-7)
+    np.testing.assert_allclose(hvp(f)(A, v), (g(A + h * v) - g(A - h * v)) / (2 * h), rtol=1e-7, atol=1e-8)
+
+
+def test_an_order_of_matrices_is_refused_for_vectors_by_name():
+    with pytest.raises(ValueError, match="nvalid norm order 'nuc' for vectors"):
+        jacobian(lambda x: np.linalg.norm(x, "nuc"))(np.ones(3))
 
 
 def test_all_four_results_of_lstsq_come_as_numpys_do():
@@ -110,6 +126,22 @@ def test_cofactors_do_not_suffer_from_badly_scaled_rows_and_columns(nested):
     by_det = gradient(np.linalg.det)
     found = jvp(lambda s: by_det(s * scaled), (1.0,), (1.0,))[1] / 2 if nested else by_det(scaled)
     np.testing.assert_allclose(found, cofactors, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1000, 3), (3, 1000)])
+@pytest.mark.parametrize("solved", [np.linalg.pinv, lambda A: np.linalg.lstsq(A, np.ones(len(A)))[0]], ids=["pinv", "lstsq"])
+def test_least_squares_make_no_square_of_the_longer_side(solved, shape):
+    A = drawn(*shape).real
+
+    def loss(A):
+        return np.sum(solved(A) ** 2)
+    gradient(loss)(A)
+    tracemalloc.start()
+    gradient(loss, mode="reverse")(A)
+    hvp(loss)(A, A)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * A.nbytes < 1000 * 1000 * 8
 
 
 @pytest.mark.parametrize(("shape_a", "shape_b"), [

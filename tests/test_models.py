@@ -645,3 +645,10 @@ def test_a_subclass_may_have_settings_of_its_own():
             self.extra = extra
 
     assert Mine(extra=2).get_params() == {"alpha": 0.0, "extra": 2}
+
+
+def test_the_score_is_finite_where_predictions_overflow():
+    X, y = [[0.0], [1.0], [2.0]], [1.0, 2.0, 4.0]
+    model = GammaRegressor(alpha=0).fit(X, y)
+    model.coef_ *= 1000
+    assert np.isfinite(model.score(X, y))

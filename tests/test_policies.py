@@ -4,6 +4,7 @@ import inspect
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -216,12 +217,15 @@ def test_a_policy_that_does_not_exist_is_refused_with_the_list_of_those_that_do(
 
 # ---- equality --------------------------------------------------------------------------------------------------------
 EQUALITIES = ["x == 0", "0 == x", "not x", "not x != 0", "x in [3.0, 0.0]", "np.equal(x, 0)", "not np.not_equal(x, 0)",
-              "np.isin(x, [0.0, 1.0])", "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])",
+              "np.isin(x, [0.0, 1.0])", "np.isin([1.0, 0.0, 2.0], np.stack([x, x])).any()",
+              "np.array_equal(x, 0)", "np.array_equiv(x, 0)", "0.0 in np.stack([x, x])",
               "not np.any(x)", "not np.all(x)", "np.logical_not(x)", "not np.logical_or(x, False)", "not np.count_nonzero(x)",
               "not np.flatnonzero(x).size", "not np.argwhere(x).size", "not np.stack([x]).nonzero()[0].size",
               "not np.where(np.stack([x]))[0].size", "np.where(x, 0, 1)", "not np.trim_zeros(np.stack([x])).size",
+              "np.linalg.norm([3.0, 1.0], x + 2.0) > 0", "np.linalg.norm(np.stack([x, x + 1]), x + 2.0) > 0",
               "np.poly1d(np.stack([x, x + 1])).order == 0", "np.polymul(np.stack([x, x + 1]), [1.0]).size == 1"]
-UNEQUAL = ["x == 1", "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]",
+UNEQUAL = ["x == 1", "not np.isin(x, [3.0, 4.0], invert=True)",
+           "x != x", "np.isclose(x, 0)", "dd.stop_gradient(x) == 0", "x * 0 == 0", "x <= 0", "x in [3.0, 4.0]",
            "np.any(np.stack([x, x + 1]))", "np.where(x + 1, 1, 0)", "np.nonzero(np.pad(np.stack([x + 1]), 1))[0].size == 1",
            "np.trim_zeros(np.stack([x + 1, 0 * x])).size == 1"]
 
@@ -295,6 +299,18 @@ def test_the_trace_names_function_line_element_and_value(mode):
     assert (t.first.element, t.first.derivative, t.first.value) == ((1,), np.inf, 0)
     assert t.first.line == f"test_policies.py, line {line}: z = np.sqrt(y)"
     assert str(t).startswith("numpy.sqrt: the derivative became inf at element 1")
+
+
+def test_one_block_may_be_entered_by_several_threads_and_left_in_any_order():
+    policy, before, threads = kinks("nan"), WATCH.count, [copy_context() for _ in range(2)]
+    for step, found in ((policy.__enter__, "nan"), (policy.__exit__, "least_norm")):
+        for thread in threads:
+            thread.run(step)
+            assert thread.run(KINKS.get) == found
+    assert WATCH.count == before
+    with policy, equality("ignore"), policy:
+        assert np.isnan(derivative(abs)(0.0))
+    assert (KINKS.get(), WATCH.count) == ("least_norm", before)
 
 
 def test_policies_hold_in_chunks_and_on_an_executors_threads():

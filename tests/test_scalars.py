@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualdiff import Dual, gradient, hessian, jacobian, jvp, lift, linearize
-from dualdiff.tangents import join, moves
+from dualdiff.tangents import join, moves, scalars
 
 N = 7
 X = np.linspace(0.4, 1.6, N)
@@ -79,6 +79,33 @@ def test_numbers_are_stacked_at_two_levels(f):
 
 def complex_step_gradient(g, x):
     return np.array([g(x + 1e-200j * e).imag / 1e-200 for e in np.eye(N)])
+
+
+@each_program
+def test_numbers_that_are_listed_have_the_same_derivatives(f, monkeypatch):
+    V, u = np.eye(N)[::-1], np.cos(np.arange(len(f(X))))
+    sweeps = [lambda: jacobian(f, mode="forward")(X), lambda: jvp(f, (X,), (V,))[1],
+              lambda: jacobian(f, sparse=True)(X).todense(),
+              lambda: jvp(gradient(lambda x: f(x) @ u, mode="forward"), (X,), (V,))[1]]
+    filled = [sweep() for sweep in sweeps]
+    monkeypatch.setattr(scalars, "wasteful", lambda filled, held: True)
+    for sweep, expected in zip(sweeps, filled, strict=True):
+        np.testing.assert_allclose(sweep(), expected, rtol=1e-14, atol=1e-14)
+
+
+def test_one_number_of_all_inputs_does_not_fill_the_pattern_of_those_beside_it():
+    n = 300
+
+    def f(x, total):
+        out = np.zeros_like(x)
+        out[0] = total(x)
+        for i in range(1, n):
+            out[i] = x[i] * x[i - 1]
+        return out
+    for total in (np.sum, lambda x: sum(a * a for a in x), lambda x: x @ x):
+        J = jacobian(lambda x, total=total: f(x, total), sparse=True)(np.ones(n))
+        assert J.nnz == n + 2 * (n - 1)
+        np.testing.assert_array_equal(J.toarray(), jacobian(lambda x, total=total: f(x, total), mode="reverse")(np.ones(n)))
 
 
 def test_an_infinite_coefficient_stays_where_it_is():

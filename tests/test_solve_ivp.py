@@ -8,7 +8,7 @@ import scipy.integrate
 import scipy.optimize
 
 from dualdiff import Dual, derivative, gradient, hessian, hvp, jacobian, jvp, root, vjp
-from dualdiff.errors import ConvergenceError, DegenerateError, MissingExtraError, RuleError, ShapeError, StructureError
+from dualdiff.errors import ConvergenceError, DegenerateError, MissingExtraError, RuleError, StructureError
 from dualdiff.implicit import solve_ivp
 from dualdiff.optimize import curve_fit, least_squares
 from dualdiff.testing import check_derivatives
@@ -106,6 +106,11 @@ def test_sensitivities_to_the_times_of_the_states():
     t = np.array([0.5, 1.0, 2.0])
     np.testing.assert_allclose(jacobian(f)(t), np.diag(-t * np.exp(-(t**2) / 2)), atol=1e-11)
     np.testing.assert_allclose(derivative(lambda s: f(s * t), order=2)(1.0), (t**4 - t**2) * np.exp(-(t**2) / 2), atol=1e-10)
+
+
+def test_an_interval_of_no_length_has_derivatives_too():
+    f = lambda t, y0: solve_ivp(lambda t, y: -2 * y, (0, t), [y0]).y[0, -1]
+    np.testing.assert_array_equal(gradient(f, argnums=(0, 1))(0.0, 3.0), [-6, 1])
 
 
 def test_the_last_time_is_that_of_t_span_and_steps_in_between_stay():
@@ -233,8 +238,6 @@ REFUSED = {
                      "dense_output of dual inputs"),
     "complex states": (StructureError, lambda p: solve_ivp(lambda t, y, p: p * y, (0, 1), [1.0 + 1j], args=(p,)),
                        "real states only"),
-    "no time at all": (ShapeError, lambda p: solve_ivp(lambda t, y, p: p * y, (0, 0), [1.0], args=(p,)),
-                       "2 times were asked for"),
     "a blow-up": (ConvergenceError, lambda p: solve_ivp(lambda t, y, p: p * y**2, (0, 2), [1.0], args=(p,)),
                   "SciPy stopped at t = 0.99"),
 }  # fmt: skip

@@ -375,6 +375,8 @@ HARD = [
     ("sp.tklmbda(x, 2.0)", 3.0, 0.0), ("sp.powm1(x, 0.0)", 0.0, 0.0), ("sp.lambertw(x).real", 0.0, 1.0),
     ("sp.zeta(x)", 0.0, -0.5 * np.log(2 * np.pi)), ("sp.besselpoly(x, 0.0, 1.0)", 0.0, 0.5), ("sp.logit(x)", 0.0, INF),
     ("sp.ndtri(x)", 0.5, np.sqrt(2 * np.pi)), ("sp.airye(x)[0]", 0.0, sp.airy(0.0)[1]), ("sp.pdtrik(0.1, x)", 1.5, 0.0),
+    ("sp.ncfdtrinc(2, 2, x, 0.6)", 0.5, 0.0), ("sp.chndtrinc(0.6, 2, x)", 0.5, 0.0), ("sp.stdtridf(x, 0.6)", 0.8, 0.0),
+    ("sp.fdtridfd(2, x, 0.6)", 0.8, 0.0),
     ("sp.it2i0k0(x)[0]", 0.0, 0.0),
 ]
 
@@ -392,6 +394,10 @@ def test_a_derivative_is_finite_where_its_limit_is(code, x, expected, mode):
 def test_a_second_derivative_is_right_at_the_zeros_of_the_reciprocal_gamma_function():
     # 1/Γ = sin(πx) Γ(1-x)/π; at -2 the second derivative is -2 cos(πx) Γ(3) ψ(3)
     np.testing.assert_allclose(dd.derivative(sp.rgamma, order=2)(-2.0), -4 * sp.psi(3), rtol=1e-13)
+
+
+def test_the_slope_of_digamma_far_to_the_left_takes_no_recurrence():
+    assert dd.derivative(sp.psi)(-1e12 - 0.5) == pytest.approx(np.pi**2 - 1e-12, rel=1e-14)  # at once, not in 10¹² steps
 
 
 def test_the_third_derivative_of_the_sine_integral_at_zero_is_minus_one_third():

@@ -62,6 +62,11 @@ def test_a_list_of_formulas_becomes_an_array():
     np.testing.assert_array_equal(J.toarray(), [[4, 0], [0, 1], [0, 0]])
 
 
+def test_conditions_take_numbers_beside_arrays():
+    f = from_sympy(sp.Piecewise((x * y, sp.And(x > 0, y > 1)), (y, sp.Or(x < -1, y < 0)), (2, True)), [x, y])
+    np.testing.assert_array_equal(jacobian(f, argnums=1)(np.array([3.0, 0.0, -2.0]), 2.0), [3, 0, 1])
+
+
 @pytest.mark.parametrize(("name", "formula", "value"), [
     ("pi", lambda s: s * sp.pi, np.pi), ("e", lambda s: s + sp.E - 1, np.e), ("sin", sp.sin, np.sin(1.0)),
     ("array", lambda s: sp.Matrix([s, sp.EulerGamma]), np.array([[1.0], [np.euler_gamma]])),

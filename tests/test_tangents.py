@@ -12,8 +12,8 @@ import pytest
 import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
-from dualdiff.tangents import join, tangent
-from dualdiff.tangents.leaf import identity_seeds
+from dualdiff.tangents import assemble, join, tangent
+from dualdiff.tangents.leaf import dense_leaf, identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.ragged import Ragged
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
@@ -72,6 +72,13 @@ def test_the_same_slice_twice_is_the_same_leaf_so_coefficients_merge():
     assert leaves(x[1:]) == leaves(x[1:])
     assert leaves(x[np.array([0, 2])]) == leaves(x[np.array([0, 2])])
     assert leaves(x[np.array([0, 2])]) != leaves(x[np.array([0, 3])])
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_slice_is_not_mistaken_for_a_broadcast_to_the_shape_of_the_same_numbers(mode):
+    def f(x):
+        return np.sum(0 * x[1:2:2]) + np.sum(x * np.ones((1, 2, 2)))
+    assert np.array_equal(dd.gradient(f, mode=mode)(np.ones(2)), [2, 2])
 
 
 def test_an_index_array_that_the_caller_changes_is_not_mistaken_for_itself():
@@ -163,6 +170,32 @@ def test_a_filter_and_an_unpacked_state_keep_one_array_of_all_directions():
         assert all(leaf.is_dense for leaf in leaves(y + 0.1 * np.roll(y, 1) ** 2))  # the seed is not carried along
 
 
+def test_the_seed_that_a_loop_multiplies_by_is_written_out_once(monkeypatch):
+    written, assembled = [], assemble.assembled
+    monkeypatch.setattr(assemble, "assembled", lambda terms, *args: written.append(args[0]) or assembled(terms, *args))
+    A, _ = seeded(np.linspace(-1, 1, 9).reshape(3, 3))
+    power = A
+    for n in range(2, 8):
+        power = power @ A
+        assert n < 4 or all(leaf.is_dense for leaf in leaves(power))
+    assert written == [(3, 3)]
+    expected = np.linalg.matrix_power(A, 7)
+    assert np.allclose(power.tangent, expected.tangent, rtol=1e-12)
+
+
+def test_parameters_are_added_to_an_array_of_all_directions_each_in_its_place():
+    p, seed = seeded(np.arange(3.0))
+    c = np.linspace(1, 2, 6).reshape(2, 3)
+    first, last = leaves(p[0])[0].broadcast((2, 3)), leaves(p[2])[0].broadcast((2, 3))
+    data = np.linspace(-1, 1, 18).reshape(3, 2, 3)
+    kept, dense = data.copy(), dense_leaf(seed.level, data, (2, 3))
+    total = assemble.small_sum({dense: None, first: c, last: 2}, (3, 2, 3))
+    assert np.array_equal(total, kept + np.stack([c, 0 * c, 0 * c + 2]))
+    assert np.array_equal(data, kept)  # what another array holds
+    for coef in (np.inf, c * 1j, np.float32(2) * c.astype(np.float32)):
+        assert assemble.small_sum({dense: None, first: coef}, (3, 2, 3)) is None
+
+
 def test_labels_of_einsum_are_not_the_directions():
     x, _ = seeded(np.linspace(1, 2, 9).reshape(3, 3))
     M = np.linspace(-1, 1, 9).reshape(3, 3)
@@ -225,35 +258,29 @@ def test_equal_directions_are_merged_in_a_stencil_applied_many_times():
     assert np.allclose(row[26:39], [1 / 4**6 * c for c in (1, 12, 66, 220, 495, 792, 924, 792, 495, 220, 66, 12, 1)])
 
 
+def test_numbers_of_a_loop_are_rows_once_they_depend_on_many_of_the_directions(monkeypatch):
+    sorts, argsort = [], np.argsort
+    monkeypatch.setattr(np, "argsort", lambda *args, **options: sorts.append(args) or argsort(*args, **options))
+
+    def recursion(d):
+        c = [d[0]]
+        for x in d[1:]:
+            c.append((x - 0.3 * c[-1]) / (2 + c[-1]))
+        return c[-1]
+    dd.jacobian(recursion, mode="forward")(np.linspace(1, 2, 250))
+    assert not sorts  # the ninth direction makes the first row
+    n = 600
+    v = list(seeded(np.linspace(1, 2, n))[0])
+    for _ in range(4):
+        v = [0.5 * v[i] + 0.25 * (v[i - 1] + v[(i + 1) % n] ** 2) * v[i - 2] for i in range(n)]
+        assert not any(leaf.is_dense for x in v for leaf in leaves(x))  # which depend on few
+
+
 def test_stacking_pairs_leaves_instead_of_adding_them_up():
     x, _ = seeded(np.arange(1.0, 101.0))
     pieces = [x[i] * x[i + 1] for i in range(99)]
     assert len(leaves(np.stack(pieces))) == 1
     assert len(leaves(np.concatenate([x[:50] ** 2, np.sin(x[50:])]))) == 1
-
-
-def test_an_accumulating_sum_in_a_python_loop_copies_a_logarithmic_number_of_times(monkeypatch):
-    from dualdiff.tangents import tangent
-    copied = []
-    merge = tangent.merged_terms
-
-    def counting(terms, shape):
-        leaf, c = merge(terms, shape)
-        copied.append(leaf.breadth)
-        return leaf, c
-
-    monkeypatch.setattr(tangent, "merged_terms", counting)
-    for n in (500, 1000, 2000):
-        copied.clear()
-
-        def f(x, n=n):
-            s = 0.0
-            for i in range(n):
-                s = s + x[i] * x[i]
-            return s
-        x = np.arange(1.0, n + 1)
-        assert np.allclose(dd.gradient(f, mode="forward")(x), 2 * x)
-        assert sum(copied) < 3 * n * np.log2(n)
 
 
 # ---- tape --------------------------------------------------------------------------------------------------------------
@@ -415,14 +442,14 @@ def test_a_diagonal_between_two_matrices_is_a_product_of_matrices_for_each_direc
     assert max(entries) <= 3 * n * n
 
 
-def test_a_sum_of_elements_that_list_their_directions_lists_each_direction_once():
-    _, seed = seeded(np.arange(30.0))
-    cols, starts = np.arange(40) % 3, np.append(0, np.repeat(np.arange(1, 41), 20))  # the first of each row has one
-    listed = Tangent({Ragged(seed.level, 30, (40, 20), starts, cols, None): None}, (40, 20))
-    total = np.sum(array(np.ones((40, 20)), listed, seed.level), axis=0).eps
+def test_a_sum_of_elements_that_list_more_entries_than_there_are_directions_holds_each_direction_once():
+    _, seed = seeded(np.arange(3.0))
+    cols = np.arange(80) % 3
+    listed = Tangent({Ragged(seed.level, 3, (40, 2), np.arange(81), cols, None): None}, (40, 2))
+    total = np.sum(array(np.ones((40, 2)), listed, seed.level), axis=0).eps
     (leaf,) = total.terms
-    assert leaf.entry_cols.size == 3
-    np.testing.assert_array_equal(total.dense()[:4, :2], [[14, 0], [13, 0], [13, 0], [0, 0]])
+    assert [a.shape for a in leaf.numbers()] == [(3, 2)]
+    np.testing.assert_array_equal(total.dense(), [[np.sum(cols[i::2] == j) for i in range(2)] for j in range(3)])
 
 
 def test_elements_that_list_a_quarter_of_the_directions_are_an_array_of_all_of_them():
@@ -433,3 +460,21 @@ def test_elements_that_list_a_quarter_of_the_directions_are_an_array_of_all_of_t
         v = v + 0.3 * (u[1:] - u[:-1])
         u = u + 0.3 * np.concatenate([v[:1], v[1:] - v[:-1], -v[-1:]])  # which lists: both ends are of another kind
         assert i < 20 or any(leaf.is_dense for leaf in leaves(u))
+
+
+@pytest.mark.parametrize("use", [
+    lambda y, x: y * x + np.sin(x[::-1]) + np.roll(x, 1), lambda y, x: np.ones((1, 60)) @ y, lambda y, x: C60[:3] @ y,
+    lambda y, x: np.einsum("jak,j->ka", C60[:, :6].reshape(60, 2, 3), y) * x[0], lambda y, x: np.sum(y.reshape(6, 10), axis=0),
+])
+def test_one_element_of_all_directions_is_listed_and_the_others_are_not_filled_up_to_it(use, monkeypatch):
+    _, seed = seeded(np.ones(60))
+    cols = np.concatenate([np.arange(60), np.arange(1, 60)])
+    starts, weights = np.concatenate([[0], np.arange(60, 120)]), np.cos(np.arange(119.0))
+    y = array(np.ones(60), Tangent({Ragged(seed.level, 60, (60,), starts, cols, weights): None}, (60,)), seed.level)
+    x = array(np.linspace(0, 1, 60), Tangent({seed: None}, (60,)), seed.level)
+    expected = use(array(y.value, Tangent({dense_leaf(seed.level, y.eps.dense(), (60,)): None}, (60,)), seed.level), x)
+    monkeypatch.setattr(Ragged, "cols", property(lambda self: pytest.fail("filled up")))
+    np.testing.assert_allclose(use(y, x).tangent, expected.tangent, rtol=1e-13, atol=1e-13)
+
+
+C60 = np.random.default_rng(3).standard_normal((60, 60))

@@ -9,6 +9,7 @@ import pytest
 import dualdiff as dd
 from dualdiff import derivative, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, value_and_jacobian, vjp
 from dualdiff.errors import HolomorphicError, RuleError, ShapeError, StructureError
+from dualdiff.tangents.moves import Contraction
 
 X = np.random.default_rng(0).standard_normal((3, 4))
 A = np.random.default_rng(1).standard_normal((4, 2))
@@ -221,7 +222,33 @@ def test_complex_numbers_inside_a_real_function_are_differentiated_through():
     assert np.allclose(vjp(f, x)[1](np.eye(3))[0], J, rtol=1e-13)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: np.real(np.sum(np.exp(1j * A[0] * x) * (2 + 1j)) + 1j * x * np.sin(x)) + np.sum(x[None]),
+    lambda x: np.sum(np.concatenate([np.sin(np.append(A[:, 0] * x, np.broadcast_to(x, ()))), x[None]]).astype(np.float32)),
+], ids=["complex", "float32"])
+def test_cotangents_of_several_types_for_one_number_are_all_added_up(f):
+    slopes = [gradient(f, mode=mode)(np.array(0.7)) for mode in ("forward", "reverse")]
+    np.testing.assert_allclose(*slopes, rtol=1e-6)
+
+
 # ---- directions and cotangents -----------------------------------------------------------------------------------------
+def test_several_results_are_pulled_back_in_one_pass_over_the_record(monkeypatch):
+    A, x, back, passes = np.arange(9.0).reshape(3, 3), np.arange(3.0), Contraction.transpose, []
+    monkeypatch.setattr(Contraction, "transpose", lambda *args: passes.append(1) or back(*args))
+
+    def f(x):
+        y = A @ np.sin(x)
+        return [y, np.exp(y), np.ones(2), y[:2] * y[1:]]
+    pullback = vjp(f, x)[1]
+    u = [np.ones(3), np.arange(3.0), np.ones(2), np.array([2.0, 1.0])]
+    found = pullback(u)[0]
+    assert len(passes) == 1
+    along = jvp(f, (x,), (np.eye(3),))[1]
+    assert np.allclose(found, sum(b @ a for a, b in zip(u, along, strict=True)), rtol=1e-14)
+    assert np.array_equal(dd.linearize(f, x).T @ u, found)
+    assert vjp(lambda x: [], x)[1]([])[0].tolist() == [0, 0, 0]
+
+
 def test_one_pullback_serves_many_cotangents():
     value, pullback = vjp(lambda x: x @ A, X)
     U = np.random.default_rng(2).standard_normal((5, *value.shape))
@@ -328,6 +355,8 @@ def test_gradients_are_arrays_of_the_callers_own():
     first, second = vjp(lambda x, y: np.concatenate([x, y]), x, y)[1](np.arange(6.0))
     first -= first
     assert second.tolist() == [3, 4, 5]
+    for parts in (dd.linearize(lambda x, y: np.cumsum(x + y), x, y).T @ x, dd.linearize(lambda x: [np.cumsum(x)] * 2, x) @ x):
+        assert not np.shares_memory(*parts)
 
 
 @pytest.mark.parametrize("f", [

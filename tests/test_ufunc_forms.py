@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, gradient, jacobian, jvp
+from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
 
 NAN, INF = np.nan, np.inf
@@ -25,11 +25,37 @@ def test_running_extremes_share_equally_among_all_that_attain_them(ufunc):
     np.testing.assert_allclose(ufunc.reduce(dual([3.0, 3.0, 3.0])).tangent, [1 / 3, 1 / 3, 1 / 3])
 
 
+@pytest.mark.parametrize("ufunc", [np.logaddexp, np.logaddexp2, np.hypot])
+def test_a_running_fold_is_differentiated_in_a_logarithmic_number_of_steps(ufunc):
+    x = np.random.default_rng(0).normal(size=1000)
+    assert explain(ufunc.accumulate, x).maps <= 70
+    rows = [Dual(x[0], 1.0)]
+    for i in range(1, 40):  # along one direction, one after the other
+        rows.append(ufunc(rows[-1], Dual(x[i], np.cos(i))))
+    tangent = jvp(ufunc.accumulate, (x[:40],), (np.cos(np.arange(40.0)),))[1]
+    np.testing.assert_allclose(tangent, [row.tangent for row in rows], rtol=1e-12)
+
+
+def test_two_infinities_of_a_running_fold_have_equal_shares():
+    J = jacobian(np.logaddexp.accumulate)(np.array([-INF, -INF, 1.0, -INF]))
+    np.testing.assert_array_equal(J, [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
+
+
 def test_fmax_looks_past_nan_and_keeps_it_where_there_is_nothing_else():
     x = dual([[1.0, NAN], [NAN, NAN], [4.0, 3.0]])
     np.testing.assert_array_equal(np.fmax.reduce(x, axis=1).value, [1, NAN, 4])
     assert np.fmin.reduce(x, axis=None).tangent.argmax() == 0
     np.testing.assert_array_equal(np.fmax.accumulate(x[:, 0]).value, [1, 1, 4])
+    assert type(np.fmax.reduce(x[:, 0]).value) is np.float64
+
+
+def test_folds_keep_type_and_shape():
+    x = DualArray(np.array([1, 3, 3], np.float32), np.ones(3, np.float32))
+    for found in (np.maximum.accumulate(x), np.divide.reduce(x[:0].reshape(0, 3), axis=1)):
+        assert (found.dtype, found.tangent.dtype) == (np.float32, np.float32)
+    assert np.divide.reduce(x[:0].reshape(0, 3), axis=1).shape == (0,)
+    with pytest.raises(TypeError, match="int"):
+        np.add.reduceat(x, x)
 
 
 @pytest.mark.parametrize(("call", "partial"), [
@@ -75,7 +101,9 @@ def test_a_result_without_derivative_may_go_into_a_plain_array():
 @pytest.mark.parametrize("call", [
     lambda x, o: np.sin(x, out=o), lambda x, o: np.add.reduce(x, out=o[0]), lambda x, o: np.add.at(o, [0], x[:1]),
     lambda x, o: np.sin(x, out=o, where=[True, False]), lambda x, o: np.cumsum(x, out=o), lambda x, o: np.modf(x, o, o),
-    lambda x, o: np.add.accumulate(x, out=o), lambda x, o: np.matmul(np.eye(2), x, out=o)])
+    lambda x, o: np.add.accumulate(x, out=o), lambda x, o: np.matmul(np.eye(2), x, out=o),
+    lambda x, o: np.median(x[None], 0, o), lambda x, o: np.percentile(x[None], 50, 0, o), lambda x, o: np.clip(x, 0, 1, o),
+    lambda x, o: np.concatenate([x[:1], x[1:]], 0, o), lambda x, o: np.dot(np.eye(2), x, o), lambda x, o: x[None].max(0, o)])
 def test_a_dual_result_does_not_go_into_a_plain_array(call):
     o = np.zeros(2)
     with pytest.raises(EscapeError, match="zeros_like"):
@@ -111,6 +139,43 @@ def test_a_dual_array_takes_a_plain_result():
     assert np.exp(np.zeros(2), out=out) is out
     np.testing.assert_array_equal(out.value, [1, 1])
     np.testing.assert_array_equal(out.tangent, np.zeros((2, 2)))
+
+
+def test_out_may_be_given_by_position():
+    x = dual([0.5, 1.5])
+    for call in (lambda x, o: np.std(x[:, None] * [1, 3], 1, None, o, 1), lambda x, o: np.take(x, [2, 3], 0, o, "wrap"),
+                 lambda x, o: np.concatenate([x[:1], x[1:]], 0, o), lambda x, o: np.clip(x, 0, 1, o),
+                 lambda x, o: np.median(x[None], 0, o, False)):
+        out, plain = np.zeros(2, like=x), np.zeros(2)
+        assert call(x, out) is out
+        np.testing.assert_array_equal(out.value, call(x.value, plain))
+        assert np.any(out.tangent)
+
+
+@pytest.mark.parametrize("call", [
+    lambda a, o: np.dot(a, a, out=o), lambda a, o: np.matmul(a, a, o), lambda a, o: np.add.accumulate(a, out=o),
+    lambda a, o: np.sum(a, 0, out=o[0]), lambda a, o: np.minimum.reduce(a, out=o[0]), lambda a, o: np.max(a, 1, o[1]),
+    lambda a, o: np.stack([a[0], a[1]], 0, o), lambda a, o: np.fft.irfft(a, 2, out=o), lambda a, o: np.clip(a, 0, 1, out=o),
+    lambda a, o: np.add(a, 1, out=o, where=[1, 0])])
+def test_a_result_of_plain_arrays_may_go_into_a_dual_array(call):
+    a = np.array([[1.0, 2.0], [0.5, -1.0]])
+    out, plain = DualArray(np.ones((2, 2)), np.ones((2, 2))), np.ones((2, 2))
+    call(a, plain)
+    call(a, out)
+    np.testing.assert_array_equal(out.value, plain)
+    assert not np.all(out.tangent)
+
+
+def test_lists_of_whole_numbers_are_masks_as_numpy_takes_them():
+    for call in (lambda a, w: np.add(a, 1, out=a, where=w), lambda a, w: np.copyto(a, 9, where=w)):
+        plain = np.array([0.5, 1.5, 2.5])
+        x = dual(plain)
+        call(x, [1, 0, 1])
+        call(plain, [1, 0, 1])
+        np.testing.assert_array_equal(x.value, plain)
+        for a in (x, plain):
+            with pytest.raises(TypeError, match="bool"):
+                call(a, np.array([1, 0, 1]))
 
 
 def test_where_computes_nothing_outside_its_mask():

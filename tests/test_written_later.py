@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dualdiff import elementwise, gradient, hessian, jacobian, jvp, linearize, value_and_jacobian, vjp
+from dualdiff import derivative, elementwise, gradient, hessian, jacobian, jvp, linearize, value_and_jacobian, vjp
 from dualdiff.tangents.moves import kept
 
 X = np.array([0.5, 1.25, 2.0])
@@ -79,6 +79,26 @@ def test_an_array_may_be_overwritten_after_it_was_used(name):
     for i in range(len(expected)):
         np.testing.assert_allclose(gradient(lambda x, i=i: gone(x)[i], mode="reverse")(X), expected[i], rtol=1e-14, atol=1e-14)
     np.testing.assert_array_equal(hessian(lambda x: np.sum(gone(x) ** 2))(X), hessian(lambda x: np.sum(kept(x) ** 2))(X))
+
+
+@pytest.mark.parametrize("view", [lambda a: np.broadcast_to(a, (3, 3)), np.diagonal,
+                                  lambda a: np.lib.stride_tricks.sliding_window_view(a, (1, 3))[1, 0, 0]])
+@pytest.mark.parametrize("use", [lambda x, a: x * a, lambda x, a: a @ x, lambda x, a: np.einsum("...i,i", a, x * x)])
+def test_an_array_may_be_overwritten_after_a_read_only_view_of_it_was_used(view, use):
+    def program(overwritten):
+        def f(x):
+            mine = MATRIX.copy()
+            result = use(x, view(mine))
+            if overwritten:
+                mine += 7.0
+            return np.sum(result)
+        return f
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(program(True), mode=mode)(X), gradient(program(False), mode=mode)(X))
+    x = X.copy()
+    operator = linearize(lambda x: x * x[::-1], np.broadcast_to(x, (3,)))
+    x += 7.0
+    np.testing.assert_array_equal(operator.todense(), linearize(lambda x: x * x[::-1], X).todense())
 
 
 @pytest.mark.parametrize("make", [lambda x: 2.0 * x, lambda x: np.zeros_like(x) + 1.5, np.ones_like])
@@ -200,6 +220,26 @@ def test_results_are_the_callers_to_write_to(f):
         for a in results:
             assert a.flags.writeable
             assert not np.shares_memory(a, X)
+
+
+def twice(x):
+    y = np.exp(x)
+    return [y, y + 1.0]
+
+
+@pytest.mark.parametrize("results", [
+    lambda x, y: (y, jvp(lambda z: z * y, (x,), (np.ones(3),))[1]), lambda x, y: (y, jvp(lambda z: z, (x,), (y,))[1]),
+    lambda x, y: (y, jvp(lambda z: z, (x,), (np.stack([y, y]),))[1][1]), lambda x, y: derivative(twice)(x)[::-1],
+    lambda x, y: (y, linearize(lambda z: z, x).T @ y), lambda x, y: (y, jvp(lambda z: np.sum(y) * z, (x,), (np.ones(3),))[1])])
+def test_a_derivative_inside_a_program_is_written_to_without_its_other_arrays_being_changed(results):
+    def f(x, overwritten):
+        kept, gone = results(x, np.exp(x))
+        if overwritten:
+            gone[0] = 5.0
+            gone *= 2.0
+        return kept
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(jacobian(f, mode=mode)(X, True), jacobian(f, mode=mode)(X, False))
 
 
 def program_of(use, b, y):

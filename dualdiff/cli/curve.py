@@ -80,7 +80,7 @@ def fit_curve(options: Any) -> int:
     from .curve_figures import figures
     fitted = fit_to(data, options.target, formula, columns, start)
     rows, remarks = table_rows(fitted), notes(fitted)
-    print(report.table(HEADER, rows), *remarks, sep="\n", flush=True)
+    report.say(report.table(HEADER, rows), *remarks)
     about = f"{formula.text}, fitted to {len(data.target)} rows of {data.source} by least squares with an exact Jacobian."
     report.publish(out, f"dualdiff: {data.name}", about, HEADER, rows, remarks,
                    [(f"{data.name}: {formula.text}", figures(fitted))], [numbers(fitted)])

@@ -39,7 +39,7 @@ def fit(options: Any) -> int:
             results.append(train(job, progress))
     rows = [row(fitted) for fitted in results]
     remarks = notes(results)
-    print(report.table(HEADER, rows), *remarks, sep="\n", flush=True)
+    report.say(report.table(HEADER, rows), *remarks)
     sections = [(f"{fitted.job.data.name}: {fitted.job.title}", figures(fitted)) for fitted in results]
     report.publish(out, "dualdiff: fitted by derivatives of dual numbers", intro(results), HEADER, rows, remarks, sections,
                    [numbers(fitted) for fitted in results])

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +73,15 @@ def publish(out: Path, title: str, intro: str, header: Sequence[str], rows: Sequ
     text = page(title, f"{intro} {MADE_WITH}.", header, rows, notes, sections)
     drawn = [figure for _, figures in sections for figure in figures]
     write(out, {"version": __version__, "fits": fits, "notes": notes}, text, drawn)
-    print(f"report: {out / PAGE}")
+    say(f"report: {out / PAGE}")
+
+
+def say(*lines: str) -> None:
+    """Print; a reader that has seen enough, such as ``head``, does not keep the report and the model from being written."""
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(folder: Path, numbers: dict[str, Any], page: str, figures: Sequence[Figure]) -> None:

@@ -16,6 +16,7 @@ from ..datasets.table import read_columns
 from ..errors import CommandError, DualdiffError
 from ..models import MLP, LinearRegression, LogisticRegression
 from ..optimize.checkpoint import whole
+from .report import say
 from .training import Array, Fitted, Scaling
 
 MADE_BY, FORMAT = "dualdiff fit --save", 1
@@ -62,7 +63,7 @@ def write(name: str | None, model: dict[str, Any]) -> None:
         return
     text = json.dumps({"made by": MADE_BY, "format": FORMAT, **model}, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(Path(name), text + "\n", "--save")
-    print(f"model: {name}")
+    say(f"model: {name}")
 
 
 def of_curve(fitted: Any) -> dict[str, Any]:

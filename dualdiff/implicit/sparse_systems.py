@@ -55,7 +55,7 @@ def spsolve(A: Any, b: Any) -> Any:
 
 def entries(A: Any, n: int) -> tuple[Any, Any, Any]:
     """Values, rows and columns of a matrix given as SciPy's constructors take it."""
-    if not isinstance(A, tuple) or len(A) not in (2, 3):
+    if not isinstance(A, tuple) or len(A) not in (2, 3) or (len(A) == 2 and len(A[1]) != 2):
         raise StructureError(f"{WHAT}: A must be a scipy.sparse matrix, (data, (rows, columns)) or (data, indices, indptr); "
                              f"got {type(A).__name__}")
     data = dual_form(A[0]) if holds_dual(A[0]) else np.asarray(A[0])

@@ -189,6 +189,10 @@ class LinearPredictor(Estimator):
         """z, shape (n,), or (n, classes) for as many rows of weights."""
         return X @ p["coef"].T + p.get("intercept", 0.0)
 
+    def fitted(self, X: Any) -> Any:
+        X = self.checked(X)  # first: an unfitted model has no parameters
+        return self.outputs(self.fitted_parameters(), X)
+
     def cost(self, parameters: Any, X: Any, T: Any, *w: Any) -> Any:
         return self.loss(T, self.outputs(parameters, X), *w) + np.sum(self.alpha / 2 * parameters["coef"] ** 2)
 

@@ -45,12 +45,11 @@ class LogLinear(LinearPredictor):
 
     def predict(self, X: Any) -> Array:
         """The expected y for each row of X."""
-        X = self.checked(X)
-        return np.asarray(np.exp(X @ self.coef_ + self.intercept_))
+        return np.asarray(np.exp(self.fitted(X)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """D², the share of the deviance explained: 1 for a perfect fit, 0 for always predicting the mean."""
-        z = np.log(self.predict(X))
+        z = self.fitted(X)
         z, y, *w = counted(z, self.targets(y, len(z)), sample_weight)
         level = np.log(np.mean(weighed(y, *w)))
         rest, whole = (self.loss(y, mean, *w) + np.mean(weighed(self.saturated(y), *w)) for mean in (z, level))

@@ -57,8 +57,7 @@ class LinearRegression(LinearPredictor):
 
     def predict(self, X: Any) -> Array:
         """ŷ for each row of X."""
-        X = self.checked(X)
-        return np.asarray(self.outputs(self.fitted_parameters(), X))
+        return np.asarray(self.fitted(X))
 
     # ---- the model in NumPy: what is differentiated
     def loss(self, T: Any, z: Any, *w: Any) -> Any:

@@ -69,8 +69,7 @@ class LogisticRegression(LinearPredictor):
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape (n, classes), in the order of ``classes_``."""
-        X = self.checked(X)  # first: an unfitted model has no parameters
-        z = self.outputs(self.fitted_parameters(), X)
+        z = self.fitted(X)
         return np.asarray(softmax(z) if z.ndim == 2 else np.column_stack([sigmoid(-z), sigmoid(z)]))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .checkpoint import read, require_match, write
 from .levenberg import run
-from .result import Array
+from .result import EPS, Array
 from .stopping import BUDGET, CONVERGED, INTERRUPTED, Settings, State
 
 VERSION = 2
@@ -52,7 +52,7 @@ def attempts(problem: Any, start: Array, settings: Settings, again: bool, progre
             end = (*progress.best[:2], INTERRUPTED, "interrupted: this is the best found so far")
         state, progress.best = None, better(progress.best, end)
         spent = end[2] == BUDGET and not (settings.each_nfev is not None and problem.nfev >= progress.limit)
-        if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and well_determined(end[1])) or \
+        if not more or spent or end[2] == INTERRUPTED or (end[2] == CONVERGED and final(end)) or \
                 progress.turn == len(SECOND_TRIES):
             break
         progress.turn += 1
@@ -74,10 +74,10 @@ def better(best: Any, end: Any) -> Any:
     return end if cost < least * (1 - 1e-9) or (found and cost <= least * (1 + 1e-9)) else best
 
 
-def well_determined(point: Any) -> bool:
-    """Whether the Jacobian at the end has full rank, so that the minimum is a point and not a plain."""
-    found = point.spectrum
-    return found is None or not found.singular
+def final(end: Any) -> bool:
+    """Whether the minimum is a point and not a plain, for J has full rank there; or nothing is left of the residuals."""
+    state, point = end[:2]
+    return point.spectrum is None or not point.spectrum.singular or point.cost < EPS**3 * state.history[0]
 
 
 # ---- checkpoints
@@ -93,9 +93,7 @@ def checkpointed(problem: Any, start: Array, settings: Settings, again: bool, pa
             point = problem.sweep(found["best_x"])
             progress.best = restored(found, "best_"), point, str(found["best_reason"]), str(found["best_message"])
         state = restored(found, "")
-        problem.nfev, problem.njev = (int(v) for v in found["counts"])
-        problem.nfev -= 1  # the sweep at its x is done again
-        problem.njev -= 1
+        state.nfev, state.njev = (int(v) for v in found["counts"])
 
     def save(now: State) -> None:
         arrays = {**identity, "turn": progress.turn, "limit": progress.limit,

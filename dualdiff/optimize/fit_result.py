@@ -83,7 +83,7 @@ class FitResult:
     def _determined(self) -> tuple[Array, Any]:
         point = self._point
         found = point.spectrum
-        if not isinstance(found, Spectral):
+        if not isinstance(found, Spectral) or found.singular:  # to the scaling of its step
             D = point.scales()
             quick = inverse(point.A, D)
             if quick is not None:

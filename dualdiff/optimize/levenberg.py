@@ -47,7 +47,9 @@ def run(problem: Any, x0: Array, settings: Settings, state: State | None = None)
     try:
         with all_ignored():  # a trial step that overflows is refused below
             point = problem.sweep(x0 if state is None else state.x)
-            if state is None:
+            if state is not None:  # the sweep at its x is counted already
+                problem.nfev, problem.njev = state.nfev, state.njev
+            else:
                 require_derivatives(point)
                 D = point.norms()
                 if settings.scale is not None:
@@ -108,7 +110,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
         state.trials += 1
         new = trial(problem, x, point, refused)
         cost = np.inf if new is None else new.cost
-        ratio = gained(point.cost, cost, step)
+        ratio = gained(point, new, cost, step, state)
         resize(state, step, ratio, point.cost, cost)
         secant(state, step, point, new, ratio)
         if ratio >= ACCEPT:
@@ -119,23 +121,29 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
         if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
-            exhausted(point, steps.decomposed())
+            exhausted(problem, point, steps.decomposed(), steps.free)
 
 
 def length(v: Array) -> float:
     return sqrt(v.dot(v))
 
 
-def gained(before: float, after: float, step: Step) -> float:
-    if step.predicted <= UNSEEN * before and step.damping == 0.0:
-        return 1.0 if after <= before * (1 + 1e-10) else -1.0  # too small to be seen: trust a step that does no harm
-    return (before - after) / step.predicted if step.predicted > 0 else -1.0
+def gained(point: Any, new: Any, after: float, step: Step, state: State) -> float:
+    before = point.cost
+    if step.predicted > UNSEEN * before or step.damping > 0:
+        return (before - after) / step.predicted if step.predicted > 0 else -1.0
+    if not after <= before * (1 + 1e-10):  # too small to be seen: trust a step that does no harm
+        return -1.0
+    D = np.where(step.p == 0, np.inf, state.D)
+    overshot = length(new.g / D) > 1.1 * length(point.g / D) and step.length > 1e-9 * length(state.D * point.x)
+    return -1.0 if overshot else 1.0
 
 
 class FreeSteps:
     """Steps from one point, of the length that the radius allows when asked."""
 
     clipped, all = False, True  # whether a parameter was put on its bound, whether all move
+    free: Any = ...
 
     def __init__(self, point: Any, state: State, settings: Settings) -> None:
         self.point, self.state, self.settings = point, state, settings
@@ -178,12 +186,14 @@ class FreeSteps:
 
 
 def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
-    """``tried``, unless a scaling of the caller's hides what Moré's does not."""
+    """``tried``, unless its scaling, the caller's or, for an undamped step, the past's, hides what the point's own does not."""
     if settings.scale is not None:
         point.spectrum = None
-        if tried.singular:
-            D = point.scales()
-            tried = point.spectrum = spectrum(point, state, D)
+    if tried.singular:
+        D = point.scales()
+        own = point.spectrum = spectrum(point, state, D)
+        if settings.scale is not None or not (own.singular or (settings.damped and tried.step(state.radius).damping)):
+            tried = own
             if D.size == state.D.size:
                 state.D = D
     return tried

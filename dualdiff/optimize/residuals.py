@@ -90,12 +90,12 @@ class Residuals(Sweepable):
         return whole
 
     def call(self, parts: list[Any]) -> Any:
+        self.nfev += 1
         return self.f(*self.before, *self.parameters.arguments(parts), *self.after, **self.options)
 
     # ---- runs of f
     def value(self, x: Array) -> float:
         """The cost alone; infinite where a residual is not finite."""
-        self.nfev += 1
         out = self.call(self.numbers(self.full(x)))
         r, _ = self.finished(joined(flatten(out, "the residuals")[0]), None)
         cost = robust(r, None, self.loss, self.scale)[0] if self.loss else 0.5 * float(r.dot(r))
@@ -106,7 +106,6 @@ class Residuals(Sweepable):
 
     def sweep(self, x: Array) -> Point:
         """Residuals and Jacobian: f runs once, on duals (twice where an infinite partial was met)."""
-        self.nfev += 1
         self.njev += 1
         whole = self.full(x)
         r, Jt = self.by_hand(whole) if self.jac is not None else self.by_duals(whole)
@@ -138,7 +137,6 @@ class Residuals(Sweepable):
         """The second derivative of the residuals along v: one sweep more, or a difference of Jacobians by ``jac``."""
         if self.jac is not None:
             return v @ (self.sweep(point.x + 1e-5 * v).Jt - point.Jt) / 1e-5  # type: ignore[no-any-return]
-        self.nfev += 1
         whole, along = self.full(point.x), np.zeros(self.parameters.flat.size)
         along[slice(None) if self.free is None else self.free] = v
 

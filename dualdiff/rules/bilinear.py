@@ -48,10 +48,8 @@ def inner_subscripts(a: int, b: int) -> str:
 
 
 def tensordot_subscripts(a: int, b: int, axes: Any = 2) -> str:
-    if np.iterable(axes):
-        left_axes, right_axes = (axes_of(side, n) for side, n in zip(axes, (a, b), strict=True))
-    else:
-        left_axes, right_axes = tuple(range(a - axes, a)), tuple(range(axes))
+    sides = axes if np.iterable(axes) else (range(-axes, 0), range(axes))
+    left_axes, right_axes = (axes_of(side, n) for side, n in zip(sides, (a, b), strict=True))
     left, right = list(LETTERS[:a]), list(LETTERS[a:a + b])
     for i, j in zip(left_axes, right_axes, strict=True):
         right[j] = left[i]

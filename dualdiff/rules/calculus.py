@@ -37,8 +37,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @composite(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
-    np.gradient(plain(f), *map(plain, varargs), axis=axis, edge_order=edge_order)  # NumPy's errors
     axes = axes_or_all(axis, f.ndim)
+    if edge_order > 2 or len(varargs) not in (0, 1, len(axes)):
+        raise ValueError
     (f,), spacings = floating([f]), varargs or (1.0,)
     spacings = spacings if len(spacings) == len(axes) else spacings * len(axes)
     results = tuple(slope(f, *part, edge_order).astype(f.dtype, copy=False) for part in zip(axes, spacings, strict=True))
@@ -49,6 +50,8 @@ def slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     """Central differences inside, one-sided ones of the order asked at the ends."""
     f = np.moveaxis(f, axis, -1)
     if np.ndim(spacing):
+        if np.shape(spacing) != f.shape[-1:]:
+            raise ValueError
         step = np.diff(*floating([as_array(spacing)]))
         inside, ends = uneven(f, step, edge_order)
     else:
@@ -82,6 +85,8 @@ def uneven(f: Any, h: Any, edge_order: int) -> tuple[Any, tuple[Any, Any]]:
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     x, xp, fp = (in_double(as_array(a)) for a in (x, xp, fp))
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or period == 0:
+        np.interp(0.0, plain(xp), plain(fp), period=period)  # NumPy's error
     if period is not None:
         x, xp = x % abs(period), xp % abs(period)
         order = np.argsort(xp)
@@ -89,8 +94,6 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
-    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp):
-        raise ValueError("fp and xp are not of the same length.")
     left, right = (fp[0] if left is None else left), (fp[-1] if right is None else right)
     n, at, knots = xp.shape[0], plain(x), plain(xp)
     if n > 1:
@@ -124,7 +127,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
              axis: int = 0, *, device: Any = None) -> Any:
     num, start, stop = operator.index(num), stacked(start), stacked(stop)
     if num < 0:
-        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+        raise ValueError
     parts = num - 1 if endpoint else num
     delta = stop - start
     places = np.arange(num).astype(np.result_type(plain(delta), 1.0)).reshape((num,) + (1,) * np.ndim(delta))
@@ -151,7 +154,7 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """Powers of ten between the logarithms; the ends exactly."""
     if np.any(plain(start) == 0) or np.any(plain(stop) == 0):
-        raise ValueError("Geometric sequence cannot include zero")
+        raise ValueError
     start, stop = map(in_double, np.broadcast_arrays(start, stop))
     sign = np.sign(plain(start))
     y = sign * logspace(np.log10(start / sign), np.log10(stop / sign), num, endpoint)

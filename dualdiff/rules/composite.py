@@ -44,7 +44,7 @@ composite(np.trace)(lambda a, offset=0, axis1=0, axis2=1, dtype=None:
 @composite(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if n < 0:
-        raise ValueError(f"numpy.diff: order must be non-negative but got {n!r}")
+        raise ValueError
     (axis,) = axes_of(axis, a.ndim)
     if n and (prepend is not None or append is not None):
         def edge(piece: Any) -> list[Any]:
@@ -60,14 +60,21 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @composite(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = (a_min if min is None else min), (a_max if max is None else max)
-    a = a if low is None else np.maximum(a, low)
+    a = np.maximum(a, low) if low is not None else a if high is not None else np.positive(a)
     return a if high is None else np.minimum(a, high)
 
 
 composite(np.compress)(lambda condition, a, axis=None: np.take(a, np.flatnonzero(condition), axis=axis))
 composite(np.modf)(lambda x: (np.fmod(x, 1.0), np.trunc(x)))
 composite(np.divmod)(lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
-composite(np.vecdot)(lambda a, b, axis=-1: np.sum(np.conj(a) * b, axis=axis))
+
+
+@composite(np.vecdot)
+def vecdot(a: Any, b: Any) -> Any:
+    np.vecdot(*(np.zeros(np.shape(x)[-1:]) for x in (a, b)))  # NumPy's errors
+    return np.sum(np.conj(a) * b, axis=-1)
+
+
 composite(*known("vecmat"))(lambda a, b: np.matmul(np.conj(a)[..., None, :], b)[..., 0, :])
 composite(np.vdot)(lambda a, b: np.dot(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.outer)(lambda a, b: np.ravel(a)[:, None] * np.ravel(b)[None, :])
@@ -79,8 +86,6 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
     """Pairs of operands, each pair one bilinear product: from the left, or along the contraction path that is asked for."""
     if not isinstance(subscripts, str):
         subscripts, operands = from_lists((subscripts, *operands))
-    if dtype is not None:
-        operands = tuple(np.astype(o, dtype) if hasattr(o, "astype") else o for o in operands)
     operands = tuple(floating([as_array(x) for x in operands]))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
     if len(terms) == 1 and sorted(terms[0]) == sorted(result):  # nothing is summed: views, as NumPy's
@@ -88,6 +93,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
     if len(result) == 1 and terms == [result * 2] and operands[0].shape[0] == operands[0].shape[1]:
         A = operands[0]
         return np.reshape(A, -1)[::A.shape[0] + 1] if plain(A).flags.c_contiguous else np.diagonal(A)
+    if dtype is not None:
+        operands = tuple(o.astype(dtype, casting=casting) for o in operands)
     stack = list(zip(terms, operands, strict=True))
     path = np.einsum_path(subscripts, *operands, optimize=optimize)[0][1:] if optimize is not False and len(stack) > 2 \
         else []

@@ -69,22 +69,20 @@ composite(np.fft.ihfft)(lambda a, n=None, axis=-1, norm=None: np.conj(np.fft.rff
 
 
 # ---- several axes, in NumPy's order
-def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list[tuple[int, int]]:
+def sizes_and_axes(a: Any, s: Any, axes: Any, real_result: bool = False) -> list[tuple[Any, int]]:
     if axes is None:
         axes = range(-(a.ndim if s is None else len(s)), 0)
-    axes = [axis % a.ndim for axis in axes] if a.ndim else []
+    axes = axes_of(axes, a.ndim, True)
     if s is None:
         sizes = [a.shape[axis] for axis in axes]
         if real_result:
             sizes[-1] = (sizes[-1] - 1) * 2
     else:
-        sizes = [a.shape[axis] if size in (-1, None) else size for size, axis in zip(s, axes, strict=False)]
-    if len(sizes) != len(axes):
-        raise ValueError("Shape and axes have different lengths.")
+        sizes = [a.shape[axis] if size == -1 else size for size, axis in zip(s, axes, strict=True)]
     return list(zip(sizes, axes, strict=True))
 
 
-def transformed(function: Any, a: Any, pairs: list[tuple[int, int]], norm: Any) -> Any:
+def transformed(function: Any, a: Any, pairs: list[tuple[Any, int]], norm: Any) -> Any:
     for size, axis in pairs:
         a = function(a, size, axis, norm)
     return a
@@ -122,7 +120,7 @@ composite(np.fft.irfft2)(in_the_plane(np.fft.irfftn))
 
 # ---- order of the frequencies
 def rolled_by_half(x: Any, axes: Any, sign: int) -> Any:
-    axes = axes_of(range(x.ndim) if axes is None else axes, x.ndim)
+    axes = axes_of(range(x.ndim) if axes is None else axes, x.ndim, True)
     return np.roll(x, tuple(x.shape[i] // 2 if sign > 0 else -(x.shape[i] // 2) for i in axes), axes)
 
 

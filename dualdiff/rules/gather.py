@@ -21,9 +21,9 @@ def shape_of(shape: Any) -> tuple[int, ...]:
     return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Any, ndim: int, repeated: bool = False) -> tuple[int, ...]:
     """Axes as non-negative numbers, checked and named as NumPy does."""
-    return np.lib.array_utils.normalize_axis_tuple(axis, ndim)
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim, allow_duplicate=repeated)
 
 
 def axes_or_all(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -115,6 +115,7 @@ gather(placed, batched_placed, lambda u, lead, shape, new, index: batched_getite
 # ---- shape
 def reshaped(a: Any, lead: int, shape: tuple[int, ...], order: str) -> Any:
     """a with another shape behind its ``lead`` axes; order="F" lets the first of them vary fastest."""
+    order = order.upper()
     if order not in ("C", "F"):
         raise RuleError(f"order={order!r} depends on how NumPy laid the array out in memory; use order='C' or order='F'")
     front = a.shape[:lead]
@@ -155,7 +156,7 @@ def batched_squeeze(a: Any, lead: int, axis: Any = None) -> Any:
     return np.squeeze(a, tuple(lead + i for i in axes))
 
 
-gather(np.reshape,     batched_reshape, lambda u, lead, shape, new, order="C", copy=None: reshaped(u, lead, shape, order))
+gather(np.reshape,     batched_reshape, lambda u, lead, old, shape, order="C", copy=None: reshaped(u, lead, old, order))
 gather(np.ravel,       batched_ravel,   reshaped_back)
 gather(np.expand_dims, batched_expand,  restore_shape)
 gather(np.squeeze,     batched_squeeze, restore_shape)
@@ -216,7 +217,7 @@ def batched_broadcast(a: Any, lead: int, shape: Any, subok: bool = False) -> Any
     return np.broadcast_to(a.reshape(a.shape[:lead] + pad + a.shape[lead:]), a.shape[:lead] + shape)
 
 
-def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], *args: Any, **options: Any) -> Any:
+def sum_to_shape(u: Any, lead: int, shape: tuple[int, ...], /, *args: Any, **options: Any) -> Any:
     """The transpose of a broadcast: add up what each element was copied to."""
     pad = u.ndim - lead - len(shape)
     axes = [i for i in range(lead, u.ndim) if i < lead + pad or (shape[i - lead - pad] == 1 and u.shape[i] != 1)]

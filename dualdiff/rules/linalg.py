@@ -88,22 +88,30 @@ formula(np.linalg.qr, qr_differential)
 
 
 # ---- pseudo-inverse and least squares
+def by_smaller(a: Any, b: Any, c: Any) -> Any:
+    """a b c of shapes (n, m), (m, n), (n, …) by way of whichever square is smaller: data may have many rows."""
+    return a @ b @ c if a.shape[-2] <= a.shape[-1] else a @ (b @ c)
+
+
 def pinv_differential(P: Any, A: Any, dA: Any, rcond: Any = None, hermitian: bool = False, **options: Any) -> Any:
     """Golub and Pereyra: -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, where the rank stays the same."""
-    dA = from_triangle(dA, A) if hermitian else dA
+    if hermitian:
+        dA, A = from_triangle(dA, A), from_triangle(A, A)
     m, n = A.shape[-2:]
-    dtype, Ph, dAh = plain(P).dtype, adjoint(P, A), adjoint(dA, A)
-    dP = -(P @ dA @ P)
+    Ph, dAh = adjoint(P, A), adjoint(dA, A)
+    dP = -by_smaller(P, dA, P)
     if m > n or hermitian or lacks_rank(A, P):
-        dP = dP + P @ Ph @ dAh @ (np.eye(m, dtype=dtype) - A @ P)
+        right = by_smaller(P, Ph, dAh)
+        dP = dP + right - by_smaller(right, A, P)
     if n > m or hermitian or lacks_rank(A, P):
-        dP = dP + (np.eye(n, dtype=dtype) - P @ A) @ dAh @ Ph @ P
+        left = by_smaller(dAh, Ph, P)
+        dP = dP + left - by_smaller(P, A, left)
     return dP
 
 
 def lacks_rank(A: Any, P: Any) -> bool:
     """tr(A P) is the rank of A as pinv saw it."""
-    rank = np.real(np.trace(plain(A) @ plain(P), axis1=-2, axis2=-1))
+    rank = np.real(np.sum(plain(A) * np.swapaxes(plain(P), -1, -2), axis=(-2, -1)))
     return bool(np.any(rank < min(A.shape[-2:]) - 0.5))
 
 
@@ -114,11 +122,11 @@ def lstsq_pinv(A: Any, rcond: Any) -> Any:
 def lstsq_for_matrix(f: Any, A: Any, b: Any, dA: Any, rcond: Any = None) -> Any:
     """x = A⁺ b, so dx = dA⁺ b, term by term. The residual is orthogonal to A's columns: d‖b - A x‖² = -2 Re rᴴ dA x."""
     x, residuals = f[0], f[1]
-    P, n = lstsq_pinv(A, rcond), A.shape[1]
+    P = lstsq_pinv(A, rcond)
     x, b = (x[:, None], b[:, None]) if b.ndim == 1 else (x, b)
     r, Ph, dAh = b - A @ x, adjoint(P, A), adjoint(dA, A)
-    moved = dA @ x
-    dx = P @ Ph @ (dAh @ r) - P @ moved + (np.eye(n, dtype=plain(P).dtype) - P @ A) @ (dAh @ (Ph @ x))
+    moved, other = dA @ x, dAh @ (Ph @ x)
+    dx = by_smaller(P, Ph, dAh @ r) - P @ moved + other - by_smaller(P, A, other)
     if f[0].ndim == 1:
         dx = dx[:, 0]
     s = svd_differential(f[3], A, dA, False, False)
@@ -146,20 +154,22 @@ formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The spectral and nuclear norms through singular values; the others are elementary."""
     if axis is None and ord is not None and x.ndim not in (1, 2):
-        raise ValueError("Improper number of dimensions to norm.")
+        raise ValueError
     matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
+    if not matrix and axis is not None:
+        (axis,) = axes_of(axis, x.ndim)
     if ord is None or (matrix and ord == "fro") or (ord == 2 and not matrix):
         return euclidean_norm(x, axis=axis, keepdims=keepdims)
     if not matrix:
-        return vector_norm(sizes(x, ord), ord, axis if axis is None else axes_of(axis, x.ndim)[0], keepdims)
+        return vector_norm(sizes(x, ord), ord, axis, keepdims)
     rows, columns = axes_of((0, 1) if axis is None else axis, x.ndim)
     if ord in (1, -1, np.inf, -np.inf):
         summed, left = (rows, columns) if ord in (1, -1) else (columns, rows)
         lengths = np.sum(np.abs(x), axis=summed, keepdims=True)
         result = (np.max if ord > 0 else np.min)(lengths, axis=left, keepdims=True)
-        return result if keepdims else np.squeeze(result, (rows, columns))
+        return result if keepdims else np.squeeze(result, (rows, columns))[()]
     if ord not in (2, -2, "nuc"):
-        raise ValueError("Invalid norm order for matrices.")
+        raise ValueError
     s = np.linalg.svd(np.moveaxis(x, (rows, columns), (-2, -1)), compute_uv=False)
     result = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
     return np.expand_dims(result, (rows, columns)) if keepdims else result
@@ -167,6 +177,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def sizes(x: Any, ord: Any) -> Any:
     """|x|. Where ord is above 1 its kink at 0 is none of the norm's, which bends at the origin alone."""
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     if not np.iscomplexobj(x) and (1 < ord < np.inf or (ord > 1 and WATCH.count and KINKS.get() != "least_norm")):
         return np.where(plain(x) < 0, -x, x)
     return np.abs(x)
@@ -183,8 +195,6 @@ def vector_norm(size: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
         return np.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.asarray(np.count_nonzero(size, axis=axis, keepdims=keepdims)).astype(size.dtype)[()]
-    if not isinstance(ord, int | float | np.number):
-        raise ValueError(f"numpy.linalg.norm: invalid norm order {ord!r} for vectors")
     return power_norm(size, ord, axis=axis, keepdims=keepdims)
 
 
@@ -216,8 +226,9 @@ def cond(x: Any, p: Any = None) -> Any:
 @composite(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """By squaring, as NumPy does; three factors in NumPy's order."""
+    np.linalg.matrix_power(plain(a), 0 * n)  # NumPy's errors
     if n == 0:
-        return np.zeros_like(plain(a)) + np.eye(a.shape[-1], dtype=plain(a).dtype)
+        return np.linalg.matrix_power(plain(a), 0)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 3:
@@ -236,7 +247,7 @@ def multi_dot(arrays: Any) -> Any:
     """In the order that costs least, by the rule for chains of matrices (Cormen et al., section 15.2)."""
     chain = list(arrays)
     if len(chain) < 2:
-        raise ValueError("Expecting at least two arrays.")
+        raise ValueError
     sizes = [1 if np.ndim(chain[0]) == 1 else chain[0].shape[0], *(a.shape[0] for a in chain[1:]),
              1 if np.ndim(chain[-1]) == 1 else chain[-1].shape[1]]
     cost: dict[tuple[int, int], tuple[float, int]] = {(i, i): (0, i) for i in range(len(chain))}
@@ -266,8 +277,6 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 
 @composite(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
-    if ind <= 0:
-        raise ValueError("Invalid ind argument.")
     size = prod(a.shape[ind:])
     return np.reshape(np.linalg.inv(np.reshape(a, (size, -1))), a.shape[ind:] + a.shape[:ind])
 
@@ -281,9 +290,7 @@ composite(np.linalg.tensordot)(np.tensordot)
 @composite(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """A row times a column, which adds up in NumPy's order."""
-    x1 = np.conj(x1) if np.iscomplexobj(x1) else x1
-    shape = np.broadcast_shapes(np.shape(x1), np.shape(x2))
-    row, column = (np.moveaxis(np.broadcast_to(x, shape), axis, -1) for x in (x1, x2))
+    row, column = (np.moveaxis(x, axis, -1) for x in (np.conj(x1) if np.iscomplexobj(x1) else x1, x2))
     return np.matmul(row[..., None, :], column[..., :, None])[..., 0, 0]
 
 

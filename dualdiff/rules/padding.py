@@ -22,17 +22,18 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         fill = options.get("constant_values", 0)
         fill = np.asarray(fill, array.dtype) if isinstance(fill, list | tuple) else fill
         return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(array.dtype, copy=False)
-    if mode in MOVING and options.get("reflect_type", "even") == "even":
+    if mode in MOVING and options.get("reflect_type") != "odd":
         return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
                         "use another mode, or numpy.concatenate with the ends you want")
+    np.pad(np.zeros(array.shape, bool), pad_width, "edge")  # NumPy's errors
     widths, dtype = widths_per_axis(pad_width, array.ndim), array.dtype
     for axis, (before, after) in enumerate(widths):
         if before or after:
             last = np.moveaxis(array, axis, -1)
             array = np.moveaxis(np.concatenate(ends(last, axis, array.ndim, before, after, mode, options), axis=-1), -1, axis)
-    return array.astype(dtype, copy=False)
+    return array.astype(dtype)
 
 
 def filled(old: Any, new: Any, pad_width: Any) -> Any:
@@ -64,6 +65,10 @@ def ends(x: Any, axis: int, ndim: int, before: int, after: int, mode: Any, optio
     if mode == "linear_ramp":
         low, high = per_axis(options.get("end_values", 0), ndim, axis)
         return [ramp(low, x[..., :1], before), x, ramp(high, x[..., -1:], after)[..., ::-1]]
+    off = int(mode == "reflect")  # which does not repeat the edge
+    if mode in ("reflect", "symmetric") and max(before, after) <= n - off:
+        return [2 * x[..., :1] - x[..., off:off + before][..., ::-1], x,
+                2 * x[..., -1:] - x[..., n - off - after:n - off][..., ::-1]]
     weights = np.pad(np.eye(n), ((before, after), (0, 0)), mode, reflect_type="odd")  # the map is linear
     return [x @ weights[:before].T, x, x @ weights[n + before:].T]
 

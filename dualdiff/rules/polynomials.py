@@ -71,12 +71,15 @@ def polymul(a1: Any, a2: Any) -> Any:
 def polydiv(u: Any, v: Any) -> Any:
     """Long division; the remainder loses leading zeros to within NumPy's tolerance."""
     r, v = coefficients(u, "polydiv") + 0.0, coefficients(v, "polydiv") + 0.0
-    steps = r.shape[0] - v.shape[0] + 1
-    scale, quotient = 1.0 / v[0], []
-    for k in range(max(steps, 0)):
-        d = scale * r[k]
+    m, scale = v.shape[0], 1.0 / v[0]
+    quotient, heads, window = [], [], r[:m]  # the part of the remainder that is at work, and what it has left behind
+    for k in range(r.shape[0] - m + 1):
+        d = scale * window[0]
         quotient.append(d)
-        r = np.concatenate([r[:k], r[k:k + v.shape[0]] - d * v, r[k + v.shape[0]:]])
+        window = window - d * v
+        heads.append(window[:1])
+        window = np.concatenate([window[1:], r[k + m:k + m + 1]])
+    r = np.concatenate([*heads, window])
     while r.shape[0] > 1 and np.allclose(plain(r[0]), 0, rtol=1e-14):
         r = r[1:]
     return (np.stack(quotient) if quotient else np.zeros(1, plain(r).dtype)), r
@@ -86,7 +89,7 @@ def polydiv(u: Any, v: Any) -> Any:
 def polyder(p: Any, m: int = 1) -> Any:
     p = coefficients(p, "polyder")
     if m < 0:
-        raise ValueError("Order of derivative must be positive (see polyint)")
+        raise ValueError
     for _ in range(m):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -96,13 +99,11 @@ def polyder(p: Any, m: int = 1) -> Any:
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """m times, with the constants k in the order of the integrations."""
     p = coefficients(p, "polyint")
-    if m < 0:
-        raise ValueError("Order of integral must be positive (see polyder)")
     constants = np.reshape(np.zeros(m) if k is None else as_array(k), (-1,))
     if constants.shape[0] == 1 and m > 1:
         constants = constants * np.ones(m)
-    if constants.shape[0] < m:
-        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    if not 0 <= m <= constants.shape[0]:
+        raise ValueError
     for i in range(m):
         p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i:i + 1]])
     return p
@@ -133,8 +134,6 @@ def poly(seq_of_zeros: Any) -> Any:
     r = seq_of_zeros
     if r.ndim == 2 and r.shape[0] == r.shape[1] != 0:
         r = np.linalg.eigvals(r)
-    elif r.ndim > 1:
-        raise ValueError("input must be 1d or non-empty square 2d array.")
     if r.shape == () or not r.shape[0]:
         return 1.0
     a: Any = np.ones(1, plain(r).dtype)
@@ -153,10 +152,8 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     """Least squares with scaled columns, as NumPy does it."""
     x, y, w = (a if a is None else stacked(a) + 0.0 for a in (x, y, w))
     order = int(deg) + 1
-    if deg < 0:
-        raise ValueError("expected deg >= 0")
-    if x.ndim != 1 or y.ndim not in (1, 2) or not x.size or x.shape[0] != y.shape[0]:
-        raise TypeError("expected x and y to have same length")
+    if deg < 0 or x.ndim != 1 or y.ndim not in (1, 2) or not x.size or x.shape[0] != y.shape[0]:
+        raise ValueError
     rcond = x.shape[0] * np.finfo(plain(x).dtype).eps if rcond is None else rcond
     matrix, side = np.vander(x, order), y
     if w is not None:
@@ -175,7 +172,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     if cov == "unscaled":
         factor: Any = 1
     elif x.shape[0] <= order:
-        raise ValueError("the number of data points must exceed order to scale the covariance matrix")
+        raise ValueError
     else:
         factor = residuals / (x.shape[0] - order)
     return c, base * factor if y.ndim == 1 else base[:, :, None] * factor

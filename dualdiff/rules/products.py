@@ -101,8 +101,8 @@ formula(running_product, running_differential, smooth=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     if dtype is not None:
         a = np.astype(a, dtype)
-    if axis is None or a.ndim < 2:
-        return running_product(np.ravel(a))
+    if axis is None or not a.ndim:
+        a, axis = np.ravel(a), axis or 0
     return np.moveaxis(running_product(np.moveaxis(a, axis, -1)), -1, axis)
 
 
@@ -111,7 +111,7 @@ def cumulative(scan: Any, neutral: int) -> Any:
     def definition(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
         if axis is None:
             if np.ndim(x) > 1:
-                raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+                raise ValueError
             axis = 0
         x = np.atleast_1d(x)
         result = scan(x, axis=axis, dtype=dtype)
@@ -138,15 +138,30 @@ def convolved_rows(x: Any, lead: int, v: Any, mode: Any) -> Any:
     """The convolution of the last axis, behind ``lead`` others; zeros win over infinities."""
     if lead:
         rows = np.reshape(x, (length(x.shape[:lead]), length(x.shape[lead:])))
-        y = np.stack([convolved_rows(row, 0, v, mode) for row in rows])
+        y = by_taps(rows, v, mode) if v.size < len(rows) and type(rows) is np.ndarray is type(v) else \
+            np.stack([convolved_rows(row, 0, v, mode) for row in rows])
         return np.reshape(y, (*x.shape[:lead], y.shape[1]))
     y = np.convolve(x, v, mode)
     if np.all(np.isfinite(plain(y))):
         return y
-    x, v = np.reshape(x, -1), np.reshape(v, -1)
-    taken = windows(x, len(v))
-    products = np.where((taken == 0) | (v == 0), 0, taken * v)
-    return np.sum(products, axis=-1)[part_of_full(len(x), len(v), mode)]
+    longer, shorter = sorted((np.reshape(x, -1), np.reshape(v, -1)), key=len, reverse=True)
+    if type(longer) is np.ndarray is type(shorter):
+        return by_taps(longer[None], shorter, mode)[0]
+    taken = windows(longer, len(shorter))
+    products = np.where((taken == 0) | (shorter == 0), 0, taken * shorter)
+    return np.sum(products, axis=-1)[part_of_full(len(longer), len(shorter), mode)]
+
+
+def by_taps(rows: Any, v: Any, mode: Any) -> Any:
+    """Many rows by a short v: all of them times each of its elements; zeros win over infinities."""
+    n, m = rows.shape[1], v.size
+    y = np.zeros((len(rows), n + m - 1), np.result_type(rows, v))
+    for j, tap in enumerate(v.flat):
+        part = rows * tap
+        if not np.all(np.isfinite(part)):
+            part = np.where((rows == 0) | (tap == 0), 0, part)
+        y[:, j:j + n] += part
+    return y[:, part_of_full(n, m, mode)]
 
 
 def convolved_back(u: Any, lead: int, shape: tuple[int, ...], v: Any, mode: Any = "full") -> Any:
@@ -203,8 +218,6 @@ formula(np.convolve, lambda f, a, v, da, mode="full": convolved(da, v, mode),
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Σₙ a[n + k] conj(v[n]): the convolution with v reversed. NumPy reverses the result where v is the longer one."""
     a, v = as_array(a), as_array(v)
-    if np.ndim(a) * np.ndim(v) != 1:
-        np.correlate(plain(a), plain(v))  # NumPy's error
     if a.shape[0] >= v.shape[0]:
         return np.convolve(a, np.conj(v)[::-1], mode)
     return np.conj(np.convolve(v, np.conj(a)[::-1], mode))[::-1]
@@ -217,7 +230,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError("incompatible dimensions for cross product (dimension must be 2 or 3)")
+        raise ValueError
     if a.shape[-1] == b.shape[-1] == 2:
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 

@@ -134,11 +134,11 @@ def steepness(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: 
 
 
 def weighted(a: Any, q: Any, axis: Any, keepdims: bool, function: Any, method: str, weights: Any) -> Any:
-    """Constant weights move with the values; the statistic over several axes needs them of a's shape."""
+    """Weights, constant between jumps, move with the values; the statistic over several axes needs them of a's shape."""
     if np.ndim(weights) == 1 and a.ndim > 1:
         (along,) = axes_of(axis, a.ndim)
         weights = lying_along(weights, along, a.ndim)
-    last = in_one_axis(np.broadcast_to(weights, a.shape), axes_or_all(axis, a.ndim))
+    last = in_one_axis(np.broadcast_to(plain(weights), a.shape), axes_or_all(axis, a.ndim))
     return reduced(a, axis, keepdims, function, q, method=method, weights=last)
 
 

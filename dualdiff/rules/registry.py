@@ -106,7 +106,8 @@ class Composite:
     """Plain NumPy in terms of functions that have rows; no derivative is written.
 
     Lists that hold duals arrive stacked, and the first argument as an array, unless the row is ``raw``: then the arguments
-    arrive as they were written, because their parts may differ in shape or be functions.
+    arrive as they were written, because their parts may differ in shape or be functions. Where NumPy refuses the arguments
+    the definition raises an error without words, for NumPy is then asked for its own.
     """
 
     __slots__ = ("definition", "function", "raw")

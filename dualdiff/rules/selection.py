@@ -22,7 +22,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         a, axis = np.ravel(a), -1
     a = mark_ties(a, axis, "numpy.sort") if WATCH.count else a
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable", order=order), axis)
 
 
 @composite(np.partition)
@@ -39,8 +39,8 @@ composite(np.sort_complex)(lambda a: np.sort(a if np.iscomplexobj(a) else in_dou
 # ---- choice
 @composite(np.select, raw=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    if len(condlist) != len(choicelist):
-        raise ValueError("list of cases must be same length as list of conditions")
+    if any(plain(condition).dtype != bool for condition in condlist):
+        raise TypeError
     result = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
@@ -65,8 +65,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) 
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
-        raise ValueError(f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
-                         "functions are expected")
+        raise ValueError
     pieces, source, count = [np.zeros(1)], np.zeros(np.shape(x), int), 1
     for condition, function in zip(conditions, funclist, strict=True):
         inside = x[condition]
@@ -129,11 +128,12 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 @composite(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if np.iscomplexobj(x):
-        return nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
-    limits = np.finfo(plain(x).dtype)
-    result = np.where(np.isnan(x), nan, x)
-    result = np.where(np.isposinf(result), limits.max if posinf is None else posinf, result)
-    result = np.where(np.isneginf(result), limits.min if neginf is None else neginf, result)
+        result = nan_to_num(np.real(x), True, nan, posinf, neginf) + 1j * nan_to_num(np.imag(x), True, nan, posinf, neginf)
+    else:
+        limits = np.finfo(plain(x).dtype)
+        result = np.where(np.isnan(x), nan, x)
+        result = np.where(np.isposinf(x), limits.max if posinf is None else posinf, result)
+        result = np.where(np.isneginf(x), limits.min if neginf is None else neginf, result)[()]
     if not copy:
         x[...] = result
     return result if copy else x

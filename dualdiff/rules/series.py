@@ -36,7 +36,7 @@ def polygrid2d(x: Any, y: Any, c: Any) -> Any:
 def values(points: Any, c: Any) -> Any:
     x, *others = points
     if any(np.shape(y) != np.shape(x) for y in others):
-        raise ValueError(f"{', '.join('xyz'[:len(points)]) if len(points) < 4 else 'ordinates'} are incompatible")
+        raise ValueError
     c = outer_horner(x, as_array(c))
     for y in others:
         c = horner(y, c)

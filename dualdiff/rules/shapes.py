@@ -61,7 +61,7 @@ def splitting(function: Any) -> Any:
 split = composite(np.split)(splitting(np.split))
 composite(np.array_split)(splitting(np.array_split))
 composite(np.hsplit)(lambda ary, parts: split(ary, parts, 0 if ary.ndim == 1 else 1))
-composite(np.vsplit)(lambda ary, parts: split(ary, parts, 0))
+composite(np.vsplit)(lambda ary, parts: split(ary, parts, -ary.ndim if ary.ndim > 1 else 1))
 composite(np.dsplit)(lambda ary, parts: split(ary, parts, 2))
 
 
@@ -124,11 +124,12 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
 @composite(np.meshgrid, raw=True)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
-        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+        raise ValueError
     n = len(xi)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     grids = tuple(lying_along(x, place, n) for x, place in zip(xi, places, strict=True))
-    return grids if sparse else tuple(np.ravel(x).reshape(x.shape) if copy else x for x in broadcast_arrays(*grids))
+    grids = grids if sparse else broadcast_arrays(*grids)
+    return tuple(x.copy() for x in grids) if copy else grids
 
 
 @composite(np.rollaxis)
@@ -145,7 +146,7 @@ composite(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dty
 @composite(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
-        raise ValueError("x must be a one-dimensional array or sequence.")
+        raise ValueError
     n, dtype = x.size if N is None else N, np.promote_types(x.dtype, int)
     if n < 1:
         return np.empty((x.size, n), dtype)
@@ -178,7 +179,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: An
     rows = np.moveaxis(arr, axis, -1)
     front = rows.shape[:-1]
     if 0 in front:
-        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+        raise ValueError
     results = [func1d(rows[i], *args, **options) for i in np.ndindex(front)]
     shape = np.shape(results[0])
     stacked = np.reshape(np.stack(results), front + shape)
@@ -192,7 +193,7 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
         result = func(a, axis + ndim if axis < 0 else axis)
         a = result if np.ndim(result) == ndim else np.expand_dims(result, axis)
         if a.ndim != ndim:
-            raise ValueError("function is not returning an array of the correct shape")
+            raise ValueError
     return a
 
 
@@ -210,7 +211,8 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if where is True:
         dst[...] = src
     else:
-        mask = np.broadcast_to(plain(where), dst.shape)
+        mask = np.zeros(dst.shape, bool)
+        np.copyto(mask, True, where=where)  # or NumPy's error
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
@@ -218,20 +220,24 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     a = buffer(a if np.ndim(a) else a[None], np.put)
     places = np.take(np.arange(a.size), np.ravel(ind if np.size(ind) else np.zeros(0, int)), mode=mode)
-    a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
+    if np.size(v):  # NumPy writes nothing of nothing
+        a[np.unravel_index(places, a.shape)] = np.resize(v, places.size)
 
 
 @composite(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
     if mask.any():
+        if not np.size(vals):
+            raise ValueError("Cannot insert from an empty array!")
         buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
 
 
 @composite(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     mask = np.reshape(plain(mask), a.shape).astype(bool)
-    buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
+    if np.size(values):
+        buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
 
 
 @composite(np.put_along_axis)
@@ -244,4 +250,5 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     mask = np.zeros(a.shape, bool)
     np.fill_diagonal(mask, True, wrap)
-    buffer(a, np.fill_diagonal)[mask] = np.resize(val, np.count_nonzero(mask))
+    if np.size(val):
+        buffer(a, np.fill_diagonal)[mask] = np.resize(val, np.count_nonzero(mask))

@@ -41,7 +41,8 @@ def psi_slope(f: Any, x: Any) -> Any:
     """ψ'(x) = ζ(2, x) (DLMF 25.11.12); to the left ψ'(x) + ψ'(1-x) = π²/sin²(πx) (5.15.6)."""
     if np.iscomplexobj(x):
         return complex_trigamma(x)
-    return either(x < 0, lambda: (np.pi / np.sin(np.pi * (x - np.rint(x)))) ** 2 - sp.zeta(2, 1 - x), sp.zeta(2, x))
+    z = sp.zeta(2, np.where(x < 0, 1 - x, x))
+    return either(x < 0, lambda: (np.pi / np.sin(np.pi * (x - np.rint(x)))) ** 2 - z, z)
 
 
 def complex_trigamma(z: Any) -> Any:

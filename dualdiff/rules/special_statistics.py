@@ -41,10 +41,10 @@ def direct(family: Family, function: Any, complement: Any = None) -> None:
             elementwise(of, *(partial(slope, sign) for slope in family.slopes))
 
 
-def inverse(function: Any, arguments: str, family: Family, count: bool = False) -> None:
+def inverse(function: Any, arguments: str, family: Family, cut: Slope = None) -> None:
     """The row of F solved for the one name that is missing; p stands for F, q for 1 - F.
 
-    SciPy cuts a count off at 0, where it does not change any more.
+    ``cut(f)``: where SciPy has cut its search off, so that the result does not change any more.
     """
     names = arguments.split()
     (unknown,) = set(family.names.split()) - set(names)
@@ -61,10 +61,18 @@ def inverse(function: Any, arguments: str, family: Family, count: bool = False) 
             known = dict(zip(names, args, strict=True)) | {unknown: f}
             point = [known[n] for n in family.names.split()]
             p = -above(*point) / below(*point)
-            return either(f == 0, lambda: 0, p) if count else p
+            return either(cut(f), lambda: 0, p) if cut else p
         return quotient
 
     elementwise(function, *map(partial, names))
+
+
+def at_zero(f: Any) -> Any:
+    return f < 1e-300
+
+
+def at_most(f: Any) -> Any:
+    return f >= 1e10
 
 
 # ---- F: its arguments, and one partial per line
@@ -241,21 +249,21 @@ inverse(sp.gdtrib,    "a p x",   GAMMA)
 inverse(sp.gdtrix,    "a b p",   GAMMA)
 direct(POISSON, sp.pdtr, sp.pdtrc)
 inverse(sp.pdtri,     "k p",     POISSON)
-inverse(sp.pdtrik,    "p m",     SMOOTH_POISSON, count=True)
+inverse(sp.pdtrik,    "p m",     SMOOTH_POISSON, at_zero)
 direct(BINOMIAL, sp.bdtr, sp.bdtrc)
 direct(NEGATIVE_BINOMIAL, sp.nbdtr, sp.nbdtrc)
-inverse(sp.bdtrik,    "p n pr",  SMOOTH_BINOMIAL, count=True)
+inverse(sp.bdtrik,    "p n pr",  SMOOTH_BINOMIAL, at_zero)
 inverse(sp.bdtrin,    "k p pr",  SMOOTH_BINOMIAL)
-inverse(sp.nbdtrik,   "p n pr",  SMOOTH_NEGATIVE, count=True)
+inverse(sp.nbdtrik,   "p n pr",  SMOOTH_NEGATIVE, at_zero)
 inverse(sp.nbdtrin,   "k p pr",  SMOOTH_NEGATIVE)
 elementwise(sp.bdtri,     None, None, lambda f, k, n, p: 1 / binomial_density(np.floor(k), n, f))
 elementwise(sp.nbdtri,    None, None, lambda f, k, n, p: 1 / beta_density(np.floor(n), np.floor(k) + 1, f, 1 - f))
 direct(FISHER, sp.fdtr, sp.fdtrc)
 inverse(sp.fdtri,     "n d p",   FISHER)
-inverse(sp.fdtridfd,  "n p x",   FISHER)
+inverse(sp.fdtridfd,  "n p x",   FISHER, at_most)
 direct(STUDENT, sp.stdtr)
 inverse(sp.stdtrit,   "v p",     STUDENT)
-inverse(sp.stdtridf,  "p t",     STUDENT)
+inverse(sp.stdtridf,  "p t",     STUDENT, at_most)
 elementwise(sp.kolmogorov, lambda f, y: kolmogorov_slope(y))
 elementwise(sp.kolmogi,    lambda f, p: 1 / kolmogorov_slope(f))
 elementwise(sp.tklmbda,    tukey_density, tukey_shape)
@@ -275,7 +283,7 @@ refused(NO_FORMULA, sp.chndtridf, sp.nctdtridf, sp.ncfdtridfd, sp.ncfdtridfn)
 if has(ncx2, sp.chndtr, sp.chndtrix, sp.chndtrinc):
     direct(NONCENTRAL_CHI_SQUARE, sp.chndtr)
     inverse(sp.chndtrix,  "p v c",    NONCENTRAL_CHI_SQUARE)
-    inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE)
+    inverse(sp.chndtrinc, "x v p",    NONCENTRAL_CHI_SQUARE, at_zero)
     elementwise(ncx2, lambda f, x, v, c: 0.5 * (((v - 2) * f + c * ncx2(x, v + 2, c)) / x - f),  # DLMF 10.29.1
                       None,
                       lambda f, x, v, c: 0.5 * (ncx2(x, v + 2, c) - f))
@@ -286,7 +294,7 @@ if has(nct, sp.nctdtr, sp.nctdtrit, sp.nctdtrinc):
 if has(ncf, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc):
     direct(NONCENTRAL_F, sp.ncfdtr)
     inverse(sp.ncfdtri,   "n d c p",  NONCENTRAL_F)
-    inverse(sp.ncfdtrinc, "n d p x",  NONCENTRAL_F)
+    inverse(sp.ncfdtrinc, "n d p x",  NONCENTRAL_F, at_zero)
 if has(getattr(_ufuncs, "_smirnovp", None), sp.smirnov, sp.smirnovi):
     elementwise(sp.smirnov,  None, lambda f, n, d: _ufuncs._smirnovp(n, d))
     elementwise(sp.smirnovi, None, lambda f, n, p: 1 / _ufuncs._smirnovp(n, f))

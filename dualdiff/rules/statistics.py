@@ -9,7 +9,7 @@ import numpy as np
 
 from .composite import count_along, counted, of_type
 from .constant import plain
-from .gather import as_array, axes_of, in_double, lying_along
+from .gather import as_array, axes_of, in_double, lying_along, stacked
 from .linear import binned
 from .registry import composite
 
@@ -22,15 +22,18 @@ def squared(x: Any) -> Any:
 @composite(np.var)
 def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
         mean: Any = None, correction: Any = None) -> Any:
-    ddof = ddof if correction is None else correction
+    if correction is not None:
+        if ddof:
+            raise ValueError
+        ddof = correction
     a = a if dtype is None else np.astype(a, dtype)
     chosen = {} if where is True else {"where": plain(where)}
     if mean is None:
         mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a)
     x = a - mean
     squares = squared(x)
-    total = np.sum(squares, axis=axis, keepdims=keepdims, **chosen)
-    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), squares)
+    total = np.sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, **chosen)
+    return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), total)
 
 
 composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
@@ -40,14 +43,14 @@ composite(np.std)(lambda a, *args, **options: np.sqrt(var(a, *args, **options)))
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
-        total: Any = count_along(a, axis)
+        total: Any = plain(result).dtype.type(count_along(a, axis))
     else:
         weights = weights_like(a, axis, weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(plain(total) == 0):
-            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+            raise ZeroDivisionError
         result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (result, np.broadcast_to(total, np.shape(result))) if returned else result
+    return (result, np.broadcast_to(total, np.shape(result))[()]) if returned else result
 
 
 def weights_like(a: Any, axis: Any, weights: Any) -> Any:
@@ -55,11 +58,9 @@ def weights_like(a: Any, axis: Any, weights: Any) -> Any:
     weights = as_array(weights)
     if np.shape(weights) == a.shape:
         return weights
-    if axis is None:
-        raise TypeError("Axis must be specified when shapes of a and weights differ.")
     axes = axes_of(axis, a.ndim)
     if np.shape(weights) != tuple(a.shape[i] for i in axes):
-        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        raise ValueError
     weights = np.transpose(weights, np.argsort(axes))
     return np.broadcast_to(np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)]), a.shape)
 
@@ -73,7 +74,7 @@ composite(np.amin)(np.min)
 # ---- covariance
 def in_rows(m: Any, rowvar: bool) -> Any:
     if m.ndim > 2:
-        raise ValueError("m has more than 2 dimensions")
+        raise ValueError
     rows = np.atleast_2d(m)
     return rows if rowvar or m.ndim == 1 else rows.T
 
@@ -85,6 +86,8 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
     if y is not None:
         y = as_array(y)
         X = np.concatenate([X, in_rows(y, rowvar or y.shape[0] == 1)], axis=0)
+    if any(x is not None for x in (ddof, fweights, aweights)):
+        np.cov(np.zeros(X.shape[1]), ddof=ddof, fweights=fweights, aweights=None if aweights is None else plain(aweights))
     X = in_double(X) if dtype is None else np.astype(X, dtype)
     ddof = ddof if ddof is not None else int(not bias)
     weights = [as_array(w) for w in (fweights, aweights) if w is not None]
@@ -124,9 +127,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composite(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
+    edges = np.histogram_bin_edges(plain(a), plain(bins) if np.ndim(bins) else bins, range, weights)  # or NumPy's error
     if np.ndim(bins) == 1:
         return as_array(bins)
-    count = len(np.histogram_bin_edges(plain(a), bins, range, weights)) - 1
+    count = len(edges) - 1
     if range is not None or not np.size(a):
         low, high = (0.0, 1.0) if range is None else range
     else:
@@ -148,15 +152,18 @@ def bin_of(x: Any, edges: Any) -> Any:
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     counts, (edges,) = histogramdd(np.ravel(a)[:, None], [bins], None if range is None else [range], density,
                                    None if weights is None else np.ravel(weights))
-    return (np.astype(counts, int) if weights is None and not density else counts), edges
+    return (counts if density else np.astype(counts, int if weights is None else as_array(weights).dtype)), edges
 
 
-@composite(np.histogramdd)
+@composite(np.histogramdd, raw=True)
 def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """The counts are constant, or linear in the weights; the edges move with the ends of the data."""
-    sample = np.stack(sample, axis=1) if isinstance(sample, list | tuple) else np.atleast_2d(sample)
+    if isinstance(sample, list | tuple) or np.ndim(sample) != 2:
+        sample = np.atleast_2d(stacked(sample)).T
     n = sample.shape[1]
-    bins = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * n
+    bins = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
+    if len(bins) != n or (weights is not None and len(weights) != len(sample)):
+        raise ValueError
     edges = [histogram_bin_edges(sample[:, i], bins[i], None if range is None else range[i]) for i in np.arange(n)]
     shape = tuple(len(e) - 1 for e in edges)
     places = np.stack([bin_of(plain(sample)[:, i], edges[i]) for i in np.arange(n)])
@@ -166,7 +173,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     if weights is None:
         counts: Any = np.bincount(index, minlength=size).astype(float)
     else:
-        counts = binned(as_array(weights)[inside], index, size)
+        counts = binned(in_double(as_array(weights))[inside], index, size)
     counts = np.reshape(counts, shape)
     if density:
         total = np.sum(counts)
@@ -176,9 +183,9 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     return counts, edges
 
 
-@composite(np.histogram2d)
+@composite(np.histogram2d, raw=True)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd(np.stack([x, y], axis=1), bins, range, density, weights)
     return counts, edges[0], edges[1]
@@ -202,8 +209,8 @@ composite(np.nancumprod)(past_nan(np.cumprod, 1))
 def nan_extreme(extreme: Any, end: float) -> Any:
     def definition(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
         result = extreme(filled(a, end), axis=axis, keepdims=keepdims, **options)
-        empty = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
-        return np.where(empty, np.nan, result) if np.any(empty) else result
+        empty = "initial" not in options and np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+        return np.where(empty, np.nan, result)[()] if np.any(empty) else result
     return definition
 
 
@@ -224,11 +231,11 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False,
 @composite(np.nanvar)
 def nanvar(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
            mean: Any = None, correction: Any = None) -> Any:
-    there, ddof = present(a, where), ddof if correction is None else correction
-    free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
+    there = present(a, where)
+    free = np.sum(there, axis=axis, keepdims=keepdims) - (ddof if correction is None else correction)
     with np.errstate(all="ignore"):
-        result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean)
-    return np.where(free > 0, result, np.nan) if np.any(free <= 0) else result
+        result = var(np.where(there, a, 0), axis, dtype, ddof, keepdims, where=there, mean=mean, correction=correction)
+    return np.where(free > 0, result, np.nan)[()] if np.any(free <= 0) else result
 
 
 composite(np.nanstd)(lambda a, *args, **options: np.sqrt(nanvar(a, *args, **options)))

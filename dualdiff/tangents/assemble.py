@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .coefficients import finite, folded, product
+from .coefficients import DOUBLE, finite, folded, product
 from .contraction import SMALL, trimmed
-from .leaf import Leaf
+from .leaf import Leaf, dense_leaf
 from .moves import Shape, scatter
 from .ragged import Ragged, entries
 
@@ -22,6 +22,7 @@ ROWS = 128  # directions that are turned at a time: a whole matrix turned at onc
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
 FEW = 64  # columns, that many in all, are written one by one
+NUMBERS = (float, np.float64, int)
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
 
@@ -33,7 +34,7 @@ def strides_of(shape: Shape, unit: int = 1) -> list[int]:
     return steps
 
 
-def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing: bool) -> Any:
+def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any = None, trailing: bool = False) -> Any:
     """The whole tangent: shape (k, *shape), or (*shape, k) when the directions trail (a Jacobian).
 
     ``dtype`` is the least type of the result; None takes that of the coefficients and factors.
@@ -64,24 +65,53 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any, trailing
     return out.reshape((*shape, k) if trailing else (k, *shape))
 
 
+def written_out(leaf: Leaf) -> Leaf:
+    """A sparse leaf as an array of all directions: of a seed, by which programs multiply again and again, made once."""
+    dense = leaf.memo.get("dense")
+    if dense is None:
+        data = assembled({leaf: None}, leaf.shape, leaf.k)
+        dense = leaf.memo["dense"] = dense_leaf(leaf.level, data, leaf.shape)
+    return dense
+
+
 def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
-    """Σ coefficient ⊙ numbers, where every leaf holds one array for all directions and the sum is finite; else None."""
+    """Σ coefficient ⊙ numbers, where leaves hold one array for all directions, but for single parameters, and the sum is
+    finite; else None.
+    """
     total: Any = None
+    parameters = []
     for leaf, coef in terms.items():
-        if not leaf.is_dense or len(leaf.factors) != 1:
+        if not leaf.is_dense:
+            if not leaf.affine or leaf.cols.size != 1 or leaf.factors:
+                return None
+            parameters.append((leaf.cols.item(), 1.0 if coef is None else coef))
+        elif len(leaf.factors) != 1:
             return None
-        part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
-        total = part if total is None else total + part
-    return total if total.shape == full and total.dtype.kind in "fc" and finite(total) else None
+        else:
+            part = leaf.factors[0] if coef is None else leaf.factors[0] * coef
+            total = part if total is None else total + part
+    if total is None or total.shape != full or total.dtype.kind not in "fc":
+        return None
+    if parameters:
+        if type(total) is not np.ndarray:
+            return None
+        total = total.copy() if any(total is a for leaf in terms for a in leaf.factors) else total
+        for direction, coef in parameters:
+            if direction < 0 or (coef.dtype is not total.dtype if type(coef) is np.ndarray else type(coef) not in NUMBERS):
+                return None
+            total[direction] += coef
+    return total if finite(total) else None
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
     """All terms into a flat array of zeros: element · steps + direction · step is the place of an entry."""
-    if all(few_columns(leaf, shape) for leaf in terms):
+    alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
+    if not alone and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
-    if sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # then one look at the sum is less than one at each
+    whole = out.size == k * prod(shape)  # no other piece of a join has been written
+    if whole and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
         add_terms(out, order, shape, steps, step, k, checked=False)
         if finite(out):
             return
@@ -106,12 +136,12 @@ def weighted(leaf: Leaf, coef: Any) -> Any:
 
 
 def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
-    """The tangent of one number where each leaf is one direction, or a slice of them, with plain weights; else None."""
+    """The tangent of one number where each leaf is one direction, a slice or all of them, with plain weights; else None."""
     row, fresh = np.zeros(k, dtype), True
     for leaf, coef in terms.items():
-        factors = leaf.factors
-        if not leaf.affine or leaf.cols.ndim > 1 or len(factors) > 1 or \
-                (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))):
+        factors, cols = leaf.factors, leaf.cols
+        if len(factors) > 1 or (coef is not None and (type(coef) is np.ndarray or hasattr(coef, "eps"))) or \
+                (factors[0].shape != (k,) if cols is None else not leaf.affine or cols.ndim > 1):
             return None
         if not factors:
             weights = 1.0 if coef is None else coef
@@ -123,7 +153,7 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
                 if coef == 0:  # which must win over an infinite weight
                     return None
                 weights = weights * coef
-        place = leaf.stretch if leaf.cols.ndim else leaf.cols.item()
+        place = slice(None) if cols is None else leaf.stretch if cols.ndim else cols.item()
         if place is None or (place.__class__ is int and place < 0):
             return None
         if fresh:
@@ -132,6 +162,19 @@ def gradient_row(terms: dict[Leaf, Any], k: int, dtype: Any) -> Any:
         else:
             row[place] += weights
     return row if finite(row) else None
+
+
+def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
+    """``gradient_row`` within the sweep's budget, of terms whose coefficients are plain numbers."""
+    if not all(c is None or type(c) in NUMBERS for _, c in terms):
+        return None
+    meter = terms[0][0].level.meter
+    if meter is not None:
+        meter.charge(k)
+    row = gradient_row(dict(terms), k, DOUBLE)
+    if meter is not None:
+        meter.hold(row)
+    return row
 
 
 def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
@@ -184,10 +227,12 @@ def offsets(shape: Shape, steps: list[int]) -> Any:
 
 
 def few_columns(leaf: Leaf, shape: Shape) -> bool:
-    """Whether the columns vary along short axes only, so that each of them is best written along the others."""
+    """Whether the columns vary along short axes only, so that each of them is best written along the others; several factors
+    are multiplied together once for all.
+    """
     cols = None if leaf.is_dense or type(leaf) is Ragged else leaf.cols
-    return cols is not None and cols.size <= FEW and prod(shape) >= FEW * FEW and cols.shape[:leaf.lead] == leaf.width \
-        and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
+    return cols is not None and len(leaf.factors) < 2 and cols.size <= FEW and prod(shape) >= FEW * FEW \
+        and cols.shape[:leaf.lead] == leaf.width and cols.ndim == leaf.lead + len(shape) and 2 * cols.size < prod(shape)
 
 
 def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int) -> None:
@@ -321,7 +366,8 @@ def add_product(place: Any, a: Any, b: Any) -> None:
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:
     """The same where coefficients are duals of a lower level: built from functions that have rows."""
-    form, total = (*shape, k) if trailing else (k, *shape), None
+    form = (*shape, k) if trailing else (k, *shape)
+    total: Any = None
     for leaf, coef in terms.items():
         if leaf.is_dense:
             values = leaf.spread(leaf.weights(coef), shape)
@@ -330,4 +376,4 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
             elements, cols, values = entries(leaf, coef, shape)
             part = scatter(values, elements * k + cols if trailing else elements + cols * prod(shape), form)
         total = part if total is None else total + part
-    return total
+    return total.copy() if len(terms) == 1 else total  # the leaf's own numbers, perhaps

@@ -26,15 +26,17 @@ MOST = 12  # operations put off, which keep their values in memory so long
 NUMBERS = (int, float)
 
 Part = tuple[Tangent, Any]  # a tangent and its partial: a number, or a function of the values
+Work = tuple[tuple[Part, ...], tuple[Any, ...]]  # the parts, and the values
 
 
 class Deferred(Tangent):
     """Σ partial ⊙ tangent, whose terms are made when they are first asked for."""
 
-    __slots__ = ("leaves", "made", "parts", "passed", "values")
+    __slots__ = ("leaves", "made", "passed", "work")
 
     def __init__(self, shape: Shape, parts: tuple[Part, ...], values: tuple[Any, ...], leaves: dict[Any, None]) -> None:
-        self.shape, self.parts, self.values, self.leaves = shape, parts, values, leaves
+        self.shape, self.leaves = shape, leaves
+        self.work: Work | None = (parts, values)  # None once it is made
         self.made: dict[Any, Any] | None = None
         self.passed = False  # worked through for another: a second time, the result is kept
 
@@ -100,19 +102,22 @@ def read_by(partial: Any) -> frozenset[int]:
     return frozenset(i for i, name in enumerate(code.co_varnames[:code.co_argcount]) if name in names)
 
 
-def pending(t: Tangent, found: dict[Any, None] | None = None) -> dict[Any, None]:
-    """What has to be worked through for this one: itself, last, and what it was made of."""
+def pending(t: Tangent, found: dict[Any, Work] | None = None) -> dict[Any, Work]:
+    """The work that is left for this one: its own, last, and that of what it was made of. Another thread may be at it."""
     found = {} if found is None else found
-    if type(t) is Deferred and t.made is None and t not in found:
-        for parent, _ in t.parts:
+    work = t.work if type(t) is Deferred else None
+    if work is not None and t not in found:
+        for parent, _ in work[0]:
             pending(parent, found)
-        found[t] = None
+        found[t] = work
     return found
 
 
 def worked(root: Deferred, keep: bool) -> dict[Any, Any]:
     """The terms of a deferred tangent; and, kept, those of the ones that were passed through for another before."""
     shape, todo = root.shape, pending(root)
+    if root not in todo:
+        return root.terms
     wanted = [t for t in todo if t is root or t.passed]
     made: dict[Deferred, dict[Any, Any]] = {t: {} for t in wanted}
     longest = max(shape)
@@ -122,17 +127,15 @@ def worked(root: Deferred, keep: bool) -> dict[Any, Any]:
         for start in range(0, longest, step):
             part = slice(start, min(start + step, longest))
             at: dict[Tangent, dict[Any, Any]] = {}
-            for t in todo:
-                values = [cut(a, part, axis - len(shape)) for a in t.values]
-                at[t] = summed(t.parts, values, at, part, axis - len(shape))
+            for t, (parts, values) in todo.items():
+                at[t] = summed(parts, [cut(a, part, axis - len(shape)) for a in values], at, part, axis - len(shape))
             for t in wanted:
                 write(made[t], at[t], shape, (slice(None),) * axis + (part,))
     for t in todo:
         t.passed = True
     for t in wanted:
         if keep or t is not root:
-            t.made = made[t]
-            t.parts = t.values = ()
+            t.made, t.work = made[t], None
     return made[root]
 
 

@@ -19,10 +19,13 @@ from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
 from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
+from .join import patterned
 from .level import Level
 from .moves import Contraction, Map, Move, Shape
 from .tangent import Tangent
 from .watch import spoiled
+
+FEW = 16  # an entry of a moved leaf costs as much as so many of a linear map
 
 
 # ---- rows on tangents
@@ -36,10 +39,16 @@ def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[
         return contracted(row.subscripts(t.shape, *args, **options), 0, t, None, level)
     if row.local:
         refuse_holomorphic(level, row.function)
-    if row.sparsely is not None and any(leaf.k is not None and not leaf.is_dense for leaf in t.terms):
+    if row.sparsely is not None and is_sparse(t, level):
         sparse: Tangent = row.sparsely(Differential(t, level), *args, **options).tangent
         return sparse
     return t.linear(Map(row, t.shape, out_shape, args, options))
+
+
+def is_sparse(t: Tangent, level: Level) -> bool:
+    """Whether elements have so few directions that sums of moved ones are less than a linear map of an array of them all."""
+    leaves = [] if t.on_tape else [leaf for leaf in t.terms if not leaf.is_dense]
+    return bool(leaves) and (patterned(level) or FEW * sum(leaf.breadth for leaf in leaves) <= leaves[0].k)
 
 
 def refuse_holomorphic(level: Level, function: Any) -> None:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .assemble import assembled
+from .assemble import assembled, small_sum, summed_rows
 from .contraction import SMALL
 from .leaf import Leaf, as_many, dense_leaf
 from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
-from .ragged import SORTED, Ragged, by_rows, distinct_entries, entries
-from .scalars import stacked, summed_rows
+from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries, wasteful
+from .scalars import stacked
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -151,25 +151,26 @@ def arranged(coefs: list[Any], pieces: list[Tangent], how: Arrangement) -> Any:
 
 SORTING = 4  # entries of an array of all directions that are written in the time of one whose direction is sorted
 ROW = 256  # entries that are written in the time of the calls that sort any
-RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
+NUMBER = 32  # the same for a single number, which a loop adds to again and again: one row is added up without a look at each
+LONGEST = 1 << 12  # directions of a row that is copied in the time of the calls
 Slot = list[tuple[Leaf, Any] | None]
 
 
 def joined_dense(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     (level, k), = {(term[0].level, term[0].k) for term in slot if term is not None}
-    if wasteful(slot, pieces, k):
+    if wide_in_vain(slot, pieces, k):
         return {joined_ragged(slot, pieces, how, shape): None}
     level.charge(2 * k * (sum(prod(t.shape) for t in pieces) + prod(shape)))
     blocks = [np.zeros((k, prod(t.shape))) if term is None else
-              assembled({term[0]: term[1]}, t.shape, k, None, False).reshape(k, prod(t.shape))
+              assembled({term[0]: term[1]}, t.shape, k).reshape(k, prod(t.shape))
               for term, t in zip(slot, pieces, strict=True)]
     data, order = np.concatenate(blocks, axis=1), how.order(shape)
-    return {Leaf(level, k, shape, (k,), None, (data if order is None else take_or_fill(data, order, 1),)): None}
+    return {dense_leaf(level, data if order is None else take_or_fill(data, order, 1), shape): None}
 
 
 def joined_sparse(slot: Slot, pieces: list[Tangent], how: Arrangement, shape: Shape) -> dict[Any, Any]:
     terms = [term for term in slot if term is not None]
-    if any(type(leaf) is Ragged for leaf, _ in terms) or wasteful(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
+    if any(type(leaf) is Ragged for leaf, _ in terms) or wide_in_vain(slot, pieces, max(leaf.breadth for leaf, _ in terms)):
         return {joined_ragged(slot, pieces, how, shape): None}
     coefs: Any = terms[0][1]
     if any(coef is not coefs for _, coef in terms) or np.ndim(coefs):
@@ -247,10 +248,10 @@ def alike(leaf: Leaf, axis: int) -> bool:
     return type(leaf) is not Ragged and all(a.shape[leaf.lead + axis] == 1 for a in (leaf.cols, *leaf.factors))
 
 
-def wasteful(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
-    """Whether a slot filled up to one width would hold mostly nothing, as where one number depends on everything."""
+def wide_in_vain(slot: Slot, pieces: list[Tangent], wide: int) -> bool:
+    """Whether a slot filled up to one width would hold mostly nothing."""
     size = wide * sum(prod(t.shape) for t in pieces)
-    return size > RAGGED_FROM and size > 4 * held(slot, pieces)
+    return size > RAGGED_FROM and wasteful(size, held(slot, pieces))
 
 
 def held(slot: Slot, pieces: list[Tangent]) -> int:
@@ -276,7 +277,7 @@ def padded(block: Any, wide: int) -> Any:
 
 def one_parameters(leaf: Leaf) -> bool:
     """Whether the leaf is one parameter's alone. Such terms stay apart for a fit, which takes its rows from them."""
-    return leaf.cols is not None and leaf.cols.size == 1
+    return type(leaf) is not Ragged and leaf.cols is not None and leaf.cols.size == 1
 
 
 def patterned(level: Level) -> bool:
@@ -304,20 +305,21 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     as_many(leaf for leaf, _ in terms)
     first = terms[0][0]
     level, k = first.level, first.k
-    if shape == () and (row := summed_rows(terms, k)) is not None:
-        return Leaf(level, k, shape, (k,), None, (row,)), None
-    wide = sum(leaf.breadth for leaf, _ in terms)
     size = prod(shape)
-    if any(type(leaf) is Ragged for leaf, _ in terms) and not any(leaf.is_dense for leaf, _ in terms):
+    if k * size <= SMALL and (data := small_sum(dict(terms), (k, *shape))) is not None:
+        return dense_leaf(level, data, shape), None
+    wide, of_all = sum(leaf.breadth for leaf, _ in terms), any(leaf.is_dense for leaf, _ in terms)
+    if not of_all and any(type(leaf) is Ragged for leaf, _ in terms):
         listed = sum(leaf.entry_cols.size if type(leaf) is Ragged else leaf.breadth * size for leaf, _ in terms)
         if SORTING * listed >= k * size and not patterned(level):
-            return dense_leaf(level, assembled(dict(terms), shape, k, None, False), shape), None
+            return dense_leaf(level, assembled(dict(terms), shape, k), shape), None
         level.charge(SORTED * listed)
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    filling = 1 if patterned(level) else k if k * size <= ROW else SORTING
-    if wide * filling >= k or any(leaf.is_dense for leaf, _ in terms):
-        return Leaf(level, k, shape, (k,), None, (assembled(dict(terms), shape, k, None, False),)), None
+    filling = 1 if patterned(level) else k if k * size <= ROW else NUMBER if shape == () and k <= LONGEST else SORTING
+    if of_all or wide * filling >= k:
+        data = summed_rows(terms, k) if shape == () else None
+        return dense_leaf(level, assembled(dict(terms), shape, k) if data is None else data, shape), None
     level.charge(8 * wide * size)  # sorting by direction takes this many integers and floats
     cols = np.concatenate([leaf.spread(leaf.cols, shape) for leaf, _ in terms])
     weights = np.concatenate([leaf.spread(leaf.weights(coef), shape) for leaf, coef in terms])

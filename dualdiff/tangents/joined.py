@@ -89,9 +89,9 @@ class Joined(Tangent):
         return out
 
 
-def joined_or_later(pieces: list[Tangent], how: Any, shape: Shape) -> Tangent:
+def joined_or_later(pieces: list[Tangent], how: Arrangement, shape: Shape) -> Tangent:
     """The tangent of a join: at once, or later where the pieces are few and large."""
-    if type(how) is Arrangement and how.sections is not None and len(pieces) <= MOST_PIECES \
+    if how.sections is not None and len(pieces) <= MOST_PIECES \
             and prod(shape) >= LEAST_PIECE * len(pieces):
         leaves = [leaf for t in pieces for leaf in t.terms]
         if leaves and type(leaves[0]) is not TapeLeaf and leaves[0].k is not None and leaves[0].level.geometry is None \

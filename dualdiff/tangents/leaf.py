@@ -155,16 +155,21 @@ class Leaf:
             return self, op.apply(np.ones(()) if coef is None else coef)
         return Leaf(self.level, self.k, self.shape, self.width, self.cols, (op.apply(self.weights(coef)),), self.affine), None
 
+    def total(self, coef: Any) -> tuple[Leaf, Any] | None:
+        """The sum of coef ⊙ leaf over every axis where it is an indexed seed: all axes become width. None elsewhere."""
+        cols, shape = self.cols, self.shape
+        if cols is None or self.factors or cols.shape != shape or not (self.affine or self.level.columns is None) \
+                or (coef is not None and getattr(coef, "shape", None) != shape):
+            return None
+        if not shape:
+            return self, coef
+        return Leaf(self.level, self.k, (), shape, cols, () if coef is None else (coef,), self.affine), None
+
     def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
         """The contraction of coef ⊙ leaf, as a new leaf and coefficient."""
         level = self.level
-        if self.factors == () and not op.constant and not op.result and self.cols is not None \
-                and (level.columns is None or self.affine) and self.cols.shape == self.shape \
-                and (coef is None or np.shape(coef) == self.shape):
-            if self.shape == ():
-                return self, coef
-            factors = () if coef is None else (coef,)  # a plain sum of an indexed seed: all axes become width
-            return Leaf(self.level, self.k, (), self.shape, self.cols, factors, self.affine), None
+        if not op.constant and not op.result and (total := self.total(coef)) is not None:
+            return total
         constant, others = op.constant[0] if op.constant else (None, ())
         way = contraction_way(op.shape, self.width, None if self.cols is None else self.cols.shape,
                               tuple([a.shape for a in self.factors]), None if coef is None else getattr(coef, "shape", ()),

@@ -48,10 +48,19 @@ def kept(x: Any) -> Any:
     """An argument as a record may keep it: the program may write to its own arrays again, unless they are read-only."""
     kind = type(x)
     if kind is np.ndarray:
-        return x.copy("K") if x.flags.writeable else x
+        return x.copy("K") if x.flags.writeable or may_change(x.base) else x
     if kind is tuple or kind is list:
         return kind(map(kept, x))
     return converted(x) if not hasattr(x, "eps") else x.copy() if x.shape else x
+
+
+def may_change(a: Any) -> bool:
+    """Whether the numbers that a read-only view shows can be written to by what it is a view of."""
+    while a is not None:
+        if isinstance(a, np.ndarray) and a.flags.writeable:
+            return True
+        a = getattr(a, "base", None)  # of a sliding window no array, but what holds one
+    return False
 
 
 def converted(x: Any) -> Any:

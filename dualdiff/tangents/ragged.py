@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from .coefficients import product
-from .contraction import aligned
+from .contraction import aligned, trimmed
 from .leaf import Leaf
 from .level import Level
 from .moves import Contraction, Map, Move, Shape, as_key, scatter
 
+RAGGED_FROM = 1 << 14  # filling up fewer numbers costs less than listing entries
 SORTED = 10  # numbers held for each entry while entries are picked, sorted and added up
 
 
@@ -111,24 +112,39 @@ class Ragged(Leaf):
         return leaf_of(self.level, self.k, shape, starts, self.entry_cols[at],
                        None if self.entry_weights is None else self.entry_weights[at])
 
+    def total(self, coef: Any) -> None:
+        return None
+
     def mapped(self, coef: Any, op: Map) -> tuple[Leaf, Any]:
         return leaf_of(self.level, self.k, self.shape, self.starts, self.entry_cols, op.apply(self.values(coef))), None
 
     def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
-        """Sums over axes move entries from element to element; a constant with further axes needs the ordinary form."""
-        sizes = dict(zip(op.labels, self.shape, strict=True))
-        for constant, labels in op.constant:
-            if any(sizes.get(name) != n for name, n in zip(labels, np.shape(constant), strict=True)):
-                return Leaf(self.level, self.k, self.shape, self.width, self.cols, self.factors).contract(coef, op)
-            weights = aligned((constant, labels), op.labels)
-            coef = weights if coef is None else product(self.level, [coef, weights])
-        places = np.arange(prod(op.out_shape)).reshape(op.out_shape)
-        kept = [name for name in op.labels if name in op.result]
+        """Entries move from element to element; along further axes of the constant, each to as many as these have places."""
+        own, size = dict(zip(op.labels, self.shape, strict=True)), prod(self.shape)
+        constant, labels = trimmed(*op.constant[0]) if op.constant else (np.ones(()), ())
+        further = tuple(name for name in labels if name not in own)
+        times = prod(op.sizes[name] for name in further)
+        if any(own.get(name, n) != n for name, n in zip(labels, constant.shape, strict=True)) or \
+                not {*further} <= {*op.result} or times * self.entry_cols.size > self.breadth * size:
+            return Leaf(self.level, self.k, self.shape, self.width, self.cols, self.factors).contract(coef, op)
+        self.level.charge(SORTED * times * self.entry_cols.size)
+        names, full = (*further, *op.labels), (*(op.sizes[name] for name in further), *self.shape)
+
+        def at_entries(a: Any) -> Any:
+            return np.broadcast_to(a, full).reshape(times, size)[:, self.elements]
+        values = self.values(coef)
+        if op.constant:
+            values = product(self.level, [values, at_entries(aligned((constant, labels), names))])
+        kept = [name for name in names if name in op.result]
         order = [op.result.index(name) for name in kept] + [i for i, name in enumerate(op.result) if name not in kept]
-        target = places.transpose(order).reshape(tuple(sizes[name] if name in kept else 1 for name in op.labels))
-        self.level.charge(SORTED * self.entry_cols.size)
-        rows = np.repeat(np.ravel(np.broadcast_to(target, self.shape)), self.counts)
-        return by_rows(self.level, self.k, op.out_shape, rows, self.entry_cols, self.values(coef)), None
+        places = np.arange(prod(op.out_shape)).reshape(op.out_shape).transpose(order)
+        rows = at_entries(places.reshape(tuple(op.sizes[name] if name in kept else 1 for name in names)))
+        return by_rows(self.level, self.k, op.out_shape, rows.ravel(), np.tile(self.entry_cols, times), np.ravel(values)), None
+
+
+def wasteful(filled: int, held: int) -> bool:
+    """Whether an array of so many numbers would hold mostly nothing, as where one element depends on everything."""
+    return filled > max(RAGGED_FROM, 4 * held)
 
 
 def starts_of(counts: Any, kind: Any = np.intp) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .coefficients import product, times
 from .join import joined_terms
+from .meter import owner
 from .moves import Contraction, Item, Map, Move, Routing, Total, scatter
 from .tangent import Tangent
 from .tape import Copy, Edge, TapeLeaf, by_serial, reachable
@@ -59,9 +60,7 @@ class Record:
             if hasattr(a, "eps"):  # a dual of an outer level: its value and its coefficients
                 coefs += [a.value, *a.eps.terms.values()]
             elif isinstance(a, np.ndarray):
-                while isinstance(a.base, np.ndarray):
-                    a = a.base
-                owners[id(a)] = a.nbytes
+                owners[id(owner(a))] = owner(a).nbytes
         return sum(owners.values())
 
     def bottleneck(self) -> tuple[int, list[TapeLeaf]]:
@@ -99,12 +98,12 @@ class Record:
         """The recorded map on one array per root, (``lead`` axes, *S); None for a result that depends on none of them."""
         at = dict(zip(self.roots, tangents, strict=True))
         for leaf, groups, done in self.steps:
-            parts = [(op, weighted_sum(at, parents, lead)) for op, parents in groups]
+            parts = [(op, weighted_sum(at, parents)) for op, parents in groups]
             at[leaf] = routed(parts, lead, leaf.shape) if isinstance(parts[0][0], Routing) else \
                 reduce(operator.add, [op.apply(part, lead) for op, part in parts])
             for parent in done:
                 del at[parent]
-        return [weighted_sum(at, list(t.terms.items()), lead) if t.terms else None for t in self.results]
+        return [weighted_sum(at, list(t.terms.items())) if t.terms else None for t in self.results]
 
     # ---- on tangents
     def replay(self, tangents: list[Tangent]) -> list[Tangent]:
@@ -130,7 +129,7 @@ def by_map(edges: tuple[Edge, ...]) -> list[tuple[Any, list[tuple[TapeLeaf, Any]
     return list(groups.values())
 
 
-def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]], lead: int) -> Any:
+def weighted_sum(at: dict[TapeLeaf, Any], terms: list[tuple[TapeLeaf, Any]]) -> Any:
     total: Any = None
     for leaf, coef in terms:
         a = at[leaf]

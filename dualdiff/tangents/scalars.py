@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .coefficients import finite, product
-from .leaf import Leaf
+from .coefficients import product
+from .leaf import Leaf, dense_leaf
 from .level import Level
 from .moves import Place, scatter, sources
+from .ragged import by_rows, wasteful
 from .tape import TapeLeaf
 
 if TYPE_CHECKING:
@@ -64,18 +65,6 @@ def stacked_tape(level: Level, tangents: list[Tangent], shape: tuple[int, ...]) 
     return TapeLeaf(level, shape, tuple(edges))
 
 
-def summed_rows(terms: list[tuple[Leaf, Any]], k: int) -> Any:
-    """The sum of the dense tangents of one number as one row, where they are finite and simple; else None."""
-    for leaf, _ in terms:
-        if not leaf.is_dense or len(leaf.factors) != 1:
-            return None
-        if type(leaf.factors[0]) is not np.ndarray or leaf.factors[0].shape != (k,):
-            return None
-    coefs = plain_array([c for _, c in terms])
-    rows = np.array([leaf.factors[0] for leaf, _ in terms])
-    return coefs @ rows if type(coefs) is np.ndarray and finite(coefs) and finite(rows) else None
-
-
 def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list[Leaf], coefs: list[Any]) -> dict[Any, Any]:
     level, k = first.level, first.k
     rows = [leaf.factors[0] if len(leaf.factors) == 1 and leaf.factors[0].shape == (k,) else
@@ -83,9 +72,11 @@ def stacked_dense(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: list
     data = np.stack(rows) if any(hasattr(row, "level") for row in rows) else np.array(rows)
     if any(c is not None for c in coefs):
         data = product(level, [data, plain_array(coefs)[:, None]])
+    if wasteful(k * shape[0], data.size):
+        return {by_rows(level, k, shape, np.repeat(owners, k), np.tile(np.arange(k), len(owners)), np.ravel(data)): None}
     if not one_each(owners, shape[0]):
         data = summed_by_owner(data, owners, shape[0])
-    return {Leaf(level, k, shape, (k,), None, (np.transpose(data).copy(),)): None}
+    return {dense_leaf(level, np.transpose(data).copy(), shape): None}
 
 
 def one_each(owners: Any, m: int) -> bool:
@@ -119,6 +110,9 @@ def stacked_sparse(first: Leaf, shape: tuple[int, ...], owners: Any, leaves: lis
         weights = np.concatenate([np.broadcast_to(product(level, [*leaf.factors, 1.0 if c is None else c]), leaf.width).ravel()
                                   for leaf, c in zip(leaves, coefs, strict=True)])
         owners = np.repeat(owners, sizes)
+    if wasteful(min(k, int(np.bincount(owners).max(initial=0))) * m, cols.size):
+        there = cols >= 0
+        return {by_rows(level, k, shape, owners[there], cols[there], None if weights is None else weights[there]): None}
     table = sources(owners, m)
     if table.shape[0] >= k:
         return dense_of(level, k, m, cols, weights, owners)
@@ -131,4 +125,4 @@ def dense_of(level: Level, k: int, m: int, cols: Any, weights: Any, owners: Any)
     known = cols >= 0
     places = np.where(known, cols.astype(np.intp) * m + owners, -1)
     data = scatter(np.ones(cols.size) if weights is None else weights, places, (k, m))
-    return {Leaf(level, k, (m,), (k,), None, (data,)): None}
+    return {dense_leaf(level, data, (m,)): None}

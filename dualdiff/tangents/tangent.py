@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .assemble import assembled, gradient_row, small_sum
+from .assemble import assembled, gradient_row, small_sum, written_out
 from .coefficients import chained, finite, generic
 from .contraction import SMALL, small_way
-from .join import SORTING, merged_terms, one_parameters, patterned, worth_filling
+from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, patterned, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -24,6 +24,7 @@ from .tape import Copy, TapeLeaf, record
 
 new = object.__new__
 MAX_TERMS = 8  # more leaves are merged: each costs one pass per operation
+BESIDE = 1 << 12  # entries of a seed that is written out to be multiplied
 CARRIED = 3  # narrow terms of a small array that are not worth an array of all directions
 
 
@@ -95,8 +96,7 @@ class Tangent:
             if c is None and leaf.k is not None:
                 pass
             elif c is not None and np.ndim(c):
-                c = moved_array(c, move, 0, self.shape, 0) if c.shape == self.shape else \
-                    moved_array(np.broadcast_to(c, self.shape), move, 0, self.shape, 0)
+                c = moved_array(c, move, 0, self.shape, 0)
             elif leaf.k is None and type(leaf) is not TapeLeaf and move.fills:
                 c = move.apply(np.broadcast_to(1.0 if c is None else c, self.shape))
             terms[leaf.gather(move)] = c
@@ -116,7 +116,7 @@ class Tangent:
                 move = Item(shape, out_shape, index, key) if move is None else move
                 moved = leaf.gather(move)
             if c.__class__ is np.ndarray:
-                c = c[index] if c.shape == shape else moved_array(np.broadcast_to(c, shape), move, 0, shape, 0)
+                c = c[index] if c.shape == shape else moved_array(c, move, 0, shape, 0)
             elif c is not None and getattr(c, "shape", None):
                 c = (c if c.shape == shape else np.broadcast_to(c, shape))[index]
             terms[moved] = c
@@ -141,10 +141,11 @@ class Tangent:
                 # an array of all directions takes one product of matrices
                 filled = dense_leaf(leaf.level, Tangent({leaf: c}, self.shape).dense(dtype=None), self.shape)
                 moved, m = filled.contract(None, op)
-            if moved.cols is None or 0 not in moved.width:  # else no direction of this sweep is left in it
+            elif moved.too_wide:
+                moved, m = merged_terms([(moved, m)], op.out_shape)
+            if 0 not in moved.width or moved.cols is None:  # else no direction of this sweep is left in it
                 terms[moved] = m
-        result = Tangent(terms, op.out_shape)
-        return result.narrowed() if any(leaf.too_wide for leaf in terms) else result
+        return Tangent(terms, op.out_shape)
 
     def small_contracted(self, op: Contraction) -> Tangent | None:
         """The contraction of small arrays of all directions with a constant by one plain product; else None."""
@@ -174,13 +175,10 @@ class Tangent:
                 self.watch()
                 c = c if getattr(c, "shape", None) == shape else np.broadcast_to(1.0 if c is None else c, shape)
                 return Tangent({leaf: np.add.reduce(c, axis=None) if type(c) is np.ndarray else np.sum(c)}, ())
-            if type(leaf) is Ragged or leaf.factors or leaf.cols is None or leaf.cols.shape != shape or \
-                    leaf.level.columns is not None or \
-                    (c is not None and getattr(c, "shape", None) != shape):
-                labels = tuple(range(1, len(shape) + 1))
-                return self.contract(Contraction([f"{i}" for i in labels], shape, (), None, (), leaf.level))
-            factors = () if c is None else (c,)  # watched as a factor, by whatever reads the leaf
-            terms[Leaf(leaf.level, leaf.k, (), shape, leaf.cols, factors, leaf.affine)] = None
+            found = leaf.total(c)  # whose coefficient is watched as a factor, by whatever reads it
+            if found is None:
+                return self.contract(Contraction([*map(str, range(len(shape)))], shape, (), None, (), leaf.level))
+            moved, terms[moved] = found
         return Tangent(terms, ())
 
     def linear(self, op: Map) -> Tangent:
@@ -251,15 +249,6 @@ class Tangent:
         merged = dict(full)
         return Tangent({other: d for other, d in self.terms.items() if other not in merged} | {leaf: c}, self.shape)
 
-    def narrowed(self) -> Tangent:
-        """Leaves wider than the number of directions made dense."""
-        terms = {}
-        for leaf, c in self.terms.items():
-            if leaf.too_wide:
-                leaf, c = merged_terms([(leaf, c)], self.shape)
-            terms[leaf] = c
-        return Tangent(terms, self.shape)
-
     def fewer(self) -> Tangent:
         """The same with at most MAX_TERMS terms, two dense ones, and of small arrays as few as pay: a term that is carried
         costs a coefficient in each operation that follows, and a shift or a stencil makes several of it.
@@ -296,17 +285,22 @@ class Tangent:
                 return t
         return self
 
+    def beside(self, other: Tangent) -> Tangent:
+        """The same for a product with a dual of ``other``: if that is an array of all directions, and this small, one too."""
+        leaf = next(iter(self.terms), None)
+        if leaf is None or leaf.k is None or leaf.k * prod(self.shape) > BESIDE or leaf.level.careful or \
+                patterned(leaf.level) or not all(leaf.is_dense for leaf in other.terms):
+            return self
+        return Tangent({leaf if leaf.is_dense else written_out(leaf): c for leaf, c in self.terms.items()}, self.shape)
+
     def as_leaf(self) -> Leaf:
         """All terms as one."""
-        as_many(self.terms)
-        k, shape = next(iter(self.terms)).k, self.shape
-        if k * prod(shape) <= SMALL and (data := small_sum(self.terms, (k, *shape))) is not None:
-            return dense_leaf(self.level, data, shape)
-        return merged_terms(self.watched(), shape)[0]
+        return merged_terms(list(self.terms.items()), self.shape)[0]
 
     def merged(self) -> Tangent:
         """Fewer terms. On a tape, one node; else the narrower ones become one leaf, and a wider one joins them only once
-        they are half as wide together, so that a growing sum is copied a logarithmic number of times, or too many are left.
+        they are half as wide together, so that a growing sum is copied a logarithmic number of times, or too many are left. A
+        number's row of all directions takes them where they would be sorted.
         """
         if self.on_tape:
             leaf = next(iter(self.terms))
@@ -317,6 +311,8 @@ class Tangent:
         while few < len(terms) and (terms[few][0].breadth <= 2 * wide or len(terms) - few >= MAX_TERMS):
             wide += terms[few][0].breadth
             few += 1
+        if self.shape == () and terms[-1][0].is_dense and NUMBER * wide < terms[-1][0].k <= LONGEST:
+            few = len(terms)
         leaf, c = merged_terms(terms[:few], self.shape)
         return Tangent({leaf: c} | dict(terms[few:]), self.shape)
 
@@ -331,10 +327,8 @@ class Tangent:
             as_many(terms)
         if leaf.k is None:
             c = terms[leaf]
-            if self.shape == () and hasattr(c, "level") and not hasattr(c, "version"):
-                return c  # a number, which nobody can write to
-            if type(c) is np.ndarray and c.shape == self.shape:
+            if (type(c) is np.ndarray or hasattr(c, "level")) and c.shape == self.shape:
                 return c.copy()
-            return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape)
+            return np.broadcast_to(np.ones((), dtype) if c is None else c, self.shape).copy()
         array = assembled(terms, self.shape, leaf.k, dtype, trailing)
         return array.copy() if any(array is a for a in leaf.numbers()) else array

@@ -115,9 +115,8 @@ class Cotangents:
         elif leaf in self.own and issubclass(type(u), PLAIN) and u.dtype == have.dtype:
             have += u
         else:
-            self.arrays[leaf] = have + u
-            if type(self.arrays[leaf]) is np.ndarray:
-                self.own.add(leaf)
+            have = self.arrays[leaf] = have + u
+            (self.own.add if type(have) is np.ndarray else self.own.discard)(leaf)  # += makes a new number of a number
 
     def add_item(self, leaf: TapeLeaf, move: Move, u: Any) -> None:
         """The transpose of a view: only the part that was taken is touched, so loops over elements stay linear."""
@@ -164,16 +163,18 @@ def record(leaf_terms: list[tuple[TapeLeaf, Any]], op: Any) -> TapeLeaf:
     return TapeLeaf(first.level, op.out_shape, tuple([(op, leaf, coef) for leaf, coef in leaf_terms]))
 
 
-def pull(terms: dict[Any, Any], shape: Shape, u: Any, lead: int, roots: list[TapeLeaf]) -> list[Any]:
-    """The transpose of the recorded map applied to cotangents u (``lead`` batch axes, then shape), one array per root.
-
-    A root that the result does not depend on gives None. Cost: one transpose per edge.
+def pull(results: list[dict[Any, Any]], given: list[Any], lead: int, roots: list[TapeLeaf]) -> list[Any]:
+    """The transpose of the recorded map applied to cotangents (``lead`` batch axes, then shape), one for the terms of each
+    result: an array per root, None for one that no result depends on. Cost: one transpose per edge.
     """
     cotangents = Cotangents(lead)
-    for leaf, coef in terms.items():
-        cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
+    leaves: dict[TapeLeaf, Any] = {}
+    for terms, u in zip(results, given, strict=True):
+        leaves |= terms
+        for leaf, coef in terms.items():
+            cotangents.add(leaf, u if coef is None else times(leaf.level, u, coef))
     ends = [root for root in roots if root.edges]  # none, but for a part of a record
-    for leaf in reachable(terms, ends):
+    for leaf in reachable(leaves, ends):
         leaf.memo.clear()  # f has run: without this cycle, arrays die with the tape at once
         if not leaf.edges or leaf in ends:
             continue

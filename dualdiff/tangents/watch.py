@@ -11,7 +11,7 @@ from ..policies import KINKS, TRACE, user_line
 from ..rules.registry import name_of
 from .coefficients import finite, plain
 from .leaf import Leaf
-from .moves import Item, as_key
+from .moves import as_key
 from .tangent import Tangent
 from .tape import TapeLeaf, roots_of
 
@@ -76,7 +76,7 @@ def moving(t: Tangent, where: Any) -> Any:
     block = len(places) if t.on_tape else BLOCK
     for start in range(0, len(places), block):
         index: Any = tuple(places[start:start + block].T) or (np.zeros(1, int),)
-        sub = flat.gather(Item(flat.shape, index[0].shape, index, as_key(index)))
+        sub = flat.item(index, as_key(index), index[0].shape)
         result[tuple(places[start:start + block].T)] = directions(sub).any(axis=0) if t.shape else directions(sub).any()
     return result
 
@@ -127,7 +127,7 @@ def broken(eps: Tangent) -> tuple[tuple[int, ...], int | None, Any] | None:
     flat = eps if eps.shape else eps.broadcast((1,))
     for place in np.argwhere(suspect(flat))[:BLOCK]:
         index = tuple(place[:, None])
-        sub = flat.gather(Item(flat.shape, (1,), index, as_key(index)))
+        sub = flat.item(index, as_key(index), (1,))
         if eps.on_tape or next(iter(eps.terms)).k is None:
             column = np.ravel(plain(next(c for c in sub.terms.values() if c is not None and not finite(c))))
         else:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..rules.gather import is_basic
-from .join import Arrangement, merged_terms
+from .join import Arrangement
 from .joined import joined_or_later
 from .moves import as_key
 from .tangent import Tangent
@@ -20,7 +20,7 @@ Write = tuple[tuple[tuple[Any, Any], ...], Any]
 
 def rewritten(old: Tangent, pieces: list[Tangent], writes: list[Write], index: Any) -> Tangent:
     """The tangent of an array after the pieces were written to it; ``index`` says for each element where it comes from."""
-    every = [compact(t) for t in (old, *pieces)]
+    every = [old, *pieces]
     leaf = next((leaf for t in every for leaf in t.terms), None)
     key: Any = None
     if leaf is not None and leaf.level.geometry is not None:
@@ -33,14 +33,6 @@ def rewritten(old: Tangent, pieces: list[Tangent], writes: list[Write], index: A
         every[0] = Tangent({}, old.shape)
         how.sections = lambda: sections(every, writes, index)
     return joined_or_later(every, how, old.shape)
-
-
-def compact(t: Tangent) -> Tangent:
-    """A small tangent of several leaves as a dense one that is no wider: joins keep as many leaves as a piece has."""
-    k = next(iter(t.terms)).k if len(t.terms) > 2 else None
-    if k is None or k * prod(t.shape) > 1024 or sum(leaf.breadth for leaf in t.terms) < k:
-        return t
-    return Tangent(dict([merged_terms(t.watched(), t.shape)]), t.shape)
 
 
 def sections(every: list[Tangent], writes: list[Write], index: Any) -> Any:

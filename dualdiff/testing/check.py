@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def error(self) -> float:
-        return float(abs(self.ours - self.reference))
+        return 0.0 if self.ours == self.reference else float(abs(self.ours - self.reference))
 
     def __str__(self) -> str:
         return (f"∂{self.result} / ∂{self.argument}: {self.mode} mode gives {self.ours:.10g}, {self.against} "

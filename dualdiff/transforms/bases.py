@@ -126,4 +126,4 @@ def probe(x: Any, level: Level) -> Any:
         return value_of(t.dense(dtype=None))
     roots = roots_of(t.terms)
     u = np.cos(np.arange(1.0, np.prod(t.shape) + 1)).reshape(t.shape)
-    return np.concatenate([np.ravel(value_of(a)) for a in pull(t.terms, t.shape, u, 0, roots) if a is not None])
+    return np.concatenate([np.ravel(value_of(a)) for a in pull([t.terms], [u], 0, roots) if a is not None])

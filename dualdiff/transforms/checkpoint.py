@@ -148,14 +148,11 @@ class Segment:
         roots: list[TapeLeaf] = []
 
         def read(out: list[Any], level: Level) -> Any:
-            sums: list[Any] = [None] * len(roots)
-            for y, part in zip(out, parts_of(u, self.out_shapes, lead), strict=True):
-                _, eps = value_and_eps(y, level)
-                if eps.terms:
-                    eps.watch()
-                    arrays = pulled(eps.terms, eps.shape, part, lead, roots, inputs)
-                    sums = [a if have is None else have + a for have, a in zip(sums, arrays, strict=True)]
-            return laid_out(sums, inputs.shapes, u.shape[:lead])
+            found = [value_and_eps(y, level)[1] for y in out]
+            for eps in found:
+                eps.watch()
+            arrays = pulled([eps.terms for eps in found], parts_of(u, self.out_shapes, lead), lead, roots, inputs)
+            return laid_out(arrays, inputs.shapes, u.shape[:lead])
         return swept(inputs, seed_tape(inputs, roots), read, self.holomorphic)
 
     def apply(self, a: Any, lead: int = 0) -> Any:
@@ -188,7 +185,7 @@ def split(t: Tangent, shapes: list[Shape]) -> list[Tangent]:
     """One tangent for each array of those that t has end to end."""
     parts = []
     for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True):
-        part = t.item(slice(start, stop), (start, stop, None), (stop - start,))
+        part = t.item(slice(start, stop), ("slice", start, stop, None), (stop - start,))
         parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
     return parts
 

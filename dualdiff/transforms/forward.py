@@ -57,11 +57,9 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
             if pointwise and (eps.shape != inputs.shapes[0] or list(eps.terms) != seeds):
                 raise StructureError("derivative of an array needs an elementwise f: its result mixed elements of x "
                                      f"(shape {inputs.shapes[0]} became {eps.shape}). Use jacobian(f)")
-            if not pointwise:
-                return fresh(eps.dense(dtype=dtype), dtype)
-            (coef,) = (c for _, c in eps.watched())
-            coef = np.ones((), dtype) if coef is None else coef
-            return fresh(coef if np.shape(coef) == eps.shape else np.broadcast_to(coef, eps.shape), dtype)
+            if pointwise:
+                eps = Tangent({one(level): coef for coef in eps.terms.values()}, eps.shape)
+            return number(of_type(eps.dense(dtype=dtype), dtype))
 
         seeds: list[Any] = []
 
@@ -73,14 +71,6 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
         return swept(inputs, seed, read, inputs.is_complex)
 
     return df
-
-
-def fresh(a: Any, dtype: Any) -> Any:
-    """An array of the caller's own, or NumPy's scalar; duals of an outer level as they are."""
-    if hasattr(a, "level"):
-        return of_type(a, dtype)
-    own = type(a) is np.ndarray and a.base is None and a.flags.writeable and a.dtype == dtype
-    return a[()] if own else np.array(of_type(a, dtype))[()]
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto", sparse: bool = False,
@@ -241,7 +231,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             dtype = dtype if dtype.kind in "fc" else inputs.dtype_with(value)
             front: Any = (level.k,) if several else ()
             return np.zeros(front + eps.shape, dtype)[()]
-        return fresh(eps.dense(dtype=dtype), dtype)
+        return number(of_type(eps.dense(dtype=dtype), dtype))
 
     result: tuple[Any, Any] = swept(inputs, seed, read)
     return result

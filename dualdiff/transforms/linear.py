@@ -22,7 +22,7 @@ from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
 from .forward import number
-from .sweep import Function, Inputs, carefully, of_type, pairs_of, seed_tape, swept
+from .sweep import Function, Inputs, callers_own, carefully, of_type, pairs_of, seed_tape, swept
 from .trees import Rebuild, flatten, laid_out, spans
 
 
@@ -169,11 +169,7 @@ class JacobianOperator:
 
     def _pull(self, parts: list[Any], lead: int) -> list[Any]:
         def run() -> list[Any]:
-            sums: list[Any] = [None] * len(self._roots)
-            for eps, u in zip(self._tangents, parts, strict=True):
-                if eps.terms:
-                    for i, a in enumerate(pull(eps.terms, eps.shape, u, lead, self._roots)):
-                        sums[i] = a if sums[i] is None else sums[i] if a is None else sums[i] + a
+            sums = pull([eps.terms for eps in self._tangents], parts, lead, self._roots)
             return sums if self._inputs.dtype.kind == "c" else [a if a is None else np.real(a) for a in sums]
         return filled(carefully(self._level, run), self._inputs, parts, lead, self.dtype)
 
@@ -204,8 +200,12 @@ class JacobianOperator:
         return [matrix[start:stop] for start, stop in spans(self._results.sizes)]
 
     def through_bottleneck(self) -> Any:
-        """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite."""
+        """The matrix as the product of those on both sides of the record's bottleneck; None where that is not finite, and where
+        there is none, as in another branch of f than the one that was chosen for.
+        """
         step, leaves = self.record.bottleneck()
+        if not leaves:
+            return None
         middle = Side([leaf.shape for leaf in leaves], [self.dtype], self._inputs.rebuild, "the middle")
         before, behind = copy(self), copy(self)
         before._results, before._tangents = middle, [Tangent({leaf: None}, leaf.shape) for leaf in leaves]
@@ -313,14 +313,9 @@ def product(v: Any, domain: Side, range_: Side, apply: Callable[[list[Any], int]
 def filled(arrays: list[Any], side: Side, parts: list[Any], lead: int, dtype: Any) -> list[Any]:
     """Arrays of the full shape and the caller's own; zeros where nothing arrived."""
     front = np.shape(parts[0])[:lead] if parts else ()
-    given, kind = {id(p) for p in parts}, np.result_type(dtype, *map(dtype_of, parts))
-    full = []
+    kind = np.result_type(dtype, *map(dtype_of, parts))
+    full: list[Any] = []
     for a, shape in zip(arrays, side.shapes, strict=True):
-        if a is None:
-            a = np.zeros(front + shape, dtype)
-        elif a.shape != front + shape:
-            a = np.broadcast_to(a, front + shape)
-        a = of_type(a, kind)
-        own = type(a) is not np.ndarray or (id(a) not in given and a.flags.writeable and a.base is None)
-        full.append(a if own else np.array(a))
+        a = np.zeros(front + shape, dtype) if a is None else a
+        full.append(callers_own(of_type(a, kind), front + shape, [*parts, *full]))
     return full

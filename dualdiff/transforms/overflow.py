@@ -19,7 +19,7 @@ from ..forms import belongs, dual_form
 from ..tangents.coefficients import finite, plain
 from ..tangents.leaf import dense_leaf
 from ..tangents.level import Level
-from ..tangents.moves import Contraction, Item, as_key
+from ..tangents.moves import Contraction, as_key
 from ..tangents.tangent import Tangent
 from ..tangents.tape import pull, roots_of
 from .trees import flatten
@@ -92,11 +92,11 @@ def written_out(t: Tangent, flat: Any) -> list[Any]:
     """The tangent at these elements: (k, n), or for each root of the tape (n, *shape)."""
     index: Any = np.unravel_index(flat, t.shape) if t.shape else (np.zeros(1, int),)
     t = t if t.shape else t.broadcast((1,))
-    sub = t.gather(Item(t.shape, flat.shape, index, as_key(index)))
+    sub = t.item(index, as_key(index), flat.shape)
     if not t.on_tape:
         return [sub.dense(dtype=None)]
     roots = roots_of(t.terms)
     n = flat.size
-    pulled = pull(sub.terms, (n,), np.eye(n), 1, roots)
+    pulled = pull([sub.terms], [np.eye(n)], 1, roots)
     return [np.zeros((n, *root.shape)) if a is None else np.broadcast_to(a, (n, *root.shape))
             for a, root in zip(pulled, roots, strict=True)]

@@ -15,7 +15,19 @@ from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
 from .choice import FEW_INPUTS, checked_mode
 from .forward import number, split
-from .sweep import Function, Inputs, carefully, of_type, pairs_of, scalar_result, seed_identity, seed_tape, swept, value_and_eps
+from .sweep import (
+    Function,
+    Inputs,
+    callers_own,
+    carefully,
+    of_type,
+    pairs_of,
+    scalar_result,
+    seed_identity,
+    seed_tape,
+    swept,
+    value_and_eps,
+)
 from .trees import flatten
 
 
@@ -60,9 +72,9 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
             if forward:
                 return number(value), inputs.like_arguments(split(inputs.matrix(value, eps), inputs))
             dtype = dtype_of(value)
-            arrays = pulled(eps.terms, (), dtype.type(1), 0, roots, inputs)
+            arrays = pulled([eps.terms], [dtype.type(1)], 0, roots, inputs)
             if dtype.kind == "c" and any(own.kind != "c" for own in inputs.dtypes):  # as in linearize
-                turned = pulled(eps.terms, (), dtype.type(1j), 0, roots, inputs)
+                turned = pulled([eps.terms], [dtype.type(1j)], 0, roots, inputs)
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
@@ -71,24 +83,18 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     return both
 
 
-def pulled(terms: Any, shape: Any, u: Any, lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
-    """The cotangents of the arguments; zeros where the result does not depend on one, real where the argument is."""
-    front = u.shape[:lead]
+def pulled(results: list[Any], given: list[Any], lead: int, roots: list[TapeLeaf], inputs: Inputs) -> list[Any]:
+    """The cotangents of the arguments; zeros where no result depends on one, real where the argument is."""
+    front = given[0].shape[:lead] if given else ()
     arrays: list[Any] = []
-    for a, dtype, s in zip(pull(terms, shape, u, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
+    for a, dtype, s in zip(pull(results, given, lead, roots), inputs.dtypes, inputs.shapes, strict=True):
         if a is None:
             arrays.append(np.zeros(front + s, dtype))
             continue
         if dtype_of(a) != dtype:
-            a = of_type(a if dtype.kind == "c" else np.real(a), np.result_type(dtype, dtype_of(u).type(0).real.dtype))
-        if a.shape != front + s:
-            a = np.broadcast_to(a, front + s)
-        shared = a is u or (len(arrays) > 0 and any(a is b for b in arrays))
-        if type(a) is np.ndarray and (shared or a.base is not None or not a.flags.writeable):
-            a = np.array(a)  # the caller's own: no view of the cotangent, and nobody else's memory
-        elif shared and a.shape:
-            a = a.copy()
-        arrays.append(a)
+            real = (dtype_of(u).type(0).real for u in given)
+            a = of_type(a if dtype.kind == "c" else np.real(a), np.result_type(dtype, *real))
+        arrays.append(callers_own(a, front + s, [*given, *arrays]))
     return arrays
 
 
@@ -112,17 +118,6 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             eps.watch()
         return rebuild([kept(value) for value, _ in pairs]), pairs, level
 
-    def total(pairs: Any, cotangents: list[Any], lead: int) -> list[Any]:
-        sums: list[Any] = [None] * len(roots)
-        for (_, eps), u in zip(pairs, cotangents, strict=True):
-            if not eps.terms:
-                continue
-            for i, a in enumerate(pulled(eps.terms, eps.shape, u, lead, roots, inputs)):
-                sums[i] = a if sums[i] is None else sums[i] + a
-        front = np.shape(cotangents[0])[:lead] if cotangents else ()
-        return [np.zeros(front + s, dtype) if a is None else a
-                for a, s, dtype in zip(sums, inputs.shapes, inputs.dtypes, strict=True)]
-
     value, pairs, level = swept(inputs, seed_tape(inputs, roots), read)
 
     def pullback(u: Any) -> tuple[Any, ...]:
@@ -135,8 +130,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
         arrays = [c if hasattr(c, "level") else inexact(c, "a cotangent") for c in cotangents]
-        lead = leads.pop()
-        result: tuple[Any, ...] = inputs.like_arguments(carefully(level, lambda: total(pairs, arrays, lead)))
-        return result
+        results, lead = [eps.terms for _, eps in pairs], max(leads, default=0)
+        found = carefully(level, lambda: pulled(results, arrays, lead, roots, inputs))
+        return inputs.like_arguments(found)  # type: ignore[no-any-return]
 
     return value, pullback

@@ -22,7 +22,7 @@ from ..reading import dtype_of
 from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
-from ..tangents.moves import Shape
+from ..tangents.moves import Shape, may_change
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
@@ -154,7 +154,7 @@ def as_float(x: Any) -> Any:
 
 def frozen(x: Any) -> Any:
     """The array as it is now."""
-    if type(x) is np.ndarray and x.flags.writeable:
+    if type(x) is np.ndarray and (x.flags.writeable or may_change(x.base)):
         x = x.copy("K")
         x.setflags(write=False)
     return x
@@ -296,6 +296,15 @@ def of_type(a: Any, dtype: Any) -> Any:
     """A derivative in the type of the result, unless that drops an imaginary part: on the way it may have been wider."""
     have = dtype_of(a)
     return a if have == dtype or have.kind == "c" != dtype.kind else a.astype(dtype)
+
+
+def callers_own(a: Any, shape: Shape, others: list[Any]) -> Any:
+    """The array in this shape as the caller's own: no view, and none of the others."""
+    a = a if a.shape == shape else np.broadcast_to(a, shape)
+    shared = id(a) in map(id, others)
+    if type(a) is np.ndarray:
+        return np.array(a) if shared or a.base is not None or not a.flags.writeable else a
+    return a.copy() if shared and shape else a
 
 
 def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
