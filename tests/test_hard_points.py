@@ -256,6 +256,17 @@ def test_a_zero_is_a_derivative_only_where_nothing_is_perturbed_or_the_value_is_
     np.testing.assert_allclose(J, np.array(expected, float), rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize(("scale", "far", "runs"), [(1, 720.0, 1), (1e100, 400.0, 2)])
+def test_a_sweep_starts_again_where_an_underflow_may_cost_a_derivative_and_not_where_it_is_nearly_zero(scale, far, runs):
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return np.exp(-x) / (scale * np.sum(np.exp(-x)))
+    jacobian(f, mode="forward")(np.array([0.0, far, far + 9]))
+    assert len(calls) == runs
+
+
 @pytest.mark.parametrize("second", [hessian, lambda f: lambda x: hessian(f, sparse=True)(x).toarray(),
                                     lambda f: jacobian(gradient(f, mode="forward"), mode="forward")])
 @pytest.mark.parametrize(("f", "point", "expected"), [

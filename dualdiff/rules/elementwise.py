@@ -221,12 +221,17 @@ OVER_INPUT: dict[Any, Any] = {of_reciprocal: lambda f, x: (x, -f), of_divisor: l
 
 
 def noticed(kind: str, frame: Any) -> None:
-    """A floating-point event: where a derivative may be lost by it, as in log(1 / (1 + exp(400))), the sweep starts again."""
+    """A floating-point event: where a derivative may be lost by it, as in log(1 / (1 + exp(400))), the sweep starts again.
+
+    Where a divisor is small, what underflows is nearly zero anyway.
+    """
     code, caller = frame.f_code.co_name, frame.f_back
     row = caller.f_locals.get("row") if code in CHAINING else None
     partial = row.partials[caller.f_code.co_name in ("right", "both")] if row else frame.f_globals.get(code)
-    if kind == "underflow" and partial in OVER_INPUT:
-        start_again_carefully()
+    if kind == "underflow" and partial in OVER_INPUT and (partial is of_divisor or not row):
+        size = np.max(np.abs(plain((caller if row else frame).f_locals["y"]))) if partial is of_divisor else np.inf
+        if not size < np.finfo(np.result_type(size)).max ** 0.01:
+            start_again_carefully()
 
 
 # Where an input meets a kink or a jump, for the policy that asks.
