@@ -70,7 +70,8 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) ->
     their product with the leaf comes first.
     """
     f, p = at[0], partial(*at) if callable(partial) else partial
-    if OVER_INPUT.keys() & set(row.partials) and eps.terms and not eps.level.generic:
+    if OVER_INPUT.keys() & set(row.partials) and eps.terms and not eps.level.generic and \
+            np.asarray(plain(f)).dtype.kind in "fc":
         x, over = OVER_INPUT[partial](*at) if partial in OVER_INPUT else (1.0, p)
         here = np.isfinite(plain(f)) & (plain(x) != 0) & (plain(over) != 0)
         sizes = [np.abs(plain(p if c is None else c * p)) for c in eps.terms.values()]
