@@ -315,6 +315,22 @@ def test_a_minimum_along_which_the_residuals_bend_more_than_the_jacobian_says_is
     assert fit.cost == pytest.approx(0.5 * 2.79506e-5, rel=1e-5)
 
 
+@pytest.mark.parametrize(("most", "cost"), [(2.3, 0.016676981006677), (2.0, 0.023901978740762)])
+@pytest.mark.parametrize("method", ["auto", "lm"])
+def test_steps_that_overshoot_below_what_the_cost_shows_end_all_the_same(most, cost, method):
+    t = 0.1 * np.arange(1, 14)
+    y = np.exp(-t) - 5 * np.exp(-10 * t) + 3 * np.exp(-4 * t)
+
+    def biggs(x):  # of Moré, Garbow and Hillstrom, held where full Gauss-Newton steps go twice as far as they should
+        return x[2] * np.exp(-t * x[0]) - x[3] * np.exp(-t * x[1]) + x[5] * np.exp(-t * x[4]) - y
+
+    low, high = [-1.0, 0.0, 0.0, -3.0, -2.0, -1.0], [2.2, 15.0, 1.4, most, 4.2, 1.7]
+    fit = least_squares(biggs, [1.0, 2.0, 1.0, 1.0, 1.0, 1.0], bounds=(low, high), method=method)
+    assert fit.success
+    assert fit.nfev <= 160  # it was 740, or the budget
+    assert fit.cost == pytest.approx(cost, rel=1e-12)
+
+
 @pytest.mark.parametrize("options", [{}, {"method": "lm"}, {"bounds": (-100, 100)}])
 @pytest.mark.parametrize("start", [[1.0, 50.0], [-1.0, 40.0]])
 def test_columns_that_were_once_far_longer_do_not_hide_what_is_left_to_gain(options, start):

@@ -75,9 +75,7 @@ def better(best: Any, end: Any) -> Any:
 
 
 def final(end: Any) -> bool:
-    """Whether no other start can do better: J has full rank at the end, so that the minimum is a point and not a plain; or
-    nothing is left of the residuals.
-    """
+    """Whether the minimum is a point and not a plain, for J has full rank there; or nothing is left of the residuals."""
     state, point = end[:2]
     return point.spectrum is None or not point.spectrum.singular or point.cost < EPS**3 * state.history[0]
 

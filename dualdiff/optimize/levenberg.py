@@ -110,7 +110,7 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
         state.trials += 1
         new = trial(problem, x, point, refused)
         cost = np.inf if new is None else new.cost
-        ratio = gained(point.cost, cost, step)
+        ratio = gained(point, new, cost, step, state)
         resize(state, step, ratio, point.cost, cost)
         secant(state, step, point, new, ratio)
         if ratio >= ACCEPT:
@@ -121,23 +121,31 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
         if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
-            exhausted(problem, point, steps.decomposed())
+            exhausted(problem, point, steps.decomposed(), steps.free)
 
 
 def length(v: Array) -> float:
     return sqrt(v.dot(v))
 
 
-def gained(before: float, after: float, step: Step) -> float:
-    if step.predicted <= UNSEEN * before and step.damping == 0.0:
-        return 1.0 if after <= before * (1 + 1e-10) else -1.0  # too small to be seen: trust a step that does no harm
-    return (before - after) / step.predicted if step.predicted > 0 else -1.0
+def gained(point: Any, new: Any, after: float, step: Step, state: State) -> float:
+    before = point.cost
+    if step.predicted > UNSEEN * before or step.damping > 0:
+        return (before - after) / step.predicted if step.predicted > 0 else -1.0
+    if not after <= before * (1 + 1e-10):  # too small to be seen: trust a step that does no harm
+        return -1.0
+    if step.length < 0.5 * state.last < np.inf:
+        return 1.0
+    D = np.where(step.p == 0, np.inf, state.D)
+    overshot = length(new.g / D) > 1.1 * length(point.g / D) and step.length > 1e-9 * length(state.D * point.x)
+    return -1.0 if overshot else 1.0
 
 
 class FreeSteps:
     """Steps from one point, of the length that the radius allows when asked."""
 
     clipped, all = False, True  # whether a parameter was put on its bound, whether all move
+    free: Any = ...
 
     def __init__(self, point: Any, state: State, settings: Settings) -> None:
         self.point, self.state, self.settings = point, state, settings
@@ -180,9 +188,7 @@ class FreeSteps:
 
 
 def seen(tried: Any, point: Any, state: State, settings: Settings) -> Any:
-    """``tried``, unless its scaling hides what the point's own does not: the caller's; or, where the step is not damped, that
-    of columns which once were far longer.
-    """
+    """``tried``, unless its scaling, the caller's or, for an undamped step, the past's, hides what the point's own does not."""
     if settings.scale is not None:
         point.spectrum = None
     if tried.singular:

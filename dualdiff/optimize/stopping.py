@@ -108,10 +108,10 @@ def test(point: Any, state: State, settings: Settings, step: Step, clipped: bool
     return False
 
 
-def slope(point: Any) -> float:
-    """The largest cosine between the residuals and a column of the Jacobian, as MINPACK has it."""
+def slope(point: Any, free: Any = ...) -> float:
+    """The largest cosine between the residuals and a column of the Jacobian, as MINPACK has it; of the free parameters."""
     D = point.norms() * np.sqrt(2 * point.cost)
-    return float(np.abs(point.g / np.where(D == 0, 1.0, D)).max())
+    return float(np.abs(point.g / np.where(D == 0, 1.0, D))[free].max())
 
 
 def relative(p: Array, x: Array) -> float:
@@ -137,24 +137,26 @@ def standard_errors(decompose: Callable[[], Any], point: Any, D: Array) -> Array
     return errors
 
 
-def exhausted(problem: Any, point: Any, tried: Any) -> None:
-    """No step lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
+def exhausted(problem: Any, point: Any, tried: Any, free: Any) -> None:
+    """No step of the free parameters lowers the cost any more. With nothing left to gain that is convergence, else a stall."""
     full, size = tried.step(np.inf), float(np.linalg.norm(tried.D * point.x)) if tried.D.size == point.x.size else 0.0
     # Where J is singular at a minimum, steps are long and promise much: the slope tells.
-    cosine = slope(point)
+    cosine = slope(point, free)
     if full.predicted <= 1e-6 * point.cost or full.length <= 1e-8 * size or cosine <= 1e-8 or \
-            (cosine * cosine <= UNSEEN and bent(problem, point, full)):
+            (cosine * cosine <= UNSEEN and bent(problem, point, full, free)):
         raise Stop(CONVERGED, "converged: no step lowers the cost beyond rounding")
     raise Stop(STALLED, "stalled: no step lowers the cost, though the linear model promises one; the function may be rough or "
                         "its derivative cut by a kink")
 
 
-def bent(problem: Any, point: Any, step: Any) -> bool:
+def bent(problem: Any, point: Any, step: Any, free: Any) -> bool:
     """Whether the second derivative leaves less to gain along the step than rounding hides, whatever JᵀJ promises."""
-    if point.raw is None or point.r is not point.raw or step.p.size != point.x.size:
+    p = np.zeros(point.x.size)
+    if point.raw is None or point.r is not point.raw or step.p.size != p[free].size:
         return False
+    p[free] = step.p
     with suppress(DegenerateError):
-        along = float(point.g.dot(step.p))
-        curvature = 2 * point.model(step.p) - 2 * along + float(point.r.dot(problem.second(point, step.p)))
+        along = point.g.dot(p)
+        curvature = 2 * (point.model(p) - along) + point.r.dot(problem.second(point, p))
         return bool(along * along <= 2 * UNSEEN * point.cost * curvature)
     return False
