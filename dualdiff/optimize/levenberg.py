@@ -134,6 +134,8 @@ def gained(point: Any, new: Any, after: float, step: Step, state: State) -> floa
         return (before - after) / step.predicted if step.predicted > 0 else -1.0
     if not after <= before * (1 + 1e-10):  # too small to be seen: trust a step that does no harm
         return -1.0
+    if step.length < 0.5 * state.last < np.inf:
+        return 1.0
     D = np.where(step.p == 0, np.inf, state.D)
     overshot = length(new.g / D) > 1.1 * length(point.g / D) and step.length > 1e-9 * length(state.D * point.x)
     return -1.0 if overshot else 1.0

@@ -229,7 +229,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
     if mask.any():
         if not np.size(vals):
-            raise ValueError("numpy.place: vals is empty")
+            np.place(np.zeros(1), True, ())  # NumPy's error
         buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
 
 
