@@ -196,6 +196,10 @@ def test_parameters_are_added_to_an_array_of_all_directions_each_in_its_place():
         assert assemble.small_sum({dense: None, first: coef}, (3, 2, 3)) is None
 
 
+def test_places_in_a_result_of_more_than_2_31_numbers_do_not_overflow():
+    assert assemble.jumps(np.array([0, 3], np.int32), 2**30).tolist() == [0, 3 * 2**30]
+
+
 def test_labels_of_einsum_are_not_the_directions():
     x, _ = seeded(np.linspace(1, 2, 9).reshape(3, 3))
     M = np.linspace(-1, 1, 9).reshape(3, 3)

@@ -194,7 +194,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     if 0 in full:
         return
     if type(leaf) is Ragged:
-        np.add.at(out, np.repeat(offsets(shape, steps), leaf.counts) + leaf.entry_cols * step, leaf.values(coef))
+        np.add.at(out, np.repeat(offsets(shape, steps), leaf.counts) + jumps(leaf.entry_cols, step), leaf.values(coef))
         return
     operands = leaf.operands(coef)
     place = affine_place(out, leaf, full, steps, step)
@@ -204,7 +204,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     w = leaf.breadth
     leaf.level.charge(6 * w * prod(shape))  # places, columns and values, one by one
     columns, values = leaf.spread(leaf.cols, shape), leaf.spread(leaf.weights(coef), shape)
-    places = offsets(shape, steps) + columns * step
+    places = offsets(shape, steps) + jumps(columns, step)
     if columns.min() < 0:
         keep = columns >= 0
         put = np.broadcast_to(values, places.shape)[keep]
@@ -217,6 +217,11 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     else:
         for j in range(w):
             out[places[j]] += values[j]
+
+
+def jumps(cols: Any, step: int) -> Any:
+    """How far directions lie from the first: columns may have four bytes, places in a large result have more."""
+    return np.multiply(cols, step, dtype=np.intp)
 
 
 def offsets(shape: Shape, steps: list[int]) -> Any:
@@ -374,6 +379,6 @@ def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool)
             part = (values.T if trailing else values).reshape(form)
         else:
             elements, cols, values = entries(leaf, coef, shape)
-            part = scatter(values, elements * k + cols if trailing else elements + cols * prod(shape), form)
+            part = scatter(values, elements * k + cols if trailing else elements + jumps(cols, prod(shape)), form)
         total = part if total is None else total + part
     return total.copy() if len(terms) == 1 else total  # the leaf's own numbers, perhaps
