@@ -133,6 +133,13 @@ def test_a_convolution_of_what_depends_on_every_parameter_makes_no_windows_of_th
     assert peak < 6 * found.nbytes
 
 
+def test_what_only_counts_may_be_a_dual_number_too():
+    x = np.array([2.0, 1.0, 3.0, 5.0])
+    tangent = jvp(lambda x: np.concatenate([np.array_split(x, x[0])[1], np.histogram_bin_edges(x, 2, weights=x)]),
+                  (x,), (np.arange(4.0),))[1]
+    np.testing.assert_array_equal(tangent, [2, 3, 1, 2, 3])
+
+
 def test_i0_is_differentiated_to_rounding():
     mpmath = pytest.importorskip("mpmath")
     x = np.array([-30.0, -25.0, -3.0, 0.0, 1e-9, 2.0, 24.9, 25.1, 200.0])

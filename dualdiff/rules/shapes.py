@@ -53,7 +53,7 @@ def splitting(function: Any) -> Any:
     """NumPy says which places go together, or what is wrong."""
     def definition(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         (axis,) = axes_of(axis, ary.ndim)
-        parts = function(np.arange(ary.shape[axis]), indices_or_sections)
+        parts = function(np.arange(ary.shape[axis]), plain(indices_or_sections))
         return [ary[(slice(None),) * axis + (slice(int(p[0]), int(p[-1]) + 1) if p.size else slice(0),)] for p in parts]
     return definition
 

@@ -127,7 +127,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composite(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The ends of the data are differentiable; how many bins a rule chooses is not."""
-    edges = np.histogram_bin_edges(plain(a), plain(bins) if np.ndim(bins) else bins, range, weights)  # or NumPy's error
+    edges = np.histogram_bin_edges(plain(a), plain(bins) if np.ndim(bins) else bins, range,
+                                   None if weights is None else plain(weights))  # or NumPy's error
     if np.ndim(bins) == 1:
         return as_array(bins)
     count = len(edges) - 1
