@@ -378,3 +378,21 @@ def test_only_the_triangle_that_numpy_reads_has_a_derivative():
         G = gradient(lambda a, uplo=uplo: np.linalg.eigvalsh(a, uplo)[0])(symmetric(3))
         assert np.all(silent(G, 1 if uplo == "L" else -1) == 0)
         assert np.count_nonzero(G) == 6
+
+
+def test_the_columns_that_full_matrices_adds_are_placed_and_mirrored_not_multiplied_by_squares(monkeypatch):
+    A, v = np.random.default_rng(0).normal(size=(2, 200, 3))
+    monkeypatch.setattr(np.linalg, "qr", lambda *args: pytest.fail("a basis of 197 vectors"))
+    monkeypatch.setattr(np, "eye", lambda *args, **options: pytest.fail("a matrix that only places"))
+    full, thin = (jvp(lambda A, full=full: np.linalg.svd(A, full_matrices=full)[1:], (A,), (v,))[1] for full in (True, False))
+    for a, b in zip(full, thin, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+
+    def outside(A):
+        U = np.linalg.svd(A)[0][:, 3:]
+        return U @ (U.T @ np.ones(200))
+
+    def inside(A):
+        U = np.linalg.svd(A, False)[0]
+        return U @ (U.T @ np.ones(200))
+    np.testing.assert_allclose(jvp(outside, (A,), (v,))[1], -jvp(inside, (A,), (v,))[1], atol=1e-12)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DegenerateError
-from .bases import FLIPPED, NOTHING, blocks, flips, generic
-from .constant import plain
+from .bases import FLIPPED, NOTHING, blocks, flips
+from .gather import placed
 from .outputs import Restated
 from .registry import composite, formula
 from .spectra import (
@@ -80,9 +80,9 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         level.doubt = (f"numpy.linalg.svd: the {beyond} vectors that full_matrices adds are any basis of their space, so what "
                        "depends on that choice has no derivative; use full_matrices=False, or what does not depend on it")
     elif loose and run in (NOTHING, FLIPPED):
-        turn = generic(beyond, np.iscomplexobj(U))
-        U = np.concatenate([U[..., :k], U[..., k:] @ turn], axis=-1) if U.shape[-1] > k else U
-        Vh = np.concatenate([Vh[..., :k, :], adjoint(turn, U) @ Vh[..., k:, :]], axis=-2) if Vh.shape[-2] > k else Vh
+        U = np.concatenate([U[..., :k], mirrored(U[..., k:])], axis=-1) if U.shape[-1] > k else U
+        Vh = np.concatenate([Vh[..., :k, :], adjoint(mirrored(adjoint(Vh[..., k:, :], U)), U)], axis=-2) \
+            if Vh.shape[-2] > k else Vh
     U1, V1h = U[..., :k], Vh[..., :k, :]
     P = adjoint(U1, A) @ dA @ adjoint(V1h, A)
     marked = same | zero[..., :, None]  # for messages: what is repeated, and what is 0
@@ -115,6 +115,20 @@ def widened(U: Any, R: Any) -> Any:
     return U @ R if U.shape[-1] == k else np.concatenate([U[..., :k] @ R, U[..., k:]], axis=-1)
 
 
+def mirrored(X: Any) -> Any:
+    """Columns in another basis of their space, one of no particular angle: X (1 - 2 v vᴴ)."""
+    v = np.cos(np.arange(1.0, X.shape[-1] + 1) ** 2) * (np.exp(1j * np.arange(X.shape[-1])) if np.iscomplexobj(X) else 1)
+    return X - (X @ v)[..., None] * (2 / np.sum(np.abs(v) ** 2) * np.conj(v))
+
+
+def among(X: Any, count: int, start: int, axis: int = -1) -> Any:
+    """X as the columns, or rows, from ``start`` on of so many, zeros elsewhere."""
+    shape, place = list(X.shape), [slice(None)] * -axis
+    place[axis] = slice(start, start + shape[axis])
+    shape[axis] = count
+    return placed(X, tuple(shape), (..., *place))
+
+
 def svd_vectors(U: Any, s: Any, Vh: Any, A: Any, dA: Any, P: Any, same: Any, zero: Any) -> tuple[Any, Any]:
     """P = Ω_U S + dS - S Ω_V with Ω_U = Uᴴ dU and Ω_V = Vᴴ dV anti-Hermitian.
 
@@ -130,16 +144,15 @@ def svd_vectors(U: Any, s: Any, Vh: Any, A: Any, dA: Any, P: Any, same: Any, zer
     inverse = np.where(zero, 0, 1 / np.where(zero, 1, s))
     dU, dVh = U1 @ (X + Y), -((X - Y) @ V1h)
     (m, p), (q, n) = U.shape[-2:], Vh.shape[-2:]
-    first = np.eye(k, max(p, q), dtype=plain(s).dtype)  # puts the first k columns in their place among all
     if p > k:
         D = adjoint(U[..., k:], A) @ dA @ adjoint(V1h, A) * inverse[..., None, :]
-        dU = (dU + U[..., k:] @ D) @ first - U1 @ adjoint(D, A) @ np.eye(p - k, p, k, dtype=first.dtype)
+        dU = among(dU + U[..., k:] @ D, p, 0) - among(U1 @ adjoint(D, A), p, k)
     elif m > k:
         dAV = dA @ adjoint(V1h, A)
         dU = dU + (dAV - U1 @ P) * inverse[..., None, :]
     if q > k:
         D = adjoint(U1, A) @ dA @ adjoint(Vh[..., k:, :], A) * inverse[..., :, None]
-        dVh = first.T @ (dVh + D @ Vh[..., k:, :]) - np.eye(q - k, q, k, dtype=first.dtype).T @ adjoint(D, A) @ V1h
+        dVh = among(dVh + D @ Vh[..., k:, :], q, 0, -2) - among(adjoint(D, A) @ V1h, q, k, -2)
     elif n > k:
         UdA = adjoint(U1, A) @ dA
         dVh = dVh + (UdA - P @ V1h) * inverse[..., :, None]
