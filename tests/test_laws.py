@@ -157,10 +157,9 @@ def test_second_derivatives_agree_in_every_order_of_modes(case):
 SPELLED = {operator.getitem: "x[", gather.placed: "x[", formula.marked: ".sort(",
            linear.linear_solve: "linalg.solve(", formula.euclidean_norm: "linalg.norm(",
            formula.power_norm: "linalg.norm(x, 3", products.product: ".prod(", products.running_product: ".cumprod(",
-           products.shifted: ".convolve(", products.widened: ".convolve(",
-           products.convolved: ".convolve(", quantiles.order_statistic: ".quantile(",
-           shapes.arranged: ".pad(", linear.binned: ".bincount(", linear.as_part: "np.imag(", folds.folded: ".hypot.reduce(",
-           folds.accumulated: ".accumulate(",
+           products.shifted: ".cumprod(", products.convolved: ".convolve(", quantiles.order_statistic: ".quantile(",
+           shapes.arranged: ".pad(", linear.binned: ".bincount(", linear.as_part: "np.imag(",
+           folds.folded: ".hypot.reduce(", folds.accumulated: ".accumulate(",
            shapes.strided: "sliding_window_view("}  # as_strided, of which test_lift.py has the cases
 
 

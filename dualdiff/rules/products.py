@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .constant import plain
-from .gather import as_array, axes_of, axes_or_all, spread
+from .gather import as_array, axes_of, axes_or_all, placed, spread
 from .registry import composite, formula, gather, known, linear, primitive
 
 
@@ -183,17 +183,9 @@ def convolved_sparsely(dx: Any, v: Any, mode: Any = "full") -> Any:
 
 def windows(x: Any, m: int) -> Any:
     """For each element of the full convolution the m elements of x that it takes, 0 beyond the ends."""
-    wide = shifted(widened(x, m - 1), m - 1)
-    return wide[np.arange(x.shape[0] + m - 1)[:, None] + np.arange(m - 1, -1, -1)]
-
-
-@primitive
-def widened(x: Any, end: int) -> Any:
-    """x with zeros at both ends, all of them behind it: ``shifted`` moves half of them to the front."""
-    return np.concatenate([x, np.zeros(2 * end, x.dtype)])
-
-
-gather(widened)
+    n = x.shape[0]
+    wide = placed(x, (n + 2 * (m - 1),), (slice(m - 1, n + m - 1),))
+    return wide[np.arange(n + m - 1)[:, None] + np.arange(m - 1, -1, -1)]
 
 
 def part_of_full(n: int, m: int, mode: Any) -> slice:
