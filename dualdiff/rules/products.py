@@ -166,10 +166,8 @@ def by_taps(rows: Any, v: Any, mode: Any) -> Any:
 
 def convolved_back(u: Any, lead: int, shape: tuple[int, ...], v: Any, mode: Any = "full") -> Any:
     """yᵢ = Σⱼ xⱼ v[i - j], so x̄ⱼ = Σᵢ ȳᵢ v[i - j]: what the mode left out is zero."""
-    part = part_of_full(length(shape), length(v.shape), mode)
-    before, behind = (np.zeros((*u.shape[:lead], n), u.dtype)
-                      for n in (part.start, length(shape) + length(v.shape) - 1 - part.stop))
-    full = np.concatenate([before, u, behind], axis=-1)
+    n, m = length(shape), length(v.shape)
+    full = placed(u, (*u.shape[:lead], n + m - 1), (..., part_of_full(n, m, mode)))
     return np.reshape(convolved_rows(full, lead, np.reshape(v, -1)[::-1], "valid"), u.shape[:lead] + shape)
 
 
