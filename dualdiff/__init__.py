@@ -42,6 +42,7 @@ The map of the house; imports point upwards only.
                      descent, stochastic descent, Newton, SciPy's minimisers; trail is what descents share: callbacks, clock,
                      Ctrl-C; workers sends shards to executors; checkpoint writes files that survive being killed
     implicit/        roots, fixed points, minima, sparse systems, differential equations: by the theorems that define them
+    scipy/           SciPy's functions for lifted programs, a file for each of its modules; lift meets them in counterparts
     models/          linear and logistic regression, networks: users of the public names only
     datasets/        small real data, shipped; a reader for the user's own tables
     cli/             what the command line does; __main__.py reads its arguments

@@ -14,6 +14,7 @@ from abc import ABCMeta
 from collections.abc import Callable
 from dis import get_instructions, opmap
 from functools import partial, wraps
+from importlib import import_module
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -111,6 +112,9 @@ class Run:
         kind = type(x)
         if id(x) in STANDINS:
             return STANDINS[id(x)]
+        home = str(getattr(x, "__module__", None))
+        if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
+            return new
         if kind is FunctionType:
             return self.function(x)
         if kind is DISPATCHER:

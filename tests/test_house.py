@@ -34,6 +34,7 @@ FLOORS = [
     {""},
     {"optimize"},
     {"implicit"},
+    {"scipy"},
     {"models"},
     {"datasets"},
     {"cli"},

@@ -137,7 +137,7 @@ class Segment:
         args, options = self.rebuild(leaves)
         try:
             out = self.f(*args, **options)
-        except (TypeError, AttributeError) as error:
+        except Exception as error:
             self.f = lifted_for(error, self.f)
             out = self.f(*args, **options)
         results, _ = flatten(out, "the result of a checkpoint")

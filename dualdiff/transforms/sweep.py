@@ -165,7 +165,7 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     try:
         return attempted(inputs, seed, read, holomorphic)
-    except (TypeError, AttributeError) as error:
+    except Exception as error:
         inputs.f, why = lifted_for(error, inputs.f), str(error)
     try:
         return attempted(inputs, seed, read, holomorphic)
@@ -176,14 +176,24 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
 
 
 def lifted_for(error: Any, f: Function) -> Function:
-    """f lifted, where NumPy's need of plain arrays may be the reason of an error; else the error is raised again."""
-    if isinstance(error, DualdiffError) and not isinstance(error, ConversionError):
+    """f lifted, where NumPy's or SciPy's need of plain arrays may be the reason of an error; else the error is raised again."""
+    asked = isinstance(error, ConversionError) or (
+        isinstance(error, TypeError | AttributeError) and not isinstance(error, DualdiffError))
+    if not asked and (isinstance(error, CareNeeded | BasisError) or not met_in_scipy(error)):
         raise error
     if str(error).startswith("Iterator operand"):
         raise EscapeError("numpy.nditer reads the memory of plain arrays: loop over x.flat, np.ndenumerate(x) or "
                           "np.ndindex(x.shape)") from error
     from ..lifting import lift
     return lift(f)
+
+
+def met_in_scipy(error: Any) -> bool:
+    """Whether the error passed through a function of SciPy's, which lift may have a counterpart of."""
+    trace = error.__traceback__
+    while trace is not None and not str(trace.tb_frame.f_globals.get("__name__")).startswith("scipy."):
+        trace = trace.tb_next
+    return trace is not None
 
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],

@@ -1,0 +1,20 @@
+"""SciPy's functions for lifted programs, a file for each of its modules: what lift puts where the program names SciPy's.
+
+Most say a function by NumPy's, whose rows have the derivatives; the rest by a linear map and its transpose, or by the theorem
+that defines the result. What has no counterpart here stays what it is, and raises where it meets a dual.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from .counterparts import counterpart_of
+
+PARTS = frozenset(("linalg",))
+
+
+def seen(x: Any, home: str) -> Any:
+    """What a lifted program sees in place of x, a function, class or object of the SciPy module ``home``; None for x itself."""
+    part = home.split(".")[1]
+    if part in PARTS:
+        import_module(f"{__name__}.{part}")
+    return counterpart_of(x)

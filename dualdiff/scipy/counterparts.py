@@ -1,0 +1,60 @@
+"""What stands for SciPy's functions, classes and objects: itself where nothing is perturbed, and ours where something is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from ..elementwise import LEVELED
+from ..forms import dual_form, holds_dual
+from ..operands import constant
+
+FUNCTIONS: dict[int, Counterpart] = {}  # by id of SciPy's, which the counterpart keeps
+KINDS: dict[type, Callable[[Any], Any]] = {}  # by class: what its instances are seen as
+
+
+def counterpart_of(x: Any) -> Any:
+    """The counterpart of a function, a class or an object of SciPy, or None."""
+    if id(x) in FUNCTIONS:
+        return FUNCTIONS[id(x)]
+    return next((KINDS[kind](x) for kind in type(x).__mro__ if kind in KINDS), None)
+
+
+class Counterpart:
+    """A function or class of SciPy in a lifted program: ``function`` where an argument is perturbed, else ``original``.
+
+    ``always`` is for those that take a function, whose closure may hold the duals.
+    """
+
+    def __init__(self, original: Any, function: Callable[..., Any], always: bool) -> None:
+        update_wrapper(self, function)
+        self.original, self.function, self.always = original, function, always
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
+        if self.always or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+            return self.function(*args, **options)
+        return self.original(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x, self.original)
+
+
+def plain_if_constant(x: Any) -> Any:
+    """An argument as SciPy takes it if nothing in it is perturbed, else as our rows do."""
+    if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
+        return type(x)(map(plain_if_constant, x)) if holds_dual(x) else x
+    x = dual_form(x) if hasattr(x, "level") else x
+    return constant(x) if type(x) in LEVELED else x
+
+
+def counterpart(original: Any, *, always: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator: the function that stands for SciPy's ``original``, with its signature, on duals."""
+    def register(function: Callable[..., Any]) -> Counterpart:
+        FUNCTIONS[id(original)] = made = Counterpart(original, function, always)
+        return made
+    return register
