@@ -13,7 +13,7 @@ import sys
 from abc import ABCMeta
 from collections.abc import Callable
 from dis import get_instructions, opmap
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -113,6 +113,8 @@ class Run:
         if id(x) in STANDINS:
             return STANDINS[id(x)]
         home = str(getattr(x, "__module__", None))
+        if not home.startswith("scipy."):  # of a class of the user's own, derived from one of SciPy's
+            home = kind.__mro__[-2:][0].__module__
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
         if kind is FunctionType:
@@ -173,12 +175,10 @@ class Run:
 
     def told_apart(self, f: Any, names: Any) -> None:
         """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
-        steps = [*get_instructions(f.__code__)]
-        for near in (steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"):
-            name = str(near[-1].argval)
-            for x in (names.get(step.argval) for step in near if step.opname == "LOAD_GLOBAL"):
+        for name, item, near in asked_is(f.__code__):
+            for x in map(names.get, near):
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
-                        x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
+                        x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
                     raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
 
     def changes(self, cell: CellType) -> bool:
@@ -204,6 +204,15 @@ class Run:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
                 space.origin[name] = space[name]
+
+
+@lru_cache(1024)
+def asked_is(code: CodeType) -> list[tuple[str, bool, list[str]]]:
+    """For each ``is`` in the code: what stands last before it, whether that is an item, and the global names there."""
+    steps = [*get_instructions(code)]
+    asked = [steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"]
+    return [(str(near[-1].argval), near[1].opname in ITEMS, [step.argval for step in near if step.opname == "LOAD_GLOBAL"])
+            for near in asked]
 
 
 def foreign(name: str) -> bool:
