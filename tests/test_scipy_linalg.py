@@ -5,7 +5,8 @@ import pytest
 import scipy.linalg
 from scipy_programs import agrees
 
-from dualdiff import gradient, hessian, hvp, jacobian, vjp
+from dualdiff import gradient, hessian, hvp, jacobian, lift, vjp
+from dualdiff.errors import RuleError
 
 A = np.random.default_rng(1).normal(size=(3, 3)) + 3 * np.eye(3)
 
@@ -30,3 +31,9 @@ def test_a_program_that_needed_lift_runs_once_from_then_on():
         calls.clear()
         run(A)
         assert len(calls) == 1
+
+
+def test_compiled_functions_are_refused_by_name():
+    from scipy.optimize import linear_sum_assignment
+    with pytest.raises(RuleError, match="linear_sum_assignment is compiled and has no derivative rule"):
+        jacobian(lift(lambda a: a[linear_sum_assignment(a)]))(A)
