@@ -10,6 +10,7 @@ import builtins
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from threading import Lock
@@ -28,6 +29,7 @@ LONGEST = 1000  # elements of a container that are looked at
 MOST = 10_000  # in all
 INSTALLED = ("site-packages", "dist-packages")
 ADOPTED: dict[int, tuple[Any, Any]] = {}  # by id: an object that has a class made here, and its own class
+REPLACED: list[tuple[Any, Any, Any]] = []  # a list or dict, a place in it, and the function that is there made anew
 RUNS: set[int] = set()  # that go on now, by id: they share objects, and which run gave one its class does not matter
 LOCK = Lock()
 
@@ -79,6 +81,13 @@ def super_(*args: Any) -> Any:
 def is_generated(x: Any) -> bool:
     """Whether a method is one that ``dataclass`` wrote; it holds the class itself, and asks for it by ``is``."""
     return type(x) is FunctionType and x.__code__.co_filename == "<string>"
+
+
+def put_back(x: Any, place: Any, function: Any) -> None:
+    """The function where one made from it still is: the program may have written to the container."""
+    with suppress(LookupError):
+        if getattr(x[place], "__code__", None) is function.__code__:
+            x[place] = function
 
 
 class Classes:
@@ -165,26 +174,40 @@ class Classes:
                 ADOPTED[id(x)] = (x, kind)
 
     def reach(self, x: Any) -> Any:
-        """x; an object of the user's has its methods made anew, and so have those in a container."""
+        """x; an object of the user's has its methods made anew, and so have objects and functions in a container."""
         kind = type(x)
+        if kind is tuple and FunctionType in map(type, x[:LONGEST]):
+            return tuple(self.of(part) if type(part) is FunctionType else part for part in x)
         if kind in CONTAINERS:
             if id(x) not in self.looked and len(self.looked) < MOST:
                 self.looked[id(x)] = x
-                for part in islice(x.values() if kind is dict else x, LONGEST):
-                    if type(part) not in PASSED:
+                for place, part in [*islice(x.items() if kind is dict else enumerate(x), LONGEST)]:
+                    if type(part) is FunctionType and kind in (list, dict):
+                        self.replace(x, place, part)
+                    elif type(part) not in PASSED:
                         self.looked[id(part)] = self.reach(part)
         elif id(x) not in ADOPTED and (new := self.anew(origin := origin_of(kind))) is not origin:
             self.adopt(x, new)
         return x
+
+    def replace(self, x: Any, place: Any, function: Any) -> None:
+        """Put a function made anew where a list or dict has it."""
+        new = self.of(function)
+        with LOCK:
+            if new is not function and x[place] is function:
+                x[place] = new
+                REPLACED.append((x, place, function))
 
     def __enter__(self) -> None:
         with LOCK:
             RUNS.add(id(self))
 
     def __exit__(self, *_: object) -> None:
-        """When no run goes on, the objects have their own class again."""
+        """When no run goes on, the objects have their own class again, and the containers their own functions."""
         with LOCK:
             RUNS.remove(id(self))
+            while REPLACED and not RUNS:
+                put_back(*REPLACED.pop())
             while ADOPTED and not RUNS:
                 x, kind = ADOPTED.popitem()[1]
                 object.__setattr__(x, "__class__", kind)

@@ -38,12 +38,13 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
     ``math`` functions. Arrays that took no dual are returned plain. The methods of the user's classes are reached, too, on
-    objects that f makes, holds or finds in lists and dicts: while it runs these have a class made for it, in every thread.
+    objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects have a class and
+    containers hold functions that are made for it, in every thread.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
-    Not reached, and therefore still an EscapeError: functions kept in containers, classes of installed libraries, of other
-    metaclasses or derived from Python's containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per
-    call and per global name, some ten per class.
+    Not reached, and therefore still an EscapeError: classes of installed libraries, of other metaclasses or derived from
+    Python's containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global name,
+    some ten per class.
 
     >>> import numpy as np
     >>> from dualdiff import gradient

@@ -276,6 +276,35 @@ def test_threads_share_objects():
     assert threading.active_count() >= 1
 
 
+def doubled(x):
+    return filled(2 * x)[0]
+
+
+def tripled(x):
+    return filled(3 * x)[0]
+
+
+TABLE = {"doubled": doubled, "tripled": [tripled, doubled]}
+STEPS = [doubled, tripled, doubled]
+ENDS = doubled, tripled
+
+
+def test_functions_in_lists_and_dicts_are_reached_and_are_there_again():
+    def f(x):
+        TABLE["new"] = 1.0
+        TABLE["doubled"] = STEPS.pop()
+        for step in (*STEPS, TABLE["tripled"][0]):
+            x = step(x)
+        return ENDS[0](TABLE["doubled"](x))
+    try:
+        assert gradient(lift(f))(1.5) == 72
+        assert {"doubled": doubled, "tripled": [tripled, doubled], "new": 1.0} == TABLE
+        assert [doubled, tripled] == STEPS
+    finally:
+        del TABLE["new"]
+        STEPS.append(doubled)
+
+
 Point = namedtuple("Point", "a b")
 
 
