@@ -28,17 +28,17 @@ from ..policies import equality
 from .counterparts import KINDS, plain_if_constant
 
 Function = Callable[..., Any]
-SCIPY = Run()  # in which SciPy's own classes are made, once
+SCIPY = Run("scipy")  # in which SciPy's own classes are made, once
 MADE: dict[type, type] = {}
 INSTEAD: dict[type, dict[str, Any]] = {}  # by class: members that are not what SciPy has, made anew
 LEFT = frozenset(("__new__", "__getstate__", "__setstate__", "_attach_methods"))
 PUBLIC = frozenset(("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf", "stats", "mean", "var",
                     "std", "median", "moment", "entropy", "interval", "support", "nnlf", "rvs", "fit", "cov", "mode"))
 VALUES = frozenset(("_argcheck", "_support_mask", "_open_support_mask", "_nonzero"))  # which are true or false
-COUNTED = frozenset(("pmf", "logpmf", "pdf", "logpdf", "cdf", "logcdf", "sf", "logsf"))
+COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
 STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_stats", "_munp", "_entropy", "_rvs", "_get_support", *(
     "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf")))
-BEFORE = frozenset(("ppf", "isf", "moment", "interval"))  # what takes an argument before the shapes, that is no count
+FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
     "_sf":     lambda self, f, x, *shapes: -self._pdf(x, *shapes),
@@ -58,7 +58,7 @@ class Seen:
 def seen(x: Any) -> Any:
     if isinstance(x, Seen):
         return x
-    new = object.__new__(lifted_class(type(x), Run()))
+    new = object.__new__(lifted_class(type(x), Run(type(x).__module__.partition(".")[0])))
     new.__dict__, new.origin = vars(x), x
     return new
 
@@ -107,7 +107,7 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
         if not perturbed(args, options):
             return x(self.origin, *args, **options)
         if not isinstance(self, rv_generic):
-            refuse_counts(kind.__name__.removesuffix("_gen"), name, {"x", "n"} if name in COUNTED else set(),
+            refuse_counts(kind.__name__.removesuffix("_gen"), name, {"x", "n"} if name.endswith("pmf") else set(),
                           signature(x).bind(self, *args, **options).arguments)
             return anew(self, *args, **options)
         if isinstance(self, plain.rv_discrete):
@@ -189,7 +189,7 @@ OTHERWISE = {"_logcdf": logarithm("_cdf"), "_logsf": logarithm("_sf"), "_ppf": i
 def named(self: Any, name: str, args: Any, options: Any) -> dict[str, Any]:
     """The arguments of a method by their names, what comes before the shapes as k."""
     names = ["k", *(self.shapes or "").replace(",", " ").split(), "loc"]
-    return dict(zip(names[name not in {*COUNTED, *BEFORE}:], args, strict=False)) | options
+    return dict(zip(names[name not in FIRST:], args, strict=False)) | options
 
 
 def counts(self: Any, name: str) -> set[str]:

@@ -25,6 +25,21 @@ def clip(x: Any, /, min: Any = None, max: Any = None, **options: Any) -> Any:
     return np.clip(x, min, max)
 
 
+@counterpart(extra.apply_where, always=True)
+def apply_where(cond: Any, args: Any, f1: Any, f2: Any = None, /, *, fill_value: Any = None, **options: Any) -> Any:
+    """``f1`` of the arguments where the condition holds, ``f2`` of them or a value elsewhere; neither is asked in vain."""
+    args = args if isinstance(args, tuple) else (args,)
+    if f2 is None:
+        args, f1, f2 = (*args, fill_value), lambda *args, f1=f1: f1(*args[:-1]), lambda *args: args[-1]
+    cond, *args = np.broadcast_arrays(stripped(cond), *args)
+    shape, there, args = cond.shape, np.ravel(cond), [np.reshape(x, -1) for x in args]
+    if there.all() or not there.any():
+        return np.reshape((f1 if there.all() else f2)(*args), shape)
+    places = [np.flatnonzero(there), np.flatnonzero(~there)]
+    parts = [np.broadcast_to(f(*(x[at] for x in args)), at.shape) for f, at in zip((f1, f2), places, strict=True)]
+    return np.reshape(np.concatenate(parts)[np.argsort(np.concatenate(places))], shape)
+
+
 class At:
     """``at(x)[index].set(y)``: a changed copy of x."""
 
