@@ -75,9 +75,13 @@ def released(result: Any) -> Any:
     """Arrays that took no dual as the plain arrays they are."""
     if isinstance(result, dict):
         return type(result)((name, released(part)) for name, part in result.items()) if type(result) is dict else result
-    if type(result) in (list, tuple) or hasattr(result, "_fields"):
-        parts = [released(part) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if type(result) is list:
+        return [*map(released, result)]
+    if type(result) is tuple or hasattr(result, "_fields"):
+        new = tuple.__new__(type(result), map(released, result))
+        if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
+            vars(new).update({name: released(x) for name, x in vars(result).items()})
+        return new
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 
@@ -116,9 +120,7 @@ class Run:
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
-        home = str(getattr(x, "__module__", None))
-        if not home.startswith("scipy."):  # of a class of the user's own, derived from one of SciPy's
-            home = kind.__mro__[-2:][0].__module__
+        home = home_of(x)
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
         if kind is FunctionType:
@@ -211,6 +213,12 @@ class Run:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
                 space.origin[name] = space[name]
+
+
+def home_of(x: Any) -> str:
+    """The module of x; of an object of the user's, that of what its class is derived from, which may be SciPy's."""
+    home = str(getattr(x, "__module__", None))
+    return home if home.startswith("scipy.") else type(x).__mro__[-2:][0].__module__
 
 
 @lru_cache(1024)

@@ -13,18 +13,22 @@ from functools import partial, wraps
 from inspect import signature
 from types import CellType, FunctionType
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import scipy.stats as plain
+from scipy.stats._continuous_distns import pearson3_gen
 from scipy.stats._distn_infrastructure import _drv2_moment, rv_frozen, rv_generic
 from scipy.stats._multivariate import multi_rv_generic
 
+from ..creation import unperturbed
 from ..custom import custom_rule
 from ..errors import DualdiffError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
 from ..lifting import Run, Vectorized
 from ..policies import equality
+from ..standins import ANY
 from .counterparts import KINDS, plain_if_constant
 
 Function = Callable[..., Any]
@@ -58,17 +62,17 @@ class Seen:
 def seen(x: Any) -> Any:
     if isinstance(x, Seen):
         return x
-    new = object.__new__(lifted_class(type(x), Run(type(x).__module__.partition(".")[0])))
+    new = object.__new__(lifted_class(type(x)))
     new.__dict__, new.origin = vars(x), x
     return new
 
 
-def lifted_class(kind: Any, run: Run) -> Any:
+def lifted_class(kind: Any, run: Any = SCIPY) -> Any:
     """A class whose methods are those of a class of SciPy's, or of one derived from it, made anew."""
     if kind in MADE:
         return MADE[kind]
     own = kind.__module__.startswith("scipy.")
-    run = SCIPY if own else run
+    run = SCIPY if own else Run(kind.__module__.partition(".")[0]) if run is SCIPY else run
     bases = [lifted_class(base, run) for base in kind.__bases__ if base is not object] or [Seen]
     cell = CellType()
     members = {name: method(kind, name, x, with_class(run.function(x), cell)) for name, x in vars(kind).items()
@@ -110,13 +114,11 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
             refuse_counts(kind.__name__.removesuffix("_gen"), name, {"x", "n"} if name.endswith("pmf") else set(),
                           signature(x).bind(self, *args, **options).arguments)
             return anew(self, *args, **options)
-        if isinstance(self, plain.rv_discrete):
-            if name in PUBLIC:
-                refuse_counts(self.name, name, counts(self, name), named(self, name, args, options))
-            elif name in ("_ppf", "_isf"):
-                return x(self.origin, *map(stripped, args))
-        elif name in PUBLIC:
-            refuse_counts(self.name, name, counts(self, name), named(self, name, args, options))
+        if name in PUBLIC:
+            given = named(self, name, args, options)
+            refuse_counts(self.name, name, counts(self, name, given), given)
+        if name in ("_ppf", "_isf") and isinstance(self, plain.rv_discrete):
+            return x(self.origin, *map(stripped, args))
         if name in STANDARD:
             return within(self, name, x, anew, *args, **options)
         if name == "fit":
@@ -152,8 +154,8 @@ def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) 
             raise
         if not other:
             raise RuleError(f"scipy.stats.{self.name}: {name.strip('_')} has no derivative rule here ({error}); wrap what is "
-                            "perturbed in dualdiff.stop_gradient() if it is meant as a constant") from error
-    return other(self, x(self.origin, *map(stripped, args)), *args)
+                            "perturbed in dualdiff.stop_gradient() if it is meant as a constant") from None
+    return other(self, x(self.origin, *map(stripped, args)), *args)  # type: ignore[misc]
 
 
 def logarithm(of: str) -> Function:
@@ -186,16 +188,24 @@ def inverse(of: str, sign: int) -> Function:
 OTHERWISE = {"_logcdf": logarithm("_cdf"), "_logsf": logarithm("_sf"), "_ppf": inverse("_cdf", 1), "_isf": inverse("_sf", -1)}
 
 
-def named(self: Any, name: str, args: Any, options: Any) -> dict[str, Any]:
+def named(self: Any, name: str, args: Any, options: Any) -> Any:
     """The arguments of a method by their names, what comes before the shapes as k."""
     names = ["k", *(self.shapes or "").replace(",", " ").split(), "loc"]
     return dict(zip(names[name not in FIRST:], args, strict=False)) | options
 
 
-def counts(self: Any, name: str) -> set[str]:
-    known = hasattr(self, "_shape_info") and self.name != "erlang"  # which is gamma
-    whole = {info.name for info in self._shape_info() if info.integrality} if known else set()
-    return whole | {"k", "loc"} if name in COUNTED and isinstance(self, plain.rv_discrete) else whole
+def counts(self: Any, name: str, given: Any) -> set[str]:
+    """The arguments that are whole numbers: those that SciPy takes for bad ones where they lie between."""
+    whole = {"k", "loc"} if name in COUNTED and isinstance(self, plain.rv_discrete) else set()
+    shapes = {key: stripped(given[key]) for key in (self.shapes or "").replace(",", " ").split() if key in given}
+    for info in self._shape_info() if hasattr(self, "_shape_info") else ():
+        if info.integrality and holds_dual(given.get(info.name)):
+            with catch_warnings():
+                simplefilter("ignore")
+                between = shapes | {info.name: np.floor(shapes[info.name]) + 0.5}
+                if not np.any(self.origin._argcheck(*between.values())):
+                    whole.add(info.name)
+    return whole
 
 
 def refuse_counts(owner: str, name: str, whole: set[str], given: Any) -> None:
@@ -227,6 +237,14 @@ def attached(name: str, inner: Function) -> Any:
     return property(get)
 
 
+def filled(x: Any) -> Function:
+    """A method whose first result is a plain array that will be written to."""
+    def call(*args: Any) -> Any:
+        first, *rest = SCIPY.function(x)(*args)
+        return unperturbed(first, ANY), *rest
+    return call
+
+
 moment_of_counts = SCIPY.function(_drv2_moment)
 INSTEAD[rv_generic] = {
     "freeze": freeze, "__call__": freeze,
@@ -237,5 +255,6 @@ INSTEAD[plain.rv_continuous] = {
     "generic_moment": attached("generic_moment", lambda self: self._mom1_sc if self.moment_type else self._mom0_sc)}
 INSTEAD[plain.rv_discrete] = {
     "generic_moment": attached("generic_moment", lambda self: partial(moment_of_counts, self))}
+INSTEAD[pearson3_gen] = {"_preprocess": filled(pearson3_gen._preprocess)}
 INSTEAD[rv_frozen] = {"dist": property(lambda self: seen(vars(self)["dist"]))}
 KINDS[rv_generic] = KINDS[rv_frozen] = seen

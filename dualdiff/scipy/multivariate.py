@@ -28,7 +28,7 @@ def seen_with_parts(x: Any) -> Any:
     return new
 
 
-def classes(base: type) -> Any:
+def classes(base: Any) -> Any:
     for kind in base.__subclasses__():
         yield kind
         yield from classes(kind)
@@ -39,12 +39,12 @@ KINDS[FROZEN] = seen_with_parts
 for _kind in classes(_multivariate.multi_rv_generic):
     FUNCTIONS[id(_kind)] = Counterpart(_kind, lambda *args, _kind=_kind, **options: seen(_kind(*args, **options)), True)
 for _kind in (*classes(FROZEN), *classes(COVARIANCE)):
-    FUNCTIONS[id(_kind)] = Counterpart(_kind, lambda *args, _kind=_kind, **options: lifted_class(_kind, SCIPY)(*args, **options),
+    FUNCTIONS[id(_kind)] = Counterpart(_kind, lambda *args, _kind=_kind, **options: lifted_class(_kind)(*args, **options),
                                        True)
 
 
 _made = FUNCTIONS[id(COVARIANCE)] = Counterpart(COVARIANCE, COVARIANCE, True)
-vars(_made).update({name: getattr(lifted_class(COVARIANCE, SCIPY), name) for name, x in vars(COVARIANCE).items()
+vars(_made).update({name: getattr(lifted_class(COVARIANCE), name) for name, x in vars(COVARIANCE).items()
                     if type(x) is staticmethod})
 
 
@@ -92,7 +92,7 @@ INSTEAD[_multivariate.invwishart_gen] = {"_logpdf": inverse_wishart}
 
 def cdf(self: Any, *args: Any, **options: Any) -> Any:
     if any(map(holds_dual, args)):
-        raise RuleError("scipy.stats: the cdf of a multivariate distribution is integrated at random and has no derivative rule")
+        raise RuleError("scipy.stats: the cdf of a multivariate distribution is integrated at random and has no derivative")
     return self.origin._cdf(*args, **options)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import scipy._lib.array_api_extra as extra
 import scipy.stats as plain
+from scipy import special
 from scipy._lib.array_api_compat import numpy as compatible
-from scipy.special import logsumexp
-from scipy.stats import _kde, _morestats
+from scipy.stats import _kde, _morestats, _stats
 
 from ..errors import RuleError
 from ..forms import stripped
 from ..implicit import root
+from ..policies import equality
 from ..transforms import derivative
 from . import distributions, multivariate  # noqa: F401
 from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart
@@ -29,14 +30,18 @@ def clip(x: Any, /, min: Any = None, max: Any = None, **options: Any) -> Any:
 def apply_where(cond: Any, args: Any, f1: Any, f2: Any = None, /, *, fill_value: Any = None, **options: Any) -> Any:
     """``f1`` of the arguments where the condition holds, ``f2`` of them or a value elsewhere; neither is asked in vain."""
     args = args if isinstance(args, tuple) else (args,)
-    if f2 is None:
-        args, f1, f2 = (*args, fill_value), lambda *args, f1=f1: f1(*args[:-1]), lambda *args: args[-1]
+    count, args = len(args), args if f2 else (*args, fill_value)
+
+    def asked(there: bool, *args: Any) -> Any:
+        return f1(*args[:count]) if there else f2(*args) if f2 else args[-1]
+
     cond, *args = np.broadcast_arrays(stripped(cond), *args)
     shape, there, args = cond.shape, np.ravel(cond), [np.reshape(x, -1) for x in args]
     if there.all() or not there.any():
-        return np.reshape((f1 if there.all() else f2)(*args), shape)
+        return np.reshape(asked(bool(there.all()), *args), shape)
     places = [np.flatnonzero(there), np.flatnonzero(~there)]
-    parts = [np.broadcast_to(f(*(x[at] for x in args)), at.shape) for f, at in zip((f1, f2), places, strict=True)]
+    parts = [np.broadcast_to(asked(first, *(x[at] for x in args)), at.shape)
+             for first, at in zip((True, False), places, strict=True)]
     return np.reshape(np.concatenate(parts)[np.argsort(np.concatenate(places))], shape)
 
 
@@ -50,7 +55,7 @@ class At:
         return At(self.x, index)
 
     def __getattr__(self, name: str) -> Any:
-        operation = {"divide": np.true_divide, "min": np.minimum, "max": np.maximum}.get(name) or getattr(np, name, None)
+        operation: Any = {"divide": np.true_divide, "min": np.minimum, "max": np.maximum}.get(name) or getattr(np, name, None)
 
         def call(y: Any, **options: Any) -> Any:
             x = np.copy(self.x[...]) if hasattr(self.x, "level") else np.array(self.x)
@@ -60,6 +65,36 @@ class At:
 
 
 FUNCTIONS[id(extra.at)] = At
+
+
+def quiet(original: Any) -> None:
+    """A function that asks whether a sample is constant: its first element is equal to itself."""
+    @counterpart(original)
+    def call(*args: Any, **options: Any) -> Any:
+        with equality("ignore"):
+            return SCIPY.function(original)(*args, **options)
+
+
+for _original in (plain.pearsonr, plain.boxcox, plain.yeojohnson):
+    quiet(_original)
+
+
+# ---- densities that SciPy has compiled
+def hyperbolic(x: Any, p: Any, a: Any, b: Any) -> Any:
+    """The generalised hyperbolic density's logarithm, as SciPy's documentation has it."""
+    square, width = (a + b) * (a - b), x * x + 1
+    inside, far = np.sqrt(square), a * np.sqrt(width)
+    return (0.5 * p * np.log(square) - 0.5 * np.log(2 * np.pi) - (p - 0.5) * np.log(a) - np.log(special.kve(p, inside)) + inside
+            + 0.5 * (p - 0.5) * np.log(width) + np.log(special.kve(p - 0.5, far)) - far + b * x)
+
+
+def inverse_gaussian(x: Any, p: Any, b: Any) -> Any:
+    return b - np.log(2) - np.log(special.kve(p, b)) + (p - 1) * np.log(x) - 0.5 * b * (x + 1 / x)
+
+
+counterpart(_stats.genhyperbolic_logpdf)(hyperbolic)
+counterpart(_stats.genhyperbolic_pdf)(lambda *args: np.exp(hyperbolic(*args)))
+counterpart(_stats.geninvgauss_logpdf)(inverse_gaussian)
 
 
 # ---- kernel density: SciPy's compiled sum of kernels, its points and data whitened by the factor of the bandwidth
@@ -77,7 +112,7 @@ def estimate(points: Any, values: Any, xi: Any, *rest: Any) -> Any:
 
 def estimate_log(points: Any, values: Any, xi: Any, *rest: Any) -> Any:
     exponents, factor = kernels(points, values, xi, *rest)
-    return SCIPY.of(logsumexp)(exponents[:, :, None] + factor, axis=0, b=values[:, None, :])
+    return SCIPY.of(special.logsumexp)(exponents[:, :, None] + factor, axis=0, b=values[:, None, :])
 
 
 class Specialised:
@@ -99,14 +134,14 @@ KINDS[plain.gaussian_kde] = seen
 def gaussian_kde(*args: Any, **options: Any) -> Any:
     if not perturbed(args, options):
         return seen(plain.gaussian_kde(*args, **options))
-    return lifted_class(plain.gaussian_kde, SCIPY)(*args, **options)
+    return lifted_class(plain.gaussian_kde)(*args, **options)
 
 
 # ---- what SciPy searches for: its derivative is that of the root of an equation, not of the steps of the search
 def found(name: str, equation: Any, value: float, *args: Any) -> Any:
     x = root(equation, value, args)
     if abs(stripped(x) - value) > 1e-5 * (1 + abs(value)):
-        raise RuleError(f"scipy.stats.{name}: the optimum {value:.6g} is at a bound that SciPy sets, and no differentiable function")
+        raise RuleError(f"scipy.stats.{name}: the optimum {value:.6g} is at a bound that SciPy sets, and not differentiable")
     return x + (value - stripped(x))
 
 
@@ -149,16 +184,23 @@ def expectile(a: Any, alpha: Any = 0.5, *, weights: Any = None) -> Any:
 
 SEARCHED = ("{} searches for its result and has no derivative rule; write what it solves as an equation for dualdiff.root or a "
             "function for dualdiff.implicit.minimize")
-COMPILED = "{} is compiled and has no derivative rule; wrap its arguments in dualdiff.stop_gradient() if they are meant as constants"
+OTHERS = ("{} checks its parameters by means that take no duals; the distributions with small letters, such as "
+          "scipy.stats.norm, have derivatives")
+COMPILED = ("{} is compiled and has no derivative rule; wrap its arguments in dualdiff.stop_gradient() if they are meant as "
+            "constants")
 
 
 def refuse(name: str, reason: str) -> None:
+    if not hasattr(plain, name):
+        return
+
     @counterpart(getattr(plain, name))
     def call(*args: Any, **options: Any) -> Any:
         raise RuleError(reason.format(f"scipy.stats.{name}"))
 
 
 for _reason, _names in ((SEARCHED, ("fit", "goodness_of_fit", "ppcc_max", "ppcc_plot")),
+                        (OTHERS, ("Normal", "Uniform", "Logistic", "Binomial")),
                         (COMPILED, ("shapiro", "siegelslopes", "weightedtau"))):
     for _name in _names:
         refuse(_name, _reason)
