@@ -78,6 +78,7 @@ DISTRIBUTIONS = {
     "binom.sf": (lambda p: st.binom.sf(K, 6, p), 0.3),
     "nbinom.logpmf": (lambda n, p: st.nbinom.logpmf(K, n, p), 2.7, 0.3),
     "nbinom.cdf": (lambda n, p: st.nbinom.cdf(K, n, p), 2.7, 0.3),
+    "nbinom.stats": (lambda n, p: np.stack(st.nbinom.stats(n, p, moments="mvsk")), 2.7, 0.3),
     "geom.logpmf": (lambda p: st.geom.logpmf(K + 1, p), 0.3),
     "a class of one's own": (lambda x, c: OWN.logpdf(x, c), X, 0.3),
     "in a helper": (lambda x, v: helper(st.t, x, v) + helper(FROZEN, x), X, 4.3),
@@ -165,7 +166,8 @@ def test_values_on_duals_are_scipys(name):
 
 COMMON = ("alpha", "arcsine", "burr", "cauchy", "chi", "chi2", "cosine", "dweibull", "expon", "f", "fisk", "gengamma",
           "gumbel_r", "halfnorm", "hypsecant", "invgamma", "invgauss", "kappa3", "laplace", "levy", "loggamma", "logistic",
-          "loguniform", "lomax", "maxwell", "nakagami", "pareto", "powerlaw", "rayleigh", "rdist", "rice", "triang", "tukeylambda", "wald")
+          "loguniform", "lomax", "maxwell", "nakagami", "pareto", "powerlaw", "rayleigh", "rdist", "rice", "triang",
+          "tukeylambda", "wald")
 
 
 @pytest.mark.parametrize("name", COMMON)
@@ -239,6 +241,35 @@ def test_random_variates_move_with_loc_and_scale():
         np.testing.assert_allclose(jvp(f, (0.3, 1.2), (0.0, 1.0))[1], (plain - 0.3) / 1.2, rtol=1e-12)
 
 
+def test_random_vectors_move_with_their_centre():
+    for f in (lambda m: st.multivariate_normal.rvs(m, COV, 3, random_state=4),
+              lambda m: st.multivariate_t(m, COV, 4.0).rvs(3, random_state=4)):
+        value, slope = jvp(f, (MEAN,), (np.ones(2),))
+        np.testing.assert_array_equal(value, f(MEAN))
+        np.testing.assert_array_equal(slope, np.ones((3, 2)))
+    with pytest.raises(RuleError, match="derivatives in mean alone"):
+        jacobian(lambda s: st.multivariate_normal.rvs(MEAN, s * COV, random_state=4))(1.2)
+
+
+PRIORS = {"mean": norm(0, 2), "rest": [("scale", st.expon), st.gamma]}
+
+
+def test_distributions_in_containers_and_attributes_are_reached():
+    class Model:
+        def __init__(self):
+            self.prior = st.halfnorm(scale=2.0)
+
+        def log_prior(self, t):
+            return (self.prior.logpdf(t[1]) + PRIORS["mean"].logpdf(t[0]) + PRIORS["rest"][0][1].logpdf(t[1])
+                    + PRIORS["rest"][1].logpdf(t[1], t[0]))
+
+    t, parts = np.array([0.4, 1.2]), [PRIORS["mean"], *PRIORS["rest"]]
+    model = Model()
+    check_derivatives(model.log_prior, t)
+    check_derivatives(lambda t: model.log_prior(t), t)
+    assert all(x is y for x, y in zip(parts, [PRIORS["mean"], *PRIORS["rest"]], strict=True))
+
+
 def test_quantiles_of_counts_are_steps():
     assert jvp(lambda m: st.poisson.ppf(0.7, m), (2.3,), (1.0,)) == (st.poisson.ppf(0.7, 2.3), 0.0)
     assert jvp(lambda loc: st.poisson.ppf(0.7, 2.3, loc), (1.0,), (1.0,))[1] == 1.0
@@ -255,7 +286,7 @@ REFUSED = {
     r"scipy.stats.poisson.cdf: loc is perturbed": (lambda loc: st.poisson(2.3, loc).cdf(4), 1.0),
     r"scipy.stats.binom.logpmf: n is perturbed": (lambda n: st.binom.logpmf(2, n, 0.3), 6.0),
     r"scipy.stats.binom.mean: n is perturbed": (lambda n: st.binom.mean(n, 0.3), 6.0),
-    r"scipy.stats.gamma: rvs has no derivative rule": (lambda a: st.gamma.rvs(a, random_state=1), 2.3),
+    r"scipy.stats.gamma.rvs has derivatives in loc and scale alone": (lambda a: st.gamma.rvs(a, random_state=1), 2.3),
     r"scipy.stats.norm.fit has no derivative": (lambda s: st.norm.fit(s * SAMPLE)[0], 1.2),
     r"scipy.stats.multinomial.logpmf: x is perturbed": (lambda x: st.multinomial.logpmf([x, 2], 3, [0.5, 0.5]), 1.0),
     r"has rank 1 of 2": (

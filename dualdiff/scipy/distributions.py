@@ -18,6 +18,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 import scipy.stats as plain
 from scipy.stats._continuous_distns import pearson3_gen
+from scipy.stats._discrete_distns import nbinom_gen
 from scipy.stats._distn_infrastructure import _drv2_moment, rv_frozen, rv_generic
 from scipy.stats._multivariate import multi_rv_generic
 
@@ -40,8 +41,8 @@ PUBLIC = frozenset(("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "lo
                     "std", "median", "moment", "entropy", "interval", "support", "nnlf", "rvs", "fit", "cov", "mode"))
 VALUES = frozenset(("_argcheck", "_support_mask", "_open_support_mask", "_nonzero"))  # which are true or false
 COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
-STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_stats", "_munp", "_entropy", "_rvs", "_get_support", *(
-    "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf")))
+STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats", "_munp",
+                      "_entropy", "_get_support"))
 FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
@@ -119,6 +120,9 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
             refuse_counts(self.name, name, counts(self, name, given), given)
         if name in ("_ppf", "_isf") and isinstance(self, plain.rv_discrete):
             return x(self.origin, *map(stripped, args))
+        if name == "_rvs":
+            raise RuleError(f"scipy.stats.{self.name}.rvs has derivatives in loc and scale alone, and shape parameters are "
+                            "perturbed; wrap them in dualdiff.stop_gradient() if they are meant as constants")
         if name in STANDARD:
             return within(self, name, x, anew, *args, **options)
         if name == "fit":
@@ -256,5 +260,7 @@ INSTEAD[plain.rv_continuous] = {
 INSTEAD[plain.rv_discrete] = {
     "generic_moment": attached("generic_moment", lambda self: partial(moment_of_counts, self))}
 INSTEAD[pearson3_gen] = {"_preprocess": filled(pearson3_gen._preprocess)}
+INSTEAD[nbinom_gen] = {"_stats": lambda self, n, p: (
+    n * (1 - p) / p, n * (1 - p) / p**2, (2 - p) / np.sqrt(n * (1 - p)), 6 / n + p**2 / (n * (1 - p)))}
 INSTEAD[rv_frozen] = {"dist": property(lambda self: seen(vars(self)["dist"]))}
 KINDS[rv_generic] = KINDS[rv_frozen] = seen

@@ -6,6 +6,7 @@ are equal, as those of the identity are. Of a matrix SciPy reads the lower trian
 
 from __future__ import annotations
 
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 from scipy.stats import _covariance, _multivariate
 
 from ..errors import RuleError
-from ..forms import holds_dual, stripped
-from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart
+from ..forms import dual_form, holds_dual, stripped
+from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, plain_if_constant
 from .distributions import INSTEAD, SCIPY, lifted_class, seen
 
 FROZEN, COVARIANCE = _multivariate.multi_rv_frozen, _covariance.Covariance
@@ -96,4 +97,21 @@ def cdf(self: Any, *args: Any, **options: Any) -> Any:
     return self.origin._cdf(*args, **options)
 
 
-INSTEAD[_multivariate.multivariate_normal_gen] = INSTEAD[_multivariate.multivariate_t_gen] = {"_cdf": cdf}
+def variates(kind: Any, centre: str) -> Any:
+    """Those of SciPy, which move with their centre."""
+    def rvs(self: Any, *args: Any, **options: Any) -> Any:
+        given = signature(kind.rvs).bind(self, *args, **options).arguments
+        moved = plain_if_constant(given.get(centre))
+        if any(holds_dual(plain_if_constant(x)) for name, x in given.items() if name not in (centre, "self")):
+            raise RuleError(f"scipy.stats.{kind.__name__.removesuffix('_gen')}.rvs has derivatives in {centre} alone; write "
+                            f"x = {centre} + z @ np.linalg.cholesky(…).T with standard variates z for those in the covariance")
+        out = kind.rvs(getattr(self, "origin", self), **{name: stripped(x) for name, x in given.items() if name != "self"})
+        if not holds_dual(moved):
+            return out
+        shift = dual_form(moved) - stripped(dual_form(moved))
+        return out + (np.reshape(shift, ()) if np.size(shift) == 1 else shift)
+    return rvs
+
+
+for _kind, _centre in ((_multivariate.multivariate_normal_gen, "mean"), (_multivariate.multivariate_t_gen, "loc")):
+    INSTEAD[_kind] = {"_cdf": cdf, "rvs": variates(_kind, _centre)}
