@@ -17,6 +17,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import scipy.stats as plain
+from scipy.stats import _distn_infrastructure
 from scipy.stats._continuous_distns import pearson3_gen
 from scipy.stats._discrete_distns import nbinom_gen
 from scipy.stats._distn_infrastructure import _drv2_moment, rv_frozen, rv_generic
@@ -30,7 +31,7 @@ from ..implicit.theorem import depth
 from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..standins import ANY
-from .counterparts import KINDS, plain_if_constant
+from .counterparts import KINDS, counterpart, plain_if_constant
 
 Function = Callable[..., Any]
 SCIPY = Run("scipy")  # in which SciPy's own classes are made, once
@@ -41,8 +42,8 @@ PUBLIC = frozenset(("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "lo
                     "std", "median", "moment", "entropy", "interval", "support", "nnlf", "rvs", "fit", "cov", "mode"))
 VALUES = frozenset(("_argcheck", "_support_mask", "_open_support_mask", "_nonzero"))  # which are true or false
 COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
-STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats", "_munp",
-                      "_entropy", "_get_support"))
+STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats",
+                      "_munp", "_entropy", "_get_support"))
 FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
@@ -231,6 +232,24 @@ def freeze(self: Any, *args: Any, **options: Any) -> Any:
     return new
 
 
+def expect(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
+           *rest: Any, **options: Any) -> Any:
+    """An infinite end of the support, which SciPy shifts and scales, is a constant."""
+    lb, ub = (end if given is None and np.isinf(end) else given
+              for given, end in zip((lb, ub), map(stripped, self._get_support(*args)), strict=True))
+    with equality("ignore"):
+        return SCIPY.function(plain.rv_continuous.expect)(self, func, args, loc, scale, lb, ub, *rest, **options)
+
+
+@counterpart(_distn_infrastructure.argsreduce)
+def argsreduce(cond: Any, *args: Any) -> list[Any]:
+    """The arguments where the condition holds; what is one number stays one, for all of them."""
+    parts = [np.atleast_1d(x) for x in args]
+    if np.all(cond):
+        return [np.reshape(x if np.size(x) in (1, np.size(cond)) else np.broadcast_to(x, np.shape(cond)), -1) for x in parts]
+    return [x if np.size(x) == 1 else np.broadcast_to(x, np.shape(cond))[np.asarray(cond, bool)] for x in parts]
+
+
 def attached(name: str, inner: Function) -> Any:
     """A function that SciPy attaches to the object, element by element."""
     def get(self: Any) -> Function:
@@ -256,6 +275,7 @@ INSTEAD[rv_generic] = {
     "_ppfvec": attached("_ppfvec", lambda self: self._ppf_single),
     "vecentropy": attached("vecentropy", lambda self: self._entropy)}
 INSTEAD[plain.rv_continuous] = {
+    "expect": expect,
     "generic_moment": attached("generic_moment", lambda self: self._mom1_sc if self.moment_type else self._mom0_sc)}
 INSTEAD[plain.rv_discrete] = {
     "generic_moment": attached("generic_moment", lambda self: partial(moment_of_counts, self))}
