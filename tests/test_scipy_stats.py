@@ -231,6 +231,11 @@ def test_quantiles_of_a_distribution_that_searches_for_them_are_differentiated()
     check_derivatives(lambda q, a: st.argus.ppf(q, a), np.array([0.2, 0.7]), 1.3, rtol=1e-5)
 
 
+def test_distributions_made_inside_a_program_are_reached():
+    check_derivatives(lambda c: Weighted(a=0, name="own").logpdf(X, c), 0.3)
+    check_derivatives(lambda c: st.rv_discrete(values=([1, 2, 5], [0.2, 0.3, 0.5])).mean(c), 0.3)
+
+
 def test_random_variates_move_with_loc_and_scale():
     for dist, shapes in ((st.norm, ()), (st.gamma, (2.3,)), (st.t, (4.0,))):
         plain = dist.rvs(*shapes, 0.3, 1.2, size=4, random_state=5)

@@ -28,6 +28,7 @@ from ..custom import custom_rule
 from ..errors import DualdiffError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
+from ..lifted_classes import origin_of
 from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..standins import ANY
@@ -64,7 +65,7 @@ class Seen:
 def seen(x: Any) -> Any:
     if isinstance(x, Seen):
         return x
-    new = object.__new__(lifted_class(type(x)))
+    new = object.__new__(lifted_class(origin_of(type(x))))
     new.__dict__, new.origin = vars(x), x
     return new
 
@@ -257,7 +258,7 @@ def attached(name: str, inner: Function) -> Any:
             args = tuple(map(plain_if_constant, args))
             return (Vectorized(inner(self), otypes="d") if holds_dual(args) else vars(self)[name])(*args)
         return call
-    return property(get)
+    return property(get, lambda self, x: vars(self).update({name: x}))
 
 
 def filled(x: Any) -> Function:
