@@ -172,13 +172,6 @@ def logarithm(of: str) -> Function:
     return function
 
 
-def exponential(of: str) -> Function:
-    def function(self: Any, value: Any, at: Any, *shapes: Any) -> Any:
-        f = getattr(self, of)(at, *shapes)
-        return value * np.exp(f - stripped(f))
-    return function
-
-
 def inverse(of: str, sign: int) -> Function:
     """x with F(x, shapes) = q, which SciPy has found: by the implicit function theorem, once for each level."""
     def function(self: Any, x: Any, q: Any, *shapes: Any) -> Any:
