@@ -91,6 +91,7 @@ SYSTEMS = {
     "solve_toeplitz of column and row": (lambda c, r, b: la.solve_toeplitz((c, r), b), FIRST, c, b),
     "complex solve_toeplitz": (lambda c, b: parts(la.solve_toeplitz(joined(c), joined(b))), np.stack([FIRST, c]), SIDES),
     "matmul_toeplitz": (lambda c, r, x: la.matmul_toeplitz((c, r), x), np.ones(2) + c[:2], c, B),
+    "solve_circulant of a batch": (lambda c, b: la.solve_circulant(c, b, baxis=-1, outaxis=-1), FIRST + WIDE.T[:2], B.T),
     "solve_circulant": (la.solve_circulant, FIRST, b),
 }
 
@@ -161,6 +162,7 @@ EIGENVALUES = {
     "eig_banded": (lambda a: la.eig_banded(a)[1] ** 2, UPPER),
     "eigvals_banded": (lambda a: la.eigvals_banded(a, lower=True, select="i", select_range=(1, 2)), LOWER),
     "eigh_tridiagonal": (lambda d, e: la.eigh_tridiagonal(d, e)[1] ** 2, np.arange(4.0), b),
+    "eigh_tridiagonal of a batch": (lambda e: la.eigh_tridiagonal(np.arange(6.0).reshape(2, 3), e)[1] ** 2, B[:2]),
     "eigvalsh_tridiagonal": (lambda d, e: la.eigvalsh_tridiagonal(d, e, select="v", select_range=(0, 9)),
                              np.arange(4.0), b),
     "eig": (lambda a: np.real(la.eig(a)[1]), SPREAD),
@@ -186,6 +188,7 @@ FUNCTIONS = {
     "fractional_matrix_power": (la.fractional_matrix_power, A, np.array(0.3)),
     "a whole fractional_matrix_power": (lambda a: la.fractional_matrix_power(a, 3), M),
     "funm": (lambda a: la.funm(a, np.sin), SPREAD),
+    "funm of a batch": (lambda a: la.funm(a, np.sin), np.stack([SPREAD, 2 * SPREAD])),
     "signm": (la.signm, SPREAD - 2 * np.eye(3)),
     "sinm": (la.sinm, M), "cosm": (la.cosm, M), "tanm": (la.tanm, M / 3),
     "sinhm": (la.sinhm, M), "coshm": (la.coshm, M), "tanhm": (la.tanhm, M),

@@ -25,26 +25,18 @@ from ..rules.spectra import adjoint, from_triangle
 from ..tangents.differential import Differential
 from ..tangents.moves import Map
 from . import matrix_functions, spectra  # noqa: F401
+from .calling import columnwise, named, one_by_one, regular, transposed, valued
 from .counterparts import counterpart
-from .linear_systems import (
-    as_read,
-    columnwise,
-    named,
-    one_by_one,
-    order_of,
-    solve,
-    solve_triangular,
-    transposed,
-    triangle,
-    unit_lower,
-    valued,
-)
+from .linear_systems import as_read, order_of, solve, solve_triangular, triangle, unit_lower
 
 
 def divided(d: Any, T: Any, lower: bool, unit: bool = False) -> Any:
     """T⁻¹ d of a differential d, for triangular T."""
     def along(trans: int) -> Callable[..., Any]:
-        return lambda v, *_: columnwise(lambda c: solve_triangular(T, c, trans, lower, unit, check_finite=False), v, T.ndim)
+        def solved(c: Any) -> Any:
+            with regular("lu", "the matrix is singular"):
+                return solve_triangular(T, c, trans, lower, unit, check_finite=False)
+        return lambda v, *_: columnwise(solved, v, T.ndim)
     return Differential(d.tangent.linear(Map(Linear(solve_triangular, along(0), along(1)), d.shape, d.shape, (), {})), d.level)
 
 
@@ -85,8 +77,6 @@ def pinvh(a: Any, lower: bool = True, return_rank: bool = False, **options: Any)
 @one_by_one("a", "b")
 def lstsq(a: Any, b: Any, cond: Any = None, **options: Any) -> Any:
     """Of SciPy's rank: the differentials take the singular values that it took."""
-    shape = plain.lstsq(stripped(a), stripped(b), cond, **options)[1].shape
-
     def found(A: Any, b: Any) -> tuple[Any, Any, Any, Any]:
         x, residues, rank, s = plain.lstsq(A, b, cond, **options)
         return x, np.atleast_1d(residues), rank, plain.svdvals(A) if s is None else s
@@ -97,7 +87,8 @@ def lstsq(a: Any, b: Any, cond: Any = None, **options: Any) -> Any:
             return differential(f, A, b, d, s[rank - 1] / s[0] / 2 if rank else 2.0)
         return by_rank
     x, residues, rank, s = valued(plain.lstsq, found, *map(taken, (lstsq_for_matrix, lstsq_for_side)))(a, b)
-    return x, np.reshape(residues, shape), rank, None if options.get("lapack_driver") == "gelsy" else s
+    residues = residues[0] if np.ndim(b) == 1 and np.size(residues) else residues
+    return x, residues, rank, None if options.get("lapack_driver") == "gelsy" else s
 
 
 # ---- factorisations
@@ -193,7 +184,8 @@ def qr(a: Any, mode: str = "full", pivoting: bool = False, **options: Any) -> An
         R = np.concatenate([R, np.zeros((*R.shape[:-2], m - n, n), stripped(R).dtype)], axis=-2)
     if m > n and mode == "full":
         start = np.eye(m, dtype=stripped(Q).dtype)
-        across = solve(adjoint(start[:n, :n] - Q[..., :n, :], Q), adjoint(Q[..., n:, :], Q))
+        with regular("qr", "a column is zero below the diagonal, where its reflection turns over"):
+            across = solve(adjoint(start[:n, :n] - Q[..., :n, :], Q), adjoint(Q[..., n:, :], Q))
         Q = np.concatenate([Q, start[:, n:] + (start[:, :n] - Q) @ across], axis=-1)
     return (R,) if mode == "r" else (Q, R)
 

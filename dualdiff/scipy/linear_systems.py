@@ -8,86 +8,20 @@ solves as well. M x is written as a program in which M may be perturbed: `implic
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import signature
 from typing import Any
 
 import numpy as np
 import scipy.linalg as plain
 
-from ..custom import custom_rule, ruled
-from ..forms import dual_form, holds_dual, stripped
+from ..custom import custom_rule
+from ..forms import stripped
 from ..implicit.theorem import differentiated
 from ..rules.spectra import adjoint, from_triangle
 from ..tangents.differential import Differential
-from .counterparts import counterpart
+from .calling import array, columnwise, named, transposed, with_value
 
 
-# ---- parts that all of them need
-def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
-    """The counterpart of a function of SciPy's, which gets its arguments by the names that the original has for them.
-
-    Lists are arrays by then. What may be overwritten is not: arguments stay the caller's.
-    """
-    parameters = signature(original)
-
-    def register(function: Callable[..., Any]) -> Any:
-        @wraps(original)
-        def call(*args: Any, **options: Any) -> Any:
-            given = parameters.bind(*args, **options).arguments
-            return function(**{name: array(x) if isinstance(x, list | tuple) and "_" not in name else x
-                               for name, x in given.items() if not name.startswith("overwrite")})
-        return counterpart(original)(call)
-    return register
-
-
-def one_by_one(*matrices: str) -> Callable[[Callable[..., Any]], Any]:
-    """A function of single matrices for batches of them, one after the other as SciPy does it."""
-    def register(function: Callable[..., Any]) -> Any:
-        @wraps(function)
-        def call(**given: Any) -> Any:
-            arrays = {name: given[name] for name in matrices if given.get(name) is not None}
-            batch = np.broadcast_shapes(*(np.shape(x)[:-2] for x in arrays.values()))
-            if not batch:
-                return function(**given)
-            arrays = {name: np.broadcast_to(x, (*batch, *np.shape(x)[-2:])) for name, x in arrays.items()}
-            found = [function(**{**given, **{name: x[i] for name, x in arrays.items()}}) for i in np.ndindex(batch)]
-            joined = [np.reshape(np.stack(part), (*batch, *np.shape(part[0])))
-                      for part in zip(*found if isinstance(found[0], tuple) else zip(found, strict=True), strict=True)]
-            return joined if isinstance(found[0], tuple) else joined[0]
-        return call
-    return register
-
-
-def array(x: Any) -> Any:
-    return dual_form(x) if holds_dual(x) else np.asarray(x)
-
-
-def valued(original: Any, compute: Callable[..., Any], *differentials: Callable[..., Any]) -> Any:
-    """``compute``, by SciPy's ``original``, with a differential for each argument."""
-    compute.__name__, compute.__module__ = original.__name__, "scipy.linalg"
-    return ruled(compute, differentials)
-
-
-def transposed(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-def with_value(value: Any, w: Any) -> Any:
-    """w, of the value that SciPy itself has for it."""
-    return value + (w - stripped(w)) if holds_dual(w) else value
-
-
-def columnwise(solve: Callable[[Any], Any], r: Any, ndim: int) -> Any:
-    """``solve``, a function of columns (…, n, m) of ``ndim`` axes, with all that stands before them as more columns."""
-    if r.ndim == ndim:
-        return solve(r)
-    core = r.shape[-ndim:]
-    wide = np.moveaxis(np.reshape(r, (-1, *core)), 0, -1)
-    x = solve(np.reshape(wide, (*core[:-1], -1)))
-    return np.reshape(np.moveaxis(np.reshape(x, wide.shape), -1, 0), r.shape)
-
-
+# ---- an equation and its transpose
 class System:
     """r ↦ M⁻¹ r by ``ahead``, and its transpose by ``back``: functions of arrays of plain numbers with axes in front."""
 
@@ -310,8 +244,8 @@ def cho_solve_banded(cb_and_lower: Any, b: Any, check_finite: bool = True) -> An
 # ---- matrices of equal diagonals
 def toeplitz_product(c: Any, r: Any, x: Any) -> Any:
     """T x for columns x, as a product of polynomials: in O(n log n)."""
-    size, rows = c.shape[-1] + r.shape[-1], c.shape[-1]
-    around = np.concatenate([c, np.zeros_like(stripped(c[..., :1])), np.flip(r[..., 1:], -1)], axis=-1)[..., None]
+    size, rows = c.shape[-1] + max(1, r.shape[-1]), c.shape[-1]
+    around = np.concatenate([c, np.zeros((*c.shape[:-1], 1), stripped(c).dtype), np.flip(r[..., 1:], -1)], axis=-1)[..., None]
     if np.iscomplexobj(around) or np.iscomplexobj(x):
         return np.fft.ifft(np.fft.fft(around, axis=-2) * np.fft.fft(x, size, axis=-2), axis=-2)[..., :rows, :]
     return np.fft.irfft(np.fft.rfft(around, axis=-2) * np.fft.rfft(x, size, axis=-2), size, axis=-2)[..., :rows, :]

@@ -18,12 +18,18 @@ from ..errors import DegenerateError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import differentiated, in_type
 from ..rules.spectra import adjoint
-from .linear_systems import System, columnwise, named, one_by_one, transposed, with_value
+from .calling import columnwise, named, one_by_one, transposed, with_value
+from .linear_systems import System
 
 
 def like(value: Any, w: Any) -> Any:
     """The real part of w where SciPy's value is real."""
     return np.real(w) if np.isrealobj(value) and np.iscomplexobj(w) else w
+
+
+def of_first(value: Any, made: Callable[[Any], Any]) -> Any:
+    """What is made of SciPy's value, which with disp=False has an estimate of its error beside it."""
+    return (made(value[0]), *value[1:]) if isinstance(value, tuple) else made(value)
 
 
 # ---- the exponential
@@ -55,6 +61,7 @@ def frechet(A: Any, E: Any) -> Any:
 
 @named(plain.expm)
 def expm(A: Any) -> Any:
+    A = np.reshape(A, (1, 1)) if np.ndim(A) < 2 and np.size(A) == 1 else A
     return custom_rule(plain.expm, forward=lambda f, A, dA: frechet(A, dA), transpose=lambda f, A, u: frechet(transposed(A), u),
                        batched=True)(A)
 
@@ -191,15 +198,10 @@ def root(A: Any, R: Any, schur: Schur, what: str) -> Any:
     return differentiated(lambda R: R @ R - A, R, lambda: sylvester(schur, schur, what))
 
 
-@one_by_one("A")
-def one_root(A: Any, **options: Any) -> Any:
-    R = plain.sqrtm(stripped(A), **options)
-    return root(A, R, Schur(R), "sqrtm")
-
-
 @named(plain.sqrtm)
+@one_by_one("A")
 def sqrtm(A: Any, **options: Any) -> Any:
-    return one_root(A=A, **options)
+    return of_first(plain.sqrtm(stripped(A), **options), lambda R: root(A, R, Schur(R), "sqrtm"))
 
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)
@@ -221,7 +223,8 @@ def logm(A: Any, **options: Any) -> Any:
     t, Y = ((NODES + 1) / 2).astype(T.real.dtype)[:, None, None], X - one
     parts = np.linalg.solve(one + t * Y, np.broadcast_to(Y, (len(NODES), *Y.shape)))
     total = np.sum(parts * (WEIGHTS / 2).astype(T.real.dtype)[:, None, None], axis=0)
-    return with_value(value, like(value, U @ total @ adjoint(U, U) * 2.0**s))
+    total = U @ total @ adjoint(U, U) * 2.0**s
+    return of_first(value, lambda value: with_value(value, like(value, total)))
 
 
 @named(plain.fractional_matrix_power)
@@ -233,11 +236,10 @@ def fractional_matrix_power(A: Any, t: Any) -> Any:
 
 
 @named(plain.funm)
+@one_by_one("A")
 def funm(A: Any, func: Callable[..., Any], **options: Any) -> Any:
     """V f(w) V⁻¹; eigenvalues that are equal have no derivative here."""
     value = plain.funm(stripped(A), lambda w: stripped(func(w)), **options)
     w, V = np.linalg.eig(A)
     found = (V * func(w)) @ np.linalg.inv(V)
-    value, rest = (value[0], value[1:]) if isinstance(value, tuple) else (value, ())
-    value = with_value(value, like(value, found))
-    return (value, *rest) if rest else value
+    return of_first(value, lambda value: with_value(value, like(value, found)))

@@ -19,7 +19,8 @@ from ..rules.spectra import (
     from_triangle,
     matched,
 )
-from .linear_systems import named, solve, solve_triangular, valued
+from .calling import named, regular, valued
+from .linear_systems import solve, solve_triangular
 
 
 class Pair(NamedTuple):
@@ -86,8 +87,9 @@ def from_bands(bands: Any, lower: bool, known: Any, select: Any, limits: Any) ->
     row = np.subtract.outer(np.arange(n), np.arange(n)) + (0 if lower else rows - 1)
     A = np.where((row >= 0) & (row < rows), bands[..., np.clip(row, 0, rows - 1), np.arange(n)], 0)
     part = {"i": "subset_by_index", "2": "subset_by_index", "v": "subset_by_value", "1": "subset_by_value"}.get(str(select)[0])
-    f = eigh(A, lower=lower, eigvals_only=not isinstance(known, tuple), **{part: limits} if part else {})
-    return (f[0], aligned(f[1], known[1])) if isinstance(known, tuple) else f
+    only = isinstance(known, np.ndarray)
+    f = eigh(A, lower=lower, eigvals_only=only, **{part: limits} if part else {})
+    return f if only else (f[0], aligned(f[1], known[1]))
 
 
 def banded(original: Any) -> None:
@@ -131,7 +133,8 @@ def eig(a: Any, b: Any = None, left: bool = False, right: bool = True, check_fin
         w, V = general(a, check_finite)
         return (w.astype(complex_of(w)), V) if right else w.astype(complex_of(w))
     known = plain.eig(stripped(a), None if b is None else stripped(b), left, True, check_finite=check_finite)
-    w, V = general(a if b is None else solve(b, a), check_finite)
+    with regular("eig", "b is singular and an eigenvalue infinite"):
+        w, V = general(a if b is None else solve(b, a), check_finite)
     order = matched(np.abs(known[0][..., :, None] - stripped(w)[..., None, :]))
     w, V = np.take_along_axis(w, order, -1), aligned(np.take_along_axis(V, order[..., None, :], -1), known[-1])
     found = [w.astype(complex_of(w))]
