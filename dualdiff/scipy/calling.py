@@ -28,7 +28,7 @@ def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
         @wraps(original)
         def call(*args: Any, **options: Any) -> Any:
             given = parameters.bind(*args, **options).arguments
-            return function(**{name: array(x) if isinstance(x, list | tuple) and "_" not in name else x
+            return function(**{name: array(x) if isinstance(x, list | tuple) and "_" not in name and name != "axis" else x
                                for name, x in given.items() if not name.startswith("overwrite")})
         return counterpart(original)(call)
     return register

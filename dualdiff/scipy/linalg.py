@@ -111,11 +111,10 @@ def cholesky(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
 @named(plain.cho_factor)
 def cho_factor(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
     """The other triangle keeps what the matrix has there."""
-    flag = plain.cho_factor(stripped(a), lower, check_finite=check_finite)[1]
     rest = (np.triu if lower else np.tril)(np.ones(a.shape[-2:]), 1 if lower else -1)
     c = valued(plain.cho_factor, lambda A: plain.cho_factor(A, lower, check_finite=check_finite)[0],
                lambda f, A, dA: cholesky_differential(f, A, dA, lower) + dA * rest.astype(stripped(A).real.dtype))(a)
-    return c, flag
+    return c, lower if a.ndim == 2 else np.full(a.shape[:-2], lower)
 
 
 def lu_differential(f: Any, A: Any, dA: Any) -> Any:

@@ -69,16 +69,16 @@ def hermitian(solve: Callable[[Any], Any]) -> tuple[Any, Any]:
 
 
 # ---- dense matrices
-def between(A: Any, low: int, high: int) -> Any:
+def between(A: Any, low: int, high: int, like: Any = None) -> Any:
     """The entries of A, or of its differential, from one diagonal to another; zeros elsewhere, whatever is there."""
     m, n = A.shape[-2:]
     keep = np.tri(m, n, high, bool) & ~np.tri(m, n, low - 1, bool)
-    return A * keep.astype(np.float32) if isinstance(A, Differential) else np.where(keep, A, 0)
+    return A * keep.astype(stripped(like).real.dtype) if isinstance(A, Differential) else np.where(keep, A, 0)
 
 
-def triangle(A: Any, lower: bool, strict: bool = False) -> Any:
+def triangle(A: Any, lower: bool, strict: bool = False, like: Any = None) -> Any:
     size = max(A.shape[-2:])
-    return between(A, -size, -strict) if lower else between(A, int(strict), size)
+    return between(A, -size, -strict, like) if lower else between(A, int(strict), size, like)
 
 
 def as_read(A: Any, like: Any, assume_a: Any, lower: bool) -> Any:
@@ -86,12 +86,12 @@ def as_read(A: Any, like: Any, assume_a: Any, lower: bool) -> Any:
     if assume_a in (None, "gen", "general", "banded"):
         return A
     if assume_a in ("upper triangular", "lower triangular"):
-        return triangle(A, assume_a[0] == "l")
+        return triangle(A, assume_a[0] == "l", like=like)
     if assume_a in ("diagonal", "tridiagonal"):
         width = len(assume_a) // 11
-        return between(A, -width, width)
+        return between(A, -width, width, like)
     if assume_a in ("sym", "symmetric"):
-        return triangle(A, lower) + transposed(triangle(A, lower, True))
+        return triangle(A, lower, like=like) + transposed(triangle(A, lower, True, like))
     return from_triangle(A, like, lower)
 
 
@@ -159,7 +159,7 @@ def order_of(piv: Any, m: int) -> Any:
 
 @named(plain.cho_solve)
 def cho_solve(c_and_lower: Any, b: Any, check_finite: bool = True) -> Any:
-    c, lower = array(c_and_lower[0]), c_and_lower[1]
+    c, lower = array(c_and_lower[0]), bool(np.ravel(c_and_lower[1])[0])  # one for each matrix of a batch
     C = stripped(c)
     x = plain.cho_solve((C, lower), stripped(b), check_finite=check_finite)
     L = triangle(c, True) if lower else adjoint(triangle(c, False), c)

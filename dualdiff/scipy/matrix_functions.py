@@ -167,9 +167,9 @@ def riccati(original: Any, discrete: bool) -> None:
         q, r = (q + adjoint(q, q)) / 2, (r + adjoint(r, r)) / 2  # SciPy takes no others
 
         def gain(X: Any) -> tuple[Any, Any]:
-            XB = X @ b
-            mixed = adjoint(a if discrete else e, XB if np.iscomplexobj(XB) else a) @ XB + s
-            weight = r + adjoint(b, b) @ XB if discrete else r
+            before = a if discrete else e
+            mixed = adjoint(before, before) @ (X @ b) + s
+            weight = r + adjoint(b, b) @ X @ b if discrete else r
             return mixed, np.linalg.solve(weight, adjoint(mixed, mixed))
 
         def residual(X: Any) -> Any:
