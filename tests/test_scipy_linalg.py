@@ -60,6 +60,7 @@ SYSTEMS = {
     "solve a batch": (la.solve, BATCH, rng.normal(size=(2, 3, 1))),
     "solve a batch for one vector": (la.solve, BATCH, b),
     "solve one matrix for a batch": (la.solve, A, rng.normal(size=(2, 3, 1))),
+    "solve what is symmetric": (la.solve, S, b),
     "solve one by one": (la.solve, A[:1, :1], b),
     "solve what is triangular": (lambda a, b: la.solve(np.triu(a), b), A, b),
     **{f"solve assuming {kind}, lower={lower}": (lambda a, b, kind=kind, lower=lower: la.solve(
@@ -315,9 +316,10 @@ PIVOTS_OF_A = la.lu_factor(A)[1]
 
 
 def test_holomorphic_functions_have_complex_derivatives():
-    z = joined(COMPLEX)
-    step = joined(SIDES) @ np.ones((2, 3))
-    for f in (la.inv, expm, la.logm, lambda a: la.solve(a, B), lambda a: solve_triangular(a, B, "T")):
+    step, real = joined(SIDES) @ np.ones((2, 3)), S + 0j  # of which SciPy's logarithm is real
+    for f, z in ((la.inv, real), (expm, joined(COMPLEX)), (la.logm, joined(COMPLEX)), (lambda a: la.solve(a, B), joined(COMPLEX)),
+                 (lambda a: solve_triangular(a, B, "T"), joined(COMPLEX)), (la.logm, real), (lambda a: la.funm(a, np.sin), real),
+                 (lambda a: la.fractional_matrix_power(a, 0.5), real)):
         known = (f(z + 1e-6 * step) - f(z - 1e-6 * step)) / 2e-6
         np.testing.assert_allclose(jvp(f, (z,), (step,))[1], known, rtol=1e-6, atol=1e-8)
 

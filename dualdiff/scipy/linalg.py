@@ -226,12 +226,12 @@ def composed(original: Any) -> None:
         if original is plain.toeplitz and given.get("r") is None:
             given["r"] = np.conj(given["c"])
         vectors = {name: np.atleast_1d(x) for name, x in given.items() if name in "acfrs"}
-        batch = np.broadcast_shapes(*(x.shape[:-1] for x in vectors.values()))
-        ends = np.cumsum([1, *(x.shape[-1] for x in vectors.values())])
-        numbers = {name: np.arange(ends[i], ends[i + 1]) for i, name in enumerate(vectors)}
-        parts = [np.broadcast_to(x, (*batch, x.shape[-1])) for x in vectors.values()]
-        zero = np.zeros_like(stripped(parts[0][..., :1]))
-        return np.concatenate([zero, *parts], axis=-1)[..., original(**{**given, **numbers}).astype(int)]
+        starts = np.cumsum([1, *(np.size(x) for x in vectors.values())])
+        numbers = {name: np.arange(start, start + np.size(x)).reshape(x.shape)
+                   for start, (name, x) in zip(starts, vectors.items(), strict=False)}
+        parts = [np.ravel(x) for x in vectors.values()]
+        zero = np.zeros(1, np.result_type(*map(stripped, parts)))
+        return np.concatenate([zero, *parts])[original(**{**given, **numbers}).astype(int)]
     named(original)(call)
 
 

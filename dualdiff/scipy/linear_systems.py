@@ -254,6 +254,8 @@ def toeplitz_product(c: Any, r: Any, x: Any) -> Any:
 def column_and_row(c_or_cr: Any) -> tuple[Any, Any]:
     c, r = map(array, c_or_cr) if isinstance(c_or_cr, tuple) else (array(c_or_cr), None)
     r = np.conj(c) if r is None else r
+    if c.ndim == r.ndim == 1:
+        return c, r
     batch = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
     return np.broadcast_to(c, (*batch, c.shape[-1])), np.broadcast_to(r, (*batch, r.shape[-1]))
 

@@ -22,9 +22,9 @@ from .calling import columnwise, named, one_by_one, transposed, with_value
 from .linear_systems import System
 
 
-def like(value: Any, w: Any) -> Any:
-    """The real part of w where SciPy's value is real."""
-    return np.real(w) if np.isrealobj(value) and np.iscomplexobj(w) else w
+def like(value: Any, w: Any, A: Any) -> Any:
+    """SciPy's value with the derivative of w, real where that and the matrix are."""
+    return with_value(value, np.real(w) if np.isrealobj(value) and np.isrealobj(A) and np.iscomplexobj(w) else w)
 
 
 def of_first(value: Any, made: Callable[[Any], Any]) -> Any:
@@ -95,7 +95,7 @@ def sylvester(A: Schur, B: Schur, what: str, across: str = "N", back: str = "N")
         X = np.empty(R.shape, R.dtype)
         for i in np.ndindex(R.shape[:-2]):
             X[i], scale, info = trsyl(A.T, B.T, R[i], first, second)
-            X[i] *= scale
+            X[i] /= scale
             if info:
                 raise DegenerateError(f"scipy.linalg.{what}: the equation for the derivative is singular to rounding, so there "
                                       "is none")
@@ -218,13 +218,13 @@ def logm(A: Any, **options: Any) -> Any:
         raise DegenerateError("scipy.linalg.logm: the matrix is singular, so its logarithm is infinite")
     one, X, s = np.eye(len(T), dtype=T.dtype), adjoint(U, U) @ A @ U, 0
     while np.max(np.sum(np.abs(T - one), axis=0)) > NEAR and s < 100:
-        T, s = np.triu(plain.sqrtm(T)), s + 1
+        T, s = np.triu(plain.sqrtm(T)).astype(T.dtype), s + 1
         X = root(X, T, Schur(T, True), "logm")
     t, Y = ((NODES + 1) / 2).astype(T.real.dtype)[:, None, None], X - one
     parts = np.linalg.solve(one + t * Y, np.broadcast_to(Y, (len(NODES), *Y.shape)))
     total = np.sum(parts * (WEIGHTS / 2).astype(T.real.dtype)[:, None, None], axis=0)
     total = U @ total @ adjoint(U, U) * 2.0**s
-    return of_first(value, lambda value: with_value(value, like(value, total)))
+    return of_first(value, lambda value: like(value, total, A))
 
 
 @named(plain.fractional_matrix_power)
@@ -232,7 +232,7 @@ def logm(A: Any, **options: Any) -> Any:
 def fractional_matrix_power(A: Any, t: Any) -> Any:
     value = plain.fractional_matrix_power(stripped(A), stripped(t))
     w = np.linalg.matrix_power(A, int(t)) if not holds_dual(t) and int(t) == t else expm(t * logm(A))
-    return with_value(value, like(value, w))
+    return like(value, w, A)
 
 
 @named(plain.funm)
@@ -242,4 +242,4 @@ def funm(A: Any, func: Callable[..., Any], **options: Any) -> Any:
     value = plain.funm(stripped(A), lambda w: stripped(func(w)), **options)
     w, V = np.linalg.eig(A)
     found = (V * func(w)) @ np.linalg.inv(V)
-    return of_first(value, lambda value: with_value(value, like(value, found)))
+    return of_first(value, lambda value: like(value, found, A))
