@@ -316,9 +316,9 @@ PIVOTS_OF_A = la.lu_factor(A)[1]
 
 
 def test_holomorphic_functions_have_complex_derivatives():
-    step, real = joined(SIDES) @ np.ones((2, 3)), S + 0j  # of which SciPy's logarithm is real
-    for f, z in ((la.inv, real), (expm, joined(COMPLEX)), (la.logm, joined(COMPLEX)), (lambda a: la.solve(a, B), joined(COMPLEX)),
-                 (lambda a: solve_triangular(a, B, "T"), joined(COMPLEX)), (la.logm, real), (lambda a: la.funm(a, np.sin), real),
+    step, full, real = joined(SIDES) @ np.ones((2, 3)), joined(COMPLEX), S + 0j  # of which SciPy's logarithm is real
+    for f, z in ((la.inv, real), (expm, full), (la.logm, full), (lambda a: la.solve(a, B), full), (la.logm, real),
+                 (lambda a: solve_triangular(a, B, "T"), full), (lambda a: la.funm(a, np.sin), real),
                  (lambda a: la.fractional_matrix_power(a, 0.5), real)):
         known = (f(z + 1e-6 * step) - f(z - 1e-6 * step)) / 2e-6
         np.testing.assert_allclose(jvp(f, (z,), (step,))[1], known, rtol=1e-6, atol=1e-8)
