@@ -262,7 +262,7 @@ def whole(*results):
     expm, la.logm, la.sqrtm, lambda a: la.fractional_matrix_power(a, 0.3), lambda a: la.solve_sylvester(a, A, M),
     lambda a: la.solve_continuous_lyapunov(a, M), lambda a: la.solve_banded((1, 1), a, b), lambda a: la.toeplitz(a[0], a[1]),
     lambda a: whole(*la.eigh(a, S)), lambda a: whole(*la.eigh(a, subset_by_index=[0, 1])),
-], ids=str)
+])
 def test_the_value_beside_a_derivative_is_scipys(f):
     value, _ = value_and_jacobian(f)(A)
     np.testing.assert_allclose(value, f(A), rtol=1e-13, atol=1e-14)
@@ -276,7 +276,7 @@ def test_the_value_beside_a_derivative_is_scipys(f):
     lambda a: la.solve_banded((1, 1), a, a),
     lambda a: la.solve_sylvester(a, a, a), lambda a: la.eigh(a, a @ a.T + np.eye(3, dtype=np.float32)), la.det,
     lambda a: la.eig(a, left=True), lambda a: la.solve_continuous_lyapunov(a, a),
-], ids=str)
+])
 def test_single_precision_and_the_form_of_results_stay(f):
     a = A.astype(np.float32)
     plain, forms = f(a), []
