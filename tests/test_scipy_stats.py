@@ -234,6 +234,7 @@ def test_quantiles_of_a_distribution_that_searches_for_them_are_differentiated()
 def test_distributions_made_inside_a_program_are_reached():
     check_derivatives(lambda c: Weighted(a=0, name="own").logpdf(X, c), 0.3)
     check_derivatives(lambda c: st.rv_discrete(values=([1, 2, 5], [0.2, 0.3, 0.5])).mean(c), 0.3)
+    check_derivatives(lambda x: st.rv_histogram(np.histogram(SAMPLE, bins=3)).cdf(x), X)
 
 
 def test_random_variates_move_with_loc_and_scale():

@@ -54,6 +54,9 @@ class Counterpart:
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
 
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self.original,)  # of a class derived from it
+
 
 def plain_if_constant(x: Any) -> Any:
     """An argument as SciPy takes it if nothing in it is perturbed, else as our rows do."""

@@ -278,3 +278,5 @@ INSTEAD[nbinom_gen] = {"_stats": lambda self, n, p: (
     n * (1 - p) / p, n * (1 - p) / p**2, (2 - p) / np.sqrt(n * (1 - p)), 6 / n + p**2 / (n * (1 - p)))}
 INSTEAD[rv_frozen] = {"dist": property(lambda self: seen(vars(self)["dist"]))}
 KINDS[rv_generic] = KINDS[rv_frozen] = seen
+for _kind in (plain.rv_discrete, plain.rv_histogram):  # which programs call
+    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: seen(_kind(*args, **options)))
