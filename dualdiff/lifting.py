@@ -116,7 +116,7 @@ class Run:
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
-        home = str(getattr(x, "__module__", None))
+        home = str(getattr(x, "__module__", kind.__module__))
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
         if kind is FunctionType:
