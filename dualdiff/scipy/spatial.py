@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import reduce
 from math import factorial
 from typing import Any
 
@@ -14,6 +15,7 @@ import scipy.spatial as plain
 from scipy.spatial import distance
 from scipy.special import rel_entr
 
+from ..custom import custom_rule
 from ..errors import RuleError
 from ..forms import dual_form, stripped
 from .classes import perturbed
@@ -36,7 +38,10 @@ def correlation(u: Any, v: Any, w: Any = None, centered: bool = True) -> Any:
     w = None if w is None else dual_form(w) / np.sum(w)
     if centered:
         u, v = (x - (np.mean(x, -1) if w is None else total(x, w))[..., None] for x in (u, v))
-    return np.clip(1 - total(u * v, w) / np.sqrt(total(u * u, w) * total(v * v, w)), 0.0, 2.0)
+    u, v = (x if w is None else x * np.sqrt(w) for x in (u, v))
+    u, v = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (u, v))
+    D = 1 - np.einsum("...j,...j->...", u, v)
+    return np.clip(D, 0.0, 2.0) if np.any(np.abs(stripped(D) - 1) > 1) else D
 
 
 def canberra(u: Any, v: Any, w: Any = None) -> Any:
@@ -79,7 +84,34 @@ for _name, _metric in METRICS.items():
     named(_name, _metric)
 
 
-def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[str, Any], original: Callable[[], Any]) -> Any:
+def reciprocal(D: Any) -> Any:
+    """1/D, and 0 where points are equal: of the slopes there the least."""
+    none = stripped(D) == 0
+    return np.where(none, 0.0, 1 / np.where(none, 1.0, D))
+
+
+# Of the distance D of two rows, whose difference is u: the derivative along u, a function of u times one of D.
+SLOPES: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "euclidean": (lambda u: u, reciprocal), "sqeuclidean": (lambda u: u, lambda D: 2.0), "cityblock": (np.sign, lambda D: 1.0)}
+
+
+def sloped(original: Callable[..., Any], name: Any, A: Any, B: Any, rows: Any) -> Any:
+    """SciPy's distances; short rows are taken column by column."""
+    slope, scale = SLOPES[name]
+
+    def along(D: Any, A: Any, B: Any, du: Any) -> Any:
+        left, right = rows(A, B)
+        if A.shape[1] < 16:
+            parts = (slope(left[..., j] - right[..., j]) * du[..., j] for j in range(A.shape[1]))
+            return scale(D) * reduce(np.add, parts)
+        return scale(D) * np.sum(slope(left - right) * du, -1)
+    if A is B:
+        return custom_rule(original, differentials=lambda D, A, dA: along(D, A, A, np.subtract(*rows(dA, dA))))(A)
+    return custom_rule(original, differentials=(lambda D, A, B, dA: along(D, A, B, rows(dA, dA)[0]),
+                                                lambda D, A, B, dB: along(D, A, B, -rows(dB, dB)[1])))(A, B)
+
+
+def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[str, Any], original: Any) -> Any:
     """The distances between rows of A and B, whatever of these ``rows`` pairs."""
     name = metric.lower() if isinstance(metric, str) else getattr(metric, "__name__", "")
     name = getattr(distance, "_METRIC_ALIAS", {}).get(name, None)
@@ -96,6 +128,8 @@ def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[st
         options["V"] = np.var(stacked, axis=0, ddof=1)
     if name == "mahalanobis" and options.get("VI") is None:
         options["VI"] = np.linalg.inv(np.atleast_2d(np.cov(stacked.T))).T
+    if name in SLOPES and not options and np.shape(A)[1]:
+        return sloped(original, name, A, B, rows)
     left, right = rows(A, B)
     if name in BETWEEN:
         return BETWEEN[name](left, right, **options)
@@ -110,8 +144,8 @@ def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[st
 
 @counterpart(distance.cdist, always=True)
 def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Any:
-    def original() -> Any:
-        return distance.cdist(stripped(XA), stripped(XB), getattr(metric, "original", metric), **options)
+    def original(A: Any = XA, B: Any = XB) -> Any:
+        return distance.cdist(stripped(A), stripped(B), getattr(metric, "original", metric), **options)
     if not any(map(perturbed, (XA, XB, *options.values()))) and (isinstance(metric, str) or hasattr(metric, "original")):
         return original()
     A, B = dual_form(XA), dual_form(XB)
@@ -122,8 +156,8 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Any:
 
 @counterpart(distance.pdist, always=True)
 def pdist(X: Any, metric: Any = "euclidean", **options: Any) -> Any:
-    def original() -> Any:
-        return distance.pdist(stripped(X), getattr(metric, "original", metric), **options)
+    def original(A: Any = X) -> Any:
+        return distance.pdist(stripped(A), getattr(metric, "original", metric), **options)
     if not any(map(perturbed, (X, *options.values()))) and (isinstance(metric, str) or hasattr(metric, "original")):
         return original()
     A = dual_form(X)
