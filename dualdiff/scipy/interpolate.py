@@ -17,6 +17,8 @@ from ..custom import custom_rule
 from ..errors import DegenerateError, RuleError
 from ..forms import dual_form, stripped
 from ..implicit.theorem import Factored, differentiated, factored
+from ..policies import WATCH
+from ..rules.formula import marked
 from ..transforms import jacobian
 from .classes import RUN, anew, perturbed, seen_class
 from .counterparts import counterpart
@@ -32,22 +34,38 @@ def refuse(what: str, why: str) -> Any:
 def pointwise(f: Function, orders: Sequence[int], knots: Sequence[Any]) -> Function:
     """f(xs, orders) element by element, whose partials are f at higher orders; at a knot where they jump, of least norm."""
     def partial_of(i: int) -> Function:
-        slope = [n + (j == i) for j, n in enumerate(orders)]
-
         def at(y: Any, *xs: Any) -> Any:
-            after = pointwise(f, slope, knots)(*xs) if perturbed(xs) else f(xs, slope)
-            x = stripped(xs[i])
-            near = np.minimum(np.searchsorted(knots[i], x), len(knots[i]) - 1)
-            met = knots[i][near] == x if len(knots[i]) else False
-            if not np.any(met) or np.iscomplexobj(after):
+            before, after, jump = sides(f, orders, knots, xs, i)
+            if jump is None:
                 return after
-            back = np.where(met, np.nextafter(x, -np.inf) - x, 0)
-            before = pointwise(f, slope, knots)(*xs[:i], xs[i] + back, *xs[i + 1:])
             low, high = stripped(before), stripped(after)
             least = np.where(low * high <= 0, 0, np.where(np.abs(low) < np.abs(high), before, after))
-            return np.where(met & (np.abs(high - low) > 1e-9 * np.abs(high + low)), least, after)
+            return np.where(jump, least, after)
         return at
-    return custom_rule(lambda *xs: f(xs, orders), partials=[partial_of(i) for i in range(len(orders))])  # type: ignore[no-any-return]
+
+    rule = custom_rule(lambda *xs: f(xs, orders), partials=[partial_of(i) for i in range(len(orders))])
+
+    def watched(*xs: Any) -> Any:
+        jumps = [sides(f, orders, knots, stripped(xs), i)[2] for i in range(len(xs))]
+        return rule(*(x if jump is None else marked(x, jump if np.shape(jump) == np.shape(x) else np.any(jump),
+                                                    "scipy.interpolate") for x, jump in zip(xs, jumps, strict=True)))
+    return watched if WATCH.count else rule
+
+
+def sides(f: Function, orders: Sequence[int], knots: Sequence[Any], xs: Sequence[Any], i: int) -> tuple[Any, Any, Any]:
+    """The slopes along the i-th coordinate before and after each point, and where these differ; None, if nowhere."""
+    orders = [n + (j == i) for j, n in enumerate(orders)]
+
+    def slope(*xs: Any) -> Any:
+        return pointwise(f, orders, knots)(*xs) if perturbed(xs) else f(xs, orders)
+    after, x, grid = slope(*xs), stripped(xs[i]), knots[i]
+    met = grid[np.minimum(np.searchsorted(grid, x), len(grid) - 1)] == x if len(grid) else False
+    if not np.any(met) or np.iscomplexobj(after):
+        return after, after, None
+    before = slope(*xs[:i], xs[i] + np.where(met, np.nextafter(x, -np.inf) - x, 0), *xs[i + 1:])
+    low, high = stripped(before), stripped(after)
+    jump = met & (np.abs(high - low) > 1e-9 * np.abs(high + low))
+    return before, after, jump if np.any(jump) else None
 
 
 def along(f: Function, x: Any, order: int, trailing: int, knots: Any = ()) -> Any:
