@@ -8,16 +8,18 @@ gradient with respect to what was recorded before the function was first called,
 
 from __future__ import annotations
 
+from copy import copy
 from functools import wraps
 from inspect import signature
 from math import prod
+from types import FunctionType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..dual_array import wrapped
 from ..errors import RuleError, StructureError
-from ..forms import dual_form, holds_dual, stripped
+from ..forms import dual_form, holds_dual, stop_gradient, stripped
 from ..implicit.differential_equations import linear_part
 from ..reading import dtype_of
 from ..tangents.leaf import Leaf, dense_leaf, one
@@ -55,6 +57,39 @@ class Plain:
     @property
     def __signature__(self) -> Any:
         return signature(self.f)
+
+
+def plainly(x: Any) -> Any:
+    """An argument as SciPy takes it, and the functions in it as Plain."""
+    if isinstance(x, dict):
+        return type(x)((name, plainly(part)) for name, part in x.items())
+    if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
+        return type(x)(map(plainly, x))
+    if type(x) is FunctionType:
+        return Plain(x)
+    if type(x).__name__ == "NonlinearConstraint":
+        x = copy(x)
+        vars(x).update({name: plainly(vars(x)[name]) for name in ("fun", "jac", "hess")})
+        return x
+    return stop_gradient(x)
+
+
+def perturbed(x: Any) -> bool:
+    if isinstance(x, dict):
+        return any(map(perturbed, x.values()))
+    if isinstance(x, list | tuple):
+        return any(map(perturbed, x))
+    return x.dual if type(x) is Plain else perturbed(x.fun) if type(x).__name__ == "NonlinearConstraint" else \
+        holds_dual(x)
+
+
+def tupled(args: Any) -> tuple[Any, ...]:
+    return args if isinstance(args, tuple) else (args,)
+
+
+def with_tangent(value: Any, exact: Any) -> Any:
+    """SciPy's value, with the derivative of the exact one."""
+    return value + (exact - stripped(exact))
 
 
 class Absent(np.lib.mixins.NDArrayOperatorsMixin):

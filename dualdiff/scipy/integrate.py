@@ -17,7 +17,8 @@ import scipy.integrate as scipy
 from ..errors import ConvergenceError, DegenerateError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
-from .callbacks import Apart, Key, refused, together, value_of
+from . import trajectories  # noqa: F401 - solve_ivp and odeint
+from .callbacks import Apart, Key, refused, together, tupled, value_of
 from .counterparts import counterpart
 
 MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
@@ -124,7 +125,7 @@ def limits(f: Function, a: Any, b: Any, points: Any, what: str) -> Any:
 def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs: float = 1.49e-8, epsrel: float = 1.49e-8,
          limit: int = 50, points: Any = None, weight: Any = None, wvar: Any = None, wopts: Any = None, maxp1: int = 50,
          limlst: int = 50, complex_func: bool = False) -> Any:
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     options = {"limit": limit, "points": stripped(points), "weight": weight, "wvar": stripped(wvar), "wopts": wopts,
                "maxp1": maxp1, "limlst": limlst}
     known = {"epsabs": epsabs, "epsrel": epsrel}
@@ -178,7 +179,7 @@ def moving_weight(func: Function, a: Any, b: Any, args: Any, full_output: Any, w
 def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float = 1e-8, norm: Any = "2", cache_size: Any = 100e6,
              limit: int = 10000, workers: Any = 1, points: Any = None, quadrature: Any = None, full_output: bool = False, *,
              args: Any = ()) -> Any:
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     g, ends = Integrand(f, args), (stripped(a), stripped(b))
     options = {"cache_size": cache_size, "limit": limit, "points": stripped(points), "quadrature": quadrature}
     found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
@@ -210,7 +211,7 @@ def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_
         count += found[2]["neval"] if full_output and not i else 0
         return found[0]
 
-    value = integrated(len(ranges) - 1, *(() if args is None else args if isinstance(args, tuple) else (args,)))
+    value = integrated(len(ranges) - 1, *(() if args is None else tupled(args)))
     return (value, error, {"neval": count}) if full_output else (value, error)
 
 

@@ -22,7 +22,7 @@ from ..forms import holds_dual, stop_gradient, stripped
 from ..implicit.roots import largest, largest_of_rows, newton_step
 from ..implicit.theorem import Equations
 from ..transforms import derivative, gradient, jacobian
-from .callbacks import Absent, Plain, refused, value_of
+from .callbacks import Absent, Plain, perturbed, plainly, refused, tupled, value_of, with_tangent
 from .counterparts import counterpart
 
 Function = Callable[..., Any]
@@ -97,10 +97,6 @@ def with_args(f: Function, args: Any) -> tuple[Function, Function]:
     return lambda x: value_of(f(x, *args)), lambda x: value_of(f(x, *bare))
 
 
-def tupled(args: Any) -> tuple[Any, ...]:
-    return args if isinstance(args, tuple) else (args,)
-
-
 def root_of(what: str, f: Function, args: tuple[Any, ...], x: Any, kind: type[Solution] = Solution) -> Any:
     """A root x of f(x, *args) that SciPy found, of any shape, with its derivative."""
     shape = np.shape(x)
@@ -138,29 +134,6 @@ def solver(original: Any, finish: Function) -> None:
         call.arguments.update(given)
         call.apply_defaults()
         return finish(original.__name__, call.arguments, found)
-
-
-def plainly(x: Any) -> Any:
-    """An argument as SciPy takes it, and the functions in it as Plain."""
-    if isinstance(x, dict):
-        return type(x)((name, plainly(part)) for name, part in x.items())
-    if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
-        return type(x)(map(plainly, x))
-    if type(x) is FunctionType:
-        return Plain(x)
-    if type(x) is scipy.NonlinearConstraint:
-        x = copy(x)
-        x.fun, x.jac, x.hess = map(plainly, (x.fun, x.jac, x.hess))
-        return x
-    return stop_gradient(x)
-
-
-def perturbed(x: Any) -> bool:
-    if isinstance(x, dict):
-        return any(map(perturbed, x.values()))
-    if isinstance(x, list | tuple):
-        return any(map(perturbed, x))
-    return x.dual if type(x) is Plain else perturbed(x.fun) if type(x) is scipy.NonlinearConstraint else holds_dual(x)
 
 
 def told(name: str, found: Any, known: dict[str, Any]) -> Any:
@@ -221,11 +194,6 @@ for _name in ("fsolve", "fixed_point", "newton"):
     solver(getattr(scipy, _name), of_function("func", Solution if _name == "fsolve" else Pointwise))
 for _name in ("broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing", "newton_krylov"):
     solver(getattr(scipy, _name), of_function("F"))
-
-
-def with_tangent(value: Any, exact: Any) -> Any:
-    """SciPy's value, with the derivative of the exact one."""
-    return value + (exact - stripped(exact))
 
 
 # ---- minima
