@@ -15,7 +15,7 @@ from .dual_array import DualArray, lowered
 from .dual_scalar import DualScalar
 from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
-from .errors import AssignmentError
+from .errors import AssignmentError, EscapeError
 from .forms import dual_form, holds_dual
 from .rules import row_of
 from .rules.linear import matmul_sparse
@@ -127,6 +127,9 @@ def comparison(compare: Any) -> Any:
         if same and other.source is not None:
             other.refresh()
         result = compare(self.value, other.value if same else other)
+        if str(sys._getframe(1).f_globals.get("__name__"))[:15] == "scipy.optimize." and self.eps.terms:
+            raise EscapeError("scipy.optimize compares dual numbers: its iterations would be differentiated, not what they solve. "
+                              "Run the program as dualdiff.lift(f), or use dualdiff.root, dualdiff.implicit.minimize")
         if equality:
             warn_of_equality(result if compare is operator.eq else np.logical_not(result), self, other)
         return result

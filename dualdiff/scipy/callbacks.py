@@ -89,7 +89,8 @@ def tupled(args: Any) -> tuple[Any, ...]:
 
 def with_tangent(value: Any, exact: Any) -> Any:
     """SciPy's value, with the derivative of the exact one."""
-    return value + (exact - stripped(exact))
+    d = exact - stripped(exact)
+    return value + (d.astype(value.dtype) if hasattr(value, "dtype") and value.dtype != d.dtype else d)
 
 
 class Absent(np.lib.mixins.NDArrayOperatorsMixin):

@@ -36,6 +36,8 @@ class Integrand:
 
     def __call__(self, x: Any) -> Any:
         y = self.f(x, *self.args)
+        if type(y) is float or type(y) is np.float64:
+            return y
         return self.taken(x, y)[()][()] if holds_dual(y) else y
 
     def taken(self, x: Any, y: Any) -> dict[Key, Any]:
@@ -82,7 +84,7 @@ class Integrand:
         """The integral of a derivative, if SciPy is content with it or it is still worth something."""
         if complaint:
             scale = max(float(np.max(np.abs(found))), unit * float(np.max(np.abs(value))))
-            if not error <= MEANT * scale:
+            if "divergent" in complaint or not error <= MEANT * scale:
                 raise ConvergenceError(f"{what}: the integral of the derivative does not converge, {float(np.max(found)):.3g} "
                                        f"± {error:.3g}: {complaint}")
             warnings.warn(f"{what}, of the derivative: {complaint}", scipy.IntegrationWarning, stacklevel=4)
@@ -217,5 +219,6 @@ def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_
 
 for _original, _advice in ((scipy.tanhsinh, "quad and quad_vec have one"), (scipy.nsum, "add up the terms with numpy.sum"),
                            (scipy.cubature, "nquad, dblquad and quad_vec have one"), (scipy.qmc_quad, "nquad has one"),
+                           (scipy.solve_bvp, "dualdiff.root of its collocation equations has one"),
                            (scipy.ode, "solve_ivp and odeint have one"), (scipy.complex_ode, "solve_ivp and odeint have one")):
     refused(_original, _advice)

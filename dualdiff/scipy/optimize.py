@@ -97,12 +97,19 @@ def with_args(f: Function, args: Any) -> tuple[Function, Function]:
     return lambda x: value_of(f(x, *args)), lambda x: value_of(f(x, *bare))
 
 
+def flat(y: Any) -> Any:
+    y = value_of(y) * 1.0 if hasattr(y, "dtype") else value_of(y)
+    return y if np.ndim(y) == 1 and hasattr(y, "dtype") else np.ravel(y) * 1.0
+
+
 def root_of(what: str, f: Function, args: tuple[Any, ...], x: Any, kind: type[Solution] = Solution) -> Any:
     """A root x of f(x, *args) that SciPy found, of any shape, with its derivative."""
     shape = np.shape(x)
 
     def as_vector(g: Function) -> Function:
-        return lambda v: np.ravel(value_of(g(np.reshape(v, shape) if shape else v[0])) * 1.0)
+        if len(shape) == 1:  # elements that stay where they are: what Pointwise asks for
+            return lambda v: flat(g(v))
+        return lambda v: flat(g(np.reshape(v, shape) if shape else v[0]))
 
     found = kind(f"scipy.optimize.{what}", *map(as_vector, with_args(f, args))).near(np.ravel(x))[0]
     return np.reshape(found, shape) if shape else found[0]
@@ -244,7 +251,7 @@ def constraints_of(given: dict[str, Any], x: Any) -> list[Constraint]:
 
 
 def vector(f: Function, args: tuple[Any, ...]) -> Function:
-    return lambda v: np.ravel(value_of(f(v, *args)) * 1.0)
+    return lambda v: flat(f(v, *args))
 
 
 def argmin(name: str, f: Function, x: Any, bounds: tuple[Any, Any], constraints: list[Constraint]) -> tuple[Any, Any]:
