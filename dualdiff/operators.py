@@ -128,7 +128,7 @@ def comparison(compare: Any) -> Any:
             other.refresh()
         result = compare(self.value, other.value if same else other)
         if str(sys._getframe(1).f_globals.get("__name__"))[:15] == "scipy.optimize." and self.eps.terms:
-            raise EscapeError("scipy.optimize compares dual numbers: its iterations would be differentiated, not what they solve. "
+            raise EscapeError("scipy.optimize compares dual numbers: its steps would be differentiated, not what they solve. "
                               "Run the program as dualdiff.lift(f), or use dualdiff.root, dualdiff.implicit.minimize")
         if equality:
             warn_of_equality(result if compare is operator.eq else np.logical_not(result), self, other)

@@ -47,8 +47,8 @@ PROGRAMS = {
     "romb": (lambda y: scipy.integrate.romb(y * y, dx=0.3), Y),
     "cumulative_trapezoid": (lambda y: scipy.integrate.cumulative_trapezoid(y, x=y * y, initial=0), Y),
     "cumulative_simpson": (lambda y: scipy.integrate.cumulative_simpson(y * y, dx=0.3), Y),
-    "an event": (lambda v, g: solve_ivp(falling, (0, 50), [0.5, v], args=(g,), events=landing, **FINE).t_events[0][0], 3.0, 9.81),
-    "the end at an event": (lambda v: solve_ivp(falling, (0, 50), [0.5, v], args=(9.8,), events=[landing], **FINE).y[1, -1], 3.0),
+    "an event": (lambda v, g: solve_ivp(falling, (0, 50), [1, v], args=(g,), events=landing, **FINE).t_events[0][0], 3.0, 9.0),
+    "the end at an event": (lambda v: solve_ivp(falling, (0, 50), [1, v], args=(9.8,), events=[landing], **FINE).y[1, -1], 3.0),
 }
 FINE = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -101,7 +101,7 @@ def test_more_parameters_than_pay_one_by_one_are_one_vector():
 
 
 def test_integrals_of_elements_keep_a_jacobian_sparse():
-    f = lift(lambda a: np.stack([quad(lambda x: np.exp(-k * x), 0, 1)[0] for k in a]))
+    f = lift(lambda a: np.stack([quad(lambda x, k: np.exp(-k * x), 0, 1, k)[0] for k in a]))
     a = np.linspace(0.5, 2.0, 20)
     J = jacobian(f, sparse=True)(a)
     assert J.nnz == 20
@@ -160,7 +160,7 @@ def decay(t, y, a):
 SOLVERS = {
     "closure": lambda a, y0: solve_ivp(lambda t, y: -a * y, (0, 1), [y0], t_eval=TIMES, **FINE).y[0],
     "args": lambda a, y0: solve_ivp(decay, (0, 1), [y0], args=(a,), t_eval=TIMES, method="DOP853", **FINE).y[0],
-    "Radau": lambda a, y0: solve_ivp(lambda t, y: -a * y, (0, 1), [y0], t_eval=TIMES, method="Radau", rtol=1e-7, atol=1e-9).y[0],
+    "Radau": lambda a, y0: solve_ivp(lambda t, y: -a * y, (0, 1), [y0], "Radau", TIMES, rtol=1e-7, atol=1e-9).y[0],
     "BDF with its Jacobian": lambda a, y0: solve_ivp(decay, (0, 1), [y0], t_eval=TIMES, method="BDF", args=(a,), rtol=1e-7,
                                                      jac=lambda t, y, a: np.array([[-a]]), atol=1e-9).y[0],
     "LSODA": lambda a, y0: solve_ivp(decay, (0, 1), [y0], t_eval=TIMES, method="LSODA", args=(a,), **FINE).y[0],

@@ -28,6 +28,7 @@ from ..tangents.tape import TapeLeaf, pull
 from .counterparts import counterpart, plain_if_constant
 
 Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes part, the highest first; () is the value
+LIMITS = frozenset(("Bounds", "LinearConstraint", "NonlinearConstraint"))  # SciPy's, of which a program makes its own
 FEW = 16  # directions of a number that are not worth a look for zeros
 
 
@@ -67,9 +68,9 @@ def plainly(x: Any) -> Any:
         return type(x)(map(plainly, x))
     if type(x) is FunctionType:
         return Plain(x)
-    if type(x).__name__ == "NonlinearConstraint":
+    if type(x).__name__ in LIMITS:
         x = copy(x)
-        vars(x).update({name: plainly(vars(x)[name]) for name in ("fun", "jac", "hess")})
+        vars(x).update({name: plainly(part) for name, part in vars(x).items()})
         return x
     return stop_gradient(x)
 
@@ -79,8 +80,7 @@ def perturbed(x: Any) -> bool:
         return any(map(perturbed, x.values()))
     if isinstance(x, list | tuple):
         return any(map(perturbed, x))
-    return x.dual if type(x) is Plain else perturbed(x.fun) if type(x).__name__ == "NonlinearConstraint" else \
-        holds_dual(x)
+    return x.dual if type(x) is Plain else perturbed(vars(x)) if type(x).__name__ in LIMITS else holds_dual(x)
 
 
 def tupled(args: Any) -> tuple[Any, ...]:
@@ -90,7 +90,7 @@ def tupled(args: Any) -> tuple[Any, ...]:
 def with_tangent(value: Any, exact: Any) -> Any:
     """SciPy's value, with the derivative of the exact one."""
     d = exact - stripped(exact)
-    return value + (d.astype(value.dtype) if hasattr(value, "dtype") and value.dtype != d.dtype else d)
+    return value + (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)
 
 
 class Absent(np.lib.mixins.NDArrayOperatorsMixin):

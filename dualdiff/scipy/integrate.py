@@ -107,8 +107,8 @@ def beyond(f: Function, x: Any, what: str, side: float = 0.0) -> Any:
     nodes, weights = np.polynomial.legendre.leggauss((depth(step) + 1) // 2)
     y = f(at) if depth(step) == 1 else sum(w * f(at + step * c) for w, c in zip(weights / 2, (1 + nodes) / 2, strict=True))
     if not np.all(np.isfinite(stripped(y))):
-        raise DegenerateError(f"{what}: the integrand is {stripped(y)} at the limit {start}, which is perturbed; the derivative "
-                              "is not finite there")
+        raise DegenerateError(f"{what}: the integrand is {stripped(y)} at the limit {start}, which is perturbed; the "
+                              "derivative is not finite there")
     return y * step
 
 
@@ -130,7 +130,7 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
     args = tupled(args)
     options = {"limit": limit, "points": stripped(points), "weight": weight, "wvar": stripped(wvar), "wopts": wopts,
                "maxp1": maxp1, "limlst": limlst}
-    known = {"epsabs": epsabs, "epsrel": epsrel}
+    known: dict[str, Any] = {"epsabs": epsabs, "epsrel": epsrel}
     if not callable(func):  # compiled
         if holds_dual((a, b, args)):
             raise RuleError("scipy.integrate.quad of a compiled function has no derivative rule; write the integrand in NumPy")
@@ -160,8 +160,9 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
     value = f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.known else found[0]
     if weight in ("alg", "alg-loga", "alg-logb", "alg-log") and holds_dual((a, b)):
         raise RuleError(f"scipy.integrate.quad: the weight {weight!r} moves with its limits; their derivative is not finite")
-    weighted = {"cos": lambda x: np.cos(wvar * x), "sin": lambda x: np.sin(wvar * x), "cauchy": lambda x: 1 / (x - wvar)}
-    w = weighted.get(weight, lambda x: 1.0)
+    weighted: dict[str, Function] = {"cos": lambda x: np.cos(wvar * x), "sin": lambda x: np.sin(wvar * x),
+                                     "cauchy": lambda x: 1 / (x - wvar)}
+    w: Function = weighted.get(weight, lambda x: 1.0)
     return value + limits(lambda x: func(x, *args) * w(x), a, b, points, "scipy.integrate.quad"), *found[1:]
 
 
@@ -178,9 +179,9 @@ def moving_weight(func: Function, a: Any, b: Any, args: Any, full_output: Any, w
 
 
 @counterpart(scipy.quad_vec, always=True)
-def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float = 1e-8, norm: Any = "2", cache_size: Any = 100e6,
-             limit: int = 10000, workers: Any = 1, points: Any = None, quadrature: Any = None, full_output: bool = False, *,
-             args: Any = ()) -> Any:
+def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float = 1e-8, norm: Any = "2",
+             cache_size: Any = 100e6, limit: int = 10000, workers: Any = 1, points: Any = None, quadrature: Any = None,
+             full_output: bool = False, *, args: Any = ()) -> Any:
     args = tupled(args)
     g, ends = Integrand(f, args), (stripped(a), stripped(b))
     options = {"cache_size": cache_size, "limit": limit, "points": stripped(points), "quadrature": quadrature}
@@ -199,7 +200,7 @@ def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float 
 @counterpart(scipy.nquad, always=True)
 def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_output: bool = False) -> Any:
     """As SciPy's, one integral inside the other; dblquad and tplquad lead here."""
-    options = [opts or {}] * len(ranges) if opts is None or isinstance(opts, dict) else opts
+    options: Any = [opts or {}] * len(ranges) if opts is None or isinstance(opts, dict) else opts
     error, count = 0.0, 0
 
     def integrated(i: int, *outer: Any) -> Any:

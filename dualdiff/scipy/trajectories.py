@@ -8,7 +8,6 @@ move by what is nilpotent, for which one step of an explicit method is exact.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,8 @@ class State:
             self.units[key] = np.where(unit == LARGEST, 1.0, unit)
 
     def packed(self, parts: dict[Key, Any]) -> Any:
-        blocks = [np.ravel(parts[key] * unit) if key in parts else np.zeros(unit.size * self.n) for key, unit in self.units.items()]
+        blocks = [np.ravel(parts[key] * unit) if key in parts else np.zeros(unit.size * self.n)
+                  for key, unit in self.units.items()]
         self.unknown = {key: a for key, a in parts.items() if key not in self.units} or self.unknown
         return np.concatenate(blocks)
 
@@ -104,8 +104,8 @@ def at_times(f: Function, times: Any, y: Any) -> Any:
 
 def real(y: Any) -> Any:
     if np.iscomplexobj(stripped(y)):
-        raise StructureError("scipy.integrate: trajectories of real states only are differentiated; give the real and imaginary "
-                             "parts as two")
+        raise StructureError("scipy.integrate: trajectories of real states only are differentiated; give the real and the "
+                             "imaginary part as two")
     return y
 
 
@@ -116,8 +116,7 @@ def blocks_of(f: Function, jac: Any, n: int, dense: bool) -> Function:
     def matrix(t: Any, vector: Any) -> Any:
         y = vector[:n]
         if jac is None:
-            plain = lambda v: f(t, v)  # noqa: E731
-            J = stripped(jacobian(plain)(y)) if holds_dual(plain(y)) else jacobian(plain, sparse=True)(y)
+            J = stripped(jacobian(f, 1)(t, y)) if holds_dual(f(t, y)) else jacobian(f, 1, sparse=True)(t, y)
         else:
             J = jac(t, y) if callable(jac) else jac
         blocks = sparse.kron(sparse.eye_array(len(vector) // n), J, format="csc")
@@ -131,8 +130,8 @@ def solve_ivp(fun: Any, t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any 
     given, own = (t_span, y0, t_eval, args), () if args is None else tuple(args)
     quiet, watched = Plain(fun), plainly(events)
     known = {name: plainly(x) for name, x in options.items()}
-    found = scipy.solve_ivp(quiet, stop_gradient(t_span), stop_gradient(y0), method, stop_gradient(t_eval), dense_output, watched,
-                            vectorized, args if args is None else stop_gradient(own), **known)
+    found = scipy.solve_ivp(quiet, stop_gradient(t_span), stop_gradient(y0), method, stop_gradient(t_eval), dense_output,
+                            watched, vectorized, args if args is None else stop_gradient(own), **known)
     if not perturbed((*given, quiet, watched)):
         return found
     if not found.success:
@@ -150,13 +149,12 @@ def solve_ivp(fun: Any, t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any 
     more = {name: x for name, x in known.items() if name not in OF_THE_PLAIN_STATE}
     name = getattr(method, "__name__", method)
     if name in IMPLICIT:
-        jac = known.get("jac")
-        bare = stop_gradient(own)
-        more["jac"] = blocks_of(lambda t, y: f(t, y, bare), jac and (lambda t, y: jac(t, y, *bare)) if callable(jac) else jac, n,
+        jac, bare = known.get("jac"), stop_gradient(own)
+        more["jac"] = blocks_of(lambda t, y: f(t, y, bare), (lambda t, y: jac(t, y, *bare)) if callable(jac) else jac, n,
                                 name == "LSODA")
 
     def integrate(slope: Function, vector: Any, blocks: int) -> Any:
-        again = more | ({"atol": np.tile(more["atol"], blocks)} if np.ndim(more.get("atol")) else {})
+        again = more | ({"atol": np.tile(more["atol"], blocks)} if np.ndim(more.get("atol", 0.0)) else {})
         result = scipy.solve_ivp(slope, (start, end), vector, method, grid, dense_output, **again)
         if not result.success:
             raise ConvergenceError(f"scipy.integrate.solve_ivp stopped the variational equations: {result.message}")
@@ -227,10 +225,10 @@ class Solution:
 
 
 @counterpart(scipy.odeint, always=True)
-def odeint(func: Any, y0: Any, t: Any, args: Any = (), Dfun: Any = None, col_deriv: Any = 0, full_output: Any = 0, ml: Any = None,
-           mu: Any = None, rtol: Any = None, atol: Any = None, tcrit: Any = None, h0: float = 0.0, hmax: float = 0.0,
-           hmin: float = 0.0, ixpr: Any = 0, mxstep: int = 0, mxhnil: int = 0, mxordn: int = 12, mxords: int = 5,
-           printmessg: Any = 0, tfirst: bool = False) -> Any:
+def odeint(func: Any, y0: Any, t: Any, args: Any = (), Dfun: Any = None, col_deriv: Any = 0, full_output: Any = 0,
+           ml: Any = None, mu: Any = None, rtol: Any = None, atol: Any = None, tcrit: Any = None, h0: float = 0.0,
+           hmax: float = 0.0, hmin: float = 0.0, ixpr: Any = 0, mxstep: int = 0, mxhnil: int = 0, mxordn: int = 12,
+           mxords: int = 5, printmessg: Any = 0, tfirst: bool = False) -> Any:
     args, quiet = tupled(args), Plain(func)
     limits = {"rtol": rtol, "tcrit": tcrit, "hmax": hmax, "hmin": hmin, "mxstep": mxstep, "mxordn": mxordn, "mxords": mxords}
     found = scipy.odeint(quiet, stop_gradient(y0), stop_gradient(t), stop_gradient(args), plainly(Dfun), col_deriv, full_output,
