@@ -23,8 +23,10 @@ from ..forms import dual_form, holds_dual, stop_gradient, stripped
 from ..implicit.differential_equations import linear_part
 from ..reading import dtype_of
 from ..tangents.leaf import Leaf, dense_leaf, one
+from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
+from ..transforms.trees import spans
 from .counterparts import counterpart, plain_if_constant
 
 Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes part, the highest first; () is the value
@@ -169,6 +171,12 @@ class Apart:
         if t.on_tape:
             t.watch()
             ends, size = self.frontier(t.terms), prod(shape)
+            counts = [prod(leaf.shape) for leaf in ends]
+            if sum(counts) < size and (record := Record([t], ends)).is_real():  # fewer columns than rows
+                seeds = np.split(np.eye(sum(counts)), np.cumsum(counts)[:-1], axis=1)
+                found = record.push([a.reshape(-1, *leaf.shape) for a, leaf in zip(seeds, ends, strict=True)], 1)[0]
+                columns = [found[start:stop] for start, stop in spans(counts)]
+                return [((leaf, None), np.reshape(a, (*leaf.shape, *shape))) for leaf, a in zip(ends, columns, strict=True)]
             u = np.eye(size).reshape(size, *shape) if shape else np.float64(1)
             found = zip(ends, pull([t.terms], [u], len(shape) > 0, ends), strict=True)
             arrays = [(leaf, np.reshape(np.transpose(np.reshape(a, (size, prod(leaf.shape)))), (*leaf.shape, *shape)))

@@ -88,10 +88,10 @@ def argmin(name: str, f: Function, x: Any, bounds: tuple[Any, Any], constraints:
     keep, count, guessed = np.ones(len(equation), bool), len(at), False
     tiny = SLACK**1.5, SLACK**1.5 * (1 + largest(x))
     for _ in range(3 * len(unit) + 1):
-        m = np.linalg.lstsq(unit[keep].T, slope)[0]
+        m = np.linalg.lstsq(unit[keep].T, slope)[0] if sizes.size else unit[keep] @ slope
         wrong = np.where(equation[keep], np.inf, m)
-        if not guessed and wrong.min(initial=0.0) < -SLACK * largest(slope):  # the worst first
-            keep[np.flatnonzero(keep)[wrong.argmin()]] = False
+        if not guessed and wrong.min(initial=0.0) < -SLACK * largest(slope):  # the worst first; bounds by themselves
+            keep[np.flatnonzero(keep)[wrong.argmin() if sizes.size else wrong < -SLACK * largest(slope)]] = False
             continue
         guessed, fixed, held = True, np.flatnonzero(keep[:count]), np.flatnonzero(keep[count:])
         free = np.setdiff1d(np.arange(n), at[fixed])
