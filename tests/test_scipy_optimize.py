@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy import optimize
+from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq, curve_fit, minimize
 from scipy_programs import agrees
 
@@ -283,9 +284,40 @@ def test_solutions_that_have_no_derivative_say_why():
         derivative(lambda a: minimize(lambda x: (x[0] + x[1] - a) ** 2, [1.0, 1.0]).x[0])(0.5)
     with pytest.raises(ConvergenceError, match=r"scipy.optimize.minimize: SciPy stopped at \[.*Newton's method leads"):
         derivative(lambda a: minimize(lambda x: optimize.rosen(x * a), [-1, 2], options={"maxiter": 2}).x[0])(1.0)
+    for x0 in (1.0, 0.300001):
+        with pytest.raises(DegenerateError, match=r"scipy.optimize.newton: the Jacobian at the solution is singular"):
+            derivative(lambda b, x0=x0: optimize.newton(lambda x: (x - 0.3) ** 2 - b, x0, lambda x: 2 * x - 0.6, maxiter=99))(0)
+    with pytest.raises(DegenerateError, match=r"scipy.optimize.fsolve: the Jacobian at the solution is singular"):
+        derivative(lambda b: optimize.fsolve(lambda x: x * x - 2 * x + 1 - b, 1.1)[0])(0.0)
+    with pytest.raises((DegenerateError, ConvergenceError), match=r"scipy.optimize.minimize: "):
+        derivative(lambda b: minimize(lambda x: (x[0] - b) ** 4, 1.1).x[0])(0.5)
+    for corner in (lambda x, b: abs(x - b), lambda x, b: np.maximum(x - b, 2 * (b - x))):
+        with pytest.raises(ConvergenceError, match="where no derivative can be taken"):
+            derivative(lambda b, corner=corner: optimize.fminbound(corner, -1, 2, (b,)))(0.3)
     with pytest.raises(RuleError, match="3 equations for 2 unknowns"):
         derivative(lambda a: optimize.root(lambda x: np.stack([x[0] - a, x[1], x[0]]), [1.0, 1.0], method="lm").x[0])(1.0)
     with pytest.raises(RuleError, match=r"scipy.optimize.milp has no derivative rule; its solution jumps"):
         derivative(lambda a: optimize.milp(np.stack([a, -a]), integrality=[1, 1], bounds=optimize.Bounds(0, 3)).fun)(1.0)
     with pytest.raises(RuleError, match="with nan_policy"):
         derivative(lambda a: curve_fit(model, X, a * DATA, nan_policy="omit")[0][0])(1.0)
+
+
+def test_roots_of_elements_keep_a_jacobian_sparse():
+    a = np.linspace(1, 2, 20)
+    for f in (lambda a: optimize.newton(cubic, np.full(20, 2.0), args=(a,)),
+              lambda a: np.stack([brentq(cubic, 0, 3, args=(each,)) for each in a])):
+        J = jacobian(lift(f), sparse=True)(a)
+        assert J.nnz == 20
+        np.testing.assert_allclose(J.diagonal(), f(a) / (3 * f(a) ** 2 - a), rtol=1e-9)
+
+
+def test_a_solver_may_call_another():
+    a = 0.7
+    area = lambda a: brentq(lambda b: quad(lambda x: np.exp(-a * x), 0, b)[0] - 0.5, 0, 5)  # (1 - e^(-ab)) / a = 1/2
+    assert derivative(area)(a) == pytest.approx(derivative(lambda a: -np.log(1 - a / 2) / a)(a), rel=1e-9)
+    assert derivative(area, order=2)(a) == pytest.approx(derivative(lambda a: -np.log(1 - a / 2) / a, order=2)(a), rel=1e-7)
+    best = lambda a: minimize(lambda x: quad(lambda t: (t * t - x[0] * a * t - x[1]) ** 2, 0, 1)[0], [1.0, 1.0]).x
+    np.testing.assert_allclose(derivative(best)(a), [-1 / a**2, 0], rtol=1e-7, atol=1e-9)  # t² ≈ t - 1/6
+    end = lambda a, v: solve_ivp(lambda t, y: [-a * y[0]], (0, 1), [v], rtol=1e-9, atol=1e-9).y[0, -1]
+    flown = lambda a: brentq(lambda v: end(a, v) - 1, 0, 5)
+    assert derivative(flown)(a) == pytest.approx(np.exp(a), rel=1e-6)

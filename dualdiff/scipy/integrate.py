@@ -40,6 +40,10 @@ class Integrand:
             return y
         return self.taken(x, y)[()][()] if holds_dual(y) else y
 
+    @property
+    def dual(self) -> bool:
+        return len(self.shapes) > 1
+
     def taken(self, x: Any, y: Any) -> dict[Key, Any]:
         parts = self.known[x] = self.known[place(x)] = self.apart.parts(value_of(y))
         for key, a in parts.items():
@@ -145,7 +149,7 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
     f = Integrand(func, args)
     low, high = stripped(a), stripped(b)
     found = scipy.quad(f, low, high, (), full_output, **known, **options)
-    if not f.known and not holds_dual((a, b)) and not holds_dual(points):
+    if not f.dual and not holds_dual((a, b)) and not holds_dual(points):
         return found
 
     def one(g: Function, unit: float) -> Any:
@@ -157,7 +161,7 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
                                             points=options["points"], full_output=True)
         return value, error, "" if info.success else info.message
 
-    value = f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.known else found[0]
+    value = f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.dual else found[0]
     if weight in ("alg", "alg-loga", "alg-logb", "alg-log") and holds_dual((a, b)):
         raise RuleError(f"scipy.integrate.quad: the weight {weight!r} moves with its limits; their derivative is not finite")
     weighted: dict[str, Function] = {"cos": lambda x: np.cos(wvar * x), "sin": lambda x: np.sin(wvar * x),
@@ -186,14 +190,14 @@ def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float 
     g, ends = Integrand(f, args), (stripped(a), stripped(b))
     options = {"cache_size": cache_size, "limit": limit, "points": stripped(points), "quadrature": quadrature}
     found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
-    if not g.known and not holds_dual((a, b)) and not holds_dual(points):
+    if not g.dual and not holds_dual((a, b)) and not holds_dual(points):
         return found
 
     def many(h: Function) -> Any:
         value, error, info = scipy.quad_vec(h, *ends, epsabs, epsrel, "max", full_output=True, **options)
         return value, error, "" if info.success else info.message
 
-    value = g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.known else found[0]
+    value = g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.dual else found[0]
     return value + limits(lambda x: f(x, *args), a, b, points, "scipy.integrate.quad_vec"), *found[1:]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, wraps
 from inspect import signature
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from scipy import sparse
 from ..errors import ConvergenceError, RuleError, StructureError
 from ..forms import stripped
 from ..implicit.roots import largest, largest_of_rows, newton_step
-from ..implicit.theorem import Equations
+from ..implicit.theorem import Equations, differentiated, factored, singular
 from ..transforms import derivative
 from .callbacks import Absent, Plain, perturbed, plainly, value_of, with_tangent
 from .counterparts import counterpart
 
 Function = Callable[..., Any]
 FAR = 1e-2  # further than that from SciPy's solution Newton's method has found another
+BENT = 0.3  # a slope that changes by this part of itself over a step too short to be of use is zero to rounding
 CLOSE = 1e-11  # a Newton step of this part of x changes no derivative
 
 
@@ -40,9 +42,24 @@ class Solution(Equations):
     def found(self, x: Any) -> Any:
         return super().jacobian(x)
 
+    def solution(self, x: Any) -> Any:
+        """A singular root is refused even if its residual shows nothing perturbed: sign(x - a) jumps there."""
+        system = self.factored(x)
+        return differentiated(self.residual, x, lambda: system)
+
+    def factored(self, x: Any) -> Any:
+        J = self.jacobian(x)
+        if not self.multiple and (diagonal := J.shape == (1, 1) or hasattr(J, "tocsr")):
+            slopes, near = J.diagonal(), x + np.sqrt(np.finfo(x.dtype).eps) * x
+            steady = np.abs(self.found(near).diagonal() - slopes) <= BENT * np.abs(slopes)
+            self.multiple = not np.all(steady & np.isfinite(slopes) & (slopes != 0))
+        if self.multiple:
+            raise singular(self.what, "to rounding its slope there is zero, as at a root of higher multiplicity")
+        return Slopes(slopes) if diagonal else factored(J, self.what)
+
     def polished(self, x: Any) -> Any:
         """The root to rounding."""
-        start, r = x, self.plain(x)
+        start, r, sizes = x, self.plain(x), list[float]()
         if r.shape != x.shape:
             raise RuleError(f"{self.what}: {r.size} equations for {x.size} unknowns define no differentiable solution; "
                             "dualdiff differentiates least_squares")
@@ -51,18 +68,23 @@ class Solution(Equations):
             rows = largest_of_rows(J)
             with np.errstate(all="ignore"):
                 step = newton_step(J, rows, r)
-                if not largest(step) > CLOSE * largest(x):
-                    return x
+                sizes.append(largest(step))
+                if not sizes[-1] > CLOSE * largest(x):
+                    break
                 new = x + step
                 r_new = self.plain(new)
                 if not largest(r_new / rows) < largest(r / rows):  # as near as rounding allows, or nowhere
+                    self.multiple = bool(abs(self.found(new) - J).max() > BENT * abs(J).max())
                     break
             x, r = new, r_new
             if not largest(x - start) <= FAR * max(1.0, largest(start)):
                 break
-        else:
-            return x
-        if largest(x - start) <= FAR * max(1.0, largest(start)) and largest(step) <= np.sqrt(CLOSE) * max(1.0, largest(x)):
+        rates = [after / before for before, after in pairwise(sizes[-4:])]
+        slow = len(rates) > 1 and min(rates[:2]) > BENT  # as Newton's method is near a root of higher multiplicity
+        self.multiple = (self.multiple or slow) and sizes[-1] <= FAR**2 * max(1.0, largest(x))
+        missed = largest((J @ step + r) / rows) if sizes[-1] <= CLOSE * largest(x) else 0.0
+        if largest(x - start) <= FAR * max(1.0, largest(start)) and missed <= CLOSE and (
+                self.multiple or sizes[-1] <= np.sqrt(CLOSE) * max(1.0, largest(x))):
             return x
         raise ConvergenceError(f"{self.what}: SciPy stopped at {np.array2string(start, threshold=6, precision=6)}, where no "
                                "derivative can be taken: Newton's method leads elsewhere. Ask for a closer solution (tol=), or "
@@ -71,6 +93,16 @@ class Solution(Equations):
     def near(self, x: Any) -> Any:
         """SciPy's x with its derivative."""
         return with_tangent(x, self.solution(self.polished(x.astype(np.result_type(x, float)))))
+
+
+class Slopes:
+    """A diagonal matrix, by which elements are divided: what is sparse stays so."""
+
+    def __init__(self, slopes: Any) -> None:
+        self.slopes = slopes
+
+    def solve(self, b: Any) -> Any:
+        return b / self.slopes
 
 
 class Pointwise(Solution):
@@ -93,6 +125,9 @@ FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfu
                        "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))
 
 
+GUESSES = frozenset(("x0", "xin", "p0", "bracket", "brack"))  # which have no influence on the solution
+
+
 def solver(original: Any, finish: Function) -> None:
     """The counterpart of a solver: SciPy's own call on plain numbers, and if something was perturbed ``finish``, which gets
     the arguments by name and what SciPy found.
@@ -109,7 +144,7 @@ def solver(original: Any, finish: Function) -> None:
         quiet = {name: Plain(x) if name in FUNCTIONS and callable(x) else plainly(x) for name, x in given.items()}
         call.arguments.update(quiet)
         found = original(*call.args, **call.kwargs)
-        if not any(map(perturbed, (*given.values(), *quiet.values()))):
+        if not any(perturbed((x, quiet[name])) for name, x in given.items() if name not in GUESSES):
             return found
         call.arguments.update(given)
         call.apply_defaults()
