@@ -11,6 +11,7 @@ from scipy.optimize import brentq, curve_fit, minimize
 from scipy_programs import agrees
 
 import dualdiff
+import dualdiff.implicit
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift
 from dualdiff.errors import ConvergenceError, DegenerateError, RuleError
 
