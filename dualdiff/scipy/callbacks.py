@@ -159,8 +159,8 @@ class Apart:
         """The value under key (), and by level and piece arrays (…, *S) for y of shape S."""
         if not hasattr(y, "level"):
             if dtype_of(y).kind == "c":
-                raise StructureError("a function that closes over dual numbers may return complex ones only where SciPy's "
-                                     "own differentiates real and imaginary part by themselves")
+                raise StructureError("a function given to SciPy returned complex numbers that depend on a dual number; give it "
+                                     "the real and the imaginary part as two")
             return {(): np.asarray(y)}
         found = self.parts(y.value)
         for piece, c in self.pieces(y.eps, np.shape(y.value)) if y.eps.terms else ():

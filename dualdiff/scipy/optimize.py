@@ -148,9 +148,10 @@ def leastsq(name: str, given: dict[str, Any], found: Any) -> Any:
 
 def curve_fit(name: str, given: dict[str, Any], found: Any) -> Any:
     f, sigma, plain, n = given["f"], value_of(given["sigma"]), found[0], len(found[0])
-    x, y = (np.asarray(a) if isinstance(a, list | tuple) else a for a in map(value_of, (given["xdata"], given["ydata"])))
-    if given["nan_policy"] is not None:
-        raise RuleError("scipy.optimize.curve_fit with nan_policy has no derivative rule; leave the missing data out")
+    x, y = value_of(given["xdata"]), value_of(given["ydata"])
+    x, y = np.asarray(x) if isinstance(x, list | tuple) else x, y if hasattr(y, "level") else np.asarray(y, float)
+    if given.get("nan_policy") == "omit":
+        raise RuleError('scipy.optimize.curve_fit with nan_policy="omit" has no derivative rule; leave the missing data out')
 
     def residual(p: Any) -> Any:
         r = np.ravel(value_of(f(x, *p)) - y)
@@ -159,7 +160,7 @@ def curve_fit(name: str, given: dict[str, Any], found: Any) -> Any:
     p, exact, cost = squares(name, residual, plain, box(given["bounds"], n, pairs=False))
     known: Any = found[1]
     if np.isfinite(known).all():
-        scale = 1.0 if given["absolute_sigma"] and sigma is not None else 2 * cost / (np.size(stripped(y)) - n)
+        scale = 1.0 if given["absolute_sigma"] else 2 * cost / (np.size(stripped(y)) - n)
         known = with_tangent(known, covariance(residual, exact) * scale)
     return in_place(name, found, p, known, fvec=with_tangent(found[2]["fvec"], residual(exact)) if len(found) > 2 else None)
 
