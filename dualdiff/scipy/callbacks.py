@@ -9,10 +9,10 @@ gradient with respect to what was recorded before the function was first called,
 from __future__ import annotations
 
 from copy import copy
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from math import prod
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +30,8 @@ from ..transforms.trees import spans
 from .counterparts import counterpart, plain_if_constant
 
 Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes part, the highest first; () is the value
+FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfun", "hess", "hessp", "fhess", "fhess_p", "cons",
+                       "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))  # names of arguments that take one
 LIMITS = frozenset(("Bounds", "LinearConstraint", "NonlinearConstraint"))  # SciPy's, of which a program makes its own
 FEW = 16  # directions of a number that are not worth a look for zeros
 
@@ -62,17 +64,17 @@ class Plain:
         return signature(self.f)
 
 
-def plainly(x: Any) -> Any:
-    """An argument as SciPy takes it, and the functions in it as Plain."""
+def plainly(x: Any, name: str = "") -> Any:
+    """An argument of this name as SciPy takes it, and the functions in it as Plain."""
     if isinstance(x, dict):
-        return type(x)((name, plainly(part)) for name, part in x.items())
+        return type(x)((key, plainly(part, key)) for key, part in x.items())
     if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
-        return type(x)(map(plainly, x))
-    if type(x) is FunctionType:
+        return type(x)(plainly(part, name) for part in x)
+    if type(x) in (FunctionType, MethodType, partial) or (name in FUNCTIONS and callable(x)):
         return Plain(x)
     if type(x).__name__ in LIMITS:
         x = copy(x)
-        vars(x).update({name: plainly(part) for name, part in vars(x).items()})
+        vars(x).update({key: plainly(part, key) for key, part in vars(x).items()})
         return x
     return stop_gradient(x)
 

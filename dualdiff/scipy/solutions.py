@@ -20,7 +20,7 @@ from ..forms import stripped
 from ..implicit.roots import largest, largest_of_rows, newton_step
 from ..implicit.theorem import Equations, differentiated, factored, singular
 from ..transforms import derivative
-from .callbacks import Absent, Plain, perturbed, plainly, value_of, with_tangent
+from .callbacks import Absent, perturbed, plainly, value_of, with_tangent
 from .counterparts import counterpart
 
 Function = Callable[..., Any]
@@ -121,10 +121,6 @@ def flat(y: Any) -> Any:
 
 
 # ---- SciPy's call, and what is made of it
-FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfun", "hess", "hessp", "fhess", "fhess_p", "cons",
-                       "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))
-
-
 GUESSES = frozenset(("x0", "xin", "p0", "bracket", "brack"))  # which have no influence on the solution
 
 
@@ -141,7 +137,7 @@ def solver(original: Any, finish: Function) -> None:
     def solve(*args: Any, **options: Any) -> Any:
         call = form().bind(*args, **options)
         given = dict(call.arguments)
-        quiet = {name: Plain(x) if name in FUNCTIONS and callable(x) else plainly(x) for name, x in given.items()}
+        quiet = {name: plainly(x, name) for name, x in given.items()}
         call.arguments.update(quiet)
         found = original(*call.args, **call.kwargs)
         if not any(perturbed((x, quiet[name])) for name, x in given.items() if name not in GUESSES):

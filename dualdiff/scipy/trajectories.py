@@ -128,8 +128,8 @@ def blocks_of(f: Function, jac: Any, n: int, dense: bool) -> Function:
 def solve_ivp(fun: Any, t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any = None, dense_output: bool = False,
               events: Any = None, vectorized: bool = False, args: Any = None, **options: Any) -> Any:
     given, own = (t_span, y0, t_eval, args), () if args is None else tuple(args)
-    quiet, watched = Plain(fun), plainly(events)
-    known = {name: plainly(x) for name, x in options.items()}
+    quiet, watched = Plain(fun), plainly(events, "fun")
+    known = {name: plainly(x, name) for name, x in options.items()}
     found = scipy.solve_ivp(quiet, stop_gradient(t_span), stop_gradient(y0), method, stop_gradient(t_eval), dense_output,
                             watched, vectorized, args if args is None else stop_gradient(own), **known)
     if not perturbed((*given, quiet, watched)):
