@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dis import get_instructions, opmap
 from functools import partial, wraps
 from importlib import import_module
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,10 @@ class Run:
         home = str(getattr(x, "__module__", None))
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
+        lu = x.__self__ if kind is BuiltinMethodType else x
+        if type(lu).__name__ == "SuperLU":  # which does not say where it is from
+            new = import_module("dualdiff.scipy").seen(lu, "scipy.sparse")
+            return new if lu is x else getattr(new, x.__name__)
         if kind is FunctionType:
             return self.function(x)
         if kind is DISPATCHER:
@@ -294,9 +298,11 @@ def creator(make: Any) -> Any:
         if options.get("like") is not None:
             return make(*args, **options)
         options.pop("like", None)
-        first = args[0] if args else options.get("a")
+        first: Any = args[0] if args else options.get("a")
         if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
             return first
+        if hasattr(first, "A1") and hasattr(first, "level"):  # what stands for a numpy.matrix
+            args, first = (first.A, *args[1:]), first.A
         copied = make is np.array and copy_mode(options.get("copy", True))
         if type(first) is np.ndarray and first.dtype != object and not copied:
             return make(*args, **options)

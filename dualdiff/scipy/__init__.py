@@ -9,7 +9,7 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("linalg",))
+PARTS = frozenset(("linalg", "sparse"))
 
 
 def seen(x: Any, home: str) -> Any:

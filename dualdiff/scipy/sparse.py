@@ -1,0 +1,195 @@
+"""scipy.sparse and scipy.sparse.linalg: what makes matrices, puts them together and solves with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as plain
+import scipy.sparse.linalg as solvers
+
+from ..errors import RuleError
+from ..forms import holds_dual, stripped
+from ..implicit.sparse_systems import solution
+from ..implicit.theorem import Factored, differentiated, factored, in_type, singular
+from . import items as _items  # noqa: F401 - how they are written to
+from .counterparts import KINDS, counterpart
+from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
+from .matrices import FORMATS, Matrix
+
+# ---- what makes matrices
+KINDS.update({plain.sparray: seen, plain.spmatrix: seen})
+for _kind in (getattr(plain, f"{format}_{of}") for format in FORMATS for of in ("array", "matrix")):
+    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: beside(_kind)(*args, **options))
+
+
+def assembled(function: Any, depth: int) -> Any:
+    """A function that puts matrices together, or leaves entries out: it does so with the numbers of the entries."""
+    def call(first: Any, *args: Any, dtype: Any = None, **options: Any) -> Any:
+        if depth and len(args) > 1:
+            args, dtype = args[:1], args[1]
+        parts: list[Any] = []
+
+        def number(x: Any, below: int) -> Any:
+            if below or x is None:
+                return x if x is None else [number(part, below - 1) for part in x]
+            start = 1 + sum(map(np.size, parts))
+            if plain.issparse(x):
+                A = unique(seen(x))
+                parts.append(np.ravel(A.data))
+                return numbered(A, start)
+            parts.append(np.ravel(dual_or_array(x)))
+            return np.arange(start, start + np.size(parts[-1])).reshape(np.shape(x))
+
+        return renumbered(function(number(first, depth), *args, **options), np.concatenate(parts, dtype=dtype))
+    return call
+
+
+PARTS = {name: counterpart(getattr(plain, name))(assembled(getattr(plain, name), depth)) for name, depth in
+         (("hstack", 1), ("vstack", 1), ("block_diag", 1), ("bmat", 2), ("block_array", 2), ("tril", 0), ("triu", 0))}
+
+
+# ---- linear systems
+class Factors:
+    """What splu gives: the factors of a matrix, and solutions that depend on its entries."""
+
+    def __init__(self, lu: Any, A: Any = None) -> None:
+        self.lu, self.entries = lu, None if A is None or not hasattr(A, "level") else entries(A)
+        dtype = lu.U.dtype if A is None else A.dtype
+        self.system = Factored(lu.shape[0], *(in_type(dtype, lambda b, t=t: lu.solve(b, trans=t)) for t in "NT"))
+
+    def solve(self, rhs: Any, trans: str = "N") -> Any:
+        if self.entries is None and not holds_dual(rhs):
+            return self.lu.solve(rhs, trans)
+        b, known, system = dual_or_array(rhs), self.entries, self.system
+        if trans == "H":
+            return np.conj(self.solve(np.conj(b), "T"))
+        if trans == "T":
+            known = known and (known[1], known[0], known[2])
+            system = Factored(system.n, system.transposed, system.plain)
+        return solution(system, known, b)
+
+    def __getattr__(self, name: str) -> Any:
+        if self.entries is not None and name not in ("shape", "nnz", "perm_c", "perm_r"):
+            raise RuleError(f"scipy.sparse.linalg.splu: {name} of a matrix with dual entries has no derivative rule; "
+                            "scipy.linalg.lu of A.toarray() has one")
+        return getattr(self.lu, name)
+
+
+KINDS[solvers.SuperLU] = Factors
+
+
+@counterpart(solvers.splu, always=True)
+def splu(A: Any, *args: Any, **options: Any) -> Any:
+    A = unique(seen(A)) if plain.issparse(A) else beside(plain.csc_array)(A)
+    return Factors(solvers.splu(plainly(A).tocsc(), *args, **options), A)
+
+
+@counterpart(solvers.factorized, always=True)
+def factorized(A: Any) -> Any:
+    return splu(A).solve
+
+
+@counterpart(solvers.spsolve)
+def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) -> Any:
+    if plain.issparse(b) and b.shape[-1] != 1:
+        columns = spsolve.function(A, b.toarray(), permc_spec)
+        return beside(plain.csc_matrix if isinstance(b, plain.spmatrix) else plain.csc_array)(columns)
+    b = dual_or_array(b.toarray() if plain.issparse(b) else b)
+    x = splu(A, permc_spec=permc_spec).solve(b)
+    return np.ravel(x) if b.shape[1:] == (1,) else x
+
+
+@counterpart(solvers.spsolve_triangular)
+def spsolve_triangular(A: Any, b: Any, lower: bool = True, overwrite_A: bool = False, overwrite_b: bool = False,
+                       unit_diagonal: bool = False) -> Any:
+    part = PARTS["tril" if lower else "triu"](A, (-1 if lower else 1) if unit_diagonal else 0)
+    x = splu(part + plain.eye_array(A.shape[0]) if unit_diagonal else part).solve(b)
+    return x
+
+
+@counterpart(solvers.inv)
+def inv(A: Any) -> Any:
+    return beside(own(A))(splu(A).solve(np.eye(A.shape[0])))
+
+
+def iterative(name: str) -> Any:
+    """A solver that takes steps: its solution, differentiated by the equation. The start and M have no influence."""
+    solver = getattr(solvers, name)
+
+    def call(A: Any, b: Any, x0: Any = None, **options: Any) -> Any:
+        if not (plain.issparse(A) or isinstance(A, np.ndarray) or holds_dual(A)):
+            raise RuleError(f"scipy.sparse.linalg.{name}: with dual numbers A must be a matrix or an array, not a "
+                            f"{type(A).__name__}; dualdiff.root differentiates what an operator solves")
+        A, b = seen(A) if plain.issparse(A) else dual_or_array(A), np.ravel(dual_or_array(b))
+        x, info = solver(stripped(A), stripped(b), stripped(x0), **{key: stripped(value) for key, value in options.items()})
+        return differentiated(lambda x: A @ x - b, x, lambda: factored(stripped(A), f"scipy.sparse.linalg.{name}")), info
+    return call
+
+
+for _name in ("bicg", "bicgstab", "cg", "cgs", "gcrotmk", "gmres", "lgmres", "minres", "qmr", "tfqmr"):
+    counterpart(getattr(solvers, _name))(iterative(_name))
+
+
+# ---- the rest
+@counterpart(solvers.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None) -> Any:
+    if ord in (None, "fro", "f") and axis in (None, (0, 1), (1, 0)):
+        return np.linalg.norm(unique(x).tocoo().data)
+    if ord == 2:
+        raise NotImplementedError
+    if np.ndim(axis) or axis is None:
+        sums = abs(x).sum(axis=0 if ord in (1, -1) else 1)
+        sums = sums.A1 if isinstance(sums, Matrix) else sums
+        return (np.max if ord in (1, np.inf) else np.min)(sums)
+    return np.linalg.norm(x.toarray(), ord, axis)
+
+
+@counterpart(solvers.eigsh)
+def eigsh(A: Any, k: int = 6, M: Any = None, sigma: Any = None, which: str = "LM", v0: Any = None, ncv: Any = None,
+          maxiter: Any = None, tol: float = 0, return_eigenvectors: bool = True, **options: Any) -> Any:
+    """Each pair solves A v = w M v, vᵀ M v = 1: a system bordered by M v, which is regular where w is simple."""
+    if not plain.issparse(A) or any(np.iscomplexobj(stripped(x).data) for x in (A, M) if x is not None):
+        raise RuleError("scipy.sparse.linalg.eigsh: with dual numbers A and M must be real sparse matrices; numpy.linalg.eigh "
+                        "takes dense ones, complex ones too")
+    A, n = seen(A), A.shape[0]
+    M = plain.eye_array(n, format="csc") if M is None else M
+    w, V = solvers.eigsh(stripped(A), k, stripped(M), sigma, which, v0, ncv, maxiter, tol, **options)
+
+    def pair(w: Any, v: Any) -> Any:
+        border = (stripped(M) @ v)[:, None]
+        bordered = plain.block_array([[stripped(A) - w * stripped(M), -border], [-border.T, None]], format="csc")
+
+        def system() -> Factored:
+            lu = solvers.splu(bordered, permc_spec="MMD_AT_PLUS_A")
+            pivots = abs(lu.U.diagonal())
+            if pivots.min() < pivots.max() * n * np.finfo(V.dtype).eps:
+                raise singular("scipy.sparse.linalg.eigsh", f"the eigenvalue {w:.6g} is repeated")
+            solve = in_type(bordered.dtype, lu.solve)
+            return Factored(n + 1, solve, solve)
+
+        def residual(y: Any) -> Any:
+            v, Mv = y[:-1], M @ y[:-1]
+            return np.concatenate([A @ v - y[-1] * Mv, [(1 - v @ Mv) / 2]])
+        return differentiated(residual, np.append(v, w), system)
+
+    pairs = np.stack([pair(*each) for each in zip(w, V.T, strict=True)])
+    return (pairs[:, -1], pairs[:, :-1].T) if return_eigenvectors else pairs[:, -1]
+
+
+def refusing(name: str, instead: str) -> Any:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise RuleError(f"scipy.sparse.linalg.{name} has no derivative rule; {instead}")
+    return refuse
+
+
+for _name, _instead in (("expm", "scipy.linalg.expm(A.toarray()) has one"),
+                        ("expm_multiply", "scipy.linalg.expm(A.toarray()) @ B has one"),
+                        ("eigs", "numpy.linalg.eig(A.toarray()) has one"),
+                        ("svds", "numpy.linalg.svd(A.toarray()) has one"),
+                        ("lobpcg", "scipy.sparse.linalg.eigsh has one"),
+                        ("lsqr", "spsolve(A.T @ A, A.T @ b) has one"),
+                        ("lsmr", "spsolve(A.T @ A, A.T @ b) has one"),
+                        ("spilu", "splu(A) has one; of a preconditioner, dualdiff.stop_gradient(A.data) needs none"),
+                        ("onenormest", "norm(A, 1) has one")):
+    counterpart(getattr(solvers, _name))(refusing(_name, _instead))
