@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as plain
 
+from ..custom import custom_rule
 from ..elementwise import LEVELED
 from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
@@ -141,6 +142,24 @@ def is_number(x: Any) -> bool:
 
 def dual_or_array(x: Any) -> Any:
     return dual_form(x) if holds_dual(x) else np.asarray(x)
+
+
+def times_dense(A: Any, x: Any) -> Any:
+    """A x for a vector or columns: SciPy's, with the differentials of the entries times what they meet, and the reverse."""
+    rows, cols, data = entries(A)
+    n, p = A.shape[0], x.shape[-1]
+
+    def added(terms: Any) -> Any:
+        if x.ndim == 1:
+            return binned(terms, rows, n)
+        return np.reshape(binned(np.ravel(terms), np.ravel(rows[:, None] * p + np.arange(p)), n * p), (n, p))
+
+    def of_each(data: Any) -> Any:
+        return data if x.ndim == 1 else data[:, None]
+
+    return custom_rule(lambda data, x: with_data(A, data, own(A)) @ x,
+                       differentials=(lambda f, data, x, d: added(of_each(d) * x[cols]),
+                                      lambda f, data, x, dx: added(of_each(data) * dx[cols])))(data, x)
 
 
 def times_sparse(A: Any, B: Any) -> Any:

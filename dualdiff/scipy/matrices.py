@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from functools import wraps
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from .entries import (
     renumbered,
     seen,
     summed,
-    taken,
+    times_dense,
     times_sparse,
     unique,
     with_data,
@@ -112,9 +111,8 @@ class Sparse:
             if any(map(holds_dual, arg1[1:])):
                 raise RuleError("scipy.sparse: the places of entries are perturbed; they are integers")
             first = np.atleast_2d(first) if self.format == "dia" else first
-            numbers = np.arange(1, 1 + prod(first.shape)).reshape(first.shape)
-            built = own(self)((numbers, *arg1[1:]), shape=shape, copy=copy)
-            built = with_data(built, first if built.data.shape == first.shape else taken(first, built.data))
+            built = own(self)((np.zeros(first.shape, bool), *arg1[1:]), shape=shape, copy=copy)
+            built = with_data(built, first if built.data.shape == first.shape else first[:len(built.data)])
         else:
             built = self._coo_container(arg1, shape=shape).asformat(self.format)
         self.__dict__ = built.__dict__
@@ -141,12 +139,7 @@ class Sparse:
             return times_sparse(self, other)
         if not hasattr(self, "level"):
             return matmul_sparse(self, other)
-        rows, cols, data = entries(self)
-        n, p = self.shape[0], other.shape[1] if other.ndim == 2 else 1
-        if other.ndim == 1:
-            return binned(data * other[cols], rows, n)
-        places = np.ravel(rows[:, None] * p + np.arange(p))
-        return np.reshape(binned(np.ravel(data[:, None] * other[cols]), places, n * p), (n, p))
+        return times_dense(self if self.format in ("csr", "csc", "coo") else self.tocsr(), other)
 
     @ours
     def __rmatmul__(self: Any, other: Any) -> Any:
@@ -234,7 +227,7 @@ class Sparse:
         if self.ndim == 1:
             return binned(self.data, self.coords[0], self.shape[0])
         rows, cols, data = entries(self)
-        return np.reshape(binned(data, rows.astype(np.int64) * self.shape[1] + cols, prod(self.shape)), self.shape)
+        return np.reshape(binned(data, rows.astype(np.int64) * self.shape[1] + cols, self.shape[0] * self.shape[1]), self.shape)
 
     @ours
     def todense(self: Any, order: Any = None, out: Any = None) -> Any:
