@@ -31,6 +31,8 @@ The map of the house; imports point upwards only.
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     math_functions.py   Python's math for lifted programs
+    standins.py         what stands in for NumPy in lifted programs
+    lifted_classes.py   objects of the user's in such programs: their methods made anew
     lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
                      and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds

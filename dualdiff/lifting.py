@@ -1,7 +1,7 @@
 """lift: programs that allocate plain arrays, run as they are.
 
 NumPy does not ask a number before it makes ``np.zeros(3)``. So the function is run with other globals: the same code, in
-which every name that leads to NumPy leads to a stand-in, whose arrays take duals when they are written to. Nothing that
+which every name that leads to NumPy leads to a stand-in, whose arrays take duals when they are written to. No function that
 others see is changed: each call makes the functions anew, and the stand-ins hold no state.
 """
 
@@ -12,6 +12,7 @@ import math
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
+from contextlib import suppress
 from dis import get_instructions, opmap
 from functools import partial, wraps
 from importlib import import_module
@@ -20,18 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from .creation import BUFFERS, LIKE, copy_mode, unperturbed
-from .dispatch import array_function
-from .dual import Dual
-from .dual_array import DualArray
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .math_functions import COUNTERPARTS
+from .lifted_classes import BOUND, METACLASSES, PASSED, Classes, super_
 from .operands import constant
 from .rules import row_of
-from .rules.gather import shape_of
-from .rules.shapes import strided
+from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
 
 
 def lift(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,10 +37,14 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math`` functions. Arrays that took no dual are returned plain. Not reached, and therefore still an EscapeError: methods
-    of classes other than ``f`` itself, functions kept in containers, compiled code, ``a.copy()`` of a plain array. Cost: some
-    microseconds per call and per global name. Nothing outside the call is changed, in any thread; a ``global`` that f assigns
-    is stored when f returns.
+    ``math`` functions. Arrays that took no dual are returned plain. The methods of the user's classes are reached, too, on
+    objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects have a class and
+    containers hold functions that are made for it, in every thread.
+    Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
+
+    Not reached, and therefore still an EscapeError: classes of installed libraries, of other metaclasses or derived from
+    Python's containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global name,
+    some ten per class.
 
     >>> import numpy as np
     >>> from dualdiff import gradient
@@ -62,9 +62,10 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
-        run = Run()
+        run = Run(str(getattr(f, "__module__", "")).partition(".")[0])
         try:
-            return released(run.of(target)(*map(run.of, args), **options))
+            with run.classes:
+                return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
         finally:
             run.store_globals()
     return lifted
@@ -92,7 +93,7 @@ class Space(dict[str, Any]):
         self.origin, self.run, self.seen = origin, run, dict(self)
 
     def __missing__(self, name: str) -> Any:
-        x = self.origin[name] if name in self.origin else vars(builtins)[name]
+        x = self.origin[name] if name in self.origin else self.run.builtins[name]
         self[name] = self.seen[name] = new = self.run.of(x)
         return new
 
@@ -100,16 +101,19 @@ class Space(dict[str, Any]):
 class Run:
     """What one call shares: the functions made so far, and their globals."""
 
-    __slots__ = ("builtins", "made", "spaces")
+    __slots__ = ("builtins", "classes", "made", "spaces")
 
-    def __init__(self) -> None:
+    def __init__(self, home: str) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
         self.spaces: dict[int, Space] = {}
-        self.builtins = {**vars(builtins), "__import__": self.imported}
+        self.builtins = {**vars(builtins), "__import__": self.imported, "super": super_}
+        self.classes = Classes(self.of, foreign, home)
 
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
         kind = type(x)
+        if kind in PASSED:
+            return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
         home = str(getattr(x, "__module__", None))
@@ -130,7 +134,7 @@ class Run:
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
         if kind is MethodType:
-            return MethodType(self.of(x.__func__), x.__self__)
+            return MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
             return partial(self.of(x.func), *x.args, **x.keywords)
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
@@ -139,7 +143,7 @@ class Run:
             made = Vectorized.__new__(Vectorized)
             vars(made).update(vars(x), pyfunc=self.of(x.pyfunc), _ufunc={})
             return made
-        return x
+        return self.classes.anew(x) if kind in METACLASSES else self.classes.reach(x)
 
     def polynomial_class(self, kind: Any) -> Any:
         """A class of numpy.polynomial whose methods are made anew."""
@@ -154,12 +158,13 @@ class Run:
         if name.startswith("scipy.special") and row_of(f) is not None:
             return standin(f, taking_lists(f))
         cells, alien = f.__closure__ or (), foreign(name) and vars(sys.modules.get(name, builtins)) is f.__globals__
-        fresh = tuple(CellType() if self.changes(cell) else cell for cell in cells)
+        fresh = tuple(CellType() if name != "__class__" and self.changes(cell) else cell
+                      for name, cell in zip(f.__code__.co_freevars, cells, strict=True))
         if alien and fresh == cells:
             return f
         space = f.__globals__ if alien else self.space(f.__globals__)
         g = FunctionType(f.__code__, space, f.__name__, None, fresh or None)
-        self.made[id(f)] = (f, g)
+        self.made[id(f)] = self.made[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
             if new is not cell:
                 new.cell_contents = self.of(cell.cell_contents)
@@ -169,7 +174,7 @@ class Run:
         g.__qualname__, g.__doc__ = f.__qualname__, f.__doc__
         if not alien:
             if opmap["IS_OP"] in f.__code__.co_code[::2]:
-                self.told_apart(f, space.origin)
+                self.told_apart(f, {**space.origin, **contents(f)})
             for key in names_of_classes(f.__code__):  # which Python looks up without asking __missing__
                 if key not in space and key in space.origin:
                     space[key]
@@ -180,7 +185,9 @@ class Run:
         steps = [*get_instructions(f.__code__)]
         for near in (steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"):
             name = str(near[-1].argval)
-            for x in (names.get(step.argval) for step in near if step.opname == "LOAD_GLOBAL"):
+            for x in (names.get(step.argval) for step in near if step.opname in NAMES):
+                if type(x) in METACLASSES:
+                    self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
                         x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
                     raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
@@ -228,6 +235,15 @@ def names_of_classes(code: CodeType) -> set[str]:
     return found
 
 
+def contents(f: FunctionType) -> dict[str, Any]:
+    """What a function's closure holds, by name."""
+    found = {}
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+        with suppress(ValueError):  # not yet assigned
+            found[name] = cell.cell_contents
+    return found
+
+
 class Module(ModuleType):
     """A module seen through a run; what is assigned to it goes to the module itself."""
 
@@ -249,117 +265,10 @@ class Module(ModuleType):
         return dir(self._seen[0])
 
 
-# ---- what stands in for NumPy
-BOUND = (staticmethod, classmethod)
+NAMES = ("LOAD_GLOBAL", "LOAD_DEREF")
 ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
-ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
-DISPATCHER = type(np.sum)
-STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
-NUMPY = Run()  # in which NumPy's own functions are made
-
-
-def standin(x: Any, new: Any) -> Any:
-    STANDINS[id(x)] = new
-    return new
-
-
-def taking_lists(function: Any) -> Any:
-    """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
-    makes = function in BUFFERS and function is not np.iscomplexobj
-
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
-            return array_function(function, args, options)
-        result = function(*args, **options)
-        return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
-    return call
-
-
-class Ufunc:
-    """A ufunc that sees the duals in lists, objects to NumPy."""
-
-    def __init__(self, ufunc: Any) -> None:
-        self.ufunc = ufunc
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if type(self.ufunc) is not np.ufunc and any(map(holds_dual, args)):
-            raise RuleError(f"scipy.special.{self.ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
-        return self.ufunc(*(dual_form(x) if isinstance(x, list | tuple) else x for x in args), **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.ufunc, name)
-
-
-def creator(make: Any) -> Any:
-    """A creation function whose array takes duals. Of a plain array NumPy's own: it may be the caller's."""
-    @wraps(make)
-    def call(*args: Any, **options: Any) -> Any:
-        if options.get("like") is not None:
-            return make(*args, **options)
-        options.pop("like", None)
-        first: Any = args[0] if args else options.get("a")
-        if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
-            return first
-        if hasattr(first, "A1") and hasattr(first, "level"):  # what stands for a numpy.matrix
-            args, first = (first.A, *args[1:]), first.A
-        copied = make is np.array and copy_mode(options.get("copy", True))
-        if type(first) is np.ndarray and first.dtype != object and not copied:
-            return make(*args, **options)
-        return LIKE[make](ANY, *args, **options)
-    return call
-
-
-for _function, _counterpart in COUNTERPARTS.items():
-    standin(_function, _counterpart)
+NUMPY = Run("numpy")  # in which NumPy's own functions are made
 standin(math, Module(math, NUMPY))
-for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
-              np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
-    standin(_make, creator(_make))
-
-
-class ArrayType(type):
-    """``np.ndarray`` that knows dual arrays."""
-
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, np.ndarray | DualArray)
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return kind is cls or issubclass(kind, np.ndarray | DualArray)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(np.ndarray, name)
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        return np.ndarray(*args, **options)
-
-
-standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__}))
-
-
-class Joined:
-    """``np.r_`` and ``np.c_`` of duals: the pieces one after the other."""
-
-    __slots__ = ("columns", "plain")
-
-    def __init__(self, plain: Any, columns: bool) -> None:
-        self.plain, self.columns = plain, columns
-
-    def __getitem__(self, key: Any) -> Any:
-        parts = key if isinstance(key, tuple) else (key,)
-        if not any(map(holds_dual, parts)):
-            return self.plain[key]
-        if any(isinstance(part, str) for part in parts):
-            raise RuleError("numpy.r_ and numpy.c_ with a string of axes take no duals; use numpy.concatenate or numpy.stack")
-        pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
-        if self.columns:
-            pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
-        kind = np.result_type(*(x if isinstance(part, slice) else part for x, part in zip(pieces, parts, strict=True)))
-        return np.concatenate(pieces, axis=-1 if self.columns else 0).astype(kind, copy=False)
-
-
-standin(np.r_, Joined(np.r_, False))
-standin(np.c_, Joined(np.c_, True))
 
 
 class Vectorized(np.vectorize):
@@ -381,13 +290,3 @@ class Vectorized(np.vectorize):
 
 
 standin(np.vectorize, Vectorized)
-standin(np.ndenumerate, lambda arr: ((i, arr[i]) for i in np.ndindex(np.shape(arr))))
-
-
-def as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:
-    if type(x) is not DualArray or strides is None:
-        return np.lib.stride_tricks.as_strided(x, shape, strides, **options)
-    return strided(x, x.shape if shape is None else shape_of(shape), tuple(s / x.itemsize for s in strides))
-
-
-standin(np.lib.stride_tricks.as_strided, as_strided)

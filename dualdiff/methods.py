@@ -16,19 +16,20 @@ from .subclasses import MEANING
 
 # ---- absent, with the reason
 MEMORY = "value and derivative do not lie in one block of memory"
+SCIPY = "what SciPy asks it for takes duals in a program that runs as dualdiff.lift(f)"
 KEEP = "a file keeps the value only; save x.value and x.tangent, or pickle x"
 ABSENT: dict[str, str] = {
     "base": f"{MEMORY}; numpy.shares_memory(x.value, y.value) tells whether two share theirs",
     "byteswap": "it changes bits, which has no derivative; apply it to x.value",
     "ctypes": f"{MEMORY}; x.value.ctypes is the value's", "data": f"{MEMORY}; x.value.data is the value's",
     "dump": KEEP, "dumps": KEEP,
-    "flags": f"{MEMORY}; x.value.flags are the value's",
+    "flags": f"{MEMORY}; x.value.flags are the value's; {SCIPY}",
     **{name: "NumPy has removed it" for name in ("itemset", "newbyteorder", "tostring") if name in dir(np.ndarray)},
     "getfield": "it reads bits, which has no derivative; use x.real, x.imag or x.astype(dtype)",
     "resize": "it changes the memory of an array in place; use numpy.resize(x, shape), which returns another",
     "setfield": "it writes bits, which has no derivative; use x[...] = y",
     "setflags": f"{MEMORY}; to keep x from being written to, hand out x.copy()",
-    "strides": f"{MEMORY}; x.value.strides are the value's",
+    "strides": f"{MEMORY}; x.value.strides are the value's; {SCIPY}",
     "tobytes": KEEP, "tofile": KEEP,
     "view": "it reads bits as another type, which has no derivative; use x.astype(dtype), or x[...] for a view; "
             f"a matrix cannot meet a dual number: {MEANING['matrix']}",

@@ -7,10 +7,12 @@ from functools import update_wrapper
 from typing import Any
 
 from ..elementwise import LEVELED
+from ..errors import RuleError
 from ..forms import dual_form, holds_dual
 from ..operands import constant
 
 FUNCTIONS: dict[int, Counterpart] = {}  # by id of SciPy's, which the counterpart keeps
+COMPILED = ("builtin_function_or_method", "cython_function_or_method", "fortran")  # as their types are called
 KINDS: dict[type, Callable[[Any], Any]] = {}  # by class: what its instances are seen as
 
 
@@ -18,7 +20,16 @@ def counterpart_of(x: Any) -> Any:
     """The counterpart of a function, a class or an object of SciPy, or None."""
     if id(x) in FUNCTIONS:
         return FUNCTIONS[id(x)]
+    if type(x).__name__ in COMPILED:
+        return Counterpart(x, refusal(x), False)
     return next((KINDS[kind](x) for kind in type(x).__mro__ if kind in KINDS), None)
+
+
+def refusal(x: Any) -> Callable[..., Any]:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise RuleError(f"{x.__module__}.{x.__name__} is compiled and has no derivative rule: custom_rule gives it, or "
+                        "the function around it, one")
+    return refuse
 
 
 class Counterpart:

@@ -8,7 +8,7 @@ from typing import Any
 from .chunks import Parts
 from .forward import jacobian, jvp
 from .reverse import gradient
-from .sweep import Function, scalar_result
+from .sweep import Function, as_it_runs, scalar_result
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,
@@ -67,5 +67,6 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     array([6., 2.])
     """
     def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
-        return gradient(lambda y: jvp(lambda z: scalar_result(f(z, *args, **options), "hvp"), (y,), (v,))[1], mode="reverse")(x)
+        g = as_it_runs(f)
+        return gradient(lambda y: jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))[1], mode="reverse")(x)
     return product

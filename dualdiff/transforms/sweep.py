@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import prod
+from types import CodeType, FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -163,16 +166,45 @@ def frozen(x: Any) -> Any:
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
+    f = inputs.f
+    if LIFTED and (known := as_it_runs(f)) is not f:
+        with suppress(Exception):  # what f as it stands says of another branch, say, is told below
+            inputs.f = known
+            return attempted(inputs, seed, read, holomorphic)
+        inputs.f = f
     try:
         return attempted(inputs, seed, read, holomorphic)
     except Exception as error:
-        inputs.f, why = lifted_for(error, inputs.f), str(error)
+        inputs.f, why = lifted_for(error, f), str(error)
     try:
-        return attempted(inputs, seed, read, holomorphic)
+        found = attempted(inputs, seed, read, holomorphic)
     except Exception as error:
         if why != str(error):
             error.add_note(f"f ran lifted: {why}")
         raise
+    remember(f)
+    return found
+
+
+LIFTED: WeakSet[CodeType] = WeakSet()  # of programs that did not run as they stand
+
+
+def as_it_runs(f: Function) -> Function:
+    """f, lifted from the start if it did not run as it stands before."""
+    if getattr(f, "__code__", None) not in LIFTED:
+        return f
+    from ..lifting import lift
+    return lift(f)
+
+
+def remember(f: Any) -> None:
+    """That f runs lifted; of a function of ours around it, the user's."""
+    if str(getattr(f, "__module__", "")).startswith("dualdiff."):
+        for cell in getattr(f, "__closure__", None) or ():
+            if type(cell.cell_contents) is FunctionType:
+                remember(cell.cell_contents)
+    elif hasattr(f, "__code__"):
+        LIFTED.add(f.__code__)
 
 
 def lifted_for(error: Any, f: Function) -> Function:

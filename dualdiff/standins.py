@@ -1,0 +1,137 @@
+"""What stands in for NumPy in lifted programs: its creation functions, functions that see duals in lists, and the like."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .creation import BUFFERS, LIKE, copy_mode, unperturbed
+from .dispatch import array_function
+from .dual import Dual
+from .dual_array import DualArray
+from .errors import RuleError
+from .forms import dual_form, holds_dual
+from .math_functions import COUNTERPARTS
+from .rules.gather import shape_of
+from .rules.shapes import strided
+
+ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
+DISPATCHER = type(np.sum)
+STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
+
+
+def standin(x: Any, new: Any) -> Any:
+    STANDINS[id(x)] = new
+    return new
+
+
+def taking_lists(function: Any) -> Any:
+    """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
+    makes = function in BUFFERS and function is not np.iscomplexobj
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+            return array_function(function, args, options)
+        result = function(*args, **options)
+        return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
+    return call
+
+
+class Ufunc:
+    """A ufunc that sees the duals in lists, objects to NumPy."""
+
+    def __init__(self, ufunc: Any) -> None:
+        self.ufunc = ufunc
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if type(self.ufunc) is not np.ufunc and any(map(holds_dual, args)):
+            raise RuleError(f"scipy.special.{self.ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
+        return self.ufunc(*(dual_form(x) if isinstance(x, list | tuple) else x for x in args), **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ufunc, name)
+
+
+def creator(make: Any) -> Any:
+    """A creation function whose array takes duals. Of a plain array NumPy's own: it may be the caller's."""
+    @wraps(make)
+    def call(*args: Any, **options: Any) -> Any:
+        if options.get("like") is not None:
+            return make(*args, **options)
+        options.pop("like", None)
+        first: Any = args[0] if args else options.get("a")
+        if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
+            return first
+        if hasattr(first, "A1") and hasattr(first, "level"):  # what stands for a numpy.matrix
+            args, first = (first.A, *args[1:]), first.A
+        copied = make is np.array and copy_mode(options.get("copy", True))
+        if type(first) is np.ndarray and first.dtype != object and not copied:
+            return make(*args, **options)
+        return LIKE[make](ANY, *args, **options)
+    return call
+
+
+for _function, _counterpart in COUNTERPARTS.items():
+    standin(_function, _counterpart)
+for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
+              np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
+    standin(_make, creator(_make))
+
+
+class ArrayType(type):
+    """``np.ndarray`` that knows dual arrays."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, np.ndarray | DualArray)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return kind is cls or issubclass(kind, np.ndarray | DualArray)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(np.ndarray, name)
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        return np.ndarray(*args, **options)
+
+
+standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__}))
+
+
+class Joined:
+    """``np.r_`` and ``np.c_`` of duals: the pieces one after the other."""
+
+    __slots__ = ("columns", "plain")
+
+    def __init__(self, plain: Any, columns: bool) -> None:
+        self.plain, self.columns = plain, columns
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(map(holds_dual, parts)):
+            return self.plain[key]
+        if any(isinstance(part, str) for part in parts):
+            raise RuleError("numpy.r_ and numpy.c_ with a string of axes take no duals; use numpy.concatenate or numpy.stack")
+        pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
+        if self.columns:
+            pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
+        kind = np.result_type(*(x if isinstance(part, slice) else part for x, part in zip(pieces, parts, strict=True)))
+        return np.concatenate(pieces, axis=-1 if self.columns else 0).astype(kind, copy=False)
+
+
+standin(np.r_, Joined(np.r_, False))
+standin(np.c_, Joined(np.c_, True))
+
+
+standin(np.ndenumerate, lambda arr: ((i, arr[i]) for i in np.ndindex(np.shape(arr))))
+
+
+def as_strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:
+    if type(x) is not DualArray or strides is None:
+        return np.lib.stride_tricks.as_strided(x, shape, strides, **options)
+    return strided(x, x.shape if shape is None else shape_of(shape), tuple(s / x.itemsize for s in strides))
+
+
+standin(np.lib.stride_tricks.as_strided, as_strided)

@@ -1,0 +1,336 @@
+"""Programs made of objects run lifted: their methods fill buffers, and nothing about the objects is another afterwards."""
+
+import copy
+import threading
+from abc import ABC, abstractmethod
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pytest
+
+from dualdiff import gradient, hessian, jacobian, lift
+from dualdiff.errors import DualdiffError, RuleError
+
+X = np.array([0.5, 1.25, 2.0])
+
+
+def filled(*numbers):
+    """A buffer that takes duals only if this function is lifted, or the one that calls it."""
+    out = np.zeros(len(numbers))
+    for i, x in enumerate(numbers):
+        out[i] = x
+    return out
+
+
+class Shape(ABC):
+    count = 0
+
+    def __init__(self, size):
+        self.size = size
+
+    @abstractmethod
+    def area(self):
+        ...
+
+    @property
+    def twice(self):
+        return filled(2 * self.area())[0]
+
+    def described(self):
+        return filled(self.area(), 1.0)
+
+    @classmethod
+    def unit(cls):
+        cls.count += 1
+        return cls(np.ones(1)[0])
+
+    @staticmethod
+    def squared(x):
+        return filled(x * x)[0]
+
+
+class Square(Shape):
+    def area(self):
+        return self.squared(self.size)
+
+    def described(self):
+        return super().described() * filled(2.0, 1.0)
+
+
+class Circle(Shape):
+    def __init__(self, size, taper=np.sqrt):
+        Shape.__init__(self, size)
+        self.taper = taper
+
+    def area(self):
+        return np.pi * self.squared(self.size) * self.taper(self.size)
+
+    def described(self):
+        return super(Circle, self).described() + 1.0  # noqa: UP008 - as older programs write it
+
+    @cached_property
+    def scaled(self):
+        return filled(3.0 * self.size)[0]
+
+
+@dataclass(frozen=True)
+class Pair:
+    a: float
+    b: float
+
+    def __add__(self, other):
+        return Pair(*filled(self.a + other.a, self.b + other.b))
+
+    def __call__(self, x):
+        return filled(self.a * x, self.b * x * x)
+
+
+class Slotted:
+    __slots__ = ("x",)
+
+    def __init__(self, x):
+        self.x = x
+
+    def __getitem__(self, i):
+        return filled(self.x)[i]
+
+
+class Deeper(Slotted):
+    __slots__ = ("y",)
+
+    def __init__(self, x, y):
+        super().__init__(x)
+        self.y = y
+
+    def product(self):
+        return filled(self.x * self.y)[0]
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+    __hash__ = object.__hash__
+
+
+class Layers:
+    def __init__(self, *layers):
+        self.layers = list(layers)
+        self.named = {"first": layers[0]}
+
+    def run(self, x):
+        for layer in self.layers:
+            x = layer(x).sum()
+        return x * self.named["first"](x)[0]
+
+
+class Body:
+    def __init__(self, mass):
+        self.mass, self.others = mass, []
+
+    def pull(self, x):
+        out = np.zeros(3)
+        for i, other in enumerate(self.others):
+            out[i] = 0.0 if other is self else other.mass * x[i]
+        return out
+
+
+BODIES = [Body(1.0), Body(2.0), Body(5.0)]
+for _body in BODIES:
+    _body.others = BODIES
+SQUARE, MODEL, SLOTTED, LAYERS = Square(2.0), Pair(3.0, 4.0), Slotted(0.0), Layers(Pair(1.0, 2.0), Pair(0.5, 0.25))
+
+
+def root_of(x):
+    return filled(x ** 0.5)[0]
+
+
+def grown(thing, x):
+    if isinstance(thing, Slotted):
+        thing.x = x
+        return thing[0]
+    return thing(x).sum()
+
+
+def resized(x):
+    SQUARE.size = x[0]
+    try:
+        return SQUARE.twice + SQUARE.described()[0]
+    finally:
+        SQUARE.size = 2.0
+
+
+PROGRAMS = {
+    "a method that calls another": (lambda x: Square(x[0]).area() * x[1], lambda x: x[0] ** 2 * x[1]),
+    "a property of a base class": (lambda x: Circle(x[0]).twice, lambda x: 2 * np.pi * x[0] ** 2.5),
+    "super()": (lambda x: Square(x[2]).described() @ X[:2], lambda x: x[2] ** 2 * 2 * X[0] + X[1]),
+    "super(class, self)": (lambda x: Circle(x[0]).described()[0], lambda x: np.pi * x[0] ** 2.5 + 1),
+    "a class method": (lambda x: Square.unit().area() * x[0] + Square.unit().size, lambda x: x[0] + 1),
+    "a cached property": (lambda x: Circle(x[1]).scaled * x[0], lambda x: 3 * x[1] * x[0]),
+    "a function of the user's as an attribute": (lambda x: Circle(x[0], root_of).area(), lambda x: np.pi * x[0] ** 2.5),
+    "a dataclass": (lambda x: MODEL(x[0]).sum() + (Pair(x[1], 1.0) + MODEL).a, lambda x: 3 * x[0] + 4 * x[0] ** 2 + x[1] + 3),
+    "slots": (lambda x: Slotted(x[0] * x[1])[0] + SLOTTED[0], lambda x: x[0] * x[1]),
+    "objects in containers": (lambda x: LAYERS.run(x[0]),
+                              lambda x: (y := (z := x[0] + 2 * x[0] ** 2) / 2 + z ** 2 / 4) * y),
+    "an object that is told by is": (lambda x: BODIES[1].pull(x) @ X, lambda x: x[0] * X[0] + 5 * x[2] * X[2]),
+    "an object outside that is written to": (resized, lambda x: 4 * x[0] ** 2),
+    "a copy": (lambda x: grown(copy.copy(SLOTTED), x[0]) + grown(copy.deepcopy(LAYERS).layers[0], x[1]),
+               lambda x: x[0] + x[1] + 2 * x[1] ** 2),
+    "slots in a base class": (lambda x: Deeper(x[0], x[1]).product(), lambda x: x[0] * x[1]),
+    "isinstance": (lambda x: filled(x[0] * isinstance(SQUARE, Shape) + isinstance(SLOTTED, Shape))[0], lambda x: x[0] * 1),
+    "classes as keys": (lambda x: {Square: 2.0, Circle: 3.0}[type(SQUARE)] * filled(x[0])[0], lambda x: 2 * x[0]),
+}
+KINDS = {id(x): type(x) for x in (*BODIES, SQUARE, MODEL, SLOTTED, LAYERS, *LAYERS.layers)}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_of_objects_run_as_they_stand(name):
+    program, by_hand = PROGRAMS[name]
+    assert lift(program)(X) == pytest.approx(program(X), rel=1e-14) == pytest.approx(by_hand(X), rel=1e-14)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(gradient(lift(program), mode=mode)(X), gradient(by_hand)(X), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(hessian(lift(program))(X), hessian(by_hand)(X), rtol=1e-13, atol=1e-13)
+    assert all(type(x) is KINDS[id(x)] for x in (*BODIES, SQUARE, MODEL, SLOTTED, LAYERS, *LAYERS.layers))
+
+
+class Process:
+    def __init__(self):
+        self.kernel = Circle(1.0)
+        self.kept = []
+
+    def likelihood(self, x):
+        K = np.zeros((2, 2))
+        K[0, 0] = self.entry(x)
+        K[1, 1] = x[1]
+        return np.linalg.det(K)
+
+    def entry(self, x):
+        self.kernel.size = x[0]
+        self.kept.append(Square(1.0))
+        return self.kernel.area() + filled(x[2])[0]
+
+    __call__ = likelihood
+
+
+def test_a_bound_method_reaches_the_other_methods_and_the_attributes_of_its_object():
+    process = Process()
+    for f in (process.likelihood, process, lambda x: process.likelihood(x)):  # noqa: PLW0108
+        slope = gradient(lift(f))(X)
+        np.testing.assert_allclose(slope, gradient(lambda x: (np.pi * x[0] ** 2.5 + x[2]) * x[1])(X), rtol=1e-14)
+    assert type(process) is Process
+    assert type(process.kernel) is Circle
+    assert {type(x) for x in process.kept} == {Square}  # made while it ran
+
+
+def test_objects_have_their_own_class_again_after_an_error():
+    def f(x):
+        SQUARE.described()
+        raise KeyError(type(SQUARE).__name__)
+    with pytest.raises(KeyError, match="Square"):
+        lift(f)(X)
+    assert type(SQUARE) is Square
+
+
+def test_what_an_object_of_the_program_returns_is_of_its_own_class():
+    made = lift(lambda: Pair(1.0, 2.0))()
+    assert type(made) is Pair
+    assert made == Pair(1.0, 2.0)
+
+
+def test_copies_made_in_a_program_are_of_their_own_class():
+    made = lift(lambda: [copy.copy(SLOTTED), copy.deepcopy(LAYERS), {Deeper(1.0, 2.0)}.pop()])()
+    assert [type(x) for x in (*made, *made[1].layers)] == [Slotted, Layers, Deeper, Pair, Pair]
+
+
+def test_what_is_assigned_to_a_class_goes_to_that_class():
+    before = Square.count
+    lift(lambda: Square.unit())()  # noqa: PLW0108
+    assert Square.count == before + 1
+
+
+def told_apart(x):
+    return filled(x[0])[0] if type(SQUARE) is Square else x[1]
+
+
+def told_apart_too_late(x):
+    return Square(x[0]).area() + told_apart(x)
+
+
+def test_a_class_that_is_told_by_is_stays_what_it_is_or_is_refused():
+    assert gradient(lift(told_apart))(X).tolist() == [1, 0, 0]
+    with pytest.raises(RuleError, match=r"asks `is Square`, a class .* use isinstance"):
+        gradient(lift(told_apart_too_late))(X)
+
+
+def test_threads_share_objects():
+    def f(x):
+        return BODIES[0].pull(x) * LAYERS.run(x[0])
+    with ThreadPoolExecutor(4) as pool:
+        together = jacobian(lift(f), executor=pool, chunk=1)(X)
+        many = list(pool.map(lambda _: jacobian(lift(f))(X), range(40)))
+    expected = jacobian(lift(f), chunk=1)(X)
+    np.testing.assert_array_equal(together, expected)
+    assert all(np.allclose(one, expected, rtol=1e-15, atol=0) for one in many)
+    assert type(BODIES[0]) is Body
+    assert threading.active_count() >= 1
+
+
+def doubled(x):
+    return filled(2 * x)[0]
+
+
+def tripled(x):
+    return filled(3 * x)[0]
+
+
+TABLE = {"doubled": doubled, "tripled": [tripled, doubled]}
+STEPS = [doubled, tripled, doubled]
+ENDS = doubled, tripled
+
+
+def test_functions_in_lists_and_dicts_are_reached_and_are_there_again():
+    def f(x):
+        TABLE["new"] = 1.0
+        TABLE["doubled"] = STEPS.pop()
+        for step in (*STEPS, TABLE["tripled"][0]):
+            x = step(x)
+        return ENDS[0](TABLE["doubled"](x))
+    try:
+        assert gradient(lift(f))(1.5) == 72
+        assert {"doubled": doubled, "tripled": [tripled, doubled], "new": 1.0} == TABLE
+        assert [doubled, tripled] == STEPS
+    finally:
+        del TABLE["new"]
+        STEPS.append(doubled)
+
+
+Point = namedtuple("Point", "a b")
+
+
+class Custom(type):
+    pass
+
+
+class Meta(metaclass=Custom):
+    def area(self, x):
+        return filled(x)[0]
+
+
+class Listed(list):
+    def first(self):
+        out = np.zeros(1)
+        out[0] = self[0]
+        return out
+
+
+@pytest.mark.parametrize("f", [lambda x: Meta().area(x[0]), lambda x: Listed([x[0]]).first()[0]])
+def test_classes_with_a_metaclass_and_of_python_s_own_containers_are_not_reached(f):
+    with pytest.raises(DualdiffError):
+        gradient(lift(f))(X)
+
+
+def test_named_tuples_stay_what_they_are():
+    result = lift(lambda x: Point(filled(x), 2.0))(1.0)
+    assert type(result) is Point
+    assert jacobian(lift(lambda x: Point(filled(x), 2 * x)))(1.0) == Point([1.0], 2.0)
