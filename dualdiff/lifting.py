@@ -116,13 +116,9 @@ class Run:
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
-        home = str(getattr(x, "__module__", None))
+        home = home_of(x)
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
-        lu = x.__self__ if kind is BuiltinMethodType else x
-        if type(lu).__name__ == "SuperLU":  # which does not say where it is from
-            new = import_module("dualdiff.scipy").seen(lu, "scipy.sparse")
-            return new if lu is x else getattr(new, x.__name__)
         if kind is FunctionType:
             return self.function(x)
         if kind is DISPATCHER:
@@ -215,6 +211,12 @@ class Run:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
                 space.origin[name] = space[name]
+
+
+def home_of(x: Any) -> str:
+    """The module that x is from, which the objects and methods of SuperLU do not say."""
+    owner = x.__self__ if type(x) is BuiltinMethodType else x
+    return "scipy.sparse" if type(owner).__name__ == "SuperLU" else str(getattr(x, "__module__", None))
 
 
 def foreign(name: str) -> bool:
