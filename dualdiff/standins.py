@@ -30,10 +30,11 @@ def standin(x: Any, new: Any) -> Any:
 def taking_lists(function: Any) -> Any:
     """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
     makes = function in BUFFERS and function is not np.iscomplexobj
+    calls = function in (np.apply_along_axis, np.apply_over_axes, np.piecewise)  # functions, whose closure may hold duals
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+        if calls or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
         result = function(*args, **options)
         return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
