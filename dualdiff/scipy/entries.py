@@ -141,6 +141,7 @@ def is_number(x: Any) -> bool:
 
 
 def dual_or_array(x: Any) -> Any:
+    x = getattr(x, "A", x)  # a numpy.matrix, or what stands for one
     return dual_form(x) if holds_dual(x) else np.asarray(x)
 
 

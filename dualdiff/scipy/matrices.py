@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as plain
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..errors import EscapeError, RuleError, ShapeError
+from ..errors import AbsentError, EscapeError, RuleError, ShapeError
 from ..forms import dual_form, holds_dual, stripped
 from ..reading import dtype_of
 from ..rules.linear import binned, matmul_sparse
@@ -31,6 +32,7 @@ from .entries import (
     renumbered,
     seen,
     summed,
+    taken,
     times_dense,
     times_sparse,
     unique,
@@ -40,8 +42,8 @@ from .entries import (
 FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 
-class Matrix:
-    """What a dual numpy.matrix would be: its array, to be asked for, because ``*`` and indices mean other things there."""
+class Matrix(NDArrayOperatorsMixin):
+    """A dual numpy.matrix, as far as sums of sparse matrices are used as one: arithmetic, ufuncs, and its array."""
 
     source = None
 
@@ -53,14 +55,43 @@ class Matrix:
     def value(self) -> Any:
         return np.asmatrix(stripped(self.A))
 
+    @property
+    def T(self) -> Any:
+        return self.transpose()
+
+    def getA1(self) -> Any:
+        return self.A1
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        result = getattr(ufunc, method)(*(x.A if isinstance(x, Matrix) else x for x in inputs), **options)
+        return Matrix(result) if hasattr(result, "level") else np.asmatrix(result)
+
+    def __mul__(self, other: Any) -> Any:
+        return np.multiply(self, other) if is_number(other) else self @ dual_or_array(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return np.multiply(other, self) if is_number(other) else dual_or_array(other) @ self
+
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise EscapeError(self.REASON)
 
     def __getattr__(self, name: str) -> Any:
-        raise (AttributeError if name[:1] == "_" else RuleError)(f"{name}: {self.REASON}")
+        raise AbsentError(f"{self.REASON} (it has no {name!r})")
 
-    REASON = ("a matrix of scipy.sparse with dual entries gives no numpy.matrix: take x.A or np.asarray(x) of the result x, "
-              "or build the matrix as an array, by csr_array and the like")
+    REASON = ("what SciPy gives here is a numpy.matrix, which cannot be dual: take x.A or np.asarray(x) of the result x, or "
+              "build the sparse matrix as an array, by csr_array and the like")
+
+
+def rearranged(name: str) -> Any:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        numbers = np.asmatrix(np.arange(1, 1 + self.A.size).reshape(self.shape))
+        r = getattr(numbers, name)(*args, **options)
+        return Matrix(taken(self.A, np.asarray(r))) if isinstance(r, np.matrix) else taken(self.A, r)
+    return method
+
+
+for _name in ("__getitem__", "flatten", "ravel", "reshape", "squeeze", "transpose"):
+    setattr(Matrix, _name, rearranged(_name))
 
 
 def dense(A: Any, like: Any) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as plain
 import scipy.sparse.linalg as solvers
 
-from ..errors import RuleError
+from ..dual_array import wrapped
+from ..errors import ConvergenceError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.sparse_systems import solution
 from ..implicit.theorem import Factored, differentiated, factored, in_type, singular
+from ..reading import dtype_of
+from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
 from .counterparts import KINDS, counterpart
 from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
@@ -113,22 +116,73 @@ def inv(A: Any) -> Any:
     return beside(own(A))(splu(A).solve(np.eye(A.shape[0])))
 
 
+@counterpart(solvers.LinearOperator, always=True)
+def operator(shape: Any, matvec: Any, rmatvec: Any = None, matmat: Any = None, dtype: Any = None, rmatmat: Any = None) -> Any:
+    """SciPy's own, told the type, which else it takes from a product that it converts."""
+    dtype = dtype_of(matvec(np.zeros(shape[1]))) if dtype is None else dtype
+    return solvers.LinearOperator(shape, matvec, rmatvec, matmat, dtype, rmatmat)
+
+
+def stripped_operator(A: Any) -> Any:
+    return solvers.LinearOperator(A.shape, *(lambda v, f=f: stripped(f(v)) for f in (A._matvec, A._rmatvec)), dtype=A.dtype)
+
+
+def by_steps(solver: Any, A: Any, symmetric: bool, what: str) -> Factored:
+    """The solutions of a system with an operator, to twelve digits, one run of the solver for each."""
+    def columns(A: Any) -> Any:
+        def solve(B: Any) -> Any:
+            X = np.stack([solver(A, b, rtol=1e-12, atol=0.0)[0] for b in B.T], axis=1)
+            for x, b in zip(X.T, B.T, strict=True):
+                if np.linalg.norm(A.matvec(x) - b) > 1e-8 * np.linalg.norm(b):
+                    raise ConvergenceError(f"{what}: the solver did not converge to the derivative of the solution")
+            return X
+        return solve
+    return Factored(A.shape[0], columns(A), columns(A if symmetric else A.T))
+
+
 def iterative(name: str) -> Any:
     """A solver that takes steps: its solution, differentiated by the equation. The start and M have no influence."""
-    solver = getattr(solvers, name)
+    solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
 
-    def call(A: Any, b: Any, x0: Any = None, **options: Any) -> Any:
-        if not (plain.issparse(A) or isinstance(A, np.ndarray) or holds_dual(A)):
-            raise RuleError(f"scipy.sparse.linalg.{name}: with dual numbers A must be a matrix or an array, not a "
-                            f"{type(A).__name__}; dualdiff.root differentiates what an operator solves")
-        A, b = seen(A) if plain.issparse(A) else dual_or_array(A), np.ravel(dual_or_array(b))
-        x, info = solver(stripped(A), stripped(b), stripped(x0), **{key: stripped(value) for key, value in options.items()})
-        return differentiated(lambda x: A @ x - b, x, lambda: factored(stripped(A), f"scipy.sparse.linalg.{name}")), info
+    def call(A: Any, b: Any, x0: Any = None, *args: Any, **options: Any) -> Any:
+        A = getattr(A, "A", A)  # the matrix that an operator was made from
+        is_operator = isinstance(A, solvers.LinearOperator)
+        if not is_operator and not holds_dual(A) and not holds_dual(b):
+            return solver(A, b, x0, *args, **options)
+        A = A if is_operator else seen(A) if plain.issparse(A) else dual_or_array(A)
+        b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if is_operator else stripped(A)
+        x, info = solver(known, stripped(b), stripped(x0), *args, **{key: stripped(value) for key, value in options.items()})
+        return differentiated(lambda x: (A._matvec(x) if is_operator else A @ x) - b, x,
+                              lambda: by_steps(solver, known, name in ("cg", "minres"), what) if is_operator
+                              else factored(known, what)), info
     return call
 
 
 for _name in ("bicg", "bicgstab", "cg", "cgs", "gcrotmk", "gmres", "lgmres", "minres", "qmr", "tfqmr"):
-    counterpart(getattr(solvers, _name))(iterative(_name))
+    counterpart(getattr(solvers, _name), always=True)(iterative(_name))
+
+
+def least_squares(name: str) -> Any:
+    """x with Aᵀ (A x - b) + damp² x = 0; what else the solver tells has no derivative here."""
+    solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
+
+    def call(A: Any, b: Any, damp: float = 0.0, *args: Any, **options: Any) -> Any:
+        if isinstance(A, solvers.LinearOperator) or holds_dual(damp):
+            raise RuleError(f"{what}: with dual numbers A must be a matrix or an array, and damp a constant")
+        A, b = seen(A) if plain.issparse(A) else dual_or_array(A), dual_or_array(b)
+        known = stripped(A)
+        found = solver(known, stripped(b), damp, *args, **options)
+        eye = plain.eye_array if plain.issparse(A) else np.eye
+        x = differentiated(lambda x: A.T @ (A @ x - b) + damp**2 * x, found[0],
+                           lambda: factored(known.T @ known + damp**2 * eye(A.shape[1]), what))
+        reason = f"{what}: of its results only the solution has a derivative; compute the norms from it"
+        return (x, *(wrapped(y, cast(Any, Undefined(reason, np.shape(y))), x.level) if dtype_of(y).kind == "f" else y
+                     for y in found[1:]))
+    return call
+
+
+for _name in ("lsqr", "lsmr"):
+    counterpart(getattr(solvers, _name))(least_squares(_name))
 
 
 # ---- the rest
@@ -188,8 +242,6 @@ for _name, _instead in (("expm", "scipy.linalg.expm(A.toarray()) has one"),
                         ("eigs", "numpy.linalg.eig(A.toarray()) has one"),
                         ("svds", "numpy.linalg.svd(A.toarray()) has one"),
                         ("lobpcg", "scipy.sparse.linalg.eigsh has one"),
-                        ("lsqr", "spsolve(A.T @ A, A.T @ b) has one"),
-                        ("lsmr", "spsolve(A.T @ A, A.T @ b) has one"),
                         ("spilu", "splu(A) has one; of a preconditioner, dualdiff.stop_gradient(A.data) needs none"),
                         ("onenormest", "norm(A, 1) has one")):
     counterpart(getattr(solvers, _name))(refusing(_name, _instead))
