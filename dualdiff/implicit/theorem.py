@@ -88,15 +88,15 @@ def sparse_factored(A: Any, what: str) -> Factored:
         lu = splu(A.tocsc())
     except RuntimeError as error:
         raise singular(what, str(error)) from error
-    return Factored(A.shape[0], in_type(A.dtype, lu.solve), in_type(A.dtype, lambda b: lu.solve(b, trans="T")))
+    return Factored(A.shape[0], in_type(A, lu.solve), in_type(A, lambda b: lu.solve(b, trans="T")))
 
 
-def in_type(dtype: Any, solve: Function) -> Function:
+def in_type(A: Any, solve: Function) -> Function:
     """SuperLU takes right-hand sides of the matrix's own type only; a complex one of a real matrix is two real ones."""
     def converted(b: Any) -> Any:
-        if b.dtype.kind == "c" and dtype.kind != "c":
+        if b.dtype.kind == "c" and A.dtype.kind != "c":
             return converted(np.ascontiguousarray(b.real)) + 1j * converted(np.ascontiguousarray(b.imag))
-        return solve(b.astype(dtype, copy=False))
+        return solve(b.astype(A.dtype, copy=False))
     return converted
 
 

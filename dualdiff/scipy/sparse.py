@@ -58,8 +58,8 @@ class Factors:
 
     def __init__(self, lu: Any, A: Any = None) -> None:
         self.lu, self.entries = lu, None if A is None or not hasattr(A, "level") else entries(A)
-        dtype = lu.U.dtype if A is None else A.dtype
-        self.system = Factored(lu.shape[0], *(in_type(dtype, lambda b, t=t: lu.solve(b, trans=t)) for t in "NT"))
+        typed = lu.U if A is None else A
+        self.system = Factored(lu.shape[0], *(in_type(typed, lambda b, t=t: lu.solve(b, trans=t)) for t in "NT"))
 
     def solve(self, rhs: Any, trans: str = "N") -> Any:
         if self.entries is None and not holds_dual(rhs):
@@ -219,7 +219,7 @@ def eigsh(A: Any, k: int = 6, M: Any = None, sigma: Any = None, which: str = "LM
             pivots = abs(lu.U.diagonal())
             if pivots.min() < pivots.max() * n * np.finfo(V.dtype).eps:
                 raise singular("scipy.sparse.linalg.eigsh", f"the eigenvalue {w:.6g} is repeated")
-            solve = in_type(bordered.dtype, lu.solve)
+            solve = in_type(bordered, lu.solve)
             return Factored(n + 1, solve, solve)
 
         def residual(y: Any) -> Any:
