@@ -29,7 +29,7 @@ LONGEST = 1000  # elements of a container that are looked at
 MOST = 10_000  # in all
 INSTALLED = ("site-packages", "dist-packages")
 ADOPTED: dict[int, tuple[Any, Any]] = {}  # by id: an object that has a class made here, and its own class
-REPLACED: list[tuple[Any, Any, Any]] = []  # a list or dict, a place in it, and the function that is there made anew
+REPLACED: list[tuple[Any, Any, Any, Any]] = []  # a list or dict, a place in it, what was there, and what is there now
 RUNS: set[int] = set()  # that go on now, by id: they share objects, and which run gave one its class does not matter
 LOCK = Lock()
 
@@ -83,11 +83,18 @@ def is_generated(x: Any) -> bool:
     return type(x) is FunctionType and x.__code__.co_filename == "<string>"
 
 
-def put_back(x: Any, place: Any, function: Any) -> None:
-    """The function where one made from it still is: the program may have written to the container."""
+def is_made_anew(x: Any) -> bool:
+    """Whether x, in a container, is a function, an object of SciPy's, or a tuple of such: another stands for it in a run."""
+    if type(x) is tuple:
+        return any(map(is_made_anew, x[:LONGEST]))
+    return type(x) is FunctionType or type(x).__mro__[-2:][0].__module__.startswith("scipy.")
+
+
+def put_back(x: Any, place: Any, part: Any, new: Any) -> None:
+    """The part where what was made from it still is: the program may have written to the container."""
     with suppress(LookupError):
-        if getattr(x[place], "__code__", None) is function.__code__:
-            x[place] = function
+        if x[place] is new or getattr(x[place], "__code__", 0) is getattr(part, "__code__", None):
+            x[place] = part
 
 
 class Classes:
@@ -176,13 +183,13 @@ class Classes:
     def reach(self, x: Any) -> Any:
         """x; an object of the user's has its methods made anew, and so have objects and functions in a container."""
         kind = type(x)
-        if kind is tuple and FunctionType in map(type, x[:LONGEST]):
-            return tuple(self.of(part) if type(part) is FunctionType else part for part in x)
+        if kind is tuple and is_made_anew(x):
+            return tuple(self.of(part) if is_made_anew(part) else part for part in x)
         if kind in CONTAINERS:
             if id(x) not in self.looked and len(self.looked) < MOST:
                 self.looked[id(x)] = x
                 for place, part in [*islice(x.items() if kind is dict else enumerate(x), LONGEST)]:
-                    if type(part) is FunctionType and kind in (list, dict):
+                    if is_made_anew(part) and kind in (list, dict):
                         self.replace(x, place, part)
                     elif type(part) not in PASSED:
                         self.looked[id(part)] = self.reach(part)
@@ -190,13 +197,13 @@ class Classes:
             self.adopt(x, new)
         return x
 
-    def replace(self, x: Any, place: Any, function: Any) -> None:
-        """Put a function made anew where a list or dict has it."""
-        new = self.of(function)
+    def replace(self, x: Any, place: Any, part: Any) -> None:
+        """Put what stands for a part where a list or dict has it."""
+        new = self.of(part)
         with LOCK:
-            if new is not function and x[place] is function:
+            if new is not part and x[place] is part:
                 x[place] = new
-                REPLACED.append((x, place, function))
+                REPLACED.append((x, place, part, new))
 
     def __enter__(self) -> None:
         with LOCK:

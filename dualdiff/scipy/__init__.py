@@ -9,7 +9,7 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("linalg", "sparse"))
+PARTS = frozenset(("linalg", "sparse", "stats"))
 
 
 def seen(x: Any, home: str) -> Any:
