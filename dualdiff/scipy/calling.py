@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..custom import ruled
+from ..custom import pair_rule, ruled
 from ..errors import DegenerateError, RuleError
 from ..forms import dual_form, holds_dual, stripped
 from .counterparts import counterpart
@@ -71,6 +71,11 @@ def valued(original: Any, compute: Callable[..., Any], *differentials: Callable[
     """``compute``, by SciPy's ``original``, with a differential for each argument."""
     compute.__name__, compute.__module__ = original.__name__, "scipy.linalg"
     return ruled(compute, differentials)
+
+
+def linearly(function: Callable[..., Any], *pairs: tuple[Callable[..., Any], Callable[..., Any]]) -> Any:
+    """As custom_rule does it with forward and transpose on batches, which here leave their arguments as they are."""
+    return ruled(function, tuple([pair_rule(function, i, ahead, back, True) for i, (ahead, back) in enumerate(pairs)]))
 
 
 def transposed(x: Any) -> Any:
