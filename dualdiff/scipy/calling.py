@@ -14,13 +14,14 @@ import numpy as np
 from ..custom import pair_rule, ruled
 from ..errors import DegenerateError, RuleError
 from ..forms import dual_form, holds_dual, stripped
+from ..tangents.moves import kept
 from .counterparts import counterpart
 
 
 def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
     """The counterpart of a function of SciPy's, which gets its arguments by the names that the original has for them.
 
-    Lists are arrays by then. What may be overwritten is not: arguments stay the caller's.
+    Lists are arrays by then, and arrays copies, which a record may keep. What may be overwritten is not.
     """
     parameters = signature(original)
 
@@ -28,10 +29,15 @@ def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
         @wraps(original)
         def call(*args: Any, **options: Any) -> Any:
             given = parameters.bind(*args, **options).arguments
-            return function(**{name: array(x) if isinstance(x, list | tuple) and "_" not in name and name != "axis" else x
-                               for name, x in given.items() if not name.startswith("overwrite")})
+            return function(**{name: argument(name, x) for name, x in given.items() if not name.startswith("overwrite")})
         return counterpart(original)(call)
     return register
+
+
+def argument(name: str, x: Any) -> Any:
+    if isinstance(x, list | tuple) and "_" not in name and name != "axis":  # c_and_lower, c_or_cr, … are several
+        return array(x)
+    return x if hasattr(x, "level") else kept(x)
 
 
 def one_by_one(*matrices: str) -> Callable[[Callable[..., Any]], Any]:

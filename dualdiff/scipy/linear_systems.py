@@ -159,8 +159,10 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed:
 @named(plain.solve_triangular)
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False,
                      check_finite: bool = True) -> Any:
+    A = stripped(a)
+
     def solve(r: Any, trans: Any, check_finite: bool = False) -> Any:
-        return plain.solve_triangular(stripped(a), r, trans, lower, unit_diagonal, check_finite=check_finite)
+        return plain.solve_triangular(A, r, trans, lower, unit_diagonal, check_finite=check_finite)
     x = solve(stripped(b), trans, check_finite)
     way, ahead, back = either_way(solve, trans)
     form, M = triangular(bool(lower), bool(unit_diagonal)), conjugate(a) if way == 2 else a
@@ -175,9 +177,10 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
 def lu_solve(lu_and_piv: Any, b: Any, trans: Any = 0, check_finite: bool = True) -> Any:
     """A[order] = L U."""
     lu, piv = map(array, lu_and_piv)
+    LU = stripped(lu)
 
     def solve(r: Any, trans: int, check_finite: bool = False) -> Any:
-        return plain.lu_solve((stripped(lu), piv), r, trans, check_finite=check_finite)
+        return plain.lu_solve((LU, piv), r, trans, check_finite=check_finite)
     x = solve(stripped(b), trans, check_finite)
     way, ahead, back = either_way(solve, trans)
     order, across, M = order_of(piv, lu.shape[-2])[..., None], "x" if way else "y", conjugate(lu) if way == 2 else lu
