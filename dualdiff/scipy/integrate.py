@@ -242,8 +242,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     return with_tangent(value, total)
 
 
-for _original, _advice in ((scipy.tanhsinh, "quad and quad_vec have one"), (scipy.nsum, "add up the terms with numpy.sum"),
-                           (scipy.cubature, "nquad, dblquad and quad_vec have one"), (scipy.qmc_quad, "nquad has one"),
-                           (scipy.solve_bvp, "dualdiff.root of its collocation equations has one"),
-                           (scipy.ode, "solve_ivp and odeint have one"), (scipy.complex_ode, "solve_ivp and odeint have one")):
-    refused(_original, _advice)
+for _name, _advice in (("tanhsinh", "quad and quad_vec have one"), ("nsum", "add up the terms with numpy.sum"),
+                       ("cubature", "nquad, dblquad and quad_vec have one"), ("qmc_quad", "nquad has one"),
+                       ("solve_bvp", "dualdiff.root of its collocation equations has one"),
+                       ("ode", "solve_ivp and odeint have one"), ("complex_ode", "solve_ivp and odeint have one")):
+    if hasattr(scipy, _name):  # some are new
+        refused(getattr(scipy, _name), _advice)
