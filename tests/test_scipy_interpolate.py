@@ -129,6 +129,9 @@ WITH_DUAL_DATA = {
     "splint": (lambda c, a: si.splint(a[0], a[2], (tck[0], c, 3)), tck[1], p),
     "splder, splantider": (
         lambda c, a: si.splev(a, si.splder((tck[0], c, 3))) + si.splev(a, si.splantider((tck[0], c, 3))), tck[1], p),
+    "sproot of a BSpline": (lambda c: si.sproot(si.BSpline(bs.t, c + 0.3, 3)), bs.c),
+    **{f"at a plain number, {kind.__name__}": (lambda y, kind=kind: kind(x, y)(1) + kind(x, y)([0.3, 1])[0], y) for kind in (
+        si.PchipInterpolator, si.InterpolatedUnivariateSpline, si.KroghInterpolator, si.make_interp_spline, si.interp1d)},
     "sproot": (lambda c: si.sproot((tck[0], c + 0.3, 3)), tck[1]),
     **{f"splrep k = {k}": (lambda x, y, a, k=k: si.splev(a, si.splrep(x, y, k=k, s=0)), x, y, p) for k in (1, 2, 3, 5)},
     "splrep with knots": (lambda y, w, a: si.splev(a, si.splrep(x, y, w=w, t=[0.9])), y, 1 + y ** 2, p),
@@ -296,6 +299,16 @@ def test_a_spline_made_inside_from_constants_is_scipys():
         return s(a) * s.integrate(0, 1)
     s = CubicSpline(np.linspace(0, 1, 5), np.sin(np.linspace(0, 1, 5)))
     assert gradient(f)(0.3) == s(0.3, 1) * s.integrate(0, 1)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: si.interp1d(x, y, kind="cubic"), lambda: si.interp1d(x, y), lambda: si.make_interp_spline(x, y),
+    lambda: bs.derivative(),
+    lambda: si.UnivariateSpline(x, y, s=0.1), lambda: si.KroghInterpolator(x, y), lambda: cs.antiderivative(),
+    lambda: si.RegularGridInterpolator((x,), y, method="cubic"), lambda: si.RBFInterpolator(x[:, None], y)])
+def test_an_interpolator_is_the_same_made_outside_and_inside(make):
+    made, at = make(), near if type(make()) is not si.RBFInterpolator else near[:, None]
+    np.testing.assert_array_equal(jacobian(lambda a: made(a))(at), jacobian(lambda a: make()(a))(at))
 
 
 def test_data_and_points_at_once_to_second_order():
