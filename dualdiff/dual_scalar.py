@@ -9,7 +9,7 @@ import numpy as np
 
 from .dual import Dual, number_text
 from .policies import WATCH
-from .reading import tangent_array, tangent_text
+from .reading import dtype_of, tangent_array, tangent_text
 from .tangents.level import HAND
 from .tangents.tangent import Tangent
 
@@ -45,6 +45,9 @@ class DualScalar(Dual):
         if name.startswith("_") or not hasattr(np.float64, name):
             raise AttributeError(f"a dual number has no attribute {name!r}")
         if name == "dtype":
+            asking = sys._getframe(1).f_globals  # a lifted program, or SciPy, and not NumPy
+            if type(asking) is not dict or str(asking.get("__name__")).startswith("scipy."):
+                return dtype_of(self)
             raise AttributeError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
         return getattr(without_axes(self), name)
 

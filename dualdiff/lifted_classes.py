@@ -29,7 +29,7 @@ LONGEST = 1000  # elements of a container that are looked at
 MOST = 10_000  # in all
 INSTALLED = ("site-packages", "dist-packages")
 ADOPTED: dict[int, tuple[Any, Any]] = {}  # by id: an object that has a class made here, and its own class
-REPLACED: list[tuple[Any, Any, Any, Any]] = []  # a list or dict, a place in it, what was there and what was made from it
+REPLACED: list[tuple[Any, Any, Any, Any]] = []  # a list or dict, a place in it, what was there, and what is there now
 RUNS: set[int] = set()  # that go on now, by id: they share objects, and which run gave one its class does not matter
 LOCK = Lock()
 
@@ -83,18 +83,18 @@ def is_generated(x: Any) -> bool:
     return type(x) is FunctionType and x.__code__.co_filename == "<string>"
 
 
+def is_made_anew(x: Any) -> bool:
+    """Whether x, in a container, is a function, an object of SciPy's, or a tuple of such: another stands for it in a run."""
+    if type(x) is tuple:
+        return any(map(is_made_anew, x[:LONGEST]))
+    return type(x) is FunctionType or type(x).__mro__[-2:][0].__module__.startswith("scipy.")
+
+
 def put_back(x: Any, place: Any, part: Any, new: Any) -> None:
-    """What was there where what was made from it still is: the program may have written to the container."""
+    """The part where what was made from it still is: the program may have written to the container."""
     with suppress(LookupError):
-        if x[place] is new or getattr(x[place], "__code__", None) is getattr(part, "__code__", x):
+        if x[place] is new or getattr(x[place], "__code__", 0) is getattr(part, "__code__", None):
             x[place] = part
-
-
-def replaceable(x: Any) -> bool:
-    """Whether a run sees it as something else: a function, an object of SciPy, or a tuple of these."""
-    kind = type(x)
-    return kind is FunctionType or (any(map(replaceable, x[:LONGEST])) if kind is tuple else
-                                    str(kind.__module__).startswith("scipy."))
 
 
 class Classes:
@@ -183,15 +183,14 @@ class Classes:
     def reach(self, x: Any) -> Any:
         """x; an object of the user's has its methods made anew, and so have objects and functions in a container."""
         kind = type(x)
-        if kind is tuple and replaceable(x):
-            return tuple(self.of(part) if replaceable(part) else part for part in x)
+        if kind is tuple and is_made_anew(x):
+            return tuple(self.of(part) if is_made_anew(part) else part for part in x)
         if kind in CONTAINERS:
             if id(x) not in self.looked and len(self.looked) < MOST:
                 self.looked[id(x)] = x
                 for place, part in [*islice(x.items() if kind is dict else enumerate(x), LONGEST)]:
-                    if replaceable(part):
-                        if kind in (list, dict):
-                            self.replace(x, place, part)
+                    if is_made_anew(part) and kind in (list, dict):
+                        self.replace(x, place, part)
                     elif type(part) not in PASSED:
                         self.looked[id(part)] = self.reach(part)
         elif id(x) not in ADOPTED and (new := self.anew(origin := origin_of(kind))) is not origin:
@@ -199,7 +198,7 @@ class Classes:
         return x
 
     def replace(self, x: Any, place: Any, part: Any) -> None:
-        """Put a function made anew, or an object of SciPy as the run sees it, where a list or dict has it."""
+        """Put what stands for a part where a list or dict has it."""
         new = self.of(part)
         with LOCK:
             if new is not part and x[place] is part:

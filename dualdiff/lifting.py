@@ -14,7 +14,7 @@ from abc import ABCMeta
 from collections.abc import Callable
 from contextlib import suppress
 from dis import get_instructions, opmap
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -75,9 +75,13 @@ def released(result: Any) -> Any:
     """Arrays that took no dual as the plain arrays they are."""
     if isinstance(result, dict):
         return type(result)((name, released(part)) for name, part in result.items()) if type(result) is dict else result
-    if type(result) in (list, tuple) or hasattr(result, "_fields"):
-        parts = [released(part) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if type(result) is list:
+        return [*map(released, result)]
+    if type(result) is tuple or hasattr(result, "_fields"):
+        new = tuple.__new__(type(result), map(released, result))
+        if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
+            vars(new).update({name: released(x) for name, x in vars(result).items()})
+        return new
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 
@@ -116,7 +120,7 @@ class Run:
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
-        home = str(getattr(x, "__module__", kind.__module__))
+        home = home_of(x)
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
         if kind is FunctionType:
@@ -178,14 +182,12 @@ class Run:
 
     def told_apart(self, f: Any, names: Any) -> None:
         """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
-        steps = [*get_instructions(f.__code__)]
-        for near in (steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"):
-            name = str(near[-1].argval)
-            for x in (names.get(step.argval) for step in near if step.opname in NAMES):
+        for name, item, near in asked_is(f.__code__):
+            for x in map(names.get, near):
                 if type(x) in METACLASSES:
                     self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
-                        x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
+                        x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
                     raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
 
     def changes(self, cell: CellType) -> bool:
@@ -211,6 +213,21 @@ class Run:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
                 space.origin[name] = space[name]
+
+
+def home_of(x: Any) -> str:
+    """The module of x; of an object of the user's, that of what its class is derived from, which may be SciPy's."""
+    home = str(getattr(x, "__module__", None))
+    return home if home.startswith("scipy.") else type(x).__mro__[-2:][0].__module__
+
+
+@lru_cache(1024)
+def asked_is(code: CodeType) -> list[tuple[str, bool, list[str]]]:
+    """For each ``is`` in the code: what stands last before it, whether that is an item, and the global names there."""
+    steps = [*get_instructions(code)]
+    asked = [steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"]
+    return [(str(near[-1].argval), near[1].opname in ITEMS, [step.argval for step in near if step.opname in NAMES])
+            for near in asked]
 
 
 def foreign(name: str) -> bool:

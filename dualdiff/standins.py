@@ -12,7 +12,7 @@ from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import RuleError
-from .forms import dual_form, holds_dual
+from .forms import dual_form, holds_dual, stripped
 from .math_functions import COUNTERPARTS
 from .rules.gather import shape_of
 from .rules.shapes import strided
@@ -77,6 +77,19 @@ for _function, _counterpart in COUNTERPARTS.items():
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
               np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
     standin(_make, creator(_make))
+
+
+def arange(*args: Any, **options: Any) -> Any:
+    """``np.arange``, whose elements move with the start, and with the step as far as they are from it."""
+    plain = np.arange(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+    given = dict(zip(("stop",) if len(args) == 1 else ("start", "stop", "step"), args, strict=False)) | options
+    for name, weight in (("start", 1), ("step", np.arange(len(plain)))):
+        if (x := given.get(name)) is not None and holds_dual(x) and (getattr(x, "level", ANY.level) is not ANY.level):
+            plain = plain + (x - stripped(x)) * weight
+    return plain
+
+
+standin(np.arange, arange)
 
 
 class ArrayType(type):

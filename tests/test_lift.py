@@ -13,12 +13,13 @@ import numpy as np
 import numpy.linalg as la
 import pytest
 import scipy.integrate
+import scipy.linalg
 import scipy.special as sp
 import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, value_and_gradient, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, lift, value_and_gradient, vjp
 from dualdiff.errors import EscapeError, RuleError
 from dualdiff.math_functions import COUNTERPARTS
 
@@ -643,3 +644,24 @@ def test_a_lifted_program_leaves_the_domain_of_math_as_the_plain_one_does():
                      (lambda t: math.exp(1000 * t), OverflowError)):
         with pytest.raises(error):
             derivative(lift(f))(1.0)
+
+
+# ---- programs that call SciPy
+def test_a_program_that_needed_lift_runs_once_from_then_on():
+    calls = []
+
+    def f(a):
+        calls.append(a)
+        return np.sum(scipy.linalg.inv(a))
+    A = np.diag(X) + 1
+    for run in (gradient(f), jacobian(f), hessian(f), lambda a: hvp(f)(a, a), lambda a: vjp(f, a)[1](1.0)):
+        run(A)
+        calls.clear()
+        run(A)
+        assert len(calls) == 1
+
+
+def test_compiled_functions_of_scipy_are_refused_by_name():
+    from scipy.signal._spline import symiirorder1_ic
+    with pytest.raises(RuleError, match="symiirorder1_ic is compiled and has no derivative rule"):
+        jacobian(lift(lambda x: symiirorder1_ic(x, 0.5, 1e-3)))(X)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("interpolate", "linalg", "spatial"))
+PARTS = frozenset(("interpolate", "linalg", "spatial", "stats"))
 
 
 def seen(x: Any, home: str) -> Any:
