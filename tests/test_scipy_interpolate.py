@@ -189,15 +189,19 @@ def test_interpolators_of_plain_data_at_dual_points(name):
     agrees(*AT_DUAL_POINTS[name])
 
 
+def order_of(f, *args):
+    return 1 if sum(map(np.size, args)) > 7 else 2
+
+
 @pytest.mark.parametrize("name", WITH_DUAL_DATA)
 def test_interpolators_of_dual_data(name):
-    agrees(*WITH_DUAL_DATA[name], order=1 if sum(map(np.size, WITH_DUAL_DATA[name][1:])) > 7 else 2)
+    agrees(*WITH_DUAL_DATA[name], order=order_of(*WITH_DUAL_DATA[name]))
 
 
 @pytest.mark.skipif(id(scipy.linalg.solve_banded) not in FUNCTIONS, reason="scipy.linalg has no counterparts of solvers yet")
 @pytest.mark.parametrize("name", SOLVED)
 def test_interpolators_whose_coefficients_scipy_solves_for(name):
-    agrees(*SOLVED[name])
+    agrees(*SOLVED[name], order=order_of(*SOLVED[name]))
 
 
 # ---- orders, kinks, structure ----------------------------------------------------------------------------------------
