@@ -161,10 +161,10 @@ WITH_DUAL_DATA = {
     "grid points": (lambda x, z, a: si.RegularGridInterpolator((x, gy), z)(a), gx, Z, pxy),
     "interpn splinef2d": (lambda a, z: si.interpn((gx, gy), z, a, method="splinef2d"), pxy, Z),
     "NdBSpline": (lambda c, a: si.NdBSpline(rect.tck[:2], c, 3)(a), random.normal(size=(6, 5, 2)), pxy),
-    "LinearND": (lambda v, a: si.LinearNDInterpolator(points, v)(a), both, inside),
-    "LinearND points": (lambda q, v, a: si.LinearNDInterpolator(q, v)(a), points, heights, inside),
+    "LinearND": (lambda v: si.LinearNDInterpolator(points, v)(inside), both),
+    "LinearND points": (lambda q, a: si.LinearNDInterpolator(q, heights)(a), points, inside[:1]),
     "NearestND": (lambda v: si.NearestNDInterpolator(points, v)(inside), both),
-    "griddata": (lambda v, a: si.griddata(points, v, a), heights, inside),
+    "griddata": (lambda a: si.griddata(points, heights, a), inside),
     "griddata on a line": (lambda v, a: si.griddata(x, v, a), y, near),
     "griddata nearest": (lambda v: si.griddata(points, v, inside, method="nearest"), heights),
     **{f"RBF {k}": (lambda d, a, k=k: si.RBFInterpolator(points, d, kernel=k, epsilon=2.0)(a), heights, inside)
