@@ -227,6 +227,18 @@ def test_at_a_kink_the_slope_is_that_of_least_norm(heights, slope):
         assert np.ravel(jacobian(lambda a, f=f: f(a))(np.ones(1))) == slope
 
 
+def test_at_the_ends_of_what_is_not_defined_outside_slopes_are_one_sided():
+    line = si.interp1d(np.arange(3.0), [0.0, 1.0, 3.0])
+    np.testing.assert_array_equal(jacobian(lambda a: line(a))(np.array([0.0, 2.0])), [[1, 0], [0, 2]])
+    np.testing.assert_array_equal(derivative(lambda a: akima(a))(x[[0, -1]]), akima(x[[0, -1]], 1))
+
+
+def test_a_class_that_is_not_named_here_has_what_its_parents_have():
+    rough = si.SmoothBivariateSpline(*points.T, heights, kx=1, ky=1)
+    slopes = [(rough.ev(*(inside[0] + step)) - rough.ev(*(inside[0] - step))) / 2e-5 for step in 1e-5 * np.eye(2)]
+    np.testing.assert_allclose(gradient(lambda a: rough.ev(*a))(inside[0]), slopes, rtol=1e-6)
+
+
 def test_kinks_are_told_where_that_is_asked():
     tent, flat = si.interp1d(np.arange(3.0), [0.0, 1.0, 0.0]), si.PPoly([[1, 1], [0, 1]], [0, 1, 2])
     with kinks("raise"):

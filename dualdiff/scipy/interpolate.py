@@ -293,12 +293,17 @@ def least_squares(B: Any, c: Any, y: Any, w: Any, what: str) -> Any:
     return solved(operator, np.reshape(rhs, c.shape), c, what, square)
 
 
-def linearly(self: Any, x: Any) -> Any:
-    slopes = np.diff(self._y, axis=0) / np.diff(self.x)[:, None]
-    return PPoly(np.stack([slopes, self._y[:-1]]), self.x)(x)
+def linearly(X: Any, y: Any, x: Any) -> Any:
+    slopes = np.diff(y, axis=0) / np.reshape(np.diff(X), (-1, *(1,) * (y.ndim - 1)))
+    return PPoly(np.stack([slopes, y[:-1]]), X)(x)
 
 
-seen_class(plain.interp1d, _call_linear=linearly)
+def bounded(self: Any, x: Any) -> Any:
+    """np.interp, which is constant outside, while this is not defined there: its slopes at the ends are one-sided."""
+    return np.interp(x, self.x, self.y) if perturbed(self) else linearly(self.x, self.y, x)
+
+
+seen_class(plain.interp1d, _call_linear=lambda self, x: linearly(self.x, self._y, x), _call_linear_np=bounded)
 
 
 from . import fitpack, interpolate_nd  # noqa: E402, F401 - what they say in terms of these
