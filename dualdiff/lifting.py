@@ -16,7 +16,7 @@ from contextlib import suppress
 from dis import get_instructions, opmap
 from functools import lru_cache, partial, wraps
 from importlib import import_module
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -218,6 +218,8 @@ class Run:
 def home_of(x: Any) -> str:
     """The module of x; of an object of the user's, that of what its class is derived from, which may be SciPy's."""
     home = str(getattr(x, "__module__", None))
+    if type(x.__self__ if type(x) is BuiltinMethodType else x).__name__ == "SuperLU":  # which does not say
+        return "scipy.sparse"
     return home if home.startswith("scipy.") else type(x).__mro__[-2:][0].__module__
 
 

@@ -30,10 +30,11 @@ def standin(x: Any, new: Any) -> Any:
 def taking_lists(function: Any) -> Any:
     """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
     makes = function in BUFFERS and function is not np.iscomplexobj
+    calls = function in (np.apply_along_axis, np.apply_over_axes, np.piecewise)  # functions, whose closure may hold duals
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+        if calls or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
         result = function(*args, **options)
         return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
@@ -62,9 +63,11 @@ def creator(make: Any) -> Any:
         if options.get("like") is not None:
             return make(*args, **options)
         options.pop("like", None)
-        first = args[0] if args else options.get("a")
+        first: Any = args[0] if args else options.get("a")
         if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
             return first
+        if hasattr(first, "A1") and hasattr(first, "level"):  # what stands for a numpy.matrix
+            args, first = (first.A, *args[1:]), first.A
         copied = make is np.array and copy_mode(options.get("copy", True))
         if type(first) is np.ndarray and first.dtype != object and not copied:
             return make(*args, **options)

@@ -185,9 +185,17 @@ def sums_rows(x):
     return np.fromiter((v * v for v in x), float) + np.array(list(x)) + np.interp([0.1, 0.9, 1.4], [0.0, x[0], 3.0], x)
 
 
+def functions_along_plain_arrays(x):
+    rows = np.apply_along_axis(lambda r: r * x[0] + x[1] * r.sum(), 1, [[1.0, 2.0, 4.0], [0.5, 1.0, 3.0]])
+    grid = np.linspace(0, 1, 4)
+    pieces = np.piecewise(grid, [grid < 0.5], [lambda t: t * x[0], lambda t: x[2] * t**2])
+    return np.concatenate([rows.ravel(), pieces, np.apply_over_axes(lambda a, i: x[1] * np.sum(a, i), rows, [0, 1]).ravel()])
+
+
 PROGRAMS = [allocates, imported_names, through_helpers, through_closures, through_imports, lists, lists_of_lists, constants,
             recursion, class_body, views, checks_for_arrays, like_plain_data, default_and_keyword, writes_numbers, vectorizes,
-            vectorizes_with_a_signature, runs_python_on_elements, ufuncs_of_lists, walks, strides, sums_rows]
+            vectorizes_with_a_signature, runs_python_on_elements, ufuncs_of_lists, walks, strides, sums_rows,
+            functions_along_plain_arrays]
 
 
 def differences(f, x, h=1e-5):
