@@ -68,6 +68,7 @@ AT_DUAL_POINTS = {
         lambda a, s=s: s(a) + s(a, 1) + s.derivative()(a) + s.integral(a[0], a[1]) + s.derivatives(a[0])[0], p)
        for name, s in {"smooth": smooth, "k = 2": parabolas, "ext=3": clamped, "ext=1": zeroed}.items()},
     "splev": (lambda a: si.splev(a, tck) + si.splev(a, tck, der=1), p), "splint": (lambda a: si.splint(a[0], a[2], tck), p),
+    "splev of lists": (lambda a: si.splev(a, (list(tck[0]), list(tck[1]), 3)), p),
     "splev of a curve": (lambda a: si.splev(a, (tck[0], [tck[1], tck[1] ** 2], 3))[1], p),
     "Krogh": (lambda a: krogh(a) + krogh.derivative(a), np.r_[p, x[2]]),
     "Krogh with slopes": (lambda a: krogh(a) * hermite.derivatives(a)[2], np.array(0.3)),

@@ -37,14 +37,15 @@ def splev(x: Any, tck: Any, der: int = 0, ext: Any = 0) -> Any:
     if isinstance(tck, plain.BSpline):
         return tck(x, der, extrapolate=True)
     x, (t, c, k) = array_of(x), tck
-    if isinstance(c, list | tuple) or np.ndim(c) > 1:
+    if np.ndim(c[0]):
         return [splev(x, (t, part, k), der, ext) for part in c]
+    t, c = array_of(t), array_of(c)
     first, last = t[k], t[len(t) - k - 1]
     if ext == 2:
         plain.splev(*stripped([x, (t, c, k)]), der, ext)
     if not perturbed(tck):
         def value(x: Any, n: int) -> Any:
-            y = np.asarray(plain.splev(x, tck, n, ext)) if n <= k else np.zeros(np.shape(x))
+            y = np.asarray(plain.splev(x, (t, c, k), n, ext)) if n <= k else np.zeros(np.shape(x))
             return np.where((x < first) | (x > last), 0.0, y) if n > der == 0 and ext == 3 else y
         return along(value, x, der, 0, t[k + 1:len(t) - k - 1])
     x = np.clip(x, first, last) if ext == 3 and not der else x  # FITPACK continues the derivatives
