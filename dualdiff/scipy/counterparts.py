@@ -46,7 +46,8 @@ class Counterpart:
         args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
         if self.always or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return self.function(*args, **options)
-        return self.original(*args, **options)
+        result = self.original(*args, **options)
+        return KINDS[type(result)](result) if type(result) in KINDS else result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
