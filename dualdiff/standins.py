@@ -131,7 +131,8 @@ class Joined:
         pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
         if self.columns:
             pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
-        kind = np.result_type(*(x if isinstance(part, slice) else part for x, part in zip(pieces, parts, strict=True)))
+        kind = np.result_type(*(x if isinstance(part, slice | list | tuple) else part
+                                for x, part in zip(pieces, parts, strict=True)))
         return np.concatenate(pieces, axis=-1 if self.columns else 0).astype(kind, copy=False)
 
 
