@@ -274,6 +274,25 @@ def test_methods_objects_and_partial_functions_are_lifted(f):
     np.testing.assert_array_equal(jacobian(lift(f))(2.0), [3, 0])
 
 
+def test_pieces_of_r_may_be_tuples_of_duals():
+    knots = lift(lambda x: np.r_[(x[0],) * 3, x, (1.0, 2.0)])
+    np.testing.assert_array_equal(knots(X), np.r_[(X[0],) * 3, X, 1.0, 2.0])
+    moved = np.eye(len(X))
+    np.testing.assert_array_equal(jacobian(knots)(X), [*moved[[0, 0, 0]], *moved, *np.zeros((2, len(X)))])
+
+
+def test_a_buffer_that_took_no_dual_is_a_constant_where_it_is_written_and_to_refused_functions():
+    def f(x):
+        out, zeros = np.empty(2), np.zeros(2)
+        out[:] = x[0]
+        out[1] = zeros[1] * np.nextafter(zeros, 1)[0]
+        return np.sum(out ** 2)
+    for mode in ("forward", "reverse"):
+        slope = gradient(lift(f), mode=mode)(X)
+        assert type(slope) is np.ndarray
+        np.testing.assert_array_equal(slope, [2 * X[0], *np.zeros(len(X) - 1)])
+
+
 def test_lift_nests_with_itself_and_with_derivatives():
     def cubes(x):
         out = np.zeros(1)

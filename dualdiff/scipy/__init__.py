@@ -9,7 +9,7 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("linalg", "sparse", "stats"))
+PARTS = frozenset(("integrate", "interpolate", "linalg", "optimize", "sparse", "spatial", "stats"))
 
 
 def seen(x: Any, home: str) -> Any:
