@@ -341,3 +341,13 @@ def test_instances_and_classes_are_still_told_apart_by_isinstance():
         assert not isinstance(st.poisson, rv_continuous)
         return norm.logpdf(x)
     assert derivative(lift(f))(0.3) == -0.3
+
+
+def test_distributions_that_the_program_makes_are_reached():
+    def f(x):
+        class Inner(rv_continuous):
+            def _pdf(self, x, a):
+                return a * x ** (a - 1)
+        drawn = st.rv_histogram(np.histogram(OTHER, 3))
+        return Inner(a=0, b=1).pdf(0.3, 2.0) * Weighted(a=0, name="own").pdf(0.3, x) + drawn.cdf(x)
+    check_derivatives(f, 0.7)

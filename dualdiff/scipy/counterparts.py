@@ -60,6 +60,9 @@ class Counterpart:
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
 
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return issubclass(kind, self.original)
+
 
 def plain_if_constant(x: Any) -> Any:
     """An argument as SciPy takes it if nothing in it is perturbed, else as our rows do."""
