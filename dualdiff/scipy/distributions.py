@@ -41,8 +41,8 @@ PUBLIC = frozenset(("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "lo
                     "std", "median", "moment", "entropy", "interval", "support", "nnlf", "rvs", "fit", "cov", "mode"))
 VALUES = frozenset(("_argcheck", "_support_mask", "_open_support_mask", "_nonzero"))  # which are true or false
 COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
-STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats", "_munp",
-                      "_entropy", "_get_support"))
+STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats",
+                      "_munp", "_entropy", "_get_support"))
 FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
@@ -99,6 +99,8 @@ def with_class(f: Any, cell: CellType) -> Any:
 
 def method(kind: type, name: str, x: Any, anew: Any) -> Any:
     """The method x, which is called of what is not perturbed, and x made anew, which takes what is."""
+    if name == "expect" and issubclass(kind, plain.rv_continuous):
+        return over_support(anew)
     if name in ("expect", "_expect", "__init__") or not issubclass(kind, (rv_generic, multi_rv_generic)):
         return anew
     if not issubclass(kind, rv_generic) and name not in PUBLIC:
@@ -129,6 +131,16 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
             raise RuleError(f"scipy.stats.{self.name}.fit has no derivative; minimise nnlf with dualdiff.optimize, or find the "
                             "root of its gradient with dualdiff.root, which differentiates the solution")
         return anew(self, *args, **options)
+    return call
+
+
+def over_support(expect: Any) -> Any:
+    """The method, told where the support is infinite: its ends would be infinite numbers that are perturbed."""
+    def call(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
+             *more: Any, **options: Any) -> Any:
+        ends = (end if given is None and np.all(np.isinf(end)) else given
+                for end, given in zip(self._get_support(*map(stripped, args)), (lb, ub), strict=True))
+        return expect(self, func, args, loc, scale, *ends, *more, **options)
     return call
 
 
