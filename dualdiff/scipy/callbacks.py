@@ -196,10 +196,11 @@ class Apart:
         return [((leaf.k, cols.tobytes(), cols.dtype.str), np.concatenate(weights))]
 
     def frontier(self, terms: dict[Any, Any]) -> list[TapeLeaf]:
+        """The leaves that were there before, or what those are made of if it is less: of a number spread out, the number."""
         seen, ends = set(terms), []
         queue = list(terms)
         for leaf in queue:  # which grows on the way
-            if leaf.serial < self.mark:
+            if leaf.serial < self.mark and not 0 < sum(prod(parent.shape) for _, parent, _ in leaf.edges) < prod(leaf.shape):
                 ends.append(leaf)
                 continue
             for _, parent, _ in leaf.edges:

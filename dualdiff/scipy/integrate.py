@@ -18,7 +18,7 @@ from ..errors import ConvergenceError, DegenerateError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
 from . import trajectories  # noqa: F401 - solve_ivp and odeint
-from .callbacks import Apart, Key, refused, together, tupled, value_of
+from .callbacks import Apart, Key, refused, together, tupled, value_of, with_tangent
 from .counterparts import counterpart
 
 MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
@@ -222,8 +222,29 @@ def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_
     return (value, error, {"neval": count}) if full_output else (value, error)
 
 
-for _original, _advice in ((scipy.tanhsinh, "quad and quad_vec have one"), (scipy.nsum, "add up the terms with numpy.sum"),
-                           (scipy.cubature, "nquad, dblquad and quad_vec have one"), (scipy.qmc_quad, "nquad has one"),
-                           (scipy.solve_bvp, "dualdiff.root of its collocation equations has one"),
-                           (scipy.ode, "solve_ivp and odeint have one"), (scipy.complex_ode, "solve_ivp and odeint have one")):
-    refused(_original, _advice)
+@counterpart(scipy.simpson)
+def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
+    """By pairs of intervals, and a last one without a pair by K. V. Cartwright's formula (2017, equation 8), as SciPy's."""
+    value = scipy.simpson(stripped(y), None if x is None else stripped(x), dx=stripped(dx), axis=axis)
+    y, x = np.moveaxis(value_of(y), axis, -1), value_of(x)
+    n = y.shape[-1]
+    h = np.ones(n - 1) * dx if x is None else np.diff(np.moveaxis(x, axis, -1) if np.ndim(x) > 1 else x)
+    m = n - 1 + n % 2
+    a, b = h[..., :m - 1:2], h[..., 1:m - 1:2]
+    total = np.sum((a + b) / 6 * (y[..., :m - 2:2] * (2 - b / a) + y[..., 1:m - 1:2] * (a + b) ** 2 / (a * b)
+                                  + y[..., 2:m:2] * (2 - a / b)), axis=-1) if n > 2 else 0.0
+    if n == 2:
+        total = 0.5 * h[..., 0] * (y[..., 0] + y[..., 1])
+    elif m < n:
+        a, b = h[..., -2], h[..., -1]
+        total = total + y[..., -1] * (2 * b**2 + 3 * a * b) / (6 * (a + b)) + y[..., -2] * (b**2 + 3 * a * b) / (6 * a) \
+            - y[..., -3] * b**3 / (6 * a * (a + b))
+    return with_tangent(value, total)
+
+
+for _name, _advice in (("tanhsinh", "quad and quad_vec have one"), ("nsum", "add up the terms with numpy.sum"),
+                       ("cubature", "nquad, dblquad and quad_vec have one"), ("qmc_quad", "nquad has one"),
+                       ("solve_bvp", "dualdiff.root of its collocation equations has one"),
+                       ("ode", "solve_ivp and odeint have one"), ("complex_ode", "solve_ivp and odeint have one")):
+    if hasattr(scipy, _name):  # some are new
+        refused(getattr(scipy, _name), _advice)
