@@ -22,6 +22,9 @@ def counterpart_of(x: Any) -> Any:
         return FUNCTIONS[id(x)]
     if type(x).__name__ in COMPILED:
         return Counterpart(x, refusal(x), False)
+    if isinstance(x, type):  # whose objects are seen as they are made
+        see = next((KINDS[kind] for kind in x.__mro__ if kind in KINDS), None)
+        return see and Counterpart(x, lambda *args, **options: see(x(*args, **options)), True)
     return next((KINDS[kind](x) for kind in type(x).__mro__ if kind in KINDS), None)
 
 
@@ -52,11 +55,17 @@ class Counterpart:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self.original,)
+
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
 
     def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
         return (self.original,)  # of a class derived from it
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return issubclass(kind, self.original)
 
 
 def plain_if_constant(x: Any) -> Any:

@@ -101,6 +101,8 @@ def with_class(f: Any, cell: CellType) -> Any:
 
 def method(kind: type, name: str, x: Any, anew: Any) -> Any:
     """The method x, which is called of what is not perturbed, and x made anew, which takes what is."""
+    if name == "expect" and issubclass(kind, plain.rv_continuous):
+        return over_support(anew)
     if name in ("expect", "_expect", "__init__") or not issubclass(kind, (rv_generic, multi_rv_generic)):
         return anew
     if not issubclass(kind, rv_generic) and name not in PUBLIC:
@@ -131,6 +133,16 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
             raise RuleError(f"scipy.stats.{self.name}.fit has no derivative; minimise nnlf with dualdiff.optimize, or find the "
                             "root of its gradient with dualdiff.root, which differentiates the solution")
         return anew(self, *args, **options)
+    return call
+
+
+def over_support(expect: Any) -> Any:
+    """The method, told where the support is infinite: its ends would be infinite numbers that are perturbed."""
+    def call(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
+             *more: Any, **options: Any) -> Any:
+        ends = (end if given is None and np.all(np.isinf(end)) else given
+                for end, given in zip(self._get_support(*map(stripped, args)), (lb, ub), strict=True))
+        return expect(self, func, args, loc, scale, *ends, *more, **options)
     return call
 
 
