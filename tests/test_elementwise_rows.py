@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff import symbolic
 from dualdiff.rules import elementwise as rules_elementwise
 from dualdiff.rules import every_row
-from dualdiff.rules.elementwise import one_less_square, sech_squared, share, softmax_share, softmax_share2
+from dualdiff.rules.elementwise import cosine, one_less_square, sech_squared, share, softmax_share, softmax_share2
 from dualdiff.rules.registry import Elementwise, name_of
 
 ROWS = {function: row for function, row in every_row().items() if not name_of(function).startswith("scipy.")}
@@ -224,7 +224,8 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
 
 
 PARTS = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x)),
-         sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2}
+         sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2,
+         cosine: lambda x, y: x / sp.sqrt(x**2 + y**2)}
 
 
 def test_every_function_that_partials_are_written_with_is_measured():

@@ -75,16 +75,16 @@ def on_sheet(root: Any, branch: Any, f: Any) -> Any:
     return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -root, root)
 
 
-@smooth(0, lambda r, f, x, y: (y / f) ** 2 / f, lambda r, f, x, y: -r * (y / f) / f)
-def cosine(f: Any, x: Any, y: Any) -> Any:
-    """x / f for f = hypot(x, y), whose slope in x cancels where it is made of those of x and f."""
-    return x / f
+@smooth(lambda f, x, y: cosine(y, x) ** 2 / np.hypot(x, y), lambda f, x, y: -f * cosine(y, x) / np.hypot(x, y))
+def cosine(x: Any, y: Any) -> Any:
+    """x / hypot(x, y), whose slope in x cancels where it is made of those of x and hypot."""
+    return x / np.hypot(x, y)
 
 
 def ratio(x: Any, f: Any, name: str, y: Any = None) -> Any:
     """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
     if y is not None and hasattr(f, "level") and np.all(plain(f)):
-        return cosine(f, x, y)
+        return cosine(x, y)
     if not np.any(f <= 1e-37):  # which is 0 to a half
         return x / f
     zero = f == 0
