@@ -290,6 +290,21 @@ def test_a_partial_is_the_complex_derivative_of_a_holomorphic_function(ufunc):
         assert abs(value - reference) <= 1e-14 * max(abs(reference), 0.1)
 
 
+BRANCHES = [1e200 + 2e200j, -3e160j - 1e9, 1 + 1e-9 + 2e-9j, -1 - 1e-12j, 1e-9 + (1 - 1e-9) * 1j, 1e-12 - 1j, 1e-200 + 1e-210j]
+
+
+@pytest.mark.parametrize(("ufunc", "point"), [*product((np.tan, np.tanh), (0.3 + 20j, 20 - 0.3j, 1 - 300j, 900 + 1j, 2 + 900j)),
+                                              *product((np.arcsin, np.arccos, np.arcsinh, np.arccosh), BRANCHES)], ids=str)
+@pytest.mark.parametrize("order", [1, 2])
+def test_complex_derivatives_keep_their_digits_far_out_and_beside_branch_points(ufunc, point, order):
+    z = sp.Symbol("z", complex=True)
+    derivative = sp.lambdify(z, sp.diff(symbolic.formulas()[ufunc](z), z, order), "mpmath")
+    with mpmath.workdps(900):
+        reference = complex(derivative(mpmath.mpc(point)))
+    with np.errstate(over="ignore"):
+        assert abs(dd.derivative(ufunc, order)(point) - reference) <= 1e-13 * abs(reference)
+
+
 # ---- types -----------------------------------------------------------------------------------------------------------
 @by_partial
 @pytest.mark.parametrize("scalar", [False, True], ids=["array", "scalar"])

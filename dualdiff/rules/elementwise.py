@@ -41,15 +41,13 @@ def inverse(x: Any) -> Any:
 @smooth(lambda f, x: -2 * f * np.tanh(x))
 def sech_squared(x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels, and where cosh² would overflow."""
-    if np.iscomplexobj(x):
-        return 1 - np.tanh(x) ** 2
     c = np.cosh(x)
-    return inverse(c) / c
+    return np.where(np.isfinite(plain(c)), inverse(c) / c, 0)[()] if np.iscomplexobj(x) else inverse(c) / c
 
 
 def inverse_root(f: Any, x: Any) -> Any:
     """1/√(1+x²), without overflow."""
-    return 1 / on_sheet(np.sqrt(1 + x * x), np.cosh, f) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
+    return 1 / root_inside(f, 1j * x, np.cosh) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
 
 
 @smooth(lambda f, x: -2 * x)
@@ -60,19 +58,23 @@ def one_less_square(x: Any) -> Any:
 
 def root_inside(f: Any, x: Any, branch: Any) -> Any:
     """√(1-x²), which is ``branch(f)``."""
-    root = np.sqrt(one_less_square(x))
-    return on_sheet(root, branch, f) if np.iscomplexobj(x) else root
+    if not np.iscomplexobj(x):
+        return np.sqrt(one_less_square(x))
+    huge = np.abs(plain(x)) > 1e10  # there 1 is nothing beside the square, which may overflow
+    return on_sheet(np.where(huge, 1j * x, np.sqrt(one_less_square(np.where(huge, 0, x)))), branch, f)
 
 
 def root_outside(f: Any, x: Any) -> Any:
     """√(x²-1), which is sinh f."""
-    root = np.sqrt(x - 1) * np.sqrt(x + 1)
-    return on_sheet(root, np.sinh, f) if np.iscomplexobj(x) else root
+    if np.iscomplexobj(x):
+        return 1j * root_inside(f, x, lambda f: -1j * np.sinh(f))
+    return np.sqrt(x - 1) * np.sqrt(x + 1)
 
 
 def on_sheet(root: Any, branch: Any, f: Any) -> Any:
     """A complex root, or its negative where that is branch(f): on a cut the sign of a zero decides, and sums lose it."""
-    return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -root, root)
+    at = plain(root)
+    return np.where(np.real(at / np.abs(at) * np.conj(branch(plain(f)))) < 0, -root, root)
 
 
 @smooth(lambda f, x, y: cosine(y, x) ** 2 / np.hypot(x, y), lambda f, x, y: -f * cosine(y, x) / np.hypot(x, y))
@@ -287,7 +289,7 @@ elementwise(np.log10,       lambda f, x: inverse(x * LN10),              domain=
 elementwise(np.log1p,       lambda f, x: inverse(1 + x),                 domain=(-1.0, float("inf")))
 elementwise(np.sin,         lambda f, x: np.cos(x))
 elementwise(np.cos,         lambda f, x: -np.sin(x))
-elementwise(np.tan,         lambda f, x: 1 + f * f)
+elementwise(np.tan,         lambda f, x: sech_squared(1j * x) if np.iscomplexobj(x) else 1 + f * f)
 elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),  domain=UNIT)
 elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin), domain=UNIT)
 elementwise(np.arctan,      lambda f, x: over_square(x))
