@@ -301,6 +301,7 @@ def test_what_leaves_the_range_of_floats_on_the_way_is_back_in_the_derivative(co
     ("np.arctan(x[0] / x[1])", [1e90, 1e10], [[-2e-260, 1e-180], [1e-180, 0]]),
     ("np.hypot(x[0], x[1])", [1.0, 1e-20], [[1e-40, -1e-20], [-1e-20, 1]]),
     ("np.sum(np.hypot(x, 1))", [1e60], [[1e-180]]),
+    ("np.sum(sp.expit(x))", [1e-12], [[-1.25e-13]]),
     ("np.log(x[0] / (1 + x[1] * x[1]))", [1e-200, 1e50], [[-INF, 0], [0, 2e-100]])], ids=str)
 def test_curvature_that_is_far_from_the_size_of_what_it_is_made_of_is_not_lost(code, point, expected, second):
     H, expected = second(function(code))(np.array(point)), np.array(expected)
