@@ -259,7 +259,7 @@ def out_of_range(f: Any, p: Any, coefficients: Any) -> bool:
     """Whether p, or its product with a coefficient, over- or underflows where f, though large or small, is far from that."""
     f, p = np.abs(plain(f)), plain(p)
     info = np.finfo(np.result_type(f, np.float16))
-    far = (f > info.tiny / info.eps ** 0.3) & (f < info.max ** -0.1) | (f > info.max ** 0.1) & (f < np.inf)
+    far = (f > info.tiny / info.eps ** 0.2) & (f < info.max ** -0.1) | (f > info.max ** 0.1) & (f < np.inf)
     for c in coefficients if np.any(far) else ():
         r, there = (p, far) if c is None else (plain(c) * p, far & (plain(c) != 0) & (p != 0))
         if np.any(there & ~((np.abs(r) >= info.tiny) & np.isfinite(r))):
