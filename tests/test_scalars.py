@@ -219,3 +219,22 @@ def test_a_number_of_many_terms_is_a_row_of_all_directions_in_a_dense_sweep_only
         return np.stack([sum((j + 0.5) * d[i - j] * d[i - 2 * j] for j in range(9)) for i in range(60)])
 
     assert jacobian(near, sparse=True)(d).nnz == np.count_nonzero(jacobian(near, mode="reverse")(d)) < 1000
+
+
+class Scaled:
+    """A class of the user's that knows how numbers act on it."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __mul__(self, other):
+        return Scaled(self.size * other)
+
+    __rmul__ = __radd__ = __mul__
+
+
+@pytest.mark.parametrize("f", [lambda x: x[0] * Scaled(x[1]), lambda x: x[0] + Scaled(x[1]), lambda x: Scaled(x[1]) * x[0]])
+def test_operators_of_a_number_leave_classes_of_the_users_to_theirs(f):
+    x = np.array([2.0, 3.0])
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(lambda x: f(x).size, mode=mode)(x), [3, 2])
