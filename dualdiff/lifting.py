@@ -14,7 +14,7 @@ from abc import ABCMeta
 from collections.abc import Callable
 from contextlib import suppress
 from dis import get_instructions, opmap
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .lifted_classes import BOUND, METACLASSES, PASSED, Classes, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, METACLASSES, PASSED, Classes, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
@@ -42,9 +42,9 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     containers hold functions that are made for it, in every thread.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
-    Not reached, and therefore still an EscapeError: classes of installed libraries, of other metaclasses or derived from
-    Python's containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global name,
-    some ten per class.
+    Not reached, and therefore still an EscapeError: classes of installed libraries or of other metaclasses, such as Enum,
+    what ``lru_cache`` holds, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global
+    name, some fifty per class.
 
     >>> import numpy as np
     >>> from dualdiff import gradient
@@ -63,11 +63,11 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
         run = Run(str(getattr(f, "__module__", "")).partition(".")[0])
-        try:
-            with run.classes:
+        with run.classes:
+            try:
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
-        finally:
-            run.store_globals()
+            finally:
+                run.store_globals()
     return lifted
 
 
@@ -82,13 +82,16 @@ def released(result: Any) -> Any:
 
 
 # ---- functions made anew
+READ = ("__name__", "__package__", "__spec__", "__path__", "__loader__", "__file__", "__warningregistry__")  # by Python itself
+
+
 class Space(dict[str, Any]):
     """The globals of lifted functions: those of their module, each seen through the run when it is first asked for."""
 
     __slots__ = ("origin", "run", "seen")
 
     def __init__(self, origin: dict[str, Any], run: Run) -> None:
-        super().__init__({name: x for name, x in origin.items() if name[:2] == "__"})  # which Python itself reads
+        super().__init__({name: origin[name] for name in READ if name in origin})
         self["__builtins__"] = run.builtins
         self.origin, self.run, self.seen = origin, run, dict(self)
 
@@ -112,7 +115,7 @@ class Run:
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
         kind = type(x)
-        if kind in PASSED:
+        if id(kind) in PASSED or id(x) in ADOPTED:
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
@@ -160,7 +163,7 @@ class Run:
             return f
         space = f.__globals__ if alien else self.space(f.__globals__)
         g = FunctionType(f.__code__, space, f.__name__, None, fresh or None)
-        self.made[id(f)] = self.made[id(g)] = (f, g)
+        self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
             if new is not cell:
                 new.cell_contents = self.of(cell.cell_contents)
@@ -178,11 +181,10 @@ class Run:
 
     def told_apart(self, f: Any, names: Any) -> None:
         """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
-        steps = [*get_instructions(f.__code__)]
-        for near in (steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"):
+        for near, by_type in before_is(f.__code__):
             name = str(near[-1].argval)
             for x in (names.get(step.argval) for step in near if step.opname in NAMES):
-                if type(x) in METACLASSES:
+                if type(x) in METACLASSES and not by_type:
                     self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
                         x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
@@ -210,7 +212,7 @@ class Run:
     def store_globals(self) -> None:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
-                space.origin[name] = space[name]
+                space.origin[name] = original(space[name])
 
 
 def foreign(name: str) -> bool:
@@ -229,6 +231,15 @@ def names_of_classes(code: CodeType) -> set[str]:
         if type(inner) is CodeType:
             found |= names_of_classes(inner) | (set() if inner.co_flags & 1 else set(inner.co_names))
     return found
+
+
+@lru_cache(4096)
+def before_is(code: CodeType) -> list[tuple[list[Any], bool]]:
+    """The steps before each ``is``, and whether one side is ``type(x)``, which gives classes as the program sees them."""
+    steps = [*get_instructions(code)]
+    return [(steps[max(i - 4, 0):i], any(near.opname == "CALL" for near in steps[max(i - 2, 0):i]) and any(
+        near.argval == "type" for near in steps[max(i - 8, 0):i] if near.opname == "LOAD_GLOBAL"))
+        for i, step in enumerate(steps) if step.opname == "IS_OP"]
 
 
 def contents(f: FunctionType) -> dict[str, Any]:
