@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partialmethod
 from itertools import islice
-from operator import is_
+from operator import is_not
 from threading import RLock
 from types import FunctionType
 from typing import Any, Generic, TypeVar
@@ -43,6 +43,7 @@ ADOPTED: dict[int, Callable[[], Any]] = {}  # by id: objects that have a class m
 LOOKED: dict[int, Any] = {}  # containers that were looked into, by id
 MADE: dict[Any, Any] = {}  # classes and what is seen in their place
 ORIGIN = "made anew from"  # a member that no program names
+member_of = type.__getattribute__
 members_of, bases_of, order_of = (vars(type)[name].__get__ for name in ("__dict__", "__bases__", "__mro__"))
 
 
@@ -75,15 +76,15 @@ class Anew(ABCMeta):
         return [cls, Unnoticed, origin, *(c for b in others for c in ((MADE[b], b) if MADE.get(b, b) is not b else (b,)))]
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
-        if (seen := seen_as(origin_of(cls))) is not cls:  # kept from a run that is over
-            return seen(*args, **options)
-        x = cls.__new__(cls, *args, **options)
+        if (origin := origin_of(cls)) is not cls and MADE.get(origin) is not cls:  # kept from a run that is over
+            return seen_as(origin)(*args, **options)
+        x = member_of(cls, "__new__")(cls, *args, **options)
         if type(x) is cls:
             adopt(x)
         elif RUNS:
             RUNS[-1].reach(x)
-        if cls in order_of(type(x)):
-            type(x).__init__(x, *args, **options)
+        if type(x) is cls or any(c is origin for c in order_of(type(x))):
+            member_of(type(x), "__init__")(x, *args, **options)
         return x
 
     def __getattribute__(cls, name: str) -> Any:
@@ -137,6 +138,8 @@ class Kind(type):
     """``type`` that gives the class of an object as the program sees it, whether the object was reached or not."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
+        if cls is not STANDINS[id(type)]:  # a metaclass of the program's
+            return super().__call__(*args, **options)
         if len(args) != 1 or options:
             return type(*args, **options)
         x, kind = args[0], type(args[0])
@@ -144,10 +147,10 @@ class Kind(type):
         return STANDINS.get(id(kind)) or seen_as(origin_of(kind))
 
     def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, type)
+        return isinstance(x, type) if cls is STANDINS[id(type)] else super().__instancecheck__(x)
 
 
-AS_SEEN: dict[Any, Any] = {DualArray: np.ndarray, Anew: type}
+AS_SEEN: dict[Any, Any] = {DualArray: np.ndarray, Anew: type, Kind: type}
 standin(type, Kind("type", (type,), {}))
 
 
@@ -257,24 +260,26 @@ class Classes:
 
     def reach(self, x: Any) -> Any:
         """x; an object of the user's has its methods made anew, and so have objects, functions and classes in a container."""
-        if id(x) not in ADOPTED:
-            if type(x) is tuple and any(type(part) in SEEN_OTHERWISE for part in x[:LONGEST]):
-                parts = [self.of(part) if type(part) in SEEN_OTHERWISE else part for part in x]
-                return x if all(map(is_, parts, x)) else tuple(parts)
-            if (new := self.anew(origin := origin_of(type(x)))) is not origin:
-                adopt(x, new)
-            if issubclass(origin, CONTAINERS) and id(x) not in LOOKED and len(LOOKED) < MOST:
-                LOOKED[id(x)] = x
-                items = dict.items(x) if issubclass(origin, dict) else enumerate(built_in(origin).__iter__(x))
-                for place, part in [*islice(items, LONGEST)]:
-                    if id(type(place)) not in PASSED:
-                        self.reach(place)
-                    if type(part) in SEEN_OTHERWISE and origin in (list, dict):
-                        new = self.of(part)
-                        if x[place] is part:
-                            x[place] = new
-                    elif id(type(part)) not in PASSED:
-                        self.reach(part)
+        if id(x) in ADOPTED or id(x) in LOOKED:
+            return x
+        if (new := self.anew(origin := origin_of(type(x)))) is not origin:
+            adopt(x, new)
+        if issubclass(origin, CONTAINERS) and len(LOOKED) < MOST:
+            LOOKED[id(x)] = x
+            places: Any = [*islice(dict.keys(x), LONGEST)] if issubclass(origin, dict) else range(LONGEST)
+            parts = [*islice(dict.values(x) if issubclass(origin, dict) else built_in(origin).__iter__(x), LONGEST)]
+            seen = [part if id(type(part)) in PASSED else self.of(part) for part in parts]
+            if type(places) is list:
+                for place in places:
+                    self.of(place)
+            if any(map(is_not, seen, parts)):
+                if origin is tuple:
+                    del LOOKED[id(x)]
+                    return (*seen, *x[LONGEST:])
+                for place, part, new in zip(places, parts, seen, strict=False):
+                    if new is not part and origin in (list, dict) and x[place] is part:
+                        x[place] = new
+                        FUNCTIONS.setdefault(id(new), (part, new))
         return x
 
     def __enter__(self) -> None:
@@ -292,17 +297,21 @@ class Classes:
 
 
 def everything_back() -> None:
+    plain = PLAIN | {id(kind) for pair in MADE.items() if pair[0] is not pair[1] for kind in pair}
     todo = [x for x in LOOKED.values() if type(x) in (list, dict)]
     for x in (adopted() for adopted in [*ADOPTED.values()]):
         if (origin := origin_of(type(x))) is not type(x):
             object.__setattr__(x, "__class__", origin)
-        todo.append(getattr(x, "__dict__", {}))
+        if own := getattr(x, "__dict__", None):
+            todo.append(own)
     for own in todo:  # which grows
         for key, value in [*islice(enumerate(own) if type(own) is list else own.items(), LONGEST)]:
+            if id(type(value)) in plain:
+                continue
             if type(value) in (list, dict) and id(value) not in LOOKED:
                 LOOKED[id(value)] = value
                 todo.append(value)
-            elif id(type(value)) not in PLAIN and (new := original(value)) is not value:
+            elif (new := original(value)) is not value:
                 own[key] = new
     for made in [*MADE.values()][::-1]:  # derived classes first, which is cheaper
         for blank in BLANK if isinstance(made, Anew) else ():
@@ -316,16 +325,18 @@ def everything_back() -> None:
 def adopt(x: Any, new: Any = None) -> None:
     """Note an object that has a class made anew, or give it that class."""
     key = id(x)
-    with LOCK, suppress(TypeError):  # another layout in memory
-        if not RUNS:  # kept from a run that is over
-            object.__setattr__(x, "__class__", origin_of(type(x)))
-        elif key not in ADOPTED:
-            if new is not None and origin_of(type(x)) is type(x):
-                object.__setattr__(x, "__class__", new)
+    if not RUNS:  # kept from a run that is over
+        object.__setattr__(x, "__class__", origin_of(type(x)))
+    elif key not in ADOPTED:
+        if new is not None and origin_of(type(x)) is type(x):
             try:
-                ADOPTED[key] = ref(x, lambda _: ADOPTED.pop(key, None))
-            except TypeError:  # no room for weak references
-                ADOPTED[key] = lambda: x
+                object.__setattr__(x, "__class__", new)
+            except TypeError:  # another layout in memory
+                return
+        try:
+            ADOPTED[key] = ref(x, lambda _: ADOPTED.pop(key, None))
+        except TypeError:  # no room for weak references
+            ADOPTED[key] = lambda: x
 
 
 def reducer(kind: Any) -> Any:
@@ -368,7 +379,6 @@ ABSTRACT = ("__abstractmethods__", "_abc_impl")
 COMPARISONS = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
 MEMBERS = (FunctionType, *BOUND, property, cached_property, partialmethod)
 CONTAINERS = (list, tuple, dict, set, frozenset, deque, defaultdict, OrderedDict)
-SEEN_OTHERWISE = (FunctionType, *METACLASSES)
 SAME = ("__module__", "__qualname__", "__doc__", "__hash__", "__annotations__")
 PLAIN = frozenset(map(id, (int, float, complex, str, bool, type(None), np.ndarray, np.float64)))  # ids: these hash fast
 PASSED = PLAIN | {id(Dual), id(DualScalar), id(DualArray)}

@@ -24,7 +24,7 @@ import numpy as np
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, METACLASSES, PASSED, Classes, original, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
@@ -115,8 +115,11 @@ class Run:
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
         kind = type(x)
-        if id(kind) in PASSED or id(x) in ADOPTED:
+        if id(kind) in PASSED or id(x) in ADOPTED or id(x) in LOOKED:
             return x
+        if kind is MethodType:
+            done = id(x.__func__) in FUNCTIONS and id(x.__self__) in ADOPTED
+            return x if done else MethodType(self.of(x.__func__), self.of(x.__self__))
         if id(x) in STANDINS:
             return STANDINS[id(x)]
         home = str(getattr(x, "__module__", None))
@@ -132,8 +135,6 @@ class Run:
             if kind is Module or foreign(x.__name__):
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
-        if kind is MethodType:
-            return MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
             return partial(self.of(x.func), *x.args, **x.keywords)
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
@@ -236,10 +237,13 @@ def names_of_classes(code: CodeType) -> set[str]:
 @lru_cache(4096)
 def before_is(code: CodeType) -> list[tuple[list[Any], bool]]:
     """The steps before each ``is``, and whether one side is ``type(x)``, which gives classes as the program sees them."""
-    steps = [*get_instructions(code)]
-    return [(steps[max(i - 4, 0):i], any(near.opname == "CALL" for near in steps[max(i - 2, 0):i]) and any(
-        near.argval == "type" for near in steps[max(i - 8, 0):i] if near.opname == "LOAD_GLOBAL"))
-        for i, step in enumerate(steps) if step.opname == "IS_OP"]
+    steps, found = [*get_instructions(code)], []
+    for i in (i for i, step in enumerate(steps) if step.opname == "IS_OP"):
+        near = steps[max(i - 4, 0):i]
+        start = max((j for j in range(i) if steps[j].opname.startswith(("STORE", "POP", "IS_OP"))), default=0)
+        found.append((near, any(step.opname == "CALL" for step in near[-2:]) and any(
+            step.opname == "LOAD_GLOBAL" and step.argval == "type" for step in steps[start:i])))
+    return found
 
 
 def contents(f: FunctionType) -> dict[str, Any]:
