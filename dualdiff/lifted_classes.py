@@ -154,14 +154,6 @@ AS_SEEN: dict[Any, Any] = {DualArray: np.ndarray, Anew: type, Kind: type}
 standin(type, Kind("type", (type,), {}))
 
 
-def isinstance_(x: Any, kinds: Any) -> bool:
-    """``isinstance`` that takes a number of a dual array for one of an array."""
-    return isinstance(x, kinds) or (type(x) is DualScalar and issubclass(dtype_of(x).type, kinds))
-
-
-standin(isinstance, isinstance_)
-
-
 def super_(*args: Any) -> Any:
     """``super`` among classes made anew: the next class is that after the one the program wrote."""
     if args:
