@@ -107,7 +107,7 @@ def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
     if level is root.level or level.number == root.level.number:
         value, eps = value.value, value.eps
     else:
-        eps = constant_of(value.shape)
+        value, eps = constant(value), constant_of(value.shape)
     if hasattr(value, "level") and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
         root.refresh()
         replace_value(root, array(root.value, Tangent({}, root.shape), value.level))

@@ -14,8 +14,6 @@ from .tangents.level import HAND
 from .tangents.tangent import Tangent
 
 MISJUDGED = frozenset({"real", "imag", "nan_to_num"})  # what NumPy answers otherwise for objects than for numbers
-
-
 SHOWN: dict[Any, Any] = {np.dtype(c).type: type("DualScalar", (np.dtype(c).type,), {}) for c in np.typecodes["AllFloat"]}
 
 
@@ -54,6 +52,9 @@ class DualScalar(Dual):
         if name.startswith("_") or not hasattr(np.float64, name):
             raise AttributeError(f"a dual number has no attribute {name!r}")
         if name == "dtype":
+            asking = sys._getframe(1).f_globals  # a lifted program, or SciPy, and not NumPy
+            if type(asking) is not dict or str(asking.get("__name__")).startswith("scipy."):
+                return dtype_of(self)
             raise AttributeError("a dual number has no 'dtype', to which NumPy would convert results: use np.result_type(x)")
         return getattr(without_axes(self), name)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dis import get_instructions, opmap
 from functools import lru_cache, partial, wraps
 from importlib import import_module
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -75,9 +75,13 @@ def released(result: Any) -> Any:
     """Arrays that took no dual as the plain arrays they are."""
     if isinstance(result, dict):
         return type(result)((name, released(part)) for name, part in result.items()) if type(result) is dict else result
-    if type(result) in (list, tuple) or hasattr(result, "_fields"):
-        parts = [released(part) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    if type(result) is list:
+        return [*map(released, result)]
+    if type(result) is tuple or hasattr(result, "_fields"):
+        new = tuple.__new__(type(result), map(released, result))
+        if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
+            vars(new).update({name: released(x) for name, x in vars(result).items()})
+        return new
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 
@@ -115,14 +119,12 @@ class Run:
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
         kind = type(x)
-        if id(kind) in PASSED or id(x) in ADOPTED or id(x) in LOOKED:
+        if id(kind) in PASSED or id(x) in ADOPTED or id(x) in LOOKED or (
+                kind is MethodType and id(x.__func__) in FUNCTIONS and id(x.__self__) in ADOPTED):
             return x
-        if kind is MethodType:
-            done = id(x.__func__) in FUNCTIONS and id(x.__self__) in ADOPTED
-            return x if done else MethodType(self.of(x.__func__), self.of(x.__self__))
         if id(x) in STANDINS:
             return STANDINS[id(x)]
-        home = str(getattr(x, "__module__", None))
+        home = home_of(x)
         if home.startswith("scipy.") and (new := import_module("dualdiff.scipy").seen(x, home)) is not None:
             return new
         if kind is FunctionType:
@@ -135,6 +137,8 @@ class Run:
             if kind is Module or foreign(x.__name__):
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
+        if kind is MethodType:
+            return MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
             return partial(self.of(x.func), *x.args, **x.keywords)
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
@@ -182,13 +186,12 @@ class Run:
 
     def told_apart(self, f: Any, names: Any) -> None:
         """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
-        for near, by_type in before_is(f.__code__):
-            name = str(near[-1].argval)
-            for x in (names.get(step.argval) for step in near if step.opname in NAMES):
+        for name, item, near, by_type in asked_is(f.__code__):
+            for x in map(names.get, near):
                 if type(x) in METACLASSES and not by_type:
                     self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
-                        x is np and near[1].opname in ITEMS and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
+                        x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
                     raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
 
     def changes(self, cell: CellType) -> bool:
@@ -216,6 +219,30 @@ class Run:
                 space.origin[name] = original(space[name])
 
 
+def home_of(x: Any) -> str:
+    """The module of x; of an object of the user's, that of what its class is derived from, which may be SciPy's."""
+    home = str(getattr(x, "__module__", None))
+    if type(x.__self__ if type(x) is BuiltinMethodType else x).__name__ == "SuperLU":  # which does not say
+        return "scipy.sparse"
+    return home if home.startswith("scipy.") else type(x).__mro__[-2:][0].__module__
+
+
+@lru_cache(1024)
+def asked_is(code: CodeType) -> list[tuple[str, bool, list[str], bool]]:
+    """For each ``is`` in the code: what stands last before it, whether that is an item, the global names there, and whether
+    one side is ``type(x)``, which gives classes as the program sees them.
+    """
+    steps, found = [*get_instructions(code)], []
+    for i in (i for i, step in enumerate(steps) if step.opname == "IS_OP"):
+        near = steps[max(i - 4, 0):i]
+        start = max((j for j in range(i) if steps[j].opname.startswith(("STORE", "POP", "IS_OP"))), default=0)
+        by_type = any(step.opname == "CALL" for step in near[-2:]) and any(
+            step.opname == "LOAD_GLOBAL" and step.argval == "type" for step in steps[start:i])
+        found.append((str(near[-1].argval), near[1].opname in ITEMS,
+                      [step.argval for step in near if step.opname in NAMES], by_type))
+    return found
+
+
 def foreign(name: str) -> bool:
     """Whether a module's functions are left alone: Python's own, ours, and NumPy's, which have stand-ins."""
     root = name.partition(".")[0]
@@ -231,18 +258,6 @@ def names_of_classes(code: CodeType) -> set[str]:
     for inner in code.co_consts:
         if type(inner) is CodeType:
             found |= names_of_classes(inner) | (set() if inner.co_flags & 1 else set(inner.co_names))
-    return found
-
-
-@lru_cache(4096)
-def before_is(code: CodeType) -> list[tuple[list[Any], bool]]:
-    """The steps before each ``is``, and whether one side is ``type(x)``, which gives classes as the program sees them."""
-    steps, found = [*get_instructions(code)], []
-    for i in (i for i, step in enumerate(steps) if step.opname == "IS_OP"):
-        near = steps[max(i - 4, 0):i]
-        start = max((j for j in range(i) if steps[j].opname.startswith(("STORE", "POP", "IS_OP"))), default=0)
-        found.append((near, any(step.opname == "CALL" for step in near[-2:]) and any(
-            step.opname == "LOAD_GLOBAL" and step.argval == "type" for step in steps[start:i])))
     return found
 
 

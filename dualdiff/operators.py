@@ -15,7 +15,7 @@ from .dual_array import DualArray, lowered
 from .dual_scalar import DualScalar
 from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
-from .errors import AssignmentError
+from .errors import AssignmentError, EscapeError
 from .forms import dual_form, holds_dual
 from .rules import row_of
 from .rules.linear import matmul_sparse
@@ -25,6 +25,7 @@ from .tangents.differential import Differential
 from .tangents.level import HAND
 
 # ---- ufuncs
+SOLVERS = "scipy.optimize"  # whose steps see plain numbers only
 TABLES: dict[Any, Any] = {}  # what `operation` has made
 
 
@@ -119,6 +120,7 @@ def in_place(forward: Any, symbol: str) -> Any:
 def comparison(compare: Any) -> Any:
     """Comparisons see values only, so that the program takes the branch that the plain program takes."""
     equality = compare in (operator.eq, operator.ne)
+    loaded, frame = sys.modules, sys._getframe
 
     def operate(self: Any, other: Any) -> Any:
         if self.source is not None:
@@ -127,6 +129,9 @@ def comparison(compare: Any) -> Any:
         if same and other.source is not None:
             other.refresh()
         result = compare(self.value, other.value if same else other)
+        if SOLVERS in loaded and frame(1).f_globals.get("__package__") == SOLVERS and self.eps.terms:
+            raise EscapeError("scipy.optimize compares dual numbers: its steps would be differentiated, not what they solve. "
+                              "Run the program as dualdiff.lift(f), or use dualdiff.root, dualdiff.implicit.minimize")
         if equality:
             warn_of_equality(result if compare is operator.eq else np.logical_not(result), self, other)
         return result

@@ -12,7 +12,7 @@ from .dispatch import array_function
 from .dual import Dual
 from .dual_array import DualArray
 from .errors import RuleError
-from .forms import dual_form, holds_dual
+from .forms import dual_form, holds_dual, stripped
 from .math_functions import COUNTERPARTS
 from .rules.gather import shape_of
 from .rules.shapes import strided
@@ -31,10 +31,11 @@ def standin(x: Any, new: Any) -> Any:
 def taking_lists(function: Any) -> Any:
     """A function of NumPy that sees the duals in its lists and keywords too, which NumPy does not look for."""
     makes = function in BUFFERS and function is not np.iscomplexobj
+    calls = function in (np.apply_along_axis, np.apply_over_axes, np.piecewise)  # functions, whose closure may hold duals
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        if any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
+        if calls or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
         result = function(*args, **options)
         return unperturbed(result, ANY) if makes and type(result) is np.ndarray else result
@@ -63,9 +64,11 @@ def creator(make: Any) -> Any:
         if options.get("like") is not None:
             return make(*args, **options)
         options.pop("like", None)
-        first = args[0] if args else options.get("a")
+        first: Any = args[0] if args else options.get("a")
         if getattr(first, "__array_ufunc__", make) is None:  # a polynomial, which multiplies by itself
             return first
+        if hasattr(first, "A1") and hasattr(first, "level"):  # what stands for a numpy.matrix
+            args, first = (first.A, *args[1:]), first.A
         copied = make is np.array and copy_mode(options.get("copy", True))
         if type(first) is np.ndarray and first.dtype != object and not copied:
             return make(*args, **options)
@@ -78,6 +81,19 @@ for _function, _counterpart in COUNTERPARTS.items():
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
               np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):
     standin(_make, creator(_make))
+
+
+def arange(*args: Any, **options: Any) -> Any:
+    """``np.arange``, whose elements move with the start, and with the step as far as they are from it."""
+    plain = np.arange(*map(stripped, args), **{name: stripped(x) for name, x in options.items()})
+    given = dict(zip(("stop",) if len(args) == 1 else ("start", "stop", "step"), args, strict=False)) | options
+    for name, weight in (("start", 1), ("step", np.arange(len(plain)))):
+        if (x := given.get(name)) is not None and holds_dual(x) and (getattr(x, "level", ANY.level) is not ANY.level):
+            plain = plain + (x - stripped(x)) * weight
+    return plain
+
+
+standin(np.arange, arange)
 
 
 class ArrayType(type):
@@ -116,7 +132,8 @@ class Joined:
         pieces = [np.atleast_1d(self.plain[part] if isinstance(part, slice) else dual_form(part)) for part in parts]
         if self.columns:
             pieces = [np.reshape(x, (*np.shape(x), *(1,) * (2 - np.ndim(x)))) for x in pieces]
-        kind = np.result_type(*(x if isinstance(part, slice) else part for x, part in zip(pieces, parts, strict=True)))
+        kind = np.result_type(*(x if isinstance(part, slice | list | tuple) else part
+                                for x, part in zip(pieces, parts, strict=True)))
         return np.concatenate(pieces, axis=-1 if self.columns else 0).astype(kind, copy=False)
 
 

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.linalg as la
 import pytest
 import scipy.integrate
+import scipy.linalg
 import scipy.special as sp
 import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, value_and_gradient, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, lift, value_and_gradient, vjp
 from dualdiff.errors import EscapeError, RuleError
 from dualdiff.math_functions import COUNTERPARTS
 
@@ -184,9 +185,17 @@ def sums_rows(x):
     return np.fromiter((v * v for v in x), float) + np.array(list(x)) + np.interp([0.1, 0.9, 1.4], [0.0, x[0], 3.0], x)
 
 
+def functions_along_plain_arrays(x):
+    rows = np.apply_along_axis(lambda r: r * x[0] + x[1] * r.sum(), 1, [[1.0, 2.0, 4.0], [0.5, 1.0, 3.0]])
+    grid = np.linspace(0, 1, 4)
+    pieces = np.piecewise(grid, [grid < 0.5], [lambda t: t * x[0], lambda t: x[2] * t**2])
+    return np.concatenate([rows.ravel(), pieces, np.apply_over_axes(lambda a, i: x[1] * np.sum(a, i), rows, [0, 1]).ravel()])
+
+
 PROGRAMS = [allocates, imported_names, through_helpers, through_closures, through_imports, lists, lists_of_lists, constants,
             recursion, class_body, views, checks_for_arrays, like_plain_data, default_and_keyword, writes_numbers, vectorizes,
-            vectorizes_with_a_signature, runs_python_on_elements, ufuncs_of_lists, walks, strides, sums_rows]
+            vectorizes_with_a_signature, runs_python_on_elements, ufuncs_of_lists, walks, strides, sums_rows,
+            functions_along_plain_arrays]
 
 
 def differences(f, x, h=1e-5):
@@ -263,6 +272,25 @@ def other_class(x):
     partial(lambda n, x: np.array([n * x, 0.0]), 3.0)])
 def test_methods_objects_and_partial_functions_are_lifted(f):
     np.testing.assert_array_equal(jacobian(lift(f))(2.0), [3, 0])
+
+
+def test_pieces_of_r_may_be_tuples_of_duals():
+    knots = lift(lambda x: np.r_[(x[0],) * 3, x, (1.0, 2.0)])
+    np.testing.assert_array_equal(knots(X), np.r_[(X[0],) * 3, X, 1.0, 2.0])
+    moved = np.eye(len(X))
+    np.testing.assert_array_equal(jacobian(knots)(X), [*moved[[0, 0, 0]], *moved, *np.zeros((2, len(X)))])
+
+
+def test_a_buffer_that_took_no_dual_is_a_constant_where_it_is_written_and_to_refused_functions():
+    def f(x):
+        out, zeros = np.empty(2), np.zeros(2)
+        out[:] = x[0]
+        out[1] = zeros[1] * np.nextafter(zeros, 1)[0]
+        return np.sum(out ** 2)
+    for mode in ("forward", "reverse"):
+        slope = gradient(lift(f), mode=mode)(X)
+        assert type(slope) is np.ndarray
+        np.testing.assert_array_equal(slope, [2 * X[0], *np.zeros(len(X) - 1)])
 
 
 def test_lift_nests_with_itself_and_with_derivatives():
@@ -626,3 +654,24 @@ def test_a_lifted_program_leaves_the_domain_of_math_as_the_plain_one_does():
                      (lambda t: math.exp(1000 * t), OverflowError)):
         with pytest.raises(error):
             derivative(lift(f))(1.0)
+
+
+# ---- programs that call SciPy
+def test_a_program_that_needed_lift_runs_once_from_then_on():
+    calls = []
+
+    def f(a):
+        calls.append(a)
+        return np.sum(scipy.linalg.inv(a))
+    A = np.diag(X) + 1
+    for run in (gradient(f), jacobian(f), hessian(f), lambda a: hvp(f)(a, a), lambda a: vjp(f, a)[1](1.0)):
+        run(A)
+        calls.clear()
+        run(A)
+        assert len(calls) == 1
+
+
+def test_compiled_functions_of_scipy_are_refused_by_name():
+    from scipy.signal._spline import symiirorder1_ic
+    with pytest.raises(RuleError, match="symiirorder1_ic is compiled and has no derivative rule"):
+        jacobian(lift(lambda x: symiirorder1_ic(x, 0.5, 1e-3)))(X)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import ShapeError, StructureError, needed
 from ..forms import dual_form, holds_dual, stripped
-from .theorem import differentiated, sparse_factored
+from ..reading import dtype_of
+from .theorem import Factored, differentiated, sparse_factored
 
 WHAT = "spsolve"
 
@@ -41,14 +42,20 @@ def spsolve(A: Any, b: Any) -> Any:
     if matrix.shape != (n, n):
         raise ShapeError(f"{WHAT}: A has shape {matrix.shape} and b {b.shape}; A must be square, b as long")
     matrix = matrix.astype(np.result_type(matrix.dtype, np.float32 if matrix.dtype == np.float32 else float))
-    system = sparse_factored(matrix, WHAT)
+    return solution(sparse_factored(matrix, WHAT), data if data is None else (rows, columns, data), b)
+
+
+def solution(system: Factored, known: Any, b: Any) -> Any:
+    """The x with A x = b, of b's shape, where A is factored; its entries, where they are perturbed, are the rest of A."""
     right = b if b.ndim == 1 else np.transpose(b)  # the unknowns of a system lie along the last axis
-    if not holds_dual(data):
+    if known is None or not holds_dual(known[2]):
         x = system.solve(right)
         return x if b.ndim == 1 else np.transpose(x)
+    rows, columns, data = known
     x = system.solve(stripped(right))
     # Each entry times its unknown, added up in its row.
-    add = sparse.csr_array((np.ones(len(rows), matrix.dtype), (np.arange(len(rows)), rows)), shape=(len(rows), n))
+    ones = np.ones(len(rows), dtype_of(data))
+    add = needed("scipy.sparse", WHAT).csr_array((ones, (np.arange(len(rows)), rows)), shape=(len(rows), system.n))
     x = differentiated(lambda x: (data * x[..., columns]) @ add - right, x, lambda: system)
     return x if b.ndim == 1 else np.transpose(x)
 

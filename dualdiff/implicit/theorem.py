@@ -23,10 +23,10 @@ from ..transforms.trees import flatten, spans
 Function = Callable[..., Any]
 
 
-def differentiated(residual: Function, x: Any, factored: Callable[[], Factored]) -> Any:
+def differentiated(residual: Function, x: Any, factored: Callable[[], Any]) -> Any:
     """x, a root of the residual found on plain numbers, with the derivatives that the perturbed parts of the residual give.
 
-    ``factored()`` is asked for the factored Jacobian only if something is perturbed.
+    ``factored()`` is asked for the factored Jacobian, which has a method ``solve``, only if something is perturbed.
     """
     r = residual(x)
     levels = depth(r)

@@ -119,6 +119,8 @@ linear(sparse_product, lambda x, lead, A: batched_product(A, x, lead),
 
 def matmul_sparse(A: Any, x: Any) -> Any:
     """``A @ x`` for a scipy.sparse A and x of shape (n,) or (n, p). The columns of x are one long vector to A ⊗ 1."""
+    if hasattr(A, "level"):
+        return A @ x
     if x.ndim not in (1, 2) or A.ndim != 2 or x.shape[0] != A.shape[1]:
         raise ValueError(f"matmul: a sparse matrix of shape {A.shape} and an array of shape {x.shape} do not fit together")
     if x.ndim == 1:

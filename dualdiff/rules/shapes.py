@@ -175,6 +175,7 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
 # ---- functions along axes
 @composite(np.apply_along_axis, raw=True)
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: Any) -> Any:
+    arr = as_array(arr)
     (axis,) = axes_of(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
     front = rows.shape[:-1]
@@ -188,6 +189,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **options: An
 
 @composite(np.apply_over_axes, raw=True)
 def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    a = as_array(a)
     ndim = a.ndim
     for axis in np.atleast_1d(axes).tolist():
         result = func(a, axis + ndim if axis < 0 else axis)

@@ -202,8 +202,12 @@ NONCENTRAL_T = Family("v d t", (None, lambda v, d, t: nct_shift(nct, v, d, t), l
 NONCENTRAL_F = Family("n d c x", (
     None,
     None,
-    lambda n, d, c, x: 0.5 * (sp.ncfdtr(n + 2, d, c, x * n / (n + 2)) - sp.ncfdtr(n, d, c, x)),
+    lambda n, d, c, x: ncf_shift(x, n, d, c),
     lambda n, d, c, x: ncf(x, n, d, c)))
+
+
+def ncf_shift(x: Any, n: Any, d: Any, c: Any) -> Any:
+    return 0.5 * (sp.ncfdtr(n + 2, d, c, x * n / (n + 2)) - sp.ncfdtr(n, d, c, x))
 
 
 # ---- Kolmogorov, Smirnov, Tukey
@@ -298,3 +302,47 @@ if has(ncf, sp.ncfdtr, sp.ncfdtri, sp.ncfdtrinc):
 if has(getattr(_ufuncs, "_smirnovp", None), sp.smirnov, sp.smirnovi):
     elementwise(sp.smirnov,  None, lambda f, n, d: _ufuncs._smirnovp(n, d))
     elementwise(sp.smirnovi, None, lambda f, n, p: 1 / _ufuncs._smirnovp(n, f))
+
+
+# ---- what SciPy's distributions call: no public names, not in every release
+def nbinom_shape(n: Any, k: Any, p: Any) -> Any:
+    return beta_shape(n, np.floor(k) + 1, p, 1 - p)
+
+
+COUNTING: dict[str, tuple[Slope, ...]] = {
+    "_binom_pmf":   (None, None, lambda f, k, n, p: f * (k - n * p) / (p * (1 - p))),
+    "_binom_cdf":   (None, None, lambda f, k, n, p: binomial_density(np.floor(k), n, p)),
+    "_binom_sf":    (None, None, lambda f, k, n, p: -binomial_density(np.floor(k), n, p)),
+    "_nbinom_pmf":  (None, lambda f, k, n, p: f * (sp.psi(n + k) - sp.psi(n) + np.log(p)),
+                     lambda f, k, n, p: f * (n / p - k / (1 - p))),
+    "_nbinom_cdf":  (None, lambda f, k, n, p: nbinom_shape(n, k, p),
+                     lambda f, k, n, p: beta_density(n, np.floor(k) + 1, p, 1 - p)),
+    "_nbinom_sf":   (None, lambda f, k, n, p: -nbinom_shape(n, k, p),
+                     lambda f, k, n, p: -beta_density(n, np.floor(k) + 1, p, 1 - p)),
+    "_skewnorm_cdf": (lambda f, x, m, s, a: skew_density(x, m, s, a) / s,
+                      lambda f, x, m, s, a: -skew_density(x, m, s, a) / s,
+                      lambda f, x, m, s, a: -skew_density(x, m, s, a) * (x - m) / s ** 2,
+                      # F = Φ(z) - 2T(z, a), Owen's T; ∂T/∂a is its integrand
+                      lambda f, x, m, s, a: -np.exp(-0.5 * (1 + a * a) * ((x - m) / s) ** 2) / (np.pi * (1 + a * a))),
+    "_ncx2_sf":     (lambda f, x, v, c: -ncx2(x, v, c), None, lambda f, x, v, c: ncx2(x, v + 2, c)),
+    "_nct_sf":      (lambda f, t, v, d: -nct(t, v, d), None, lambda f, t, v, d: -nct_shift(nct, v, d, t)),
+    "_ncf_sf":      (lambda f, x, n, d, c: -ncf(x, n, d, c), None, None, lambda f, *args: -ncf_shift(*args)),
+    "_nct_pdf":     (lambda f, t, v, d: nct_step(nct, t, v, d, np.sqrt(1 + 2 / v)) - f / t, None,
+                     lambda f, t, v, d: nct_step(lambda t, v, d: nct_shift(nct, v, d, t), t, v, d, 1)),
+    "_log1mexp":    (lambda f, x: -1 / np.expm1(-x),),
+    "_scaled_exp1": (lambda f, x: f + f / x - 1,)}  # x e^x E₁(x), DLMF 6.2.1
+
+
+def nct_step(slope: Any, t: Any, v: Any, d: Any, inner: Any) -> Any:
+    """Of the density (v/t) (F(t √(1+2/v); v+2) - F(t; v)) by F's slope, in t or in δ."""
+    return v / t * (inner * slope(t * np.sqrt(1 + 2 / v), v + 2, d) - slope(t, v, d))
+
+
+def skew_density(x: Any, m: Any, s: Any, a: Any) -> Any:
+    z = (x - m) / s
+    return 2 * np.exp(-0.5 * z * z) / ROOT_2PI * sp.ndtr(a * z)
+
+
+for _name, _slopes in COUNTING.items():
+    if _function := getattr(_ufuncs, _name, None):
+        elementwise(_function, *_slopes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("linalg",))
+PARTS = frozenset(("integrate", "interpolate", "linalg", "optimize", "sparse", "spatial", "stats"))
 
 
 def seen(x: Any, home: str) -> Any:
@@ -17,4 +17,5 @@ def seen(x: Any, home: str) -> Any:
     part = home.split(".")[1]
     if part in PARTS:
         import_module(f"{__name__}.{part}")
-    return counterpart_of(x)
+    owner = getattr(x, "__self__", None)
+    return getattr(counterpart_of(owner), x.__name__) if type(owner).__name__ == "SuperLU" else counterpart_of(x)

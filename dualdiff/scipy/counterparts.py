@@ -11,7 +11,7 @@ from ..errors import RuleError
 from ..forms import dual_form, holds_dual
 from ..operands import constant
 
-FUNCTIONS: dict[int, Counterpart] = {}  # by id of SciPy's, which the counterpart keeps
+FUNCTIONS: dict[int, Any] = {}  # by id of SciPy's, which the counterpart keeps
 COMPILED = ("builtin_function_or_method", "cython_function_or_method", "fortran")  # as their types are called
 KINDS: dict[type, Callable[[Any], Any]] = {}  # by class: what its instances are seen as
 

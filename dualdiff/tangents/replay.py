@@ -35,11 +35,12 @@ class Record:
         kept = {leaf for part in terms for leaf in part} | set(roots)
         self.steps: list[Step] = []
         seen: set[TapeLeaf] = set()
-        for leaf in reachable({leaf: None for part in terms for leaf in part}):  # latest first
+        ends = [root for root in roots if root.edges]  # none, but for a part of a record
+        for leaf in reachable({leaf: None for part in terms for leaf in part}, ends):  # latest first
             parents = list(dict.fromkeys(parent for _, parent, _ in leaf.edges))
             done = [parent for parent in parents if parent not in seen and parent not in kept]
             seen.update(parents)
-            if leaf.edges:
+            if leaf.edges and leaf not in ends:
                 self.steps.append((leaf, by_map(leaf.edges), done))
         self.steps.reverse()
 
@@ -63,16 +64,20 @@ class Record:
                 owners[id(owner(a))] = owner(a).nbytes
         return sum(owners.values())
 
+    def is_real(self) -> bool:
+        """Whether no complex numbers can have come by, so that the map is linear in real numbers alone."""
+        ops = [op for op, _, _ in self.edges]
+        coefs = [c for _, _, c in self.edges] + [a for op in ops for a, _ in getattr(op, "constant", ())]
+        return all(isinstance(op, Move | Contraction | Total | Copy | Routing) for op in ops) and \
+            not any(map(np.iscomplexobj, coefs))
+
     def bottleneck(self) -> tuple[int, list[TapeLeaf]]:
         """The step after which the fewest numbers are still needed, and their leaves; none of these where they are not fewer
         than the arguments and than the results.
 
         None, too, in records that may hold complex numbers: what follows those is linear in real and imaginary parts alone.
         """
-        ops = [op for op, _, _ in self.edges]
-        coefs = [c for _, _, c in self.edges] + [a for op in ops for a, _ in getattr(op, "constant", ())]
-        kinds = Move | Contraction | Total | Copy | Routing
-        if not all(isinstance(op, kinds) for op in ops) or any(map(np.iscomplexobj, coefs)):
+        if not self.is_real():
             return 0, []
         last = {parent: i for i, (leaf, _, _) in enumerate(self.steps) for _, parent, _ in leaf.edges}  # who reads it last
         last |= {leaf: len(self.steps) for part in self.terms for leaf in part}

@@ -1,0 +1,229 @@
+"""scipy.integrate: integrals whose integrand, or what it closes over, and limits are perturbed.
+
+The derivative of an integral is the integral of the derivative, by SciPy's own rule and to the tolerance of the value, in the
+units of each; a limit that moves adds the integrand there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.integrate as scipy
+
+from ..errors import ConvergenceError, DegenerateError, RuleError
+from ..forms import holds_dual, stripped
+from ..implicit.theorem import depth
+from . import trajectories  # noqa: F401 - solve_ivp and odeint
+from .callbacks import Apart, Key, refused, together, tupled, value_of
+from .counterparts import counterpart
+
+MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
+MEANT = 1e-3  # a derivative that is known no better than this part of itself is none
+Function = Callable[..., Any]
+
+
+class Integrand:
+    """A function as SciPy integrates it: its values, and where they are dual their parts, kept by where they were taken."""
+
+    def __init__(self, f: Function, args: tuple[Any, ...]) -> None:
+        self.f, self.args, self.apart = f, args, Apart()
+        self.known: dict[Any, dict[Key, Any]] = {}  # by place, and by place to rounding: rules differ in the last digit
+        self.shapes: dict[Key, tuple[int, ...]] = {}
+
+    def __call__(self, x: Any) -> Any:
+        y = self.f(x, *self.args)
+        if type(y) is float or type(y) is np.float64:
+            return y
+        return self.taken(x, y)[()][()] if holds_dual(y) else y
+
+    @property
+    def dual(self) -> bool:
+        return len(self.shapes) > 1
+
+    def taken(self, x: Any, y: Any) -> dict[Key, Any]:
+        parts = self.known[x] = self.known[place(x)] = self.apart.parts(value_of(y))
+        for key, a in parts.items():
+            self.shapes.setdefault(key, a.shape)
+        return parts
+
+    def part(self, x: Any, key: Key) -> Any:
+        found = (self.known.get(x) or self.known.get(place(x)) or self.taken(x, self.f(x, *self.args))).get(key)
+        return np.zeros(self.shapes[key]) if found is None else found
+
+    def unit(self, key: Key) -> Any:
+        """What 1 of the value corresponds to: the largest part over the largest value met so far."""
+        largest = max(float(np.max(np.abs(p[()]), initial=0.0)) for p in self.known.values())
+        part = np.max([np.abs(p[key]) for p in self.known.values() if key in p], axis=0)
+        with np.errstate(all="ignore"):
+            found = part / largest
+        return np.where((found > 0) & np.isfinite(found), found, 1.0)
+
+    def integral(self, value: Any, what: str, one: Function | None, many: Function | None) -> Any:
+        """The integral with this value: the other parts integrated by ``one`` if they are few, or by ``many`` as one vector.
+
+        Either takes a function and a unit, and gives the integral, an estimate of its error, and a complaint or "".
+        """
+        total: dict[Key, Any] = {(): np.asarray(value)}
+        while len(total) < len(self.shapes):  # which may grow on the way
+            keys = [key for key in self.shapes if key not in total]
+            units = [self.unit(key) for key in keys]
+            ends = np.cumsum([unit.size for unit in units])
+            if many is None or (one is not None and ends[-1] <= MANY):
+                assert one is not None
+                for key, unit in zip(keys, units, strict=True):
+                    total[key] = np.reshape([self.sound(what, value, u, *one(lambda x, key=key, i=i: self.part(x, key).item(i),
+                                                                             u)) for i, u in enumerate(unit.flat)], unit.shape)
+            else:
+                found = self.sound(what, value, 1.0, *many(lambda x: np.concatenate(
+                    [np.ravel(self.part(x, key) / unit) for key, unit in zip(keys, units, strict=True)])))  # noqa: B023
+                for key, unit, a in zip(keys, units, np.split(found, ends[:-1]), strict=True):
+                    total[key] = a.reshape(unit.shape) * unit
+        return together(total)
+
+    def sound(self, what: str, value: Any, unit: float, found: Any, error: float, complaint: str) -> Any:
+        """The integral of a derivative, if SciPy is content with it or it is still worth something."""
+        if complaint:
+            scale = max(float(np.max(np.abs(found))), unit * float(np.max(np.abs(value))))
+            if "divergent" in complaint or not error <= MEANT * scale:
+                raise ConvergenceError(f"{what}: the integral of the derivative does not converge, {float(np.max(found)):.3g} "
+                                       f"± {error:.3g}: {complaint}")
+            warnings.warn(f"{what}, of the derivative: {complaint}", scipy.IntegrationWarning, stacklevel=4)
+        return found
+
+
+def place(x: float) -> str:
+    return f"{x:.14e}"
+
+
+def beyond(f: Function, x: Any, what: str, side: float = 0.0) -> Any:
+    """The integral of f from the value of x, or from beside it, to x, which is perturbed: f x' at first order.
+
+    The length is nilpotent, so that for n levels Gauss's rule of ⌈n/2⌉ nodes is exact.
+    """
+    start = stripped(x)
+    if not np.isfinite(start):
+        raise RuleError(f"{what}: a limit of {start} is perturbed; give it as a constant, dualdiff.stop_gradient(limit)")
+    step, at = x - start, np.nextafter(start, side) if side else start
+    nodes, weights = np.polynomial.legendre.leggauss((depth(step) + 1) // 2)
+    y = f(at) if depth(step) == 1 else sum(w * f(at + step * c) for w, c in zip(weights / 2, (1 + nodes) / 2, strict=True))
+    if not np.all(np.isfinite(stripped(y))):
+        raise DegenerateError(f"{what}: the integrand is {stripped(y)} at the limit {start}, which is perturbed; the "
+                              "derivative is not finite there")
+    return y * step
+
+
+def limits(f: Function, a: Any, b: Any, points: Any, what: str) -> Any:
+    """What the perturbed limits add to an integral, and breakpoints where the integrand jumps."""
+    total = 0.0
+    for x, sides in ((b, (0.0,)), (a, (0.0,)), *((p, (-np.inf, np.inf)) for p in np.ravel(value_of(points)))):
+        if holds_dual(x):
+            for side in sides:
+                sign = -1.0 if x is a or side > 0 else 1.0
+                total = total + sign * beyond(f, x, what, side)
+    return total
+
+
+@counterpart(scipy.quad, always=True)
+def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs: float = 1.49e-8, epsrel: float = 1.49e-8,
+         limit: int = 50, points: Any = None, weight: Any = None, wvar: Any = None, wopts: Any = None, maxp1: int = 50,
+         limlst: int = 50, complex_func: bool = False) -> Any:
+    args = tupled(args)
+    options = {"limit": limit, "points": stripped(points), "weight": weight, "wvar": stripped(wvar), "wopts": wopts,
+               "maxp1": maxp1, "limlst": limlst}
+    known: dict[str, Any] = {"epsabs": epsabs, "epsrel": epsrel}
+    if not callable(func):  # compiled
+        if holds_dual((a, b, args)):
+            raise RuleError("scipy.integrate.quad of a compiled function has no derivative rule; write the integrand in NumPy")
+        return scipy.quad(func, a, b, args, full_output, **known, **options, complex_func=complex_func)
+    if complex_func:
+        re, im = (quad(lambda x, *p, part=part: part(func(x, *p)), a, b, args, full_output, **known, **(options | {
+            "points": points, "wvar": wvar})) for part in (np.real, np.imag))
+        value = re[0] + 1j * im[0], re[1] + 1j * im[1]
+        return (*value, {"real": re[2:], "imag": im[2:]}) if full_output else value
+    if holds_dual(wvar):
+        return moving_weight(func, a, b, args, full_output, **known, **(options | {"wvar": wvar, "points": points}))
+    f = Integrand(func, args)
+    low, high = stripped(a), stripped(b)
+    found = scipy.quad(f, low, high, (), full_output, **known, **options)
+    if not f.dual and not holds_dual((a, b)) and not holds_dual(points):
+        return found
+
+    def one(g: Function, unit: float) -> Any:
+        r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **options)
+        return r[0], r[1], r[3] if len(r) > 3 else ""
+
+    def many(g: Function) -> Any:
+        value, error, info = scipy.quad_vec(g, low, high, max(epsabs, 1e-200), epsrel, "max", limit=max(limit, 1000),
+                                            points=options["points"], full_output=True)
+        return value, error, "" if info.success else info.message
+
+    value = f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.dual else found[0]
+    if weight in ("alg", "alg-loga", "alg-logb", "alg-log") and holds_dual((a, b)):
+        raise RuleError(f"scipy.integrate.quad: the weight {weight!r} moves with its limits; their derivative is not finite")
+    weighted: dict[str, Function] = {"cos": lambda x: np.cos(wvar * x), "sin": lambda x: np.sin(wvar * x),
+                                     "cauchy": lambda x: 1 / (x - wvar)}
+    w: Function = weighted.get(weight, lambda x: 1.0)
+    return value + limits(lambda x: func(x, *args) * w(x), a, b, points, "scipy.integrate.quad"), *found[1:]
+
+
+def moving_weight(func: Function, a: Any, b: Any, args: Any, full_output: Any, weight: str, wvar: Any, **options: Any) -> Any:
+    """cos and sin of (ω + δ) x by their addition theorem: δ is nilpotent, so that its own are smooth in x."""
+    if weight not in ("cos", "sin"):
+        raise RuleError(f"scipy.integrate.quad: wvar of weight={weight!r} is perturbed, which has no derivative rule; write "
+                        "the weight into the integrand")
+    w, other, sign = stripped(wvar), {"cos": "sin", "sin": "cos"}[weight], -1 if weight == "cos" else 1
+    d = wvar - w
+    first, second = (quad(lambda x, *p, part=part: func(x, *p) * part(d * x), a, b, args, full_output, weight=name, wvar=w,
+                          **options) for name, part in ((weight, np.cos), (other, np.sin)))
+    return first[0] + sign * second[0], *first[1:]
+
+
+@counterpart(scipy.quad_vec, always=True)
+def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float = 1e-8, norm: Any = "2",
+             cache_size: Any = 100e6, limit: int = 10000, workers: Any = 1, points: Any = None, quadrature: Any = None,
+             full_output: bool = False, *, args: Any = ()) -> Any:
+    args = tupled(args)
+    g, ends = Integrand(f, args), (stripped(a), stripped(b))
+    options = {"cache_size": cache_size, "limit": limit, "points": stripped(points), "quadrature": quadrature}
+    found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
+    if not g.dual and not holds_dual((a, b)) and not holds_dual(points):
+        return found
+
+    def many(h: Function) -> Any:
+        value, error, info = scipy.quad_vec(h, *ends, epsabs, epsrel, "max", full_output=True, **options)
+        return value, error, "" if info.success else info.message
+
+    value = g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.dual else found[0]
+    return value + limits(lambda x: f(x, *args), a, b, points, "scipy.integrate.quad_vec"), *found[1:]
+
+
+@counterpart(scipy.nquad, always=True)
+def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_output: bool = False) -> Any:
+    """As SciPy's, one integral inside the other; dblquad and tplquad lead here."""
+    options: Any = [opts or {}] * len(ranges) if opts is None or isinstance(opts, dict) else opts
+    error, count = 0.0, 0
+
+    def integrated(i: int, *outer: Any) -> Any:
+        nonlocal error, count
+        low, high = ranges[i](*outer) if callable(ranges[i]) else ranges[i]
+        known = dict(options[i](*outer) if callable(options[i]) else options[i])
+        if "points" in known:
+            known["points"] = [x for x in known["points"] if low <= x <= high]
+        found = quad(partial(integrated, i - 1) if i else func, low, high, outer, full_output, **known)
+        error = max(error, found[1])
+        count += found[2]["neval"] if full_output and not i else 0
+        return found[0]
+
+    value = integrated(len(ranges) - 1, *(() if args is None else tupled(args)))
+    return (value, error, {"neval": count}) if full_output else (value, error)
+
+
+for _original, _advice in ((scipy.tanhsinh, "quad and quad_vec have one"), (scipy.nsum, "add up the terms with numpy.sum"),
+                           (scipy.cubature, "nquad, dblquad and quad_vec have one"), (scipy.qmc_quad, "nquad has one"),
+                           (scipy.solve_bvp, "dualdiff.root of its collocation equations has one"),
+                           (scipy.ode, "solve_ivp and odeint have one"), (scipy.complex_ode, "solve_ivp and odeint have one")):
+    refused(_original, _advice)

@@ -1,0 +1,247 @@
+"""scipy.sparse and scipy.sparse.linalg: what makes matrices, puts them together and solves with them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import scipy.sparse as plain
+import scipy.sparse.linalg as solvers
+
+from ..dual_array import wrapped
+from ..errors import ConvergenceError, RuleError
+from ..forms import holds_dual, stripped
+from ..implicit.sparse_systems import solution
+from ..implicit.theorem import Factored, differentiated, factored, in_type, singular
+from ..reading import dtype_of
+from ..tangents.undefined import Undefined
+from . import items as _items  # noqa: F401 - how they are written to
+from .counterparts import KINDS, counterpart
+from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
+from .matrices import FORMATS, Matrix
+
+# ---- what makes matrices
+KINDS.update({plain.sparray: seen, plain.spmatrix: seen})
+for _kind in (getattr(plain, f"{format}_{of}") for format in FORMATS for of in ("array", "matrix")):
+    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: beside(_kind)(*args, **options))
+
+
+def assembled(function: Any, depth: int) -> Any:
+    """A function that puts matrices together, or leaves entries out: it does so with the numbers of the entries."""
+    def call(first: Any, *args: Any, dtype: Any = None, **options: Any) -> Any:
+        if depth and len(args) > 1:
+            args, dtype = args[:1], args[1]
+        parts: list[Any] = []
+
+        def number(x: Any, below: int) -> Any:
+            if below or x is None:
+                return x if x is None else [number(part, below - 1) for part in x]
+            start = 1 + sum(map(np.size, parts))
+            if plain.issparse(x):
+                A = unique(seen(x))
+                parts.append(np.ravel(A.data))
+                return numbered(A, start)
+            parts.append(np.ravel(dual_or_array(x)))
+            return np.arange(start, start + np.size(parts[-1])).reshape(np.shape(x))
+
+        return renumbered(function(number(first, depth), *args, **options), np.concatenate(parts, dtype=dtype))
+    return call
+
+
+PARTS = {name: counterpart(getattr(plain, name))(assembled(getattr(plain, name), depth)) for name, depth in
+         (("hstack", 1), ("vstack", 1), ("block_diag", 1), ("bmat", 2), ("block_array", 2), ("tril", 0), ("triu", 0))}
+
+
+# ---- linear systems
+class Factors:
+    """What splu gives: the factors of a matrix, and solutions that depend on its entries."""
+
+    def __init__(self, lu: Any, A: Any = None) -> None:
+        self.lu, self.entries = lu, None if A is None or not hasattr(A, "level") else entries(A)
+        typed = lu.U if A is None else A
+        self.system = Factored(lu.shape[0], *(in_type(typed, lambda b, t=t: lu.solve(b, trans=t)) for t in "NT"))
+
+    def solve(self, rhs: Any, trans: str = "N") -> Any:
+        if self.entries is None and not holds_dual(rhs):
+            return self.lu.solve(rhs, trans)
+        b, known, system = dual_or_array(rhs), self.entries, self.system
+        if trans == "H":
+            return np.conj(self.solve(np.conj(b), "T"))
+        if trans == "T":
+            known = known and (known[1], known[0], known[2])
+            system = Factored(system.n, system.transposed, system.plain)
+        return solution(system, known, b)
+
+    def __getattr__(self, name: str) -> Any:
+        if self.entries is not None and name not in ("shape", "nnz", "perm_c", "perm_r"):
+            raise RuleError(f"scipy.sparse.linalg.splu: {name} of a matrix with dual entries has no derivative rule; "
+                            "scipy.linalg.lu of A.toarray() has one")
+        return getattr(self.lu, name)
+
+
+KINDS[solvers.SuperLU] = Factors
+
+
+@counterpart(solvers.splu, always=True)
+def splu(A: Any, *args: Any, **options: Any) -> Any:
+    A = unique(seen(A)) if plain.issparse(A) else beside(plain.csc_array)(A)
+    return Factors(solvers.splu(plainly(A).tocsc(), *args, **options), A)
+
+
+@counterpart(solvers.factorized, always=True)
+def factorized(A: Any) -> Any:
+    return splu(A).solve
+
+
+@counterpart(solvers.spsolve)
+def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) -> Any:
+    if plain.issparse(b) and b.shape[-1] != 1:
+        columns = spsolve.function(A, b.toarray(), permc_spec)
+        return beside(plain.csc_matrix if isinstance(b, plain.spmatrix) else plain.csc_array)(columns)
+    b = dual_or_array(b.toarray() if plain.issparse(b) else b)
+    x = splu(A, permc_spec=permc_spec).solve(b)
+    return np.ravel(x) if b.shape[1:] == (1,) else x
+
+
+@counterpart(solvers.spsolve_triangular)
+def spsolve_triangular(A: Any, b: Any, lower: bool = True, overwrite_A: bool = False, overwrite_b: bool = False,
+                       unit_diagonal: bool = False) -> Any:
+    part = PARTS["tril" if lower else "triu"](A, (-1 if lower else 1) if unit_diagonal else 0)
+    x = splu(part + plain.eye_array(A.shape[0]) if unit_diagonal else part).solve(b)
+    return x
+
+
+@counterpart(solvers.inv)
+def inv(A: Any) -> Any:
+    return beside(own(A))(splu(A).solve(np.eye(A.shape[0])))
+
+
+@counterpart(solvers.LinearOperator, always=True)
+def operator(shape: Any, matvec: Any, rmatvec: Any = None, matmat: Any = None, dtype: Any = None, rmatmat: Any = None) -> Any:
+    """SciPy's own, told the type, which else it takes from a product that it converts."""
+    dtype = dtype_of(matvec(np.zeros(shape[1]))) if dtype is None else dtype
+    return solvers.LinearOperator(shape, matvec, rmatvec, matmat, dtype, rmatmat)
+
+
+def stripped_operator(A: Any) -> Any:
+    return solvers.LinearOperator(A.shape, *(lambda v, f=f: stripped(f(v)) for f in (A._matvec, A._rmatvec)), dtype=A.dtype)
+
+
+def by_steps(solver: Any, A: Any, symmetric: bool, what: str) -> Factored:
+    """The solutions of a system with an operator, to twelve digits, one run of the solver for each."""
+    def columns(A: Any) -> Any:
+        def solve(B: Any) -> Any:
+            X = np.stack([solver(A, b, rtol=1e-12, atol=0.0)[0] for b in B.T], axis=1)
+            for x, b in zip(X.T, B.T, strict=True):
+                if np.linalg.norm(A.matvec(x) - b) > 1e-8 * np.linalg.norm(b):
+                    raise ConvergenceError(f"{what}: the solver did not converge to the derivative of the solution")
+            return X
+        return solve
+    return Factored(A.shape[0], columns(A), columns(A if symmetric else A.T))
+
+
+def iterative(name: str) -> Any:
+    """A solver that takes steps: its solution, differentiated by the equation. The start and M have no influence."""
+    solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
+
+    def call(A: Any, b: Any, x0: Any = None, *args: Any, **options: Any) -> Any:
+        A = getattr(A, "A", A)  # the matrix that an operator was made from
+        is_operator = isinstance(A, solvers.LinearOperator)
+        if not is_operator and not holds_dual(A) and not holds_dual(b):
+            return solver(A, b, x0, *args, **options)
+        A = A if is_operator else seen(A) if plain.issparse(A) else dual_or_array(A)
+        b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if is_operator else stripped(A)
+        x, info = solver(known, stripped(b), stripped(x0), *args, **{key: stripped(value) for key, value in options.items()})
+        return differentiated(lambda x: (A._matvec(x) if is_operator else A @ x) - b, x,
+                              lambda: by_steps(solver, known, name in ("cg", "minres"), what) if is_operator
+                              else factored(known, what)), info
+    return call
+
+
+for _name in ("bicg", "bicgstab", "cg", "cgs", "gcrotmk", "gmres", "lgmres", "minres", "qmr", "tfqmr"):
+    counterpart(getattr(solvers, _name), always=True)(iterative(_name))
+
+
+def least_squares(name: str) -> Any:
+    """x with Aᵀ (A x - b) + damp² x = 0; what else the solver tells has no derivative here."""
+    solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
+
+    def call(A: Any, b: Any, damp: float = 0.0, *args: Any, **options: Any) -> Any:
+        if isinstance(A, solvers.LinearOperator) or holds_dual(damp):
+            raise RuleError(f"{what}: with dual numbers A must be a matrix or an array, and damp a constant")
+        A, b = seen(A) if plain.issparse(A) else dual_or_array(A), dual_or_array(b)
+        known = stripped(A)
+        found = solver(known, stripped(b), damp, *args, **options)
+        eye = plain.eye_array if plain.issparse(A) else np.eye
+        x = differentiated(lambda x: A.T @ (A @ x - b) + damp**2 * x, found[0],
+                           lambda: factored(known.T @ known + damp**2 * eye(A.shape[1]), what))
+        reason = f"{what}: of its results only the solution has a derivative; compute the norms from it"
+        return (x, *(wrapped(y, cast(Any, Undefined(reason, np.shape(y))), x.level) if dtype_of(y).kind == "f" else y
+                     for y in found[1:]))
+    return call
+
+
+for _name in ("lsqr", "lsmr"):
+    counterpart(getattr(solvers, _name))(least_squares(_name))
+
+
+# ---- the rest
+@counterpart(solvers.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None) -> Any:
+    if ord in (None, "fro", "f") and axis in (None, (0, 1), (1, 0)):
+        return np.linalg.norm(unique(x).tocoo().data)
+    if ord == 2:
+        raise NotImplementedError
+    if np.ndim(axis) or axis is None:
+        sums = abs(x).sum(axis=0 if ord in (1, -1) else 1)
+        sums = sums.A1 if isinstance(sums, Matrix) else sums
+        return (np.max if ord in (1, np.inf) else np.min)(sums)
+    return np.linalg.norm(x.toarray(), ord, axis)
+
+
+@counterpart(solvers.eigsh)
+def eigsh(A: Any, k: int = 6, M: Any = None, sigma: Any = None, which: str = "LM", v0: Any = None, ncv: Any = None,
+          maxiter: Any = None, tol: float = 0, return_eigenvectors: bool = True, **options: Any) -> Any:
+    """Each pair solves A v = w M v, vᵀ M v = 1: a system bordered by M v, which is regular where w is simple."""
+    if not plain.issparse(A) or any(np.iscomplexobj(stripped(x).data) for x in (A, M) if x is not None):
+        raise RuleError("scipy.sparse.linalg.eigsh: with dual numbers A and M must be real sparse matrices; numpy.linalg.eigh "
+                        "takes dense ones, complex ones too")
+    A, n = seen(A), A.shape[0]
+    M = plain.eye_array(n, format="csc") if M is None else M
+    w, V = solvers.eigsh(stripped(A), k, stripped(M), sigma, which, v0, ncv, maxiter, tol, **options)
+
+    def pair(w: Any, v: Any) -> Any:
+        border = (stripped(M) @ v)[:, None]
+        bordered = plain.block_array([[stripped(A) - w * stripped(M), -border], [-border.T, None]], format="csc")
+
+        def system() -> Factored:
+            lu = solvers.splu(bordered, permc_spec="MMD_AT_PLUS_A")
+            pivots = abs(lu.U.diagonal())
+            if pivots.min() < pivots.max() * n * np.finfo(V.dtype).eps:
+                raise singular("scipy.sparse.linalg.eigsh", f"the eigenvalue {w:.6g} is repeated")
+            solve = in_type(bordered, lu.solve)
+            return Factored(n + 1, solve, solve)
+
+        def residual(y: Any) -> Any:
+            v, Mv = y[:-1], M @ y[:-1]
+            return np.concatenate([A @ v - y[-1] * Mv, [(1 - v @ Mv) / 2]])
+        return differentiated(residual, np.append(v, w), system)
+
+    pairs = np.stack([pair(*each) for each in zip(w, V.T, strict=True)])
+    return (pairs[:, -1], pairs[:, :-1].T) if return_eigenvectors else pairs[:, -1]
+
+
+def refusing(name: str, instead: str) -> Any:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise RuleError(f"scipy.sparse.linalg.{name} has no derivative rule; {instead}")
+    return refuse
+
+
+for _name, _instead in (("expm", "scipy.linalg.expm(A.toarray()) has one"),
+                        ("expm_multiply", "scipy.linalg.expm(A.toarray()) @ B has one"),
+                        ("eigs", "numpy.linalg.eig(A.toarray()) has one"),
+                        ("svds", "numpy.linalg.svd(A.toarray()) has one"),
+                        ("lobpcg", "scipy.sparse.linalg.eigsh has one"),
+                        ("spilu", "splu(A) has one; of a preconditioner, dualdiff.stop_gradient(A.data) needs none"),
+                        ("onenormest", "norm(A, 1) has one")):
+    counterpart(getattr(solvers, _name))(refusing(_name, _instead))

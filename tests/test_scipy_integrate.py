@@ -1,0 +1,215 @@
+"""scipy.integrate in programs that are differentiated as they stand."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+from scipy.integrate import dblquad, nquad, odeint, quad, quad_vec, solve_ivp, tplquad
+from scipy_programs import agrees
+
+from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
+from dualdiff.errors import ConvergenceError, DegenerateError, RuleError, StructureError
+
+pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")  # the check's complex step in QUADPACK
+
+Y = np.array([1.0, 2.5, 2.0, 3.0, 5.5])
+P = np.array([1.0, 2.0, 0.3])
+
+
+def mean_of(density, a):
+    return quad(lambda x: x * density(x, a), 0, np.inf)[0] / quad(density, 0, np.inf, args=(a,))[0]
+
+
+PROGRAMS = {
+    "closure": (lambda a: quad(lambda x: np.exp(a * x), 0, 1)[0], 1.5),
+    "math": (lambda a: quad(lambda x: math.exp(a * x) * x, 0, 1)[0], 1.5),
+    "args": (lambda a: quad(lambda x, a: np.exp(-a * x), 0, np.inf, args=(a,))[0], 1.5),
+    "one argument that is no tuple": (lambda a: quad(lambda x, a: np.exp(-a * x), 0, np.inf, args=a)[0], 1.5),
+    "helper": (lambda a: mean_of(lambda x, a: np.exp(-a * x * x), a), 1.5),
+    "limits": (lambda a, b: quad(lambda x: np.sqrt(1 + a * x**3), a * b, b)[0], 1.5, 2.5),
+    "an array of parameters": (lambda p: quad(lambda x: p[0] * np.exp(-p[1] * x) * np.sum(p), p[2], 3)[0], P),
+    "many parameters": (lambda p: quad(lambda x: np.sum(np.sin(p * x)), -1, 2)[0], np.arange(1, 20.0) / 10),
+    "singular at an end": (lambda a: quad(lambda x: x**-a, 0, 1)[0], 0.5),
+    "weight cos": (lambda a, w: quad(lambda x: np.exp(-a * x), 0, 3, weight="cos", wvar=w)[0], 0.5, 7.0),
+    "weight sin": (lambda w, b: quad(lambda x: np.exp(-x), 0, b, weight="sin", wvar=w)[0], 7.0, 2.0),
+    "Fourier": (lambda a: quad(lambda x: np.exp(-a * x), 0, np.inf, weight="cos", wvar=2.0)[0], 0.5),
+    "weight alg": (lambda a: quad(lambda x: np.exp(-a * x), 0, 1, weight="alg", wvar=(-0.5, 0.3))[0], 0.5),
+    "principal value": (lambda a, b: quad(lambda x: np.exp(-a * x), -1, b, weight="cauchy", wvar=0.2)[0], 0.5, 1.0),
+    "a break that moves": (lambda a: quad(lambda x: np.exp(a * x) if x < a else a * x, 0, 1, points=[a])[0], 0.4),
+    "complex": (lambda a: np.real(quad(lambda x: np.exp(1j * a * x), 0, a, complex_func=True)[0]), 1.4),
+    "dblquad": (lambda a: dblquad(lambda y, x: a * x * y, 0, a, 0, lambda x: x * a)[0], 1.4),
+    "nquad": (lambda a, b: nquad(lambda x, y, c: c * x * y, [[0, b], lambda c: [0, c]], args=(a,))[0], 1.4, 1.2),
+    "quad_vec": (lambda a, b: quad_vec(lambda x: np.array([np.exp(-a * x), a * x]), 0, b)[0], 1.4, 1.0),
+    "fixed_quad": (lambda a, b: scipy.integrate.fixed_quad(lambda x: np.exp(a * x), a, b)[0], 1.4, 2.0),
+    "simpson": (lambda y: scipy.integrate.simpson(y * y, dx=0.1), Y),
+    "trapezoid": (lambda y: scipy.integrate.trapezoid(y, x=y * y), Y),
+    "romb": (lambda y: scipy.integrate.romb(y * y, dx=0.3), Y),
+    "cumulative_trapezoid": (lambda y: scipy.integrate.cumulative_trapezoid(y, x=y * y, initial=0), Y),
+    "cumulative_simpson": (lambda y: scipy.integrate.cumulative_simpson(y * y, dx=0.3), Y),
+    "an event": (lambda v, g: solve_ivp(falling, (0, 50), [1, v], args=(g,), events=landing, **FINE).t_events[0][0], 3.0, 9.0),
+    "the end at an event": (lambda v: solve_ivp(falling, (0, 50), [1, v], args=(9.8,), events=[landing], **FINE).y[1, -1], 3.0),
+}
+FINE = {"rtol": 1e-9, "atol": 1e-11}
+
+
+def falling(t, y, g):
+    return [y[1], -g]
+
+
+def landing(t, y, g):
+    return y[0]
+
+
+landing.terminal, landing.direction = True, -1
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_agree_with_scipy_and_with_differences(name):
+    agrees(*PROGRAMS[name], rtol=1e-5, order=1 if name in ("dblquad", "an event") else 2)
+
+
+def test_the_value_is_that_of_scipy_to_the_bit_and_so_is_what_stands_beside_it():
+    f = lambda a: quad(lambda x: np.exp(a * x), 0, 1, full_output=True)
+    value, error, info = lift(f)(1.5)
+    plain = f(1.5)
+    assert (value, error, info["neval"]) == (plain[0], plain[1], plain[2]["neval"])
+    seen = []
+    jvp(lambda a: seen.append(lift(f)(a)) or seen[-1][0], (1.5,), (1.0,))
+    assert (seen[-1][0].value, seen[-1][1]) == plain[:2]
+
+
+def test_in_reverse_the_integrand_runs_where_the_value_needs_it_and_nowhere_else():
+    calls = []
+
+    def f(p):
+        def integrand(x):
+            calls.append(x)
+            return np.sum(np.cos(p * x))
+        return quad(integrand, 0, 1)[0]
+
+    lifted, p = lift(f), np.arange(1.0, 8.0)
+    gradient(lifted, mode="reverse")(p)
+    assert len(calls) == 21
+    np.testing.assert_allclose(gradient(lifted, mode="reverse")(p), np.cos(p) / p - np.sin(p) / p**2, atol=1e-14)
+
+
+def test_more_parameters_than_pay_one_by_one_are_one_vector():
+    p = np.linspace(0.1, 2.0, 300)
+    np.testing.assert_allclose(gradient(lambda p: quad(lambda x: np.sum(np.cos(p * x)), 0, 1)[0])(p),
+                               np.cos(p) / p - np.sin(p) / p**2, rtol=1e-7, atol=1e-9)
+
+
+def test_integrals_of_elements_keep_a_jacobian_sparse():
+    f = lift(lambda a: np.stack([quad(lambda x, k: np.exp(-k * x), 0, 1, k)[0] for k in a]))
+    a = np.linspace(0.5, 2.0, 20)
+    J = jacobian(f, sparse=True)(a)
+    assert J.nnz == 20
+    np.testing.assert_allclose(J.diagonal(), (np.exp(-a) * (1 + a) - 1) / a**2, rtol=1e-10)
+
+
+def test_derivatives_are_as_accurate_as_the_value_whatever_their_units():
+    f = lambda c: quad(lambda x: np.exp(-x) * x / (1e10 + c), 0, 60, epsabs=1e-19)[0]
+    assert derivative(f)(0.0) == pytest.approx(-1e-20, rel=1e-8)
+    assert derivative(f, order=2)(0.0) == pytest.approx(2e-30, rel=1e-8)
+
+
+def test_third_derivatives_of_a_limit_are_those_of_the_integrand():
+    assert derivative(lambda b: quad(np.sin, 0, b)[0], order=3)(0.7) == pytest.approx(-np.sin(0.7), rel=1e-12)
+    assert derivative(lambda b: quad(lambda x: np.exp(b * x), 0, 1, )[0], order=3)(0.0) == pytest.approx(0.25, rel=1e-12)
+
+
+def test_tplquad_and_its_limits_are_differentiated():
+    f = lambda a: tplquad(lambda z, y, x: a, 0, a, 0, 1.0, 0, lambda x, y: a * x)[0]
+    assert derivative(f)(1.3) == pytest.approx(2 * 1.3**3, rel=1e-9)  # a ∫₀ᵃ a x dx = a⁴ / 2
+
+
+def test_what_has_no_derivative_is_refused_by_name():
+    exponential = lambda a, **options: quad(lambda x: np.exp(-a * x), 0, 1, **options)[0]
+    for f, words in ((lambda b: quad(lambda x: np.exp(-x), 0, b)[0], "a limit of inf"),
+                     (lambda a: quad(np.cos, 0, 1, weight="cauchy", wvar=0.5 * a)[0], "wvar of weight='cauchy'"),
+                     (lambda b: quad(np.cos, 0, b, weight="alg", wvar=(0.5, 0.5))[0], "the weight 'alg'")):
+        with pytest.raises(RuleError, match=words):
+            derivative(f)(np.inf if "inf" in words else 1.0)
+    assert derivative(lambda b: quad(lambda x: np.exp(-x), 0, stop_gradient(b))[0] * b)(np.inf) == pytest.approx(1.0)
+    assert derivative(exponential)(0.0) == pytest.approx(-0.5)
+    with pytest.raises(DegenerateError, match="not finite there"):
+        derivative(lambda a: quad(lambda x: x**-0.5 if x > 0 else np.inf, a, 1)[0])(0.0)
+    for f in (lambda a: quad(lambda x: np.log(np.abs(x - a)), 0, 1)[0], lambda a: quad(lambda x: (x - a) ** -0.5, 0, 1)[0]):
+        with pytest.raises(ConvergenceError, match="the integral of the derivative does not converge"):
+            derivative(f)(0.0)
+    for name, call in {"tanhsinh": lambda a: scipy.integrate.tanhsinh(lambda x: a * x, 0, 1).integral,
+                       "nsum": lambda a: scipy.integrate.nsum(lambda x: 1 / x**a, 1, 9).sum,
+                       "cubature": lambda a: scipy.integrate.cubature(lambda x: a * x[:, 0], [0.0], [1.0]).estimate,
+                       "solve_bvp": lambda a: scipy.integrate.solve_bvp(
+                           lambda x, y: np.stack([y[1], -a * y[0]]), lambda u, v: np.array([u[0], v[0] - 1.0]),
+                           np.linspace(0, 1, 5), np.ones((2, 5))).y[0, 2]}.items():
+        with pytest.raises(RuleError, match=f"scipy.integrate.{name} has no derivative rule"):
+            derivative(lift(call))(2.0)
+        lift(call)(2.0)
+
+
+# ---- differential equations
+TIMES = np.array([0.0, 0.4, 1.0])
+
+
+def decay(t, y, a):
+    return -a * y
+
+
+SOLVERS = {
+    "closure": lambda a, y0: solve_ivp(lambda t, y: -a * y, (0, 1), [y0], t_eval=TIMES, **FINE).y[0],
+    "args": lambda a, y0: solve_ivp(decay, (0, 1), [y0], args=(a,), t_eval=TIMES, method="DOP853", **FINE).y[0],
+    "Radau": lambda a, y0: solve_ivp(lambda t, y: -a * y, (0, 1), [y0], "Radau", TIMES, rtol=1e-7, atol=1e-9).y[0],
+    "BDF with its Jacobian": lambda a, y0: solve_ivp(decay, (0, 1), [y0], t_eval=TIMES, method="BDF", args=(a,), rtol=1e-7,
+                                                     jac=lambda t, y, a: np.array([[-a]]), atol=1e-9).y[0],
+    "LSODA": lambda a, y0: solve_ivp(decay, (0, 1), [y0], t_eval=TIMES, method="LSODA", args=(a,), **FINE).y[0],
+    "vectorized": lambda a, y0: solve_ivp(decay, (0, 1), [y0], t_eval=TIMES, vectorized=True, args=(a,), **FINE).y[0],
+    "between the steps": lambda a, y0: solve_ivp(decay, (0, 1), [y0], args=(a,), dense_output=True, **FINE).sol(TIMES)[0],
+    "odeint": lambda a, y0: odeint(lambda y, t: -a * y, y0, TIMES, rtol=1e-10, atol=1e-12)[:, 0],
+    "odeint with args": lambda a, y0: odeint(decay, [y0], TIMES, (a,), tfirst=True, rtol=1e-10, atol=1e-12)[:, 0],
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_trajectories_move_with_what_their_slopes_depend_on(name):
+    f, a, y0 = SOLVERS[name], 1.3, 0.8
+    E = np.exp(-a * TIMES)
+    for mode in ("forward", "reverse"):
+        da, dy = jacobian(f, (0, 1), mode=mode)(a, y0)
+        np.testing.assert_allclose(da, -TIMES * y0 * E, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(dy, E, rtol=1e-5)
+    np.testing.assert_array_equal(lift(f)(a, y0), f(a, y0))
+    H = hessian(lambda a, y0: np.sum(f(a, y0)), (0, 1))(a, y0)
+    np.testing.assert_allclose(H[0][0], np.sum(TIMES**2 * y0 * E), rtol=1e-5)
+    np.testing.assert_allclose(H[0][1], np.sum(-TIMES * E), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["solve_ivp", "odeint", "sol"])
+def test_trajectories_move_with_time(name):
+    solve = {"solve_ivp": lambda s, e: solve_ivp(lambda t, y: t * y, (s, e), [1.0], **FINE).y[0, -1],
+             "odeint": lambda s, e: odeint(lambda y, t: t * y, 1.0, np.array([s, e]), rtol=1e-10, atol=1e-12)[-1, 0],
+             "sol": lambda s, e: solve_ivp(lambda t, y: t * y, (s, 2.0), [1.0], dense_output=True, **FINE).sol(e)[0]}[name]
+    s, e = 0.2, 1.1
+    y = np.exp((e**2 - s**2) / 2)
+    np.testing.assert_allclose(gradient(solve, (0, 1))(s, e), (-s * y, e * y), rtol=1e-6)
+    np.testing.assert_allclose(hessian(solve, (0, 1))(s, e), [[(s * s - 1) * y, -s * e * y], [-s * e * y, (e * e + 1) * y]],
+                               rtol=1e-5)
+
+
+def test_a_branch_that_meets_the_parameter_late_is_followed():
+    f = lambda a: solve_ivp(lambda t, y: -y if t < 1 else -a * y, (0, 2), [1.0], max_step=0.02, rtol=1e-8).y[0, -1]
+    assert derivative(f)(1.3) == pytest.approx(-np.exp(-2.3), rel=1e-4)
+
+
+def test_units_of_a_parameter_do_not_matter_to_the_integrator():
+    f = lambda E: solve_ivp(lambda t, y: [y[1], -E / 2e11 * y[0]], (0, 3), [1.0, 0.0], rtol=1e-8, atol=1e-8).y[0, -1]
+    w, t = 1.0, 3.0  # y = cos(ωt), ω² = E / 2e11
+    assert derivative(f)(2e11) == pytest.approx(-t * np.sin(w * t) / 2 / 2e11, rel=1e-4)
+
+
+def test_trajectories_that_cannot_be_differentiated_say_so():
+    with pytest.raises(StructureError, match="real states only"):
+        derivative(lift(lambda a: solve_ivp(lambda t, y: 1j * a * y, (0, 1), [1.0 + 0j]).y[0, -1].real))(1.0)
+    with pytest.raises(ConvergenceError, match="stopped at t"):
+        derivative(lift(lambda a: solve_ivp(lambda t, y: a * y * y, (0, 2), [1.0]).y[0, -1]))(1.0)

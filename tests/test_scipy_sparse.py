@@ -1,0 +1,277 @@
+"""scipy.sparse in programs that are differentiated as they stand: matrices made of dual data, products, systems."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import scipy.sparse.linalg as solvers
+from scipy.sparse import csr_matrix, diags, lil_matrix
+from scipy.sparse.csgraph import laplacian
+from scipy.sparse.linalg import factorized, splu, spsolve
+from scipy_programs import agrees
+
+from dualdiff import gradient, hessian, jacobian, lift
+from dualdiff.errors import DegenerateError, DualdiffError, RuleError
+
+ROWS, COLUMNS = np.array([0, 1, 2, 1, 0, 3, 4, 2, 1]), np.array([0, 1, 1, 3, 3, 3, 4, 2, 1])  # (1, 1) twice
+D = np.array([1.5, 2.0, 3.0, 4.0, 5.0, 3.5, 7.0, 2.5, 0.5])
+B, X = np.arange(10.0).reshape(5, 2) + 1, np.array([1.0, 2.0, -1.0, 0.5, 3.0])
+PLAIN = sp.csc_array((D, (ROWS, COLUMNS)), shape=(5, 5))
+LU, SOLVE = splu(PLAIN), factorized(PLAIN)
+ARRAYS = (sp.csr_array, sp.csc_array, sp.coo_array)
+MATRICES = (sp.csr_matrix, sp.csc_matrix, sp.coo_matrix)
+
+
+def of(d, kind=sp.csr_array):
+    return kind((d, (ROWS, COLUMNS)), shape=(5, 5))
+
+
+def second_difference(n, a):
+    return sp.diags([a[0] * np.ones(n - 1), -2 * a[1] * np.ones(n), a[2] * np.ones(n - 1)], [-1, 0, 1], format="csc")
+
+
+def stiffness_in_items(E, kind=lil_matrix):
+    K = kind((5, 5))
+    for e in range(4):
+        for i in range(2):
+            for j in range(2):
+                K[e + i, e + j] += E[e] * (-1) ** (i + j)
+    K = K.tocsr()
+    return spsolve(K[1:, 1:], np.arange(4) + 1.0)
+
+
+def stiffness_in_blocks(E):
+    K = lil_matrix((5, 5))
+    for e in range(4):
+        K[np.ix_([e, e + 1], [e, e + 1])] += E[e] * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    K[0, :] = 0
+    K[0, 0] = 1
+    return spsolve(K.tocsr(), np.arange(5) + 1.0)
+
+
+def stiffness_in_lists(E):
+    values, rows, columns = [], [], []
+    for e in range(4):
+        for i in range(2):
+            for j in range(2):
+                values.append(E[e] * (-1) ** (i + j))
+                rows.append(e + i)
+                columns.append(e + j)
+    K, free = sp.coo_matrix((values, (rows, columns)), shape=(5, 5)).tocsr(), np.arange(1, 5)
+    return spsolve(K[np.ix_(free, free)], np.ones(4))
+
+
+def graph_laplacian(w):
+    W = csr_matrix((np.concatenate([w, w]), (np.concatenate([ROWS, COLUMNS]), np.concatenate([COLUMNS, ROWS]))), shape=(5, 5))
+    return (sp.diags(np.array(W.sum(axis=1)).flatten()) - W) @ X + laplacian(W) @ X
+
+
+def crank_nicolson(a):
+    L, u = second_difference(5, a), X
+    step = splu((sp.eye(5) - 0.05 * L).tocsc())
+    for _ in range(3):
+        u = step.solve((sp.eye(5) + 0.05 * L) @ u)
+    return u
+
+
+def written_to(d):
+    A = of(d)
+    A.setdiag(0)
+    A.setdiag(d[:4], 1)
+    A[0, 1] = d[0] * d[1]
+    A[3] = d[:5]
+    A[[0, 1], [2, 4]] += d[2]
+    A.data = A.data * 2
+    return A @ X
+
+
+def written_to_what_was_plain(d):
+    A = diags([1.0, -2.0, 1.0], [-1, 0, 1], shape=(5, 5), format="csr")
+    A.setdiag(d[:5])
+    return A @ X
+
+
+def spd(d):
+    return of(d).T @ of(d) + sp.eye_array(5)
+
+
+def rows_of_matrices(d):
+    A = of(d, csr_matrix)
+    return (A.multiply(1 / A.sum(axis=1)) @ X + np.asarray(A.sum(axis=1) + A.sum(axis=1) * d[0]).ravel()
+            + A.sum(axis=0).A1 * A.sum(axis=1)[2, 0] + np.sqrt(A.sum(axis=0)).T.getA1()
+            + np.asarray(A.todense() * X[:, None])[:, 0])
+
+
+ONE_MATRIX = {
+    "toarray": lambda A, d: A.toarray(),
+    "@ vector": lambda A, d: A @ d[:5],
+    "@ columns": lambda A, d: A @ B + A.dot(B),
+    "vector @": lambda A, d: d[:5] @ A + X @ A,
+    "sparse @ sparse": lambda A, d: (A @ A.T @ PLAIN).toarray(),
+    "sums": lambda A, d: (A + 2 * A.T - A / d[0] - PLAIN).toarray(),
+    "multiply": lambda A, d: A.multiply(A.T).sum() * (A.multiply(d[:5, None]) - A.multiply(X)).toarray(),
+    "sum": lambda A, d: A.sum() * np.asarray(A.sum(axis=0)).ravel() + np.asarray(A.sum(1)).ravel() * A.mean(),
+    "diagonal": lambda A, d: A.diagonal() * A.trace() + np.append(A.diagonal(1), 1.0),
+    "elementwise": lambda A, d: (abs(-A).power(2) + A.sin() + A.astype(complex).real).toarray(),
+    "conversions": lambda A, d: A.tocsc().tocoo().tocsr().tobsr().todia().tolil().todok().copy().toarray(),
+    "rows": lambda A, d: (A.tocsr()[1:4] @ X) * A.tocsr()[1, 1],
+    "columns": lambda A, d: A.tocsc()[:, [0, 3]].toarray() @ d[:2],
+    "hstack": lambda A, d: sp.hstack([A, sp.eye(5), B * d[0]]).toarray(),
+    "bmat": lambda A, d: sp.bmat([[A, None], [None, sp.eye(2) * d[1]]], format="csr") @ d[:7],
+    "block_diag": lambda A, d: sp.block_diag([A, B * d[0]]).toarray(),
+    "kron": lambda A, d: sp.kron(A, sp.eye(2)) @ B.ravel() + sp.kron(sp.eye(2), A, format="csr") @ B.ravel(),
+    "triangles": lambda A, d: (sp.tril(A) @ X) * (sp.triu(A, 1) @ X),
+    "largest": lambda A, d: A.max() * A.min(),
+    "norms": lambda A, d: np.array([solvers.norm(A), solvers.norm(A, 1), solvers.norm(A, np.inf)]),
+    "spsolve": lambda A, d: spsolve(A.tocsc(), d[:5]) + spsolve(A.tocsr(), X[:, None]),
+}
+PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kind), d), D)
+            for i, (name, f) in enumerate(ONE_MATRIX.items()) for kind in (ARRAYS[i % 3], MATRICES[(i + 1) % 3])} | {
+    "number times matrix": (lambda d: (d[0] * PLAIN - PLAIN * d[1] + PLAIN / d[2]).toarray(), D),
+    "array times matrix": (lambda d: (d[:5] * PLAIN).toarray() + PLAIN.multiply(d[:5]).toarray(), D),
+    "shifted": (lambda d: (sp.identity(5) - d[0] * PLAIN) @ X, D),
+    "scaled rows": (lambda d: sp.diags(d[:5]) @ PLAIN @ sp.diags_array(X) @ X, D),
+    "compressed rows": (lambda d: csr_matrix((d[:5], [0, 1, 3, 0, 2], [0, 2, 4, 5])) @ d[:4], D),
+    "of a dense array": (lambda d: csr_matrix(np.outer(d, d)) @ d, D),
+    "diags": (lambda d: second_difference(5, d) @ X, D),
+    "numbers on diagonals": (lambda d: sp.diags_array([d[1], -2 * d[2]], offsets=[-1, 0], shape=(4, 4)).tocsc() @ d[:4], D),
+    "spdiags": (lambda d: sp.spdiags(np.array([d, -2 * d, d**2]), [-1, 0, 1], 9, 9).toarray(), D),
+    "kronsum": (lambda d: sp.kronsum(sp.diags(d[:3]), d[0] * sp.eye(2)).toarray(), D),
+    "bsr": (lambda d: sp.bsr_array((d[:4].reshape(1, 2, 2), [1], [0, 1, 1]), shape=(4, 4)) @ d[:4], D),
+    "items of lil": (stiffness_in_items, D[:4]),
+    "items of dok": (lambda E: stiffness_in_items(E, sp.dok_array), D[:4]),
+    "blocks of lil": (stiffness_in_blocks, D[:4]),
+    "lists of entries": (stiffness_in_lists, D[:4]),
+    "sums that are numpy.matrix": (rows_of_matrices, D),
+    "graph laplacian": (graph_laplacian, D),
+    "Crank-Nicolson": (crank_nicolson, D[:3]),
+    "written to": (written_to, D),
+    "written to what was plain": (written_to_what_was_plain, D),
+    "factors of a constant": (lambda b: splu(PLAIN).solve(b) + LU.solve(b, "T") + SOLVE(b), X),
+    "factors": (lambda d: splu(of(d, sp.csc_array)).solve(d[:5], "T") + factorized(of(d, sp.csc_array))(X), D),
+    "triangular": (lambda d: solvers.spsolve_triangular(sp.tril(of(d), format="csr"), d[:5]), D),
+    "unit triangular": (lambda d: solvers.spsolve_triangular(sp.triu(of(d), format="csr"), X, lower=False,
+                                                             unit_diagonal=True), D),
+    "sparse right-hand side": (lambda d: spsolve(of(d, sp.csc_array), sp.csc_array(B * d[0])).toarray(), D),
+    "cg": (lambda d: solvers.cg(spd(d), X, rtol=1e-14)[0], D),
+    "gmres": (lambda b: solvers.gmres(PLAIN, b, rtol=1e-14)[0], X),
+    "bicgstab of a dense array": (lambda b: solvers.bicgstab(np.diag(b) + 0.1, b, rtol=1e-14)[0], X),
+    "cg of an operator": (lambda d: solvers.cg(solvers.LinearOperator((5, 5), matvec=lambda v: d[:5] * v + d[5] * v.sum()), X,
+                                               rtol=1e-14)[0], D),
+    "gmres of an operator": (lambda b: solvers.gmres(solvers.LinearOperator(
+        (5, 5), matvec=lambda v: 9 * v + b[0] * np.roll(v, 1), rmatvec=lambda v: 9 * v + b[0] * np.roll(v, -1)), b,
+        rtol=1e-14)[0], X),
+    "operator of a matrix": (lambda b: solvers.bicg(solvers.aslinearoperator(PLAIN), b, rtol=1e-14)[0], X),
+    "lsqr": (lambda d: solvers.lsqr(of(d), X, damp=0.1, atol=1e-15, btol=1e-15)[0], D),
+    "lsmr": (lambda b: solvers.lsmr(PLAIN[:, :3], b, atol=1e-15, btol=1e-15)[0], X),
+    "eigsh": (lambda d: solvers.eigsh(spd(d), k=2, v0=X, return_eigenvectors=False), D),
+}
+
+
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning", "ignore:the matrix subclass")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_agree_with_scipy_and_with_differences(name):
+    f, x = PROGRAMS[name]
+    y, J = f(x), jacobian(f, mode="forward")(x)
+    np.testing.assert_array_equal(lift(f)(x), y)  # nothing perturbed: SciPy's own bits
+    np.testing.assert_allclose(jacobian(lift(f), mode="reverse")(x), J, rtol=1e-10, atol=1e-13 * np.abs(J).max())
+    h = 1e-3 * np.eye(len(x))
+    first, second = (np.stack([(f(x + s * e) - f(x - s * e)) / (2e-3 * s) for e in h], -1) for s in (1, 2))
+    third = np.stack([(f(x + 3 * e) - f(x - 3 * e)) / 6e-3 for e in h], -1)  # to the sixth power of the step
+    np.testing.assert_allclose(J, 1.5 * first - 0.6 * second + 0.1 * third, rtol=1e-7, atol=1e-8 * np.abs(J).max())
+
+
+SECOND = ("sparse @ sparse", "multiply", "spsolve", "items of lil", "Crank-Nicolson", "cg",
+          "factors", "eigsh")
+
+
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
+@pytest.mark.parametrize("name", SECOND)
+def test_the_second_derivative_is_that_of_the_gradient(name):
+    f, x = next(PROGRAMS[key] for key in PROGRAMS if key.startswith(name))
+    H = hessian(lambda x: np.sum(f(x) ** 2))(x)
+    step = 1e-5 * np.eye(len(x))
+    g = gradient(lambda x: np.sum(f(x) ** 2), mode="reverse")
+    np.testing.assert_allclose(H, [(g(x + h) - g(x - h)) / 2e-5 for h in step], rtol=1e-5, atol=1e-6 * np.abs(H).max())
+
+
+@pytest.mark.parametrize("kind", ARRAYS + MATRICES)
+def test_a_dual_matrix_is_one_of_scipys(kind):
+    def f(d):
+        A = of(d, kind)
+        assert isinstance(A, kind)
+        assert sp.isspmatrix(A) == issubclass(kind, sp.spmatrix)
+        assert (A.shape, A.format, A.ndim, A.dtype, A.nnz) == (plain.shape, plain.format, 2, float, plain.nnz)
+        assert (A.tocsr().format, A.T.shape, (A > 2).nnz) == ("csr", (5, 5), (plain > 2).nnz)
+        return A.tocsr().data
+    plain = of(D, kind)
+    np.testing.assert_array_equal(jacobian(f)(D) @ D, of(D, kind).tocsr().data)
+
+
+def test_single_precision_stays():
+    d = D.astype(np.float32)
+    y, J = (lift(lambda d: of(d) @ d[:5])(d), jacobian(lambda d: of(d) @ d[:5])(d))
+    assert y.dtype == J.dtype == np.float32
+
+
+def test_complex_entries_are_differentiated():
+    agrees(lambda d: np.abs(of(d * (1 + 2j)) @ (X + 1j)), D, order=1)
+    agrees(lambda d: np.abs(splu(of(d + 1j, sp.csc_array)).solve(X + 0j, "H")), D, order=1)
+
+
+def test_the_jacobian_of_a_product_is_sparse_in_time_and_memory():
+    n = 20_000
+    J = jacobian(lambda a: diags([a[1:], -2 * a, a[:-1]], [-1, 0, 1], format="csr") @ a, sparse=True)(np.linspace(1, 2, n))
+    assert J.nnz <= 3 * n
+
+
+def test_the_callers_matrix_stays_as_it_is():
+    A = PLAIN.tocsr()
+    before = A.copy()
+    jacobian(lambda d: (d[0] * A + A.multiply(d[:5])).sum(axis=0))(D)
+    np.testing.assert_array_equal(A.toarray(), before.toarray())
+    assert type(A) is sp.csr_array
+
+
+def test_zeros_that_are_perturbed_stay_entries():
+    J = jacobian(lambda d: (of(d) - of(D)).toarray().ravel() + csr_matrix(np.diag(d)).toarray().sum())(0 * D)
+    np.testing.assert_array_equal(J[0], [2, *[1] * 8])
+
+
+@pytest.mark.parametrize("f", [
+    lambda d: solvers.expm(of(d, sp.csc_array)), lambda d: solvers.expm_multiply(of(d), X), lambda d: solvers.svds(of(d), 2),
+    lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3], lambda d: solvers.spilu(of(d, sp.csc_array)),
+    lambda d: splu(of(d, sp.csc_array)).L, lambda d: of(d) / of(d), lambda d: of(d, sp.csr_matrix).sum(axis=0).max(),
+    lambda d: solvers.lsqr(solvers.aslinearoperator(PLAIN), d[:5])[0]])
+def test_what_has_no_derivative_says_so_and_what_to_do(f):
+    words = r"only the solution|must be|has one|needs none|divide|csr_array"
+    with pytest.raises((RuleError, DegenerateError, TypeError), match=words):
+        gradient(lambda d: np.sum(f(d)))(D)
+
+
+def test_a_repeated_eigenvalue_of_eigsh_is_refused():
+    with pytest.raises(DegenerateError, match="repeated"):
+        jacobian(lambda d: solvers.eigsh(sp.diags(np.repeat(d[:3], 2), format="csc"), k=2, v0=np.ones(6))[0])(D)
+
+
+@pytest.mark.parametrize("f", [lambda d: of(d) @ d, lambda d: of(d) + sp.eye(4), lambda d: of(d).multiply(d)])
+def test_shapes_that_do_not_fit_are_refused(f):
+    with pytest.raises((DualdiffError, ValueError), match=r"fit|shape"):
+        jacobian(lambda d: f(d).sum())(D)
+
+
+def test_numbers_are_not_added_to_sparse_matrices():
+    with pytest.raises(NotImplementedError, match="nonzero scalar"):
+        jacobian(lambda d: (of(d) + 1).sum())(D)
+
+
+def test_programs_without_duals_run_in_scipy_itself():
+    def f(x):
+        A = sp.diags([1.0, -2.0, 1.0], [-1, 0, 1], shape=(5, 5), format="csr")
+        return (A @ A + sp.eye(5)) @ x, spsolve(A.tocsc(), x), A[1:, 1:].sum(axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for a, b in zip(f(X), lift(f)(X), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert type(a) is type(b)
