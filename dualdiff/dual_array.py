@@ -277,8 +277,9 @@ def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
 def wrapped(value: Any, eps: Tangent, level: Level) -> Any:
     """The dual of a value: an array stays an array, a number becomes a Dual, as NumPy's own results do."""
     kind = type(value)  # asked first: isinstance would ask a dual for its shown class
-    return array(value, eps, level) if kind is DualArray or kind is np.ndarray or isinstance(value, np.ndarray) else \
-        scalar(value, eps, level)
+    if kind is DualScalar or not (kind is DualArray or kind is np.ndarray or isinstance(value, np.ndarray)):
+        return scalar(value, eps, level)
+    return array(value, eps, level)
 
 
 def zero_dimensional(x: Any) -> Any:

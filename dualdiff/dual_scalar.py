@@ -14,6 +14,7 @@ from .tangents.level import HAND
 from .tangents.tangent import Tangent
 
 MISJUDGED = frozenset({"real", "imag", "nan_to_num"})  # what NumPy answers otherwise for objects than for numbers
+SHOWN: dict[Any, Any] = {np.dtype(c).type: type("DualScalar", (np.dtype(c).type,), {}) for c in np.typecodes["AllFloat"]}
 
 
 class DualScalar(Dual):
@@ -24,6 +25,12 @@ class DualScalar(Dual):
     eps: Tangent
     source = None
     __iter__: Any = None  # or __getitem__ makes it an empty sequence
+
+    def shown_class(self) -> Any:
+        """What isinstance and ``case float():`` read: a number as NumPy's arrays have, so that programs take its branch."""
+        return SHOWN.get(dtype_of(self).type, DualScalar)
+
+    __class__ = property(shown_class)
 
     def __float__(self) -> float:
         return super().__float__() if self.eps.terms else float(self.value)

@@ -165,7 +165,7 @@ def shifted(f: Any, level: Level, eps: Tangent, sign: int) -> Any:
 
 def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t: Tangent, q: Any) -> Any:
     """The dual f + (p ⊙ s + q ⊙ t) ε; a partial that is the number 1 leaves coefficients alone."""
-    narrow, same = s.shape != shape, p.__class__ is int and p == 1
+    narrow, same = s.shape != shape, type(p) is int and p == 1
     if same and not narrow:
         terms = s.terms.copy()
     else:
@@ -174,7 +174,7 @@ def combined(f: Any, shape: tuple[int, ...], level: Level, s: Tangent, p: Any, t
             if narrow:
                 leaf = leaf.memo.get(shape) or leaf.broadcast(shape)
             terms[leaf] = c if same else p if c is None else owned(c, p) if type(p) is DualArray else c * p
-    narrow, sign, nested = t.shape != shape, q if q.__class__ is int else 0, type(q) is DualArray
+    narrow, sign, nested = t.shape != shape, q if type(q) is int else 0, type(q) is DualArray
     for leaf, c in t.terms.items():
         if narrow:
             leaf = leaf.memo.get(shape) or leaf.broadcast(shape)

@@ -1,73 +1,157 @@
-"""Classes as lifted programs see them: subclasses whose methods are made anew, and objects that take such a class for the run.
+"""Classes as lifted programs see them: others, whose methods are made anew, and objects that take such a class for the run.
 
 An object stays the same object, so that ``is``, containers and whoever else holds it see no other; what changes while a
-lifted program runs is its class, and when the last such run ends it is what it was.
+lifted program runs is its class, and when the last such run ends it is what it was. A class made anew comes before its origin
+in the order of resolution, so it counts as derived from it; but it is none of its ``__subclasses__``.
 """
 
 from __future__ import annotations
 
 import builtins
 import sys
-from abc import ABCMeta
+from abc import ABC, ABCMeta
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partialmethod
 from itertools import islice
-from threading import Lock
+from operator import is_not
+from threading import RLock
 from types import FunctionType
-from typing import Any
+from typing import Any, Generic, TypeVar
+from weakref import ref
 
 import numpy as np
 
 from .dual import Dual
 from .dual_array import DualArray
 from .dual_scalar import DualScalar
+from .elementwise import LEVELED
 from .errors import RuleError
+from .operands import constant
+from .reading import dtype_of
+from .standins import ANY, ORIGINALS, STANDINS, standin
 
 BOUND = (staticmethod, classmethod)
 LONGEST = 1000  # elements of a container that are looked at
 MOST = 10_000  # in all
 INSTALLED = ("site-packages", "dist-packages")
-ADOPTED: dict[int, tuple[Any, Any]] = {}  # by id: an object that has a class made here, and its own class
-REPLACED: list[tuple[Any, Any, Any, Any]] = []  # a list or dict, a place in it, what was there, and what is there now
-RUNS: set[int] = set()  # that go on now, by id: they share objects, and which run gave one its class does not matter
-LOCK = Lock()
+LOCK = RLock()
+RUNS: list[Classes] = []  # that go on now; what follows they share, and the last of them leaves it empty
+FUNCTIONS: dict[int, tuple[Any, Any]] = {}  # by id of those made anew: what from, and they
+ADOPTED: dict[int, Callable[[], Any]] = {}  # by id: objects that have a class made here, weakly where that is possible
+LOOKED: dict[int, Any] = {}  # containers that were looked into, by id
+MADE: dict[Any, Any] = {}  # classes and what is seen in their place
+ORIGIN = "made anew from"  # a member that no program names
+member_of = type.__getattribute__
+members_of, bases_of, order_of = (vars(type)[name].__get__ for name in ("__dict__", "__bases__", "__mro__"))
 
 
-class Anew(type):
-    """The class of classes made anew: their instances are those of the class they are made from."""
+def origin_of(kind: Any) -> Any:
+    return members_of(kind).get(ORIGIN, kind) if isinstance(kind, Anew) else kind
+
+
+class Unnoticed:
+    """What comes after a class made anew, so that its origin does not take it for another of its subclasses."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        if origin_of(cls) is cls:
+            super().__init_subclass__(**options)
+
+
+class Anew(ABCMeta):
+    """The class of classes made anew: they answer as those that they are made from."""
+
+    __dict__ = property(lambda cls: members_of(origin_of(cls)))  # type: ignore[misc]
+    __bases__ = property(lambda cls: bases_of(origin_of(cls)))
+    __mro__ = property(lambda cls: tuple(c for c in order_of(cls) if c is not Unnoticed and MADE.get(c, c) is c))
+
+    def mro(cls) -> list[type]:
+        """The origin's, each class after the one that is made from it."""
+        if (origin := origin_of(cls)) is cls:
+            return super().mro()
+        others = order_of(origin)[1:]
+        return [cls, Unnoticed, origin, *(c for b in others for c in ((MADE[b], b) if MADE.get(b, b) is not b else (b,)))]
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
-        x = super().__call__(*args, **options)
-        if "adopt" in vars(type(x)):
-            vars(type(x))["adopt"](x)
+        if (origin := origin_of(cls)) is not cls and MADE.get(origin) is not cls:  # kept from a run that is over
+            return seen_as(origin)(*args, **options)
+        x = member_of(cls, "__new__")(cls, *args, **options)
+        if type(x) is cls:
+            adopt(x)
+        elif RUNS:
+            RUNS[-1].reach(x)
+        if type(x) is cls or any(c is origin for c in order_of(type(x))):
+            member_of(type(x), "__init__")(x, *args, **options)
         return x
 
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, origin_of(cls)) if "origin" in vars(cls) else super().__instancecheck__(x)
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return origin_of(cls) in kind.__mro__ if "origin" in vars(cls) else super().__subclasscheck__(kind)
+    def __getattribute__(cls, name: str) -> Any:
+        x = super().__getattribute__(name)
+        return x if name[:2] == "__" or id(type(x)) in PASSED or not RUNS else RUNS[-1].of(x)
 
     def __setattr__(cls, name: str, x: Any) -> None:
-        setattr(origin_of(cls), name, x) if "origin" in vars(cls) else super().__setattr__(name, x)
+        if (origin := origin_of(cls)) is not cls and name not in ABSTRACT:
+            setattr(origin, name, original(x))
+            if type(x) not in MEMBERS and name not in members_of(cls):
+                return
+        super().__setattr__(name, x)
+
+    def __delattr__(cls, name: str) -> None:
+        if (origin := origin_of(cls)) is not cls:
+            delattr(origin, name)
+        if name in members_of(cls):
+            super().__delattr__(name)
+
+    def __getitem__(cls, key: Any) -> Any:
+        return cls if Generic in order_of(cls) else cls.__class_getitem__(key)
+
+    def __subclasses__(cls) -> list[Any]:
+        return [seen_as(kind) for kind in type.__subclasses__(origin_of(cls)) if origin_of(kind) is kind]
+
+    def register(cls, kind: Any) -> Any:
+        return ABCMeta.register(*map(origin_of, (cls, kind)))
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return super().__instancecheck__(x) if (origin := origin_of(cls)) is cls else isinstance(x, origin)
+
+    def __subclasscheck__(cls, kind: Any) -> bool:
+        if (origin := origin_of(cls)) is cls:
+            return super().__subclasscheck__(kind)
+        asked = sys._getframe(1).f_code is ABCMeta.__subclasscheck__.__code__  # of each of its __subclasses__
+        return any(c is origin for c in order_of(kind)) if asked else issubclass(origin_of(kind), origin)
 
     def __eq__(cls, other: object) -> bool:
         return origin_of(cls) is origin_of(other)
 
     def __hash__(cls) -> int:
-        return hash(origin_of(cls)) if "origin" in vars(cls) else super().__hash__()
+        return type.__hash__(origin_of(cls))
 
 
-class AbstractAnew(Anew, ABCMeta):
-    """The same for classes with abstract methods."""
+def seen_as(kind: Any) -> Any:
+    """The class that programs see in the place of this one."""
+    return RUNS[-1].anew(kind) if RUNS else kind
 
 
-METACLASSES: dict[Any, Any] = {type: Anew, ABCMeta: AbstractAnew}
+class Kind(type):
+    """``type`` that gives the class of an object as the program sees it, whether the object was reached or not."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        if cls is not STANDINS[id(type)]:  # a metaclass of the program's
+            return super().__call__(*args, **options)
+        if len(args) != 1 or options:
+            return type(*args, **options)
+        x, kind = args[0], type(args[0])
+        kind = dtype_of(x).type if kind is DualScalar else AS_SEEN.get(kind, kind)
+        return STANDINS.get(id(kind)) or seen_as(origin_of(kind))
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, type) if cls is STANDINS[id(type)] else super().__instancecheck__(x)
 
 
-def origin_of(kind: Any) -> Any:
-    return vars(kind)["origin"] if isinstance(kind, Anew) and "origin" in vars(kind) else kind
+AS_SEEN: dict[Any, Any] = {DualArray: np.ndarray, Anew: type, Kind: type}
+standin(type, Kind("type", (type,), {}))
 
 
 def super_(*args: Any) -> Any:
@@ -83,29 +167,21 @@ def is_generated(x: Any) -> bool:
     return type(x) is FunctionType and x.__code__.co_filename == "<string>"
 
 
-def is_made_anew(x: Any) -> bool:
-    """Whether x, in a container, is a function, an object of SciPy's, or a tuple of such: another stands for it in a run."""
-    if type(x) is tuple:
-        return any(map(is_made_anew, x[:LONGEST]))
-    return type(x) is FunctionType or type(x).__mro__[-2:][0].__module__.startswith("scipy.")
-
-
-def put_back(x: Any, place: Any, part: Any, new: Any) -> None:
-    """The part where what was made from it still is: the program may have written to the container."""
-    with suppress(LookupError):
-        if x[place] is new or getattr(x[place], "__code__", 0) is getattr(part, "__code__", None):
-            x[place] = part
+def original(x: Any) -> Any:
+    """What a run leaves in the place of x: arrays that took no dual, and classes and functions made anew, as they were."""
+    if type(x) in LEVELED:
+        return constant(x) if x.level is ANY.level else x
+    return origin_of(x) if isinstance(x, Anew) else FUNCTIONS.get(id(x), (ORIGINALS.get(id(x), x),))[0]
 
 
 class Classes:
-    """The classes that one run has made anew, and the objects that have them."""
+    """How one run makes classes anew, and reaches objects."""
 
     def __init__(self, of: Callable[[Any], Any], foreign: Callable[[str], bool], home: str) -> None:
         """``home``: the root of the package that the lifted function is from."""
         self.of, self.foreign, self.home = of, foreign, home
-        self.made: dict[type, Any] = {}
         self.making: set[type] = set()
-        self.looked: dict[int, Any] = {}  # what was found in containers, and these, by id
+        self.made: list[type] = []  # whose attributes are still to be reached
 
     def own(self, kind: Any) -> bool:
         """Whether a class is the user's, in Python alone: not of a library, but of the one that f is from."""
@@ -115,114 +191,186 @@ class Classes:
         file = str(getattr(sys.modules.get(root), "__file__", ""))
         if root != self.home and any(place in file for place in INSTALLED):
             return False
-        base: Any = kind
-        while base.__flags__ & HEAP:
-            base = base.__base__
-        return base is object and not any("__init_subclass__" in vars(b) for b in kind.__mro__[:-1] if b.__module__ != "typing")
+        base = built_in(kind)
+        return base is object or (base in BASES and any(  # of a named tuple, nothing is the user's but its methods
+            type(x) is FunctionType and not is_generated(x) and not self.foreign(x.__globals__.get("__name__", ""))
+            for b in order_of(kind) for x in members_of(b).values()))
 
     def anew(self, kind: Any) -> Any:
         """The class with its methods made anew, or itself."""
-        if kind in self.made:
-            return self.made[kind]
-        if kind in self.making or not self.own(kind):
-            if kind not in self.making:
-                self.made[kind] = kind
-            return kind
-        self.making.add(kind)
-        bases = (kind, *(new for b in kind.__bases__ if (new := self.anew(b)) is not b))
-        members = {name: x for name, x in vars(kind).items() if name in SAME}
-        members |= {name: self.member(x) for name, x in vars(kind).items() if type(x) in MEMBERS and not is_generated(x)}
-        members |= {"__slots__": (), "__getattribute__": self.reader(kind), "__reduce_ex__": self.copier(kind),
-                    "origin": kind, "adopt": self.adopt}
-        try:
-            new = METACLASSES[type(kind)](kind.__name__, bases, members)
-        except TypeError:  # a base that takes no subclasses, or not this one
-            new = kind
-        return self.made.setdefault(kind, new)  # itself, where one of its methods tells it apart by `is`
+        if kind in MADE or self not in RUNS:  # what a run left behind sees no new ones
+            return MADE.get(kind, kind)
+        with LOCK:
+            if kind in MADE or kind in self.making:
+                return MADE.get(kind, kind)
+            if not self.own(kind):
+                return MADE.setdefault(kind, kind)
+            self.making.add(kind)
+            bases = (kind, *(c for b in bases_of(kind) if (c := self.anew(b)) is not b))
+            members = {name: x for name, x in members_of(kind).items() if name in SAME}
+            members |= {name: self.member(name, x) for name, x in members_of(kind).items() if type(x) in MEMBERS}
+            members |= {"__slots__": (), "__getattribute__": self.reader(kind), "__reduce_ex__": reducer(kind), ORIGIN: kind}
+            try:
+                new = Anew(kind.__name__, bases, members)
+            except TypeError:  # a base that takes no subclasses, or not this one
+                new = kind
+            new = MADE.setdefault(kind, new)  # itself, where one of its methods tells it apart by `is`
+            self.making.discard(kind)
+            self.made.append(kind)
+            while self.made and not self.making:
+                for x in [*members_of(self.made.pop()).values()]:
+                    if id(type(x)) not in PASSED and type(x) not in MEMBERS:
+                        self.reach(x)
+            return new
 
     def keep(self, kind: Any) -> None:
         """The class is told apart by ``is``: it stays what it is."""
-        if self.made.setdefault(kind, kind) is not kind:
+        if MADE.setdefault(kind, kind) is not kind:
             raise RuleError(f"lift: the program asks `is {kind.__name__}`, a class that lift makes anew: use isinstance")
 
     def reader(self, kind: Any) -> Any:
-        of, read = self.of, kind.__getattribute__
-        return lambda x, name: read(x, name) if name[:2] == "__" else of(read(x, name))
+        of, read = self.of, self.of(kind.__getattribute__)
 
-    def copier(self, kind: Any) -> Any:
-        """How ``copy`` makes another object of the class made anew."""
-        def another(*args: Any) -> Any:
-            x = PLAIN_COPY(*args)
-            self.adopt(x)
-            return x
-
-        def reduced(x: Any, protocol: Any) -> Any:
-            made = kind.__reduce_ex__(x, protocol)
-            return (another, *made[1:]) if type(made) is tuple and made[0] is PLAIN_COPY else made
-        return reduced
-
-    def member(self, x: Any) -> Any:
-        if type(x) is FunctionType:
-            return self.of(x)
-        if type(x) is property:
-            return property(*map(self.of, (x.fget, x.fset, x.fdel, x.__doc__)))
-        return cached_property(self.of(x.func)) if type(x) is cached_property else type(x)(self.of(x.__func__))
-
-    def adopt(self, x: Any, new: Any = None) -> None:
-        """Note an object that has a class made anew, or give it that class."""
-        with LOCK:
+        def attribute(x: Any, name: str) -> Any:
             if id(x) not in ADOPTED:
-                kind = origin_of(type(x))
-                if new is not None:
-                    try:
-                        object.__setattr__(x, "__class__", new)
-                    except TypeError:  # another layout in memory
-                        return
-                ADOPTED[id(x)] = (x, kind)
+                adopt(x)
+            value = read(x, name)
+            return value if id(type(value)) in PASSED or (name[:2] == "__" and name != "__dict__") else of(value)
+        return attribute
+
+    def member(self, name: str, x: Any) -> Any:
+        kind, of = type(x), self.of
+        if is_generated(x):
+            return (lambda a, b: x(a, self.reach(b))) if name in COMPARISONS else x
+        if kind is FunctionType:
+            return of(x)
+        if kind is property:
+            return property(*map(of, (x.fget, x.fset, x.fdel, x.__doc__)))
+        if kind is partialmethod:
+            return partialmethod(of(x.func), *x.args, **x.keywords)
+        return cached_property(of(x.func)) if kind is cached_property else kind(of(x.__func__))
 
     def reach(self, x: Any) -> Any:
-        """x; an object of the user's has its methods made anew, and so have objects and functions in a container."""
-        kind = type(x)
-        if kind is tuple and is_made_anew(x):
-            return tuple(self.of(part) if is_made_anew(part) else part for part in x)
-        if kind in CONTAINERS:
-            if id(x) not in self.looked and len(self.looked) < MOST:
-                self.looked[id(x)] = x
-                for place, part in [*islice(x.items() if kind is dict else enumerate(x), LONGEST)]:
-                    if is_made_anew(part) and kind in (list, dict):
-                        self.replace(x, place, part)
-                    elif type(part) not in PASSED:
-                        self.looked[id(part)] = self.reach(part)
-        elif id(x) not in ADOPTED and (new := self.anew(origin := origin_of(kind))) is not origin:
-            self.adopt(x, new)
+        """x; an object of the user's has its methods made anew, and so have objects, functions and classes in a container."""
+        if id(x) in ADOPTED or id(x) in LOOKED:
+            return x
+        if (new := self.anew(origin := origin_of(type(x)))) is not origin:
+            adopt(x, new)
+        if issubclass(origin, CONTAINERS) and len(LOOKED) < MOST:
+            LOOKED[id(x)] = x
+            places: Any = [*islice(dict.keys(x), LONGEST)] if issubclass(origin, dict) else range(LONGEST)
+            parts = [*islice(dict.values(x) if issubclass(origin, dict) else built_in(origin).__iter__(x), LONGEST)]
+            seen = [part if id(type(part)) in PASSED else self.of(part) for part in parts]
+            if type(places) is list:
+                for place in places:
+                    self.of(place)
+            if any(map(is_not, seen, parts)):
+                if origin is tuple:
+                    del LOOKED[id(x)]
+                    return (*seen, *x[LONGEST:])
+                for place, part, new in zip(places, parts, seen, strict=False):
+                    if new is not part and origin in (list, dict) and x[place] is part:
+                        x[place] = new
+                        FUNCTIONS.setdefault(id(new), (part, new))
         return x
-
-    def replace(self, x: Any, place: Any, part: Any) -> None:
-        """Put what stands for a part where a list or dict has it."""
-        new = self.of(part)
-        with LOCK:
-            if new is not part and x[place] is part:
-                x[place] = new
-                REPLACED.append((x, place, part, new))
 
     def __enter__(self) -> None:
         with LOCK:
-            RUNS.add(id(self))
+            RUNS.append(self)
 
     def __exit__(self, *_: object) -> None:
-        """When no run goes on, the objects have their own class again, and the containers their own functions."""
+        """When no other run goes on, objects have their own class again, and they and containers hold what is theirs."""
         with LOCK:
-            RUNS.remove(id(self))
-            while REPLACED and not RUNS:
-                put_back(*REPLACED.pop())
-            while ADOPTED and not RUNS:
-                x, kind = ADOPTED.popitem()[1]
-                object.__setattr__(x, "__class__", kind)
+            try:
+                if len(RUNS) == 1:
+                    everything_back()
+            finally:
+                RUNS.remove(self)
 
 
-PLAIN_COPY: Any = object().__reduce_ex__(2)[0]  # copyreg's way to make an object of a class
-HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made in Python
-MEMBERS = (FunctionType, *BOUND, property, cached_property)
-CONTAINERS = (list, tuple, dict, set)
-SAME = ("__module__", "__qualname__", "__doc__", "__hash__")
-PASSED = frozenset((int, float, complex, str, bool, type(None), np.ndarray, np.float64, Dual, DualScalar, DualArray))
+def everything_back() -> None:
+    plain = PLAIN | {id(kind) for pair in MADE.items() if pair[0] is not pair[1] for kind in pair}
+    todo = [x for x in LOOKED.values() if type(x) in (list, dict)]
+    for x in (adopted() for adopted in [*ADOPTED.values()]):
+        if (origin := origin_of(type(x))) is not type(x):
+            object.__setattr__(x, "__class__", origin)
+        if own := getattr(x, "__dict__", None):
+            todo.append(own)
+    for own in todo:  # which grows
+        for key, value in [*islice(enumerate(own) if type(own) is list else own.items(), LONGEST)]:
+            if id(type(value)) in plain:
+                continue
+            if type(value) in (list, dict) and id(value) not in LOOKED:
+                LOOKED[id(value)] = value
+                todo.append(value)
+            elif (new := original(value)) is not value:
+                own[key] = new
+    for made in [*MADE.values()][::-1]:  # derived classes first, which is cheaper
+        for blank in BLANK if isinstance(made, Anew) else ():
+            with suppress(TypeError):  # another layout in memory
+                vars(type)["__bases__"].__set__(made, (blank,))  # no more among the __subclasses__ of the origin
+                break
+    for shared in (MADE, LOOKED, FUNCTIONS, ADOPTED):
+        shared.clear()
+
+
+def adopt(x: Any, new: Any = None) -> None:
+    """Note an object that has a class made anew, or give it that class."""
+    key = id(x)
+    if not RUNS:  # kept from a run that is over
+        object.__setattr__(x, "__class__", origin_of(type(x)))
+    elif key not in ADOPTED:
+        if new is not None and origin_of(type(x)) is type(x):
+            try:
+                object.__setattr__(x, "__class__", new)
+            except TypeError:  # another layout in memory
+                return
+        try:
+            ADOPTED[key] = ref(x, lambda _: ADOPTED.pop(key, None))
+        except TypeError:  # no room for weak references
+            ADOPTED[key] = lambda: x
+
+
+def reducer(kind: Any) -> Any:
+    """How ``copy`` makes another object of the class made anew, and ``pickle`` one of its origin."""
+    def reduced(x: Any, protocol: Any) -> Any:
+        made = kind.__reduce_ex__(x, protocol)
+        if type(made) is not tuple:
+            return made
+        if sys._getframe(1).f_globals.get("__name__") == "copy":
+            return (another, made[:2], *made[2:])
+        make, args = origin_of(made[0]), tuple(map(origin_of, made[1]))
+        return (args[0].__new__ if make is NEW else make, args, *made[2:])
+    return reduced
+
+
+def another(make: Any, args: Any) -> Any:
+    x = make(*args)
+    adopt(x)
+    return x
+
+
+def built_in(kind: Any) -> Any:
+    """The class of Python's that a class of the user's is derived from."""
+    while not kind.__flags__ & IMMUTABLE:
+        kind = kind.__base__
+    return kind
+
+
+class Blank(Generic[TypeVar("T")]):  # type: ignore[misc]
+    """A class like those derived from Generic."""
+
+
+NEW: Any = object().__reduce_ex__(2)[0]  # copyreg's way to make an object of a class
+IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: no class made in Python
+METACLASSES = (type, ABCMeta)
+BASES = (object, tuple, list, dict, set)
+BLANK = (ABCMeta("Blank", (object,), {}), ABCMeta("Blank", (ABC,), {}), Blank, object, tuple,
+         *(type("Blank", (b,), {}) for b in BASES[1:]))
+ABSTRACT = ("__abstractmethods__", "_abc_impl")
+COMPARISONS = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
+MEMBERS = (FunctionType, *BOUND, property, cached_property, partialmethod)
+CONTAINERS = (list, tuple, dict, set, frozenset, deque, defaultdict, OrderedDict)
+SAME = ("__module__", "__qualname__", "__doc__", "__hash__", "__annotations__")
+PLAIN = frozenset(map(id, (int, float, complex, str, bool, type(None), np.ndarray, np.float64)))  # ids: these hash fast
+PASSED = PLAIN | {id(Dual), id(DualScalar), id(DualArray)}

@@ -24,7 +24,7 @@ import numpy as np
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .lifted_classes import BOUND, METACLASSES, PASSED, Classes, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
@@ -42,9 +42,9 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     containers hold functions that are made for it, in every thread.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
-    Not reached, and therefore still an EscapeError: classes of installed libraries, of other metaclasses or derived from
-    Python's containers, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global name,
-    some ten per class.
+    Not reached, and therefore still an EscapeError: classes of installed libraries or of other metaclasses, such as Enum,
+    what ``lru_cache`` holds, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global
+    name, some fifty per class.
 
     >>> import numpy as np
     >>> from dualdiff import gradient
@@ -63,11 +63,11 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
         run = Run(str(getattr(f, "__module__", "")).partition(".")[0])
-        try:
-            with run.classes:
+        with run.classes:
+            try:
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
-        finally:
-            run.store_globals()
+            finally:
+                run.store_globals()
     return lifted
 
 
@@ -86,13 +86,16 @@ def released(result: Any) -> Any:
 
 
 # ---- functions made anew
+READ = ("__name__", "__package__", "__spec__", "__path__", "__loader__", "__file__", "__warningregistry__")  # by Python itself
+
+
 class Space(dict[str, Any]):
     """The globals of lifted functions: those of their module, each seen through the run when it is first asked for."""
 
     __slots__ = ("origin", "run", "seen")
 
     def __init__(self, origin: dict[str, Any], run: Run) -> None:
-        super().__init__({name: x for name, x in origin.items() if name[:2] == "__"})  # which Python itself reads
+        super().__init__({name: origin[name] for name in READ if name in origin})
         self["__builtins__"] = run.builtins
         self.origin, self.run, self.seen = origin, run, dict(self)
 
@@ -116,7 +119,8 @@ class Run:
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
         kind = type(x)
-        if kind in PASSED:
+        if id(kind) in PASSED or id(x) in ADOPTED or id(x) in LOOKED or (
+                kind is MethodType and id(x.__func__) in FUNCTIONS and id(x.__self__) in ADOPTED):
             return x
         if id(x) in STANDINS:
             return STANDINS[id(x)]
@@ -164,7 +168,7 @@ class Run:
             return f
         space = f.__globals__ if alien else self.space(f.__globals__)
         g = FunctionType(f.__code__, space, f.__name__, None, fresh or None)
-        self.made[id(f)] = self.made[id(g)] = (f, g)
+        self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
             if new is not cell:
                 new.cell_contents = self.of(cell.cell_contents)
@@ -182,9 +186,9 @@ class Run:
 
     def told_apart(self, f: Any, names: Any) -> None:
         """Where f asks ``a is relu``, relu stays what it is: a may come from an object or a dict."""
-        for name, item, near in asked_is(f.__code__):
+        for name, item, near, by_type in asked_is(f.__code__):
             for x in map(names.get, near):
-                if type(x) in METACLASSES:
+                if type(x) in METACLASSES and not by_type:
                     self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
                         x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
@@ -212,7 +216,7 @@ class Run:
     def store_globals(self) -> None:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
-                space.origin[name] = space[name]
+                space.origin[name] = original(space[name])
 
 
 def home_of(x: Any) -> str:
@@ -225,12 +229,19 @@ def home_of(x: Any) -> str:
 
 
 @lru_cache(1024)
-def asked_is(code: CodeType) -> list[tuple[str, bool, list[str]]]:
-    """For each ``is`` in the code: what stands last before it, whether that is an item, and the global names there."""
-    steps = [*get_instructions(code)]
-    asked = [steps[max(i - 4, 0):i] for i, step in enumerate(steps) if step.opname == "IS_OP"]
-    return [(str(near[-1].argval), near[1].opname in ITEMS, [step.argval for step in near if step.opname in NAMES])
-            for near in asked]
+def asked_is(code: CodeType) -> list[tuple[str, bool, list[str], bool]]:
+    """For each ``is`` in the code: what stands last before it, whether that is an item, the global names there, and whether
+    one side is ``type(x)``, which gives classes as the program sees them.
+    """
+    steps, found = [*get_instructions(code)], []
+    for i in (i for i, step in enumerate(steps) if step.opname == "IS_OP"):
+        near = steps[max(i - 4, 0):i]
+        start = max((j for j in range(i) if steps[j].opname.startswith(("STORE", "POP", "IS_OP"))), default=0)
+        by_type = any(step.opname == "CALL" for step in near[-2:]) and any(
+            step.opname == "LOAD_GLOBAL" and step.argval == "type" for step in steps[start:i])
+        found.append((str(near[-1].argval), near[1].opname in ITEMS,
+                      [step.argval for step in near if step.opname in NAMES], by_type))
+    return found
 
 
 def foreign(name: str) -> bool:

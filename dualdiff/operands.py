@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
 
-from .dual import OBJECTS, PLAIN, Dual, is_plain
+from .dual import OBJECTS, PLAIN, Dual
 from .dual_array import from_objects, inexact, lifted
 from .dual_scalar import DualScalar
 from .errors import ConversionError
@@ -59,4 +59,4 @@ def operand(x: Any) -> Any:
         return operand(np.array(x))
     if isinstance(x, Real) and type(x) not in PLAIN:  # a Fraction, an mpf
         return float(x)
-    return x if is_plain(x) else NotImplemented
+    return x if isinstance(x, Number) else NotImplemented  # a class of the user's, which knows what to do

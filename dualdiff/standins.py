@@ -20,10 +20,11 @@ from .rules.shapes import strided
 ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
 STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
+ORIGINALS: dict[int, Any] = {}  # and back
 
 
 def standin(x: Any, new: Any) -> Any:
-    STANDINS[id(x)] = new
+    STANDINS[id(x)], ORIGINALS[id(new)] = new, x
     return new
 
 
@@ -111,7 +112,7 @@ class ArrayType(type):
         return np.ndarray(*args, **options)
 
 
-standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__}))
+standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__, "__module__": "numpy"}))
 
 
 class Joined:

@@ -1,5 +1,7 @@
 """Lists of numbers joined into an array, in every mode, at a cost that grows with their number alone."""
 
+from numbers import Number, Real
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,42 @@ def test_a_number_of_many_terms_is_a_row_of_all_directions_in_a_dense_sweep_only
         return np.stack([sum((j + 0.5) * d[i - j] * d[i - 2 * j] for j in range(9)) for i in range(60)])
 
     assert jacobian(near, sparse=True)(d).nnz == np.count_nonzero(jacobian(near, mode="reverse")(d)) < 1000
+
+
+class Scaled:
+    """A class of the user's that knows how numbers act on it."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __mul__(self, other):
+        return Scaled(self.size * other)
+
+    __rmul__ = __radd__ = __mul__
+
+
+@pytest.mark.parametrize("f", [lambda x: x[0] * Scaled(x[1]), lambda x: x[0] + Scaled(x[1]), lambda x: Scaled(x[1]) * x[0]])
+def test_operators_of_a_number_leave_classes_of_the_users_to_theirs(f):
+    x = np.array([2.0, 3.0])
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(lambda x: f(x).size, mode=mode)(x), [3, 2])
+
+
+def squared_if_it_is_a_number(x):
+    match x[1]:
+        case float():
+            return x[0] ** 2 if isinstance(x[0], float) and isinstance(x[0], np.floating) else x[0]
+        case _:
+            return x[1]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.complex128])
+def test_a_number_of_a_dual_array_is_for_isinstance_what_numpy_s_is(kind):
+    x = np.array([3.0, 1.0]).astype(kind)
+    seen = []
+    jacobian(lambda x: seen.append(x[0]) or x)(x)
+    for number in (float, complex, int, Real, Number, np.floating, np.complexfloating, np.generic, np.ndarray):
+        assert isinstance(seen[0], number) is isinstance(x[0], number)
+    if kind is np.float64:
+        for f in (squared_if_it_is_a_number, lift(squared_if_it_is_a_number)):
+            np.testing.assert_array_equal(gradient(f)(x), [6, 0])

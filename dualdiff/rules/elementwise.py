@@ -137,7 +137,7 @@ def power_base(f: Any, x: Any, y: Any) -> Any:
     Where y - 1 is rounded the power magnifies that, by up to 200 ulps: there y < 1/2, and x^y / x neither over- nor
     underflows before the answer does.
     """
-    if y.__class__ is int and y == 2:
+    if type(y) is int and y == 2:
         return x + x
     x = np.float64(x) if type(x) is float else x  # Python refuses 0.0 ** -1 and overflow
     z = y - 1

@@ -68,7 +68,10 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
         constant = [x.value if belongs(x, level) else x for x in leaves]
         plain_args, plain_options = rebuild(constant)
         out = checkpoint(f)(*plain_args, **plain_options)  # of an outer reverse sweep, a checkpoint too
-        return recorded(f, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
+        from ..lifted_classes import RUNS
+        from ..lifting import lift
+        again = lift(f) if RUNS else f  # what runs lifted now will run so when the lifted program is over
+        return recorded(again, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
 
     return checkpointed
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..dual import Dual
 from ..dual_array import DualArray, from_objects
+from ..elementwise import LEVELED
 from ..errors import StructureError
 
 Rebuild = Callable[[list[Any]], Any]
@@ -56,8 +57,8 @@ def ordered(tree: Any, like: Any, what: Any) -> Any:
 
 def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], Any]:
     kind = type(tree)
-    if kind is DualArray or kind is np.ndarray:  # asked first: isinstance would ask a dual for its shown class
-        leaves.append(tree if what is None or kind is DualArray or tree.dtype.kind in "fciub" else checked(tree, what))
+    if kind is np.ndarray or kind in LEVELED:  # asked first: isinstance would ask a dual for its shown class
+        leaves.append(tree if what is None or kind in LEVELED or tree.dtype.kind in "fciub" else checked(tree, what))
         return next
     if kind is dict or isinstance(tree, dict):
         parts = {name: collect(part, leaves, what) for name, part in tree.items()}
