@@ -55,9 +55,6 @@ class Counterpart:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
-    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
-        return (self.original,)
-
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
 
