@@ -24,7 +24,7 @@ import numpy as np
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, original, origin_of, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
