@@ -247,7 +247,8 @@ def pair_rule(call: Function, i: int, ahead: Any, back: Any, batched: bool) -> F
 
     def differential(f: Any, *rest: Any, **options: Any) -> Any:
         inputs, dx, others = parted(rest)
-        shape, known = one_array(call, f), ((f, *inputs), others)
+        shape = one_array(call, f)
+        known = kept(((f, *inputs), others)) if dx.tangent.on_tape else ((f, *inputs), others)  # the program may write to them
         row = Linear(call, lambda v, lead: applied(ahead, "forward", known, options, v, lead, shape),
                      lambda u, lead, own: applied(back, "transpose", known, options, u, lead, own))
         return Differential(dx.tangent.linear(Map(row, dx.shape, shape, (), {})), dx.level)

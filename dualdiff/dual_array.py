@@ -183,8 +183,8 @@ class DualArray:
             return np.asarray(self.value).astype(kind)
         if kind.kind not in "fc" or (kind.kind == "f" and self.dtype.kind == "c"):
             raise escape(self.level, f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
-        terms = {leaf: (np.ones((), kind) if c is None else np.asarray(c).astype(kind) if not hasattr(c, "level") else c)
-                 for leaf, c in self.eps.terms.items()}
+        terms = {leaf: np.ones((), kind) if c is None else c if hasattr(c, "level") or self.level.wide else
+                 np.asarray(c).astype(kind) for leaf, c in self.eps.terms.items()}
         return array(self.value.astype(kind, order, casting), Tangent(terms, self.shape), self.level)
 
     def fill(self, value: Any) -> None:

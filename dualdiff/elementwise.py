@@ -16,7 +16,7 @@ from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
 from .operands import constant, operand, promoted
 from .policies import WATCH
-from .rules.elementwise import OVER_INPUT, inverse
+from .rules.elementwise import OVER_INPUT, inverse, out_of_range
 from .rules.registry import Elementwise, name_of
 from .tangents.coefficients import generic, owned, plain, steep
 from .tangents.deferred import LARGE, deferred
@@ -31,6 +31,7 @@ LEVELED = (DualArray, DualScalar)
 ARRAYS = (np.ndarray, DualArray)
 ndarray = np.ndarray
 DOUBLE = np.dtype(np.float64)
+LONG = {"f": np.longdouble, "c": np.clongdouble}
 NUMBERS = frozenset({float, int, bool})
 
 
@@ -69,7 +70,10 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) ->
     """The careful product of a tangent and a partial at (f, x, …). Where coefficients leave the range of floats, dx / x or
     their product with the leaf comes first.
     """
-    f, p = at[0], partial(*at) if callable(partial) else partial
+    wide = eps.level.wide if eps.terms and not eps.level.generic else None
+    f, p = at[0], partial if not callable(partial) else widened(partial, at) if wide else partial(*at)
+    if wide is False and out_of_range(f, p, eps.terms.values()):
+        eps.level.ask_for_care(True)
     if OVER_INPUT.keys() & set(row.partials) and eps.terms and not eps.level.generic and \
             np.asarray(plain(f)).dtype.kind in "fc":
         x, over = OVER_INPUT[partial](*at) if partial in OVER_INPUT else (1.0, p)
@@ -82,6 +86,15 @@ def linked(eps: Tangent, partial: Any, at: tuple[Any, ...], row: Elementwise) ->
             elif any(leaf.numbers() for leaf in eps.terms):
                 eps = Tangent({eps.as_leaf(): None}, eps.shape)
     return eps.chained(steep(p, f, row.function), shape_of(f), f)
+
+
+def widened(partial: Any, at: tuple[Any, ...]) -> Any:
+    """The partial in the widest floats that NumPy has: what leaves the range of doubles on the way may be back in the end."""
+    kinds = [np.asarray(plain(a)).dtype.kind if hasattr(a, "astype") else "" for a in at]
+    try:
+        return partial(*[a.astype(LONG[kind]) if kind in LONG else a for a, kind in zip(at, kinds, strict=True)])
+    except TypeError:  # functions of SciPy's
+        return partial(*at)
 
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
@@ -339,8 +352,8 @@ def nary(row: Elementwise, operate: Any) -> Any:
                         continue
                     if p is None:
                         raise no_partial(row, None, ORDINALS[i])
-                    p = steep(p(f, *values), value, row.function) if callable(p) else p
-                    part = inputs[i].eps.chained(p, shape_of(value), value)
+                    p = p if not callable(p) else widened(p, (f, *values)) if level.wide else p(f, *values)
+                    part = inputs[i].eps.chained(steep(p, value, row.function), shape_of(value), value)
                     eps = part if eps is None else eps.plus(part)
                 if WATCH.count:
                     tangents = tuple(x.eps if belongs else None for x, belongs in zip(inputs, mine, strict=True))

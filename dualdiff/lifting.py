@@ -220,11 +220,12 @@ class Run:
 
 
 def home_of(x: Any) -> str:
-    """The module of x; of an object of the user's, that of what its class is derived from, which may be SciPy's."""
+    """The module of x; of a class or an object of the user's, that of what it is derived from, which may be SciPy's."""
     home = str(getattr(x, "__module__", None))
     if type(x.__self__ if type(x) is BuiltinMethodType else x).__name__ == "SuperLU":  # which does not say
         return "scipy.sparse"
-    return home if home.startswith("scipy.") else type(x).__mro__[-2:][0].__module__
+    kind = x if isinstance(x, type) else type(x)
+    return home if home.startswith("scipy.") else kind.__mro__[-2:][0].__module__
 
 
 @lru_cache(1024)

@@ -66,17 +66,20 @@ class Block:
 OPEN: ContextVar[tuple[tuple[Block, Token[Any]], ...]] = ContextVar("open", default=())
 
 
-def start_again_carefully() -> None:
-    """A block inside a differentiated function opens while a quick sweep runs: the outermost such sweep starts again."""
+def start_again_carefully(wide: bool = False) -> None:
+    """A block inside a differentiated function opens while a quick sweep runs: the outermost such sweep starts again.
+
+    ``wide``: the outermost that is not wide yet.
+    """
     frame: Any = sys._getframe(2)
     quick = None
     while frame is not None:
         if package_of(frame) == OWN:
             level = frame.f_locals.get("level")
-            quick = level if getattr(level, "careful", True) is False else quick
+            quick = level if getattr(level, "wide" if wide else "careful", True) is False else quick
         frame = frame.f_back
     if quick is not None:
-        quick.ask_for_care()
+        quick.ask_for_care(wide)
 
 
 def choice(policy: str, choices: tuple[str, ...], what: str) -> str:

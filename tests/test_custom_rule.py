@@ -452,3 +452,18 @@ def test_what_a_function_and_its_rules_close_over_goes_with_it_and_waits_for_no_
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_what_the_program_writes_to_after_the_call_is_recorded_as_it_was():
+    @custom_rule(forward=(lambda f, a, c, d: d * c, lambda f, a, c, d: a * d),
+                 transpose=(lambda f, a, c, u: u * c, lambda f, a, c, u: u * a), batched=True)
+    def times(a, c):
+        return a * c
+
+    def f(x):
+        c = np.array([1.0, 2.0, 3.0])
+        y = times(x, c)
+        c[0] = 100.0
+        return np.sum(y)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(f, mode=mode)(np.ones(3)), [1.0, 2.0, 3.0])

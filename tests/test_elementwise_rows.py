@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff import symbolic
 from dualdiff.rules import elementwise as rules_elementwise
 from dualdiff.rules import every_row
-from dualdiff.rules.elementwise import one_less_square, sech_squared, share, softmax_share, softmax_share2
+from dualdiff.rules.elementwise import cosine, one_less_square, sech_squared, share, softmax_share, softmax_share2
 from dualdiff.rules.registry import Elementwise, name_of
 
 ROWS = {function: row for function, row in every_row().items() if not name_of(function).startswith("scipy.")}
@@ -224,7 +224,8 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
 
 
 PARTS = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x)),
-         sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2}
+         sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2,
+         cosine: lambda x, y: x / sp.sqrt(x**2 + y**2)}
 
 
 def test_every_function_that_partials_are_written_with_is_measured():
@@ -287,6 +288,21 @@ def test_a_partial_is_the_complex_derivative_of_a_holomorphic_function(ufunc):
         value = complex(p(ufunc(point), np.complex128(point)) if callable(p) else p)
         # the partial may cancel against 1, as 1 + tan² and 1 - tanh² do; where it is small beside 1 it is so to 1e-15
         assert abs(value - reference) <= 1e-14 * max(abs(reference), 0.1)
+
+
+BRANCHES = [1e200 + 2e200j, -3e160j - 1e9, 1 + 1e-9 + 2e-9j, -1 - 1e-12j, 1e-9 + (1 - 1e-9) * 1j, 1e-12 - 1j, 1e-200 + 1e-210j]
+
+
+@pytest.mark.parametrize(("ufunc", "point"), [*product((np.tan, np.tanh), (0.3 + 20j, 20 - 0.3j, 1 - 300j, 900 + 1j, 2 + 900j)),
+                                              *product((np.arcsin, np.arccos, np.arcsinh, np.arccosh), BRANCHES)], ids=str)
+@pytest.mark.parametrize("order", [1, 2])
+def test_complex_derivatives_keep_their_digits_far_out_and_beside_branch_points(ufunc, point, order):
+    z = sp.Symbol("z", complex=True)
+    derivative = sp.lambdify(z, sp.diff(symbolic.formulas()[ufunc](z), z, order), "mpmath")
+    with mpmath.workdps(900):
+        reference = complex(derivative(mpmath.mpc(point)))
+    with np.errstate(over="ignore"):
+        assert abs(dd.derivative(ufunc, order)(point) - reference) <= 1e-13 * abs(reference)
 
 
 # ---- types -----------------------------------------------------------------------------------------------------------

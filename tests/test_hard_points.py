@@ -267,8 +267,55 @@ def test_a_sweep_starts_again_where_an_underflow_may_cost_a_derivative_and_not_w
     assert len(calls) == runs
 
 
-@pytest.mark.parametrize("second", [hessian, lambda f: lambda x: hessian(f, sparse=True)(x).toarray(),
-                                    lambda f: jacobian(gradient(f, mode="forward"), mode="forward")])
+SECOND = [hessian, lambda f: lambda x: hessian(f, sparse=True)(x).toarray(),
+          lambda f: jacobian(gradient(f, mode="forward"), mode="forward"),
+          lambda f: jacobian(gradient(f, mode="forward"), mode="reverse")]
+in_long_doubles = pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="long doubles are doubles here")
+S = np.exp(np.array([300.0, -300.0, 1.0]) - 300)
+
+
+@in_long_doubles
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode is not by_hand], ids=lambda mode: mode.__name__)
+@pytest.mark.parametrize(("code", "point", "expected"), [
+    ("np.log(x ** -3)", [3e90, 1e77], [[-1e-90, 0], [0, -3e-77]]),
+    ("np.log(1 / x)", [1e-300, 3e200], [[-1e300, 0], [0, -1 / 3e200]]),
+    ("np.log(1e-300 * np.sqrt(x))", [1e200], [[0.5e-200]]),
+    ("np.log(np.arctan(1 / x))", [1e-250], [[-2 / np.pi]]),
+    ("np.arctan(x ** -2)", [1e-100], [[-2e-100]]),
+    ("np.log(np.exp(x) / np.sum(np.exp(x)))", [300.0, -300.0, 1.0], np.eye(3) - S),
+    ("1 / np.sum(1 / x)", [1e200, 1e-200], [1e-400, 1]),
+    ("x[0] / (1 + x[1] * x[1])", [1e300, 1e100], [1e-200, -2])], ids=str)
+def test_what_leaves_the_range_of_floats_on_the_way_is_back_in_the_derivative(code, point, expected, mode):
+    J, expected = mode(function(code), np.array(point)), np.array(expected)
+    sure = np.abs(expected) > 1e-308
+    np.testing.assert_allclose(J[sure] / expected[sure], 1, rtol=1e-13)
+
+
+@in_long_doubles
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize(("code", "point", "expected"), [
+    ("np.sum(np.log((1 + x**2 / 3) ** -2))", [1e50], [[4e-100]]),
+    ("np.sum(np.log(1 + x * x))", [1e110], [[-2e-220]]),
+    ("np.sum(np.sqrt(x * x * x) / x)", [1e90], [[-0.25e-135]]),
+    ("np.log(np.sum(x * x))", [0.5, -1e90], [[2e-180, 2e-270], [2e-270, -2e-180]]),
+    ("np.arctan(x[0] / x[1])", [1e90, 1e10], [[-2e-260, 1e-180], [1e-180, 0]]),
+    ("np.hypot(x[0], x[1])", [1.0, 1e-20], [[1e-40, -1e-20], [-1e-20, 1]]),
+    ("np.sum(np.hypot(x, 1))", [1e60], [[1e-180]]),
+    ("np.sum(sp.expit(x))", [1e-12], [[-1.25e-13]]),
+    ("np.log(x[0] / (1 + x[1] * x[1]))", [1e-200, 1e50], [[-INF, 0], [0, 2e-100]])], ids=str)
+def test_curvature_that_is_far_from_the_size_of_what_it_is_made_of_is_not_lost(code, point, expected, second):
+    H, expected = second(function(code))(np.array(point)), np.array(expected)
+    sure = (expected != 0) & np.isfinite(expected)
+    np.testing.assert_allclose(H[sure] / expected[sure], 1, rtol=1e-13)
+
+
+def test_functions_that_know_no_long_doubles_do_not_stop_a_sweep_that_needs_them():
+    A = np.array([[2.0, 1.0], [1.0, 3.0]])
+    g = gradient(lambda x: np.sum(np.linalg.solve(A, np.log(x**-3))))(np.array([3e100, 1.0]))
+    np.testing.assert_allclose(g[1], -0.6, rtol=1e-14)
+
+
+@pytest.mark.parametrize("second", SECOND[:3])
 @pytest.mark.parametrize(("f", "point", "expected"), [
     (lambda x: np.sum(1 / (x * x)), [1.0, 0.0], [[6, 0], [0, NAN]]),
     (lambda x: np.log(np.exp(x[0])) + x[1] ** 2, [-800.0, 2.0], [[NAN, 0], [0, 2]]),

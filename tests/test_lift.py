@@ -138,7 +138,7 @@ def writes_numbers(x):
     total = np.zeros(())
     total += x @ x
     ends = np.r_[x[0], 1.0, x[2]]
-    return ends * total + np.c_[x, x][:, 1] + np.r_[0:3] + np.pad([1.0], 1, constant_values=x[1])
+    return ends * total + np.c_[x, x, [1, 2, 3]][:, 1] + np.r_[0:3] + np.pad([1.0], 1, constant_values=x[1])
 
 
 def vectorizes(x):

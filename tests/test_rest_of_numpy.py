@@ -62,6 +62,9 @@ TIES = [
     ("np.interp(x, [0, 1, 2], [0, 3, 4])", [1.0, 0.5, 0.0, 5.0], np.diag([1.0, 3, 0, 0])),
     ("np.interp(x, [0, 1, 2], [0, 3, 0])", [1.0], [[0]]),
     ("np.interp(1.0, [0, 1, 2], x)", [0.0, 3.0, 9.0], [0, 1, 0]),
+    ("np.interp(x, [-np.inf, 0, 1, np.inf], [0, 3, 4, 5])", [-2.0, 0.5, 7.0], np.diag([0.0, 1, 0])),
+    ("np.interp([-np.inf, -2, 0.5, 7], [-np.inf, 0, 1, np.inf], x)", [1.0, 3.0, 9.0, 2.0],
+     [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 1, 0]]),
     ("np.piecewise(x, [x >= 0], [lambda t: t * t, 5.0])", [0.0, 3.0, -1.0], np.diag([0, 6.0, 0])),
     ("np.choose([1, 0, 1], [x, -x])", [1.0, 2.0, 3.0], np.diag([-1.0, 1, -1])),
     ("np.clip(0.5, x[0], x[1])", [0.0, 0.25], [0, 1]),
@@ -145,6 +148,9 @@ def test_i0_is_differentiated_to_rounding():
     x = np.array([-30.0, -25.0, -3.0, 0.0, 1e-9, 2.0, 24.9, 25.1, 200.0])
     exact = [float(mpmath.besseli(1, v)) for v in x]
     np.testing.assert_allclose(np.diag(jacobian(np.i0)(x)), exact, rtol=2e-14)
+    half = np.diag(jacobian(np.i0)(np.array([1e-2, 3.0, 11.0], np.float16)))
+    np.testing.assert_allclose(half, [float(mpmath.besseli(1, np.float16(v))) for v in (1e-2, 3.0, 11.0)], rtol=5e-4)
+    assert half.dtype == np.float16
 
 
 def test_sinc_is_differentiated_to_rounding_where_the_formula_cancels():

@@ -10,6 +10,8 @@ from scipy_programs import agrees
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
 from dualdiff.errors import ConvergenceError, DegenerateError, RuleError, StructureError
+from dualdiff.scipy import callbacks
+from dualdiff.tangents.tape import pull
 
 pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")  # the check's complex step in QUADPACK
 
@@ -43,6 +45,10 @@ PROGRAMS = {
     "quad_vec": (lambda a, b: quad_vec(lambda x: np.array([np.exp(-a * x), a * x]), 0, b)[0], 1.4, 1.0),
     "fixed_quad": (lambda a, b: scipy.integrate.fixed_quad(lambda x: np.exp(a * x), a, b)[0], 1.4, 2.0),
     "simpson": (lambda y: scipy.integrate.simpson(y * y, dx=0.1), Y),
+    "simpson at places that move": (lambda y, x: scipy.integrate.simpson(y, x=x, axis=0), np.outer(Y, [1.0, 2.0]),
+                                    np.array([0.0, 0.2, 0.5, 0.9, 1.0])),
+    "simpson of an even number": (lambda y: scipy.integrate.simpson(y[:4], x=y[:4] ** 2), Y + np.arange(5)),
+    "simpson of two": (lambda y, d: scipy.integrate.simpson(y[:2], dx=d), Y, 0.3),
     "trapezoid": (lambda y: scipy.integrate.trapezoid(y, x=y * y), Y),
     "romb": (lambda y: scipy.integrate.romb(y * y, dx=0.3), Y),
     "cumulative_trapezoid": (lambda y: scipy.integrate.cumulative_trapezoid(y, x=y * y, initial=0), Y),
@@ -200,6 +206,17 @@ def test_trajectories_move_with_time(name):
 def test_a_branch_that_meets_the_parameter_late_is_followed():
     f = lambda a: solve_ivp(lambda t, y: -y if t < 1 else -a * y, (0, 2), [1.0], max_step=0.02, rtol=1e-8).y[0, -1]
     assert derivative(f)(1.3) == pytest.approx(-np.exp(-2.3), rel=1e-4)
+
+
+def test_a_long_state_with_few_parameters_is_recorded_once_and_pushed(monkeypatch):
+    y0, calls = np.sin(np.arange(40.0)), []
+    f = lambda a: solve_ivp(lambda t, y: a[0] * (np.roll(y, 1) - y) + a[1], (0, 1), y0, rtol=1e-8, atol=1e-8).y[:, -1]
+    monkeypatch.setattr(callbacks, "pull", lambda *args: calls.append(args) or pull(*args))
+    a = np.array([0.5, 0.1])
+    backward = jacobian(lift(f), mode="reverse")(a)
+    assert not calls  # which would pull a cotangent for each of the 40
+    np.testing.assert_allclose(backward, jacobian(f, mode="forward")(a), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(backward[:, 1], 1, rtol=1e-7)
 
 
 def test_units_of_a_parameter_do_not_matter_to_the_integrator():

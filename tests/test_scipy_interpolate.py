@@ -68,6 +68,7 @@ AT_DUAL_POINTS = {
         lambda a, s=s: s(a) + s(a, 1) + s.derivative()(a) + s.integral(a[0], a[1]) + s.derivatives(a[0])[0], p)
        for name, s in {"smooth": smooth, "k = 2": parabolas, "ext=3": clamped, "ext=1": zeroed}.items()},
     "splev": (lambda a: si.splev(a, tck) + si.splev(a, tck, der=1), p), "splint": (lambda a: si.splint(a[0], a[2], tck), p),
+    "splev of lists": (lambda a: si.splev(a, (list(tck[0]), list(tck[1]), 3)), p),
     "splev of a curve": (lambda a: si.splev(a, (tck[0], [tck[1], tck[1] ** 2], 3))[1], p),
     "Krogh": (lambda a: krogh(a) + krogh.derivative(a), np.r_[p, x[2]]),
     "Krogh with slopes": (lambda a: krogh(a) * hermite.derivatives(a)[2], np.array(0.3)),
@@ -129,6 +130,9 @@ WITH_DUAL_DATA = {
     "splint": (lambda c, a: si.splint(a[0], a[2], (tck[0], c, 3)), tck[1], p),
     "splder, splantider": (
         lambda c, a: si.splev(a, si.splder((tck[0], c, 3))) + si.splev(a, si.splantider((tck[0], c, 3))), tck[1], p),
+    "sproot of a BSpline": (lambda c: si.sproot(si.BSpline(bs.t, c + 0.3, 3)), bs.c),
+    **{f"at a plain number, {kind.__name__}": (lambda y, kind=kind: kind(x, y)(1) + kind(x, y)([0.3, 1])[0], y) for kind in (
+        si.PchipInterpolator, si.InterpolatedUnivariateSpline, si.KroghInterpolator, si.make_interp_spline, si.interp1d)},
     "sproot": (lambda c: si.sproot((tck[0], c + 0.3, 3)), tck[1]),
     **{f"splrep k = {k}": (lambda x, y, a, k=k: si.splev(a, si.splrep(x, y, k=k, s=0)), x, y, p) for k in (1, 2, 3, 5)},
     "splrep with knots": (lambda y, w, a: si.splev(a, si.splrep(x, y, w=w, t=[0.9])), y, 1 + y ** 2, p),
@@ -158,10 +162,10 @@ WITH_DUAL_DATA = {
     "grid points": (lambda x, z, a: si.RegularGridInterpolator((x, gy), z)(a), gx, Z, pxy),
     "interpn splinef2d": (lambda a, z: si.interpn((gx, gy), z, a, method="splinef2d"), pxy, Z),
     "NdBSpline": (lambda c, a: si.NdBSpline(rect.tck[:2], c, 3)(a), random.normal(size=(6, 5, 2)), pxy),
-    "LinearND": (lambda v, a: si.LinearNDInterpolator(points, v)(a), both, inside),
-    "LinearND points": (lambda q, v, a: si.LinearNDInterpolator(q, v)(a), points, heights, inside),
+    "LinearND": (lambda v: si.LinearNDInterpolator(points, v)(inside), both),
+    "LinearND points": (lambda q, a: si.LinearNDInterpolator(q, heights)(a), points, inside[:1]),
     "NearestND": (lambda v: si.NearestNDInterpolator(points, v)(inside), both),
-    "griddata": (lambda v, a: si.griddata(points, v, a), heights, inside),
+    "griddata": (lambda a: si.griddata(points, heights, a), inside),
     "griddata on a line": (lambda v, a: si.griddata(x, v, a), y, near),
     "griddata nearest": (lambda v: si.griddata(points, v, inside, method="nearest"), heights),
     **{f"RBF {k}": (lambda d, a, k=k: si.RBFInterpolator(points, d, kernel=k, epsilon=2.0)(a), heights, inside)
@@ -186,15 +190,19 @@ def test_interpolators_of_plain_data_at_dual_points(name):
     agrees(*AT_DUAL_POINTS[name])
 
 
+def order_of(f, *args):
+    return 1 if sum(map(np.size, args)) > 7 else 2
+
+
 @pytest.mark.parametrize("name", WITH_DUAL_DATA)
 def test_interpolators_of_dual_data(name):
-    agrees(*WITH_DUAL_DATA[name], order=1 if sum(map(np.size, WITH_DUAL_DATA[name][1:])) > 7 else 2)
+    agrees(*WITH_DUAL_DATA[name], order=order_of(*WITH_DUAL_DATA[name]))
 
 
 @pytest.mark.skipif(id(scipy.linalg.solve_banded) not in FUNCTIONS, reason="scipy.linalg has no counterparts of solvers yet")
 @pytest.mark.parametrize("name", SOLVED)
 def test_interpolators_whose_coefficients_scipy_solves_for(name):
-    agrees(*SOLVED[name])
+    agrees(*SOLVED[name], order=order_of(*SOLVED[name]))
 
 
 # ---- orders, kinks, structure ----------------------------------------------------------------------------------------
@@ -218,6 +226,18 @@ def test_at_a_kink_the_slope_is_that_of_least_norm(heights, slope):
               si.make_interp_spline(grid, heights, 1), si.RegularGridInterpolator((grid,), heights),
               si.PPoly([np.diff(heights), heights[:-1]], grid)):
         assert np.ravel(jacobian(lambda a, f=f: f(a))(np.ones(1))) == slope
+
+
+def test_at_the_ends_of_what_is_not_defined_outside_slopes_are_one_sided():
+    line = si.interp1d(np.arange(3.0), [0.0, 1.0, 3.0])
+    np.testing.assert_array_equal(jacobian(lambda a: line(a))(np.array([0.0, 2.0])), [[1, 0], [0, 2]])
+    np.testing.assert_array_equal(derivative(lambda a: akima(a))(x[[0, -1]]), akima(x[[0, -1]], 1))
+
+
+def test_a_class_that_is_not_named_here_has_what_its_parents_have():
+    rough = si.SmoothBivariateSpline(*points.T, heights, kx=1, ky=1)
+    slopes = [(rough.ev(*(inside[0] + step)) - rough.ev(*(inside[0] - step))) / 2e-5 for step in 1e-5 * np.eye(2)]
+    np.testing.assert_allclose(gradient(lambda a: rough.ev(*a))(inside[0]), slopes, rtol=1e-6)
 
 
 def test_kinks_are_told_where_that_is_asked():
@@ -296,6 +316,16 @@ def test_a_spline_made_inside_from_constants_is_scipys():
         return s(a) * s.integrate(0, 1)
     s = CubicSpline(np.linspace(0, 1, 5), np.sin(np.linspace(0, 1, 5)))
     assert gradient(f)(0.3) == s(0.3, 1) * s.integrate(0, 1)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: si.interp1d(x, y, kind="cubic"), lambda: si.interp1d(x, y), lambda: si.make_interp_spline(x, y),
+    lambda: bs.derivative(),
+    lambda: si.UnivariateSpline(x, y, s=0.1), lambda: si.KroghInterpolator(x, y), lambda: cs.antiderivative(),
+    lambda: si.RegularGridInterpolator((x,), y, method="cubic"), lambda: si.RBFInterpolator(x[:, None], y)])
+def test_an_interpolator_is_the_same_made_outside_and_inside(make):
+    made, at = make(), near if type(make()) is not si.RBFInterpolator else near[:, None]
+    np.testing.assert_array_equal(jacobian(lambda a: made(a))(at), jacobian(lambda a: make()(a))(at))
 
 
 def test_data_and_points_at_once_to_second_order():

@@ -347,6 +347,27 @@ def test_arguments_that_may_be_overwritten_stay():
     np.testing.assert_array_equal(side, B)
 
 
+@pytest.mark.parametrize("f", [
+    la.solve, solve_triangular, lambda a, b: cho_solve((a, False), b), lambda a, b: la.lu_solve((a, PIVOTS), b),
+    lambda a, b: la.solve_banded((1, 1), a, b), lambda a, b: la.solve_toeplitz((a[0] + 5, a[1]), b), lambda a, b: expm(a) @ b,
+    lambda a, b: la.solve_sylvester(a, a, np.outer(b, b)), lambda a, b: la.lstsq(a, b)[0], lambda a, b: la.eigh(a, S)[1] @ b])
+def test_what_the_program_writes_to_after_the_call_is_recorded_as_it_was(f):
+    def of_vector(b):
+        a = A.copy()
+        x = f(a, b)
+        a[:] = 7.0
+        return np.sum(x)
+
+    def of_matrix(a):
+        a, side = a * 1.0, b.copy()
+        x = f(a, side)
+        a[:] = 7.0
+        side *= 2
+        return np.sum(x)
+    for g, x in ((of_vector, b), (of_matrix, A)):
+        np.testing.assert_allclose(gradient(g, mode="reverse")(x), gradient(g, mode="forward")(x), rtol=1e-9, atol=1e-12)
+
+
 def test_all_directions_are_columns_of_one_call(monkeypatch):
     sizes, scipys = [], la.solve
 

@@ -92,6 +92,12 @@ def written_to_what_was_plain(d):
     return A @ X
 
 
+def preconditioned(d):
+    A = of(d, sp.csc_array)
+    M = solvers.LinearOperator(A.shape, solvers.spilu(A).solve)
+    return solvers.gmres(A, d[:5], M=M, rtol=1e-14)[0]
+
+
 def spd(d):
     return of(d).T @ of(d) + sp.eye_array(5)
 
@@ -157,6 +163,7 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
     "cg": (lambda d: solvers.cg(spd(d), X, rtol=1e-14)[0], D),
     "gmres": (lambda b: solvers.gmres(PLAIN, b, rtol=1e-14)[0], X),
     "bicgstab of a dense array": (lambda b: solvers.bicgstab(np.diag(b) + 0.1, b, rtol=1e-14)[0], X),
+    "gmres with a preconditioner": (preconditioned, D),
     "cg of an operator": (lambda d: solvers.cg(solvers.LinearOperator((5, 5), matvec=lambda v: d[:5] * v + d[5] * v.sum()), X,
                                                rtol=1e-14)[0], D),
     "gmres of an operator": (lambda b: solvers.gmres(solvers.LinearOperator(
@@ -241,7 +248,8 @@ def test_zeros_that_are_perturbed_stay_entries():
 
 @pytest.mark.parametrize("f", [
     lambda d: solvers.expm(of(d, sp.csc_array)), lambda d: solvers.expm_multiply(of(d), X), lambda d: solvers.svds(of(d), 2),
-    lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3], lambda d: solvers.spilu(of(d, sp.csc_array)),
+    lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3],
+    lambda d: solvers.spilu(of(d, sp.csc_array)).solve(X),
     lambda d: splu(of(d, sp.csc_array)).L, lambda d: of(d) / of(d), lambda d: of(d, sp.csr_matrix).sum(axis=0).max(),
     lambda d: solvers.lsqr(solvers.aslinearoperator(PLAIN), d[:5])[0]])
 def test_what_has_no_derivative_says_so_and_what_to_do(f):

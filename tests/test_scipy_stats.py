@@ -231,6 +231,12 @@ def test_quantiles_of_a_distribution_that_searches_for_them_are_differentiated()
     check_derivatives(lambda q, a: st.argus.ppf(q, a), np.array([0.2, 0.7]), 1.3, rtol=1e-5)
 
 
+def test_distributions_made_inside_a_program_are_reached():
+    check_derivatives(lambda c: Weighted(a=0, name="own").logpdf(X, c), 0.3)
+    check_derivatives(lambda c: st.rv_discrete(values=([1, 2, 5], [0.2, 0.3, 0.5])).mean(c), 0.3)
+    check_derivatives(lambda x: st.rv_histogram(np.histogram(SAMPLE, bins=3)).cdf(x), X)
+
+
 def test_random_variates_move_with_loc_and_scale():
     for dist, shapes in ((st.norm, ()), (st.gamma, (2.3,)), (st.t, (4.0,))):
         plain = dist.rvs(*shapes, 0.3, 1.2, size=4, random_state=5)
@@ -341,3 +347,24 @@ def test_instances_and_classes_are_still_told_apart_by_isinstance():
         assert not isinstance(st.poisson, rv_continuous)
         return norm.logpdf(x)
     assert derivative(lift(f))(0.3) == -0.3
+
+
+def test_distributions_that_the_program_makes_are_reached():
+    def f(x):
+        class Inner(rv_continuous):
+            def _pdf(self, x, a):
+                return a * x ** (a - 1)
+        drawn = st.rv_histogram(np.histogram(OTHER, 3))
+        return Inner(a=0, b=1).pdf(0.3, 2.0) * Weighted(a=0, name="own").pdf(0.3, x) + drawn.cdf(x)
+    check_derivatives(f, 0.7)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_expectations_over_infinite_supports_are_differentiated(mode):
+    """Of three integrals, the last met now the scale, now the array that it became on the way."""
+    a, s = P = np.array([1.5, 0.7])
+    gamma = gradient(lambda p: st.gamma.expect(lambda x: x**2, args=(p[0],), scale=p[1]), mode=mode)(P)
+    np.testing.assert_allclose(gamma, [(2 * a + 1) * s**2, 2 * a * (a + 1) * s], rtol=1e-6)
+    call = gradient(lambda p: st.norm(p[0], p[1]).expect(lambda x: np.maximum(x - 1, 0)), mode=mode)(P)
+    d = (a - 1) / s
+    np.testing.assert_allclose(call, [norm.cdf(d), norm.pdf(d)], rtol=1e-6)

@@ -100,7 +100,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         slopes = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
         j = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, n - 1)
         knot = at == knots[j]
-        result = interp_slope(slopes, j, knot) * (x - xp[j]) + fp[j]
+        endless = np.isinf(knots[j])  # numbers are counted from the knot that is not, as NumPy does
+        start = np.where(endless & ~knot, np.minimum(j + 1, n - 1), j)
+        result = interp_slope(slopes, j, knot) * np.where(endless & knot, 0, x - xp[start]) + fp[start]
         if WATCH.count and not np.iscomplexobj(slopes):
             result = result + np.where(knot, marked(x, knot, "numpy.interp") - x, 0)
     else:
@@ -196,7 +198,12 @@ for _k in range(1, 22):
 
 
 def bessel_i1(x: Any) -> Any:
-    """I₁, the derivative of I₀: all terms of the series have one sign; beyond 25 the asymptotic one is exact to rounding."""
+    """I₁, the derivative of I₀: all terms of the series have one sign; beyond 25 the asymptotic one is exact to rounding.
+
+    The later terms are zero in half precision, and their sum is not.
+    """
+    if np.result_type(plain(x)) == np.float16:
+        return bessel_i1(x.astype(np.float32)).astype(np.float16)
     far = np.abs(plain(x)) > 25
     near = np.where(far, 0, x)
     result = near / 2 * series(I1_SERIES, near * near / 4)

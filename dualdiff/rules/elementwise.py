@@ -41,15 +41,13 @@ def inverse(x: Any) -> Any:
 @smooth(lambda f, x: -2 * f * np.tanh(x))
 def sech_squared(x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels, and where cosh² would overflow."""
-    if np.iscomplexobj(x):
-        return 1 - np.tanh(x) ** 2
     c = np.cosh(x)
-    return inverse(c) / c
+    return np.where(np.isfinite(plain(c)), inverse(c) / c, 0)[()] if np.iscomplexobj(x) else inverse(c) / c
 
 
 def inverse_root(f: Any, x: Any) -> Any:
     """1/√(1+x²), without overflow."""
-    return 1 / on_sheet(np.sqrt(1 + x * x), np.cosh, f) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
+    return 1 / root_inside(f, 1j * x, np.cosh) if np.iscomplexobj(x) else 1 / np.hypot(1.0, x)
 
 
 @smooth(lambda f, x: -2 * x)
@@ -60,23 +58,35 @@ def one_less_square(x: Any) -> Any:
 
 def root_inside(f: Any, x: Any, branch: Any) -> Any:
     """√(1-x²), which is ``branch(f)``."""
-    root = np.sqrt(one_less_square(x))
-    return on_sheet(root, branch, f) if np.iscomplexobj(x) else root
+    if not np.iscomplexobj(x):
+        return np.sqrt(one_less_square(x))
+    huge = np.abs(plain(x)) > 1e10  # there 1 is nothing beside the square, which may overflow
+    return on_sheet(np.where(huge, 1j * x, np.sqrt(one_less_square(np.where(huge, 0, x)))), branch, f)
 
 
 def root_outside(f: Any, x: Any) -> Any:
     """√(x²-1), which is sinh f."""
-    root = np.sqrt(x - 1) * np.sqrt(x + 1)
-    return on_sheet(root, np.sinh, f) if np.iscomplexobj(x) else root
+    if np.iscomplexobj(x):
+        return 1j * root_inside(f, x, lambda f: -1j * np.sinh(f))
+    return np.sqrt(x - 1) * np.sqrt(x + 1)
 
 
 def on_sheet(root: Any, branch: Any, f: Any) -> Any:
     """A complex root, or its negative where that is branch(f): on a cut the sign of a zero decides, and sums lose it."""
-    return np.where(np.real(plain(root) * np.conj(branch(plain(f)))) < 0, -root, root)
+    at = plain(root)
+    return np.where(np.real(at / np.abs(at) * np.conj(branch(plain(f)))) < 0, -root, root)
 
 
-def ratio(x: Any, f: Any, name: str) -> Any:
+@smooth(lambda f, x, y: cosine(y, x) ** 2 / np.hypot(x, y), lambda f, x, y: -f * cosine(y, x) / np.hypot(x, y))
+def cosine(x: Any, y: Any) -> Any:
+    """x / hypot(x, y), whose slope in x cancels where it is made of those of x and hypot."""
+    return x / np.hypot(x, y)
+
+
+def ratio(x: Any, f: Any, name: str, y: Any = None) -> Any:
     """x / f, and 0 where f is 0: the least element of the subdifferential of the function ``name`` at its kink."""
+    if y is not None and hasattr(f, "level") and np.all(plain(f)):
+        return cosine(x, y)
     if not np.any(f <= 1e-37):  # which is 0 to a half
         return x / f
     zero = f == 0
@@ -207,6 +217,11 @@ def turn(a: Any, x: Any, y: Any) -> Any:
     return a / r / r
 
 
+def over_square(x: Any) -> Any:
+    """1/(1+x²)."""
+    return inverse(1 + x * x)
+
+
 def sign_real_linear(f: Any, z: Any, dz: Any) -> Any:
     """d(z/|z|) = i (z/|z|) Im(conj(z/|z|) dz) / |z|: only the phase turns."""
     return 1j * ratio(f, np.abs(z), "numpy.sign") * np.imag(np.conj(f) * dz)
@@ -220,18 +235,36 @@ OVER_INPUT: dict[Any, Any] = {of_reciprocal: lambda f, x: (x, -f), of_divisor: l
                               power_base: lambda f, x, y: (x, y * f)}
 
 
-def noticed(kind: str, frame: Any) -> None:
-    """A floating-point event: where a derivative may be lost by it, as in log(1 / (1 + exp(400))), the sweep starts again.
+RANGED = {*OVER_INPUT, turn, over_square}  # partials that over- or underflow where the result need not
 
-    Where a divisor is small, what underflows is nearly zero anyway.
-    """
-    code, caller = frame.f_code.co_name, frame.f_back
-    row = caller.f_locals.get("row") if code in CHAINING else None
-    partial = row.partials[caller.f_code.co_name in ("right", "both")] if row else frame.f_globals.get(code)
-    if kind == "underflow" and partial in OVER_INPUT and (partial is of_divisor or not row):
-        size = np.max(np.abs(plain((caller if row else frame).f_locals["y"]))) if partial is of_divisor else np.inf
-        if not size < np.finfo(np.result_type(size)).max ** 0.01:
-            start_again_carefully()
+
+def noticed(kind: str, frame: Any) -> None:
+    """A floating-point event: where a derivative may be lost by it, as in log(1 / (1 + exp(400))), the sweep starts again."""
+    code, at = frame.f_code, frame.f_locals
+    with np.errstate(all="ignore"):
+        if code.co_name in CHAINING:
+            lost = any(out_of_range(at["f"], at[p], at[eps].terms.values())
+                       for eps, p in (("eps", "p"), ("s", "p"), ("t", "q")) if eps in at and p in at)
+        elif (partial := frame.f_globals.get(code.co_name)) in RANGED:
+            given = [at[name] for name in code.co_varnames[:code.co_argcount]]  # None: what a deferred one does not read
+            known = [np.abs(plain(a)) for a in given if a is not None]
+            lost = out_of_range(known[0] if partial in OVER_INPUT else sum(known), partial(*given), [None])
+        else:
+            return
+    if lost:
+        start_again_carefully(True)
+
+
+def out_of_range(f: Any, p: Any, coefficients: Any) -> bool:
+    """Whether p, or its product with a coefficient, over- or underflows where f, though large or small, is far from that."""
+    f, p = np.abs(plain(f)), plain(p)
+    info = np.finfo(np.result_type(f, np.float16))
+    far = (f > info.tiny / info.eps ** 0.2) & (f < info.max ** -0.1) | (f > info.max ** 0.1) & (f < np.inf)
+    for c in coefficients if np.any(far) else ():
+        r, there = (p, far) if c is None else (plain(c) * p, far & (plain(c) != 0) & (p != 0))
+        if np.any(there & ~((np.abs(r) >= info.tiny) & np.isfinite(r))):
+            return True
+    return False
 
 
 # Where an input meets a kink or a jump, for the policy that asks.
@@ -256,10 +289,10 @@ elementwise(np.log10,       lambda f, x: inverse(x * LN10),              domain=
 elementwise(np.log1p,       lambda f, x: inverse(1 + x),                 domain=(-1.0, float("inf")))
 elementwise(np.sin,         lambda f, x: np.cos(x))
 elementwise(np.cos,         lambda f, x: -np.sin(x))
-elementwise(np.tan,         lambda f, x: 1 + f * f)
+elementwise(np.tan,         lambda f, x: sech_squared(1j * x) if np.iscomplexobj(x) else 1 + f * f)
 elementwise(np.arcsin,      lambda f, x: 1 / root_inside(f, x, np.cos),  domain=UNIT)
 elementwise(np.arccos,      lambda f, x: -1 / root_inside(f, x, np.sin), domain=UNIT)
-elementwise(np.arctan,      lambda f, x: inverse(1 + x * x))
+elementwise(np.arctan,      lambda f, x: over_square(x))
 elementwise(np.sinh,        lambda f, x: np.cosh(x),                     domain=MODEST)
 elementwise(np.cosh,        lambda f, x: np.sinh(x),                     domain=MODEST)
 elementwise(np.tanh,        lambda f, x: sech_squared(x))
@@ -279,7 +312,7 @@ elementwise(np.multiply,    lambda f, x, y: y,                          lambda f
 elementwise(np.divide,      lambda f, x, y: inverse(y),                 of_divisor)
 elementwise(np.power,       power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
 elementwise(np.float_power, power_base,                                 power_exponent,     domain=(POSITIVE, REAL))
-elementwise(np.hypot,       lambda f, x, y: ratio(x, f, "numpy.hypot"), lambda f, x, y: ratio(y, f, "numpy.hypot"),
+elementwise(np.hypot,       lambda f, x, y: ratio(x, f, "numpy.hypot", y),  lambda f, x, y: ratio(y, f, "numpy.hypot", x),
             kinks=(("kink", lambda f, x, y: f == 0),) * 2)
 elementwise(np.arctan2,     lambda f, x, y: turn(y, x, y),              lambda f, x, y: turn(-x, x, y))
 elementwise(np.logaddexp,   lambda f, x, y: softmax_share(x, y),        lambda f, x, y: softmax_share(y, x))

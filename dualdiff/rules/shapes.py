@@ -229,17 +229,20 @@ def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
 @composite(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(plain(mask), arr.shape).astype(bool)
-    if mask.any():
+    if count := np.count_nonzero(mask):
         if not np.size(vals):
             np.place(np.zeros(1), True, ())  # NumPy's error
-        buffer(arr, np.place)[mask] = np.resize(vals, np.count_nonzero(mask))
+        vals = vals if np.size(vals) in (1, count) else np.resize(vals, count)
+        whole = count == mask.size and np.size(vals) == count
+        buffer(arr, np.place)[... if whole else mask] = np.reshape(vals, arr.shape if whole else -1)
 
 
 @composite(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     mask = np.reshape(plain(mask), a.shape).astype(bool)
-    if np.size(values):
-        buffer(a, np.putmask)[mask] = np.resize(values, a.shape)[mask]
+    a = buffer(a, np.putmask)
+    if np.size(values) and mask.any():
+        a[mask] = np.resize(values, a.shape)[mask]
 
 
 @composite(np.put_along_axis)

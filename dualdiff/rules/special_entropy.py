@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from .elementwise import DEGREE, LN2, LN10, power_base
+from .elementwise import DEGREE, LN2, LN10, power_base, sech_squared
 from .registry import constant, either, elementwise
+
+
+def expit_slope(f: Any, x: Any) -> Any:
+    """s(1-s), s = expit(x), which is (1/cosh(x/2))²/4: its slope does not cancel near 0, as that of the product does."""
+    return sech_squared(0.5 * x) / 4 if hasattr(x, "level") else f * sp.expit(-x)
 
 
 def over(x: Any, y: Any) -> Any:
@@ -60,7 +65,7 @@ def pseudo_huber_width(f: Any, d: Any, r: Any) -> Any:
 
 
 # ---- one input ------------------ ∂f/∂x
-elementwise(sp.expit,       lambda f, x: f * sp.expit(-x))
+elementwise(sp.expit,       expit_slope)
 elementwise(sp.logit,       lambda f, x: 1 / (x * (1 - x)))
 elementwise(sp.log_expit,   lambda f, x: sp.expit(-x))
 elementwise(sp.entr,        lambda f, x: inside(f, -np.log(x) - 1))

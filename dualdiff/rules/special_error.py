@@ -16,11 +16,11 @@ ROOT_2PI = float(np.sqrt(2 * np.pi))
 FAR = 8.0  # from here on the asymptotic series has sixteen digits
 
 
-def double_factorials(u: Any) -> Any:
-    """Σ (2k+1)!! u^k = 1 + 3u + 15u² + …, which asymptotic series of slopes end in (DLMF 7.12.1, differentiated)."""
+def double_factorials(u: Any, power: int = 0) -> Any:
+    """Σ (k+1)^power (2k+1)!! u^k, which asymptotic series of slopes end in (DLMF 7.12.1, differentiated; twice for power 1)."""
     total: Any = 1.0
     for k in range(22, 0, -1):
-        total = 1 + (2 * k + 1) * u * total
+        total = 1 + (2 * k + 1) * (1 + 1 / k) ** power * u * total
     return total
 
 
@@ -47,15 +47,23 @@ def whole(n: Any) -> Any:
     return np.trunc(n) if isinstance(n, float | np.floating | np.ndarray) else n
 
 
-def voigt(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
-    """z = (x + iγ)/(σ√2) and w'(z)/(2√π σ²): voigt_profile is Re w(z)/(σ√(2π)) (DLMF 7.19.1-3)."""
-    z = (x + 1j * gamma) / (sigma * ROOT_2)
-    return z, wofz_slope(sp.wofz(z), z) / (2 * ROOT_PI * sigma * sigma)
+def voigt(f: Any, x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
+    """w'(z)/(2√π σ²) for z = (x + iγ)/(σ√2), and the slope in σ: voigt_profile is Re w(z)/(σ√(2π)) (DLMF 7.19.1-3).
 
-
-def voigt_sigma(f: Any, x: Any, sigma: Any, gamma: Any) -> Any:
-    z, slope = voigt(x, sigma, gamma)
-    return -f / sigma - ROOT_2 * np.real(slope * z)
+    Where σ is small the series in σ²/(x + iγ)², which the slope in σ follows by the equation of heat, ∂f/∂σ = σ ∂²f/∂x².
+    """
+    t = x + 1j * gamma
+    far = np.abs(t) > FAR * ROOT_2 * sigma
+    width = np.where(far, 1, sigma)
+    z = t / (width * ROOT_2)
+    slope = wofz_slope(sp.wofz(z), z) / (2 * ROOT_PI * width * width)
+    wider = -f / width - ROOT_2 * np.real(slope * z)
+    if not np.any(far):
+        return slope, wider
+    r = 1 / np.where(far, t, 1)
+    u = (np.where(far, sigma, 0) * r) ** 2
+    return (np.where(far, -1j / np.pi * r * r * double_factorials(u), slope),
+            np.where(far, -2 / np.pi * sigma * np.imag(r * r * r * double_factorials(u, 1)), wider))
 
 
 def normal_density(x: Any) -> Any:
@@ -89,9 +97,9 @@ elementwise(sp.ndtri_exp,   lambda f, y: ROOT_PI / ROOT_2 * sp.erfcx(-f / ROOT_2
 
 # ---- several inputs: one partial per line
 elementwise(sp.voigt_profile,
-            lambda f, x, sigma, gamma: np.real(voigt(x, sigma, gamma)[1]),
-            voigt_sigma,
-            lambda f, x, sigma, gamma: -np.imag(voigt(x, sigma, gamma)[1]))
+            lambda f, x, sigma, gamma: np.real(voigt(f, x, sigma, gamma)[0]),
+            lambda f, x, sigma, gamma: voigt(f, x, sigma, gamma)[1],
+            lambda f, x, sigma, gamma: -np.imag(voigt(f, x, sigma, gamma)[0]))
 # T(h, a) = ∫₀ᵃ exp(-h²(1+t²)/2)/(1+t²) dt / 2π (D. B. Owen, Ann. Math. Statist. 27 (1956) 1075)
 elementwise(sp.owens_t,
             lambda f, h, a: -0.5 * normal_density(h) * sp.erf(a * h / ROOT_2),

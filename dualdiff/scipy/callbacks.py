@@ -25,7 +25,7 @@ from ..reading import dtype_of
 from ..tangents.leaf import Leaf, dense_leaf, one
 from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
-from ..tangents.tape import TapeLeaf, pull
+from ..tangents.tape import TapeLeaf, pull, reachable
 from ..transforms.trees import spans
 from .counterparts import counterpart, plain_if_constant
 
@@ -149,13 +149,21 @@ def refused(original: Any, advice: str) -> None:
 
 
 # ---- values taken apart
+class EarlierNeeded(Exception):  # noqa: N818 - nobody sees it
+    """A leaf of the tape is made of another, and now the one is met, now the other: both are seen from before this mark."""
+
+    def __init__(self, mark: int) -> None:
+        super().__init__(mark)
+        self.mark = mark
+
+
 class Apart:
-    """Takes values apart. What is on a tape now is what their derivatives are taken with respect to."""
+    """Takes values apart. What is on a tape now, or was at a mark, is what their derivatives are taken with respect to."""
 
     __slots__ = ("mark",)
 
-    def __init__(self) -> None:
-        self.mark = TapeLeaf(None, ()).serial  # type: ignore[arg-type]
+    def __init__(self, mark: int | None = None) -> None:
+        self.mark = TapeLeaf(None, ()).serial if mark is None else mark  # type: ignore[arg-type]
 
     def parts(self, y: Any) -> dict[Key, Any]:
         """The value under key (), and by level and piece arrays (…, *S) for y of shape S."""
@@ -196,10 +204,11 @@ class Apart:
         return [((leaf.k, cols.tobytes(), cols.dtype.str), np.concatenate(weights))]
 
     def frontier(self, terms: dict[Any, Any]) -> list[TapeLeaf]:
+        """The leaves that were there before, or what those are made of if it is less: of a number spread out, the number."""
         seen, ends = set(terms), []
         queue = list(terms)
         for leaf in queue:  # which grows on the way
-            if leaf.serial < self.mark:
+            if leaf.serial < self.mark and not 0 < sum(prod(parent.shape) for _, parent, _ in leaf.edges) < prod(leaf.shape):
                 ends.append(leaf)
                 continue
             for _, parent, _ in leaf.edges:
@@ -207,6 +216,39 @@ class Apart:
                     seen.add(parent)
                     queue.append(parent)
         return ends
+
+
+def told_apart(keys: Any) -> None:
+    """Raise EarlierNeeded where what depends on one leaf could as well be said to depend on another."""
+    ends = {piece[0] for key in keys for _, piece in key if type(piece) is tuple and type(piece[0]) is TapeLeaf}
+    oldest = min((end.serial for end in ends), default=0)
+    made = []
+    for end in ends:
+        behind = {parent: None for _, parent, _ in end.edges}
+        if not ends.isdisjoint(reachable(behind, Older(oldest))):
+            made.append(end.serial)
+    if made:
+        raise EarlierNeeded(min(made))
+
+
+class Older:
+    """The leaves that were there before a mark."""
+
+    def __init__(self, mark: int) -> None:
+        self.mark = mark
+
+    def __contains__(self, leaf: TapeLeaf) -> bool:
+        return leaf.serial < self.mark
+
+
+def settled(run: Any) -> Any:
+    """``run(mark)``, from now, or from as far back as is needed."""
+    mark = None
+    while True:
+        try:
+            return run(mark)
+        except EarlierNeeded as need:
+            mark = need.mark
 
 
 def together(parts: dict[Key, Any]) -> Any:

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..custom import ruled
+from ..custom import pair_rule, ruled
 from ..errors import DegenerateError, RuleError
 from ..forms import dual_form, holds_dual, stripped
+from ..tangents.moves import kept
 from .counterparts import counterpart
 
 
 def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
     """The counterpart of a function of SciPy's, which gets its arguments by the names that the original has for them.
 
-    Lists are arrays by then. What may be overwritten is not: arguments stay the caller's.
+    Lists are arrays by then, and arrays copies, which a record may keep. What may be overwritten is not.
     """
     parameters = signature(original)
 
@@ -28,10 +29,15 @@ def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
         @wraps(original)
         def call(*args: Any, **options: Any) -> Any:
             given = parameters.bind(*args, **options).arguments
-            return function(**{name: array(x) if isinstance(x, list | tuple) and "_" not in name and name != "axis" else x
-                               for name, x in given.items() if not name.startswith("overwrite")})
+            return function(**{name: argument(name, x) for name, x in given.items() if not name.startswith("overwrite")})
         return counterpart(original)(call)
     return register
+
+
+def argument(name: str, x: Any) -> Any:
+    if isinstance(x, list | tuple) and "_" not in name and name != "axis":  # c_and_lower, c_or_cr, … are several
+        return array(x)
+    return x if hasattr(x, "level") else kept(x)
 
 
 def one_by_one(*matrices: str) -> Callable[[Callable[..., Any]], Any]:
@@ -71,6 +77,11 @@ def valued(original: Any, compute: Callable[..., Any], *differentials: Callable[
     """``compute``, by SciPy's ``original``, with a differential for each argument."""
     compute.__name__, compute.__module__ = original.__name__, "scipy.linalg"
     return ruled(compute, differentials)
+
+
+def linearly(function: Callable[..., Any], *pairs: tuple[Callable[..., Any], Callable[..., Any]]) -> Any:
+    """As custom_rule does it with forward and transpose on batches, which here leave their arguments as they are."""
+    return ruled(function, tuple([pair_rule(function, i, ahead, back, True) for i, (ahead, back) in enumerate(pairs)]))
 
 
 def transposed(x: Any) -> Any:

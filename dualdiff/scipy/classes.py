@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..forms import dual_form
 from ..lifted_classes import BOUND
 from ..lifting import Run
+from ..rules.gather import as_array
 from .counterparts import FUNCTIONS, KINDS, plain_if_constant
 
 RUN = Run("scipy")  # in which SciPy's methods are made, once
@@ -78,6 +80,11 @@ def slots(kind: Any) -> list[str]:
     return [name for base in kind.__mro__ for name in vars(base).get("__slots__", ()) if name != "_asarray"]
 
 
+def array_of(x: Any) -> Any:
+    """An argument as an array, dual or plain."""
+    return as_array(dual_form(x))
+
+
 def perturbed(x: Any) -> bool:
     """Whether there is a dual in an argument, or in the object whose method this is."""
     if isinstance(x, list | tuple):
@@ -126,6 +133,8 @@ def guarded(original: Any, function: Callable[..., Any]) -> Any:
         args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
         if not any(map(perturbed, args)) and not any(map(perturbed, options.values())):
             result = original(*args, **options)
+            if begins:
+                settled(args[0])
             return KINDS[type(result)](result) if type(result) in KINDS else result
         result = function(*args, **options)
         if begins:

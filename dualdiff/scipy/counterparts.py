@@ -22,6 +22,9 @@ def counterpart_of(x: Any) -> Any:
         return FUNCTIONS[id(x)]
     if type(x).__name__ in COMPILED:
         return Counterpart(x, refusal(x), False)
+    if isinstance(x, type):  # whose objects are seen as they are made
+        see = next((KINDS[kind] for kind in x.__mro__ if kind in KINDS), None)
+        return see and Counterpart(x, lambda *args, **options: see(x(*args, **options)), True)
     return next((KINDS[kind](x) for kind in type(x).__mro__ if kind in KINDS), None)
 
 
@@ -46,13 +49,20 @@ class Counterpart:
         args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
         if self.always or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return self.function(*args, **options)
-        return self.original(*args, **options)
+        result = self.original(*args, **options)
+        return KINDS[type(result)](result) if type(result) in KINDS else result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self.original,)  # of a class derived from it
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return issubclass(kind, self.original)
 
 
 def plain_if_constant(x: Any) -> Any:

@@ -17,6 +17,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import scipy.stats as plain
+from scipy.stats import _distn_infrastructure
 from scipy.stats._continuous_distns import pearson3_gen
 from scipy.stats._discrete_distns import nbinom_gen
 from scipy.stats._distn_infrastructure import _drv2_moment, rv_frozen, rv_generic
@@ -27,10 +28,11 @@ from ..custom import custom_rule
 from ..errors import DualdiffError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
+from ..lifted_classes import origin_of
 from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..standins import ANY
-from .counterparts import KINDS, plain_if_constant
+from .counterparts import KINDS, counterpart, plain_if_constant
 
 Function = Callable[..., Any]
 SCIPY = Run("scipy")  # in which SciPy's own classes are made, once
@@ -41,8 +43,8 @@ PUBLIC = frozenset(("pdf", "logpdf", "pmf", "logpmf", "cdf", "logcdf", "sf", "lo
                     "std", "median", "moment", "entropy", "interval", "support", "nnlf", "rvs", "fit", "cov", "mode"))
 VALUES = frozenset(("_argcheck", "_support_mask", "_open_support_mask", "_nonzero"))  # which are true or false
 COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
-STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats", "_munp",
-                      "_entropy", "_get_support"))
+STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats",
+                      "_munp", "_entropy", "_get_support"))
 FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
@@ -63,7 +65,7 @@ class Seen:
 def seen(x: Any) -> Any:
     if isinstance(x, Seen):
         return x
-    new = object.__new__(lifted_class(type(x)))
+    new = object.__new__(lifted_class(origin_of(type(x))))
     new.__dict__, new.origin = vars(x), x
     return new
 
@@ -99,6 +101,8 @@ def with_class(f: Any, cell: CellType) -> Any:
 
 def method(kind: type, name: str, x: Any, anew: Any) -> Any:
     """The method x, which is called of what is not perturbed, and x made anew, which takes what is."""
+    if name == "expect" and issubclass(kind, plain.rv_continuous):
+        return over_support(anew)
     if name in ("expect", "_expect", "__init__") or not issubclass(kind, (rv_generic, multi_rv_generic)):
         return anew
     if not issubclass(kind, rv_generic) and name not in PUBLIC:
@@ -129,6 +133,16 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
             raise RuleError(f"scipy.stats.{self.name}.fit has no derivative; minimise nnlf with dualdiff.optimize, or find the "
                             "root of its gradient with dualdiff.root, which differentiates the solution")
         return anew(self, *args, **options)
+    return call
+
+
+def over_support(expect: Any) -> Any:
+    """The method, told where the support is infinite: its ends would be infinite numbers that are perturbed."""
+    def call(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
+             *more: Any, **options: Any) -> Any:
+        ends = (end if given is None and np.all(np.isinf(end)) else given
+                for end, given in zip(self._get_support(*map(stripped, args)), (lb, ub), strict=True))
+        return expect(self, func, args, loc, scale, *ends, *more, **options)
     return call
 
 
@@ -167,13 +181,6 @@ def logarithm(of: str) -> Function:
     def function(self: Any, value: Any, at: Any, *shapes: Any) -> Any:
         f = getattr(self, of)(at, *shapes)
         return value + np.log(f / stripped(f))
-    return function
-
-
-def exponential(of: str) -> Function:
-    def function(self: Any, value: Any, at: Any, *shapes: Any) -> Any:
-        f = getattr(self, of)(at, *shapes)
-        return value * np.exp(f - stripped(f))
     return function
 
 
@@ -231,6 +238,24 @@ def freeze(self: Any, *args: Any, **options: Any) -> Any:
     return new
 
 
+def expect(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
+           *rest: Any, **options: Any) -> Any:
+    """An infinite end of the support, which SciPy shifts and scales, is a constant."""
+    lb, ub = (end if given is None and np.isinf(end) else given
+              for given, end in zip((lb, ub), map(stripped, self._get_support(*args)), strict=True))
+    with equality("ignore"):
+        return SCIPY.function(plain.rv_continuous.expect)(self, func, args, loc, scale, lb, ub, *rest, **options)
+
+
+@counterpart(_distn_infrastructure.argsreduce)
+def argsreduce(cond: Any, *args: Any) -> list[Any]:
+    """The arguments where the condition holds; what is one number stays one, for all of them."""
+    parts = [np.atleast_1d(x) for x in args]
+    if np.all(cond):
+        return [np.reshape(x if np.size(x) in (1, np.size(cond)) else np.broadcast_to(x, np.shape(cond)), -1) for x in parts]
+    return [x if np.size(x) == 1 else np.broadcast_to(x, np.shape(cond))[np.asarray(cond, bool)] for x in parts]
+
+
 def attached(name: str, inner: Function) -> Any:
     """A function that SciPy attaches to the object, element by element."""
     def get(self: Any) -> Function:
@@ -238,7 +263,7 @@ def attached(name: str, inner: Function) -> Any:
             args = tuple(map(plain_if_constant, args))
             return (Vectorized(inner(self), otypes="d") if holds_dual(args) else vars(self)[name])(*args)
         return call
-    return property(get)
+    return property(get, lambda self, x: vars(self).update({name: x}))
 
 
 def filled(x: Any) -> Function:
@@ -256,6 +281,7 @@ INSTEAD[rv_generic] = {
     "_ppfvec": attached("_ppfvec", lambda self: self._ppf_single),
     "vecentropy": attached("vecentropy", lambda self: self._entropy)}
 INSTEAD[plain.rv_continuous] = {
+    "expect": expect,
     "generic_moment": attached("generic_moment", lambda self: self._mom1_sc if self.moment_type else self._mom0_sc)}
 INSTEAD[plain.rv_discrete] = {
     "generic_moment": attached("generic_moment", lambda self: partial(moment_of_counts, self))}
@@ -264,3 +290,5 @@ INSTEAD[nbinom_gen] = {"_stats": lambda self, n, p: (
     n * (1 - p) / p, n * (1 - p) / p**2, (2 - p) / np.sqrt(n * (1 - p)), 6 / n + p**2 / (n * (1 - p)))}
 INSTEAD[rv_frozen] = {"dist": property(lambda self: seen(vars(self)["dist"]))}
 KINDS[rv_generic] = KINDS[rv_frozen] = seen
+for _kind in (plain.rv_discrete, plain.rv_histogram):  # which programs call
+    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: seen(_kind(*args, **options)))

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.interpolate as plain
 from scipy.interpolate import _bsplines, _fitpack2
 
-from ..forms import dual_form, stripped
-from .classes import perturbed, seen_class
+from ..forms import stripped
+from .classes import array_of, perturbed, seen_class
 from .counterparts import counterpart
 from .interpolate import (
     BSpline,
@@ -36,15 +36,16 @@ MODES = {"extrapolate": 0, "zeros": 1, "raise": 2, "const": 3}
 def splev(x: Any, tck: Any, der: int = 0, ext: Any = 0) -> Any:
     if isinstance(tck, plain.BSpline):
         return tck(x, der, extrapolate=True)
-    x, (t, c, k) = dual_form(x), tck
-    if isinstance(c, list | tuple) or np.ndim(c) > 1:
+    x, (t, c, k) = array_of(x), tck
+    if np.ndim(c[0]):
         return [splev(x, (t, part, k), der, ext) for part in c]
+    t, c = array_of(t), array_of(c)
     first, last = t[k], t[len(t) - k - 1]
     if ext == 2:
         plain.splev(*stripped([x, (t, c, k)]), der, ext)
     if not perturbed(tck):
         def value(x: Any, n: int) -> Any:
-            y = np.asarray(plain.splev(x, tck, n, ext)) if n <= k else np.zeros(np.shape(x))
+            y = np.asarray(plain.splev(x, (t, c, k), n, ext)) if n <= k else np.zeros(np.shape(x))
             return np.where((x < first) | (x > last), 0.0, y) if n > der == 0 and ext == 3 else y
         return along(value, x, der, 0, t[k + 1:len(t) - k - 1])
     x = np.clip(x, first, last) if ext == 3 and not der else x  # FITPACK continues the derivatives
@@ -57,8 +58,10 @@ def splint(a: Any, b: Any, tck: Any, full_output: int = 0) -> Any:
     return s.integrate(a, b, extrapolate=False)
 
 
-@counterpart(plain.sproot)
+@counterpart(plain.sproot, always=True)  # of a spline that may hold the duals
 def sproot(tck: Any, mest: int = 10) -> Any:
+    if not perturbed(tck):
+        return plain.sproot(tck, mest)
     tck = tck.tck if isinstance(tck, plain.BSpline) else tck
     bare = (stripped(tck[0]), stripped(tck[1]), tck[2])
     return roots_of(lambda r: splev(r, tck), lambda r: plain.splev(r, bare, 1), plain.sproot(bare, mest),
@@ -67,7 +70,7 @@ def sproot(tck: Any, mest: int = 10) -> Any:
 
 @counterpart(plain.spalde)
 def spalde(x: Any, tck: Any) -> Any:
-    x = dual_form(x)
+    x = array_of(x)
     values = np.stack([splev(x, tck, n) for n in range(tck[2] + 1)], -1)
     return [*values] if x.ndim else values
 
@@ -95,7 +98,7 @@ def splrep(x: Any, y: Any, w: Any = None, xb: Any = None, xe: Any = None, k: int
     exact = task == 0 and t is None and (s == 0 or (s is None and w is None))
     if per or full_output or task == 1 or not (exact or t is not None) or perturbed([t, xb, xe]):
         refuse("splrep", SMOOTH)
-    x, y = dual_form(x), dual_form(y)
+    x, y = array_of(x), array_of(y)
     t, c, k = plain.splrep(stripped(x), stripped(y), stripped(w), xb, xe, k, task, s, t, full_output, per, quiet)
     return fitted(t, c, k, x, y, w, exact, "splrep")
 
@@ -107,9 +110,9 @@ def univariate_init(self: Any, *args: Any, **options: Any) -> None:
     least, s, w = "t" in given, given.get("s", None), given.get("w")
     if (kind is plain.UnivariateSpline and s != 0) or perturbed([given.get("t"), given.get("bbox")]):
         refuse(kind.__name__, SMOOTH)
-    x, y, (t, c, k) = dual_form(given["x"]), dual_form(given["y"]), twin._eval_args
+    x, y, (t, c, k) = array_of(given["x"]), array_of(given["y"]), twin._eval_args
     self._eval_args = t, c, k = fitted(t, c, k, x, y, w, not least, kind.__name__)
-    left = (y - splev(x, self._eval_args)) * (1.0 if w is None else dual_form(w))
+    left = (y - splev(x, self._eval_args)) * (1.0 if w is None else array_of(w))
     self._data, self.ext = (*twin._data[:8], t, c, np.sum(left ** 2), *twin._data[11:]), twin.ext
 
 
@@ -129,7 +132,7 @@ for _name in ("UnivariateSpline", "InterpolatedUnivariateSpline", "LSQUnivariate
 def surface(tck: Any, x: Any, y: Any, dx: int = 0, dy: int = 0, grid: bool = True) -> Any:
     tx, ty, c, kx, ky = tck
     nx, ny = len(tx) - kx - 1, len(ty) - ky - 1
-    x, y = np.clip(dual_form(x), tx[kx], tx[nx]), np.clip(dual_form(y), ty[ky], ty[ny])
+    x, y = np.clip(array_of(x), tx[kx], tx[nx]), np.clip(array_of(y), ty[ky], ty[ny])
     x, y = (np.reshape(x, (-1, 1)), np.ravel(y)) if grid else (x, y)
     return product_spline([x, y], (tx, ty), np.reshape(c, (nx, ny)), (kx, ky), (dx, dy))
 
@@ -155,7 +158,7 @@ def rectangular(self: Any, x: Any, y: Any, z: Any, bbox: Any = (None,) * 4, kx: 
                 maxit: int = 20) -> None:
     if s or perturbed([x, y, *bbox]):
         refuse("RectBivariateSpline", "no derivative with smoothing, or in x and y; it has that in z, with s=0")
-    z = dual_form(z)
+    z = array_of(z)
     twin = plain.RectBivariateSpline(x, y, stripped(z), list(bbox), kx, ky, s, maxit)
     c = make_interp_spline(x, z, kx, twin.tck[0] if kx > 1 else None).c
     c = make_interp_spline(y, c, ky, twin.tck[1] if ky > 1 else None, axis=1).c

@@ -18,7 +18,7 @@ from ..errors import ConvergenceError, DegenerateError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
 from . import trajectories  # noqa: F401 - solve_ivp and odeint
-from .callbacks import Apart, Key, refused, together, tupled, value_of
+from .callbacks import Apart, Key, refused, settled, together, told_apart, tupled, value_of, with_tangent
 from .counterparts import counterpart
 
 MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
@@ -29,8 +29,8 @@ Function = Callable[..., Any]
 class Integrand:
     """A function as SciPy integrates it: its values, and where they are dual their parts, kept by where they were taken."""
 
-    def __init__(self, f: Function, args: tuple[Any, ...]) -> None:
-        self.f, self.args, self.apart = f, args, Apart()
+    def __init__(self, f: Function, args: tuple[Any, ...], mark: int | None = None) -> None:
+        self.f, self.args, self.apart = f, args, Apart(mark)
         self.known: dict[Any, dict[Key, Any]] = {}  # by place, and by place to rounding: rules differ in the last digit
         self.shapes: dict[Key, tuple[int, ...]] = {}
 
@@ -46,8 +46,9 @@ class Integrand:
 
     def taken(self, x: Any, y: Any) -> dict[Key, Any]:
         parts = self.known[x] = self.known[place(x)] = self.apart.parts(value_of(y))
-        for key, a in parts.items():
-            self.shapes.setdefault(key, a.shape)
+        if not parts.keys() <= self.shapes.keys():
+            self.shapes |= {key: a.shape for key, a in parts.items()}
+            told_apart(self.shapes)
         return parts
 
     def part(self, x: Any, key: Key) -> Any:
@@ -146,11 +147,7 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
         return (*value, {"real": re[2:], "imag": im[2:]}) if full_output else value
     if holds_dual(wvar):
         return moving_weight(func, a, b, args, full_output, **known, **(options | {"wvar": wvar, "points": points}))
-    f = Integrand(func, args)
     low, high = stripped(a), stripped(b)
-    found = scipy.quad(f, low, high, (), full_output, **known, **options)
-    if not f.dual and not holds_dual((a, b)) and not holds_dual(points):
-        return found
 
     def one(g: Function, unit: float) -> Any:
         r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **options)
@@ -161,7 +158,14 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
                                             points=options["points"], full_output=True)
         return value, error, "" if info.success else info.message
 
-    value = f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.dual else found[0]
+    def integrated(mark: Any) -> Any:
+        f = Integrand(func, args, mark)
+        found = scipy.quad(f, low, high, (), full_output, **known, **options)
+        return found, f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.dual else found[0]
+
+    found, value = settled(integrated)
+    if value is found[0] and not holds_dual((a, b)) and not holds_dual(points):
+        return found
     if weight in ("alg", "alg-loga", "alg-logb", "alg-log") and holds_dual((a, b)):
         raise RuleError(f"scipy.integrate.quad: the weight {weight!r} moves with its limits; their derivative is not finite")
     weighted: dict[str, Function] = {"cos": lambda x: np.cos(wvar * x), "sin": lambda x: np.sin(wvar * x),
@@ -187,17 +191,20 @@ def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float 
              cache_size: Any = 100e6, limit: int = 10000, workers: Any = 1, points: Any = None, quadrature: Any = None,
              full_output: bool = False, *, args: Any = ()) -> Any:
     args = tupled(args)
-    g, ends = Integrand(f, args), (stripped(a), stripped(b))
+    ends = stripped(a), stripped(b)
     options = {"cache_size": cache_size, "limit": limit, "points": stripped(points), "quadrature": quadrature}
-    found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
-    if not g.dual and not holds_dual((a, b)) and not holds_dual(points):
-        return found
-
     def many(h: Function) -> Any:
         value, error, info = scipy.quad_vec(h, *ends, epsabs, epsrel, "max", full_output=True, **options)
         return value, error, "" if info.success else info.message
 
-    value = g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.dual else found[0]
+    def integrated(mark: Any) -> Any:
+        g = Integrand(f, args, mark)
+        found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
+        return found, g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.dual else found[0]
+
+    found, value = settled(integrated)
+    if value is found[0] and not holds_dual((a, b)) and not holds_dual(points):
+        return found
     return value + limits(lambda x: f(x, *args), a, b, points, "scipy.integrate.quad_vec"), *found[1:]
 
 
@@ -222,8 +229,29 @@ def nquad(func: Function, ranges: Any, args: Any = None, opts: Any = None, full_
     return (value, error, {"neval": count}) if full_output else (value, error)
 
 
-for _original, _advice in ((scipy.tanhsinh, "quad and quad_vec have one"), (scipy.nsum, "add up the terms with numpy.sum"),
-                           (scipy.cubature, "nquad, dblquad and quad_vec have one"), (scipy.qmc_quad, "nquad has one"),
-                           (scipy.solve_bvp, "dualdiff.root of its collocation equations has one"),
-                           (scipy.ode, "solve_ivp and odeint have one"), (scipy.complex_ode, "solve_ivp and odeint have one")):
-    refused(_original, _advice)
+@counterpart(scipy.simpson)
+def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
+    """By pairs of intervals, and a last one without a pair by K. V. Cartwright's formula (2017, equation 8), as SciPy's."""
+    value = scipy.simpson(stripped(y), None if x is None else stripped(x), dx=stripped(dx), axis=axis)
+    y, x = np.moveaxis(value_of(y), axis, -1), value_of(x)
+    n = y.shape[-1]
+    h = np.ones(n - 1) * dx if x is None else np.diff(np.moveaxis(x, axis, -1) if np.ndim(x) > 1 else x)
+    m = n - 1 + n % 2
+    a, b = h[..., :m - 1:2], h[..., 1:m - 1:2]
+    total = np.sum((a + b) / 6 * (y[..., :m - 2:2] * (2 - b / a) + y[..., 1:m - 1:2] * (a + b) ** 2 / (a * b)
+                                  + y[..., 2:m:2] * (2 - a / b)), axis=-1) if n > 2 else 0.0
+    if n == 2:
+        total = 0.5 * h[..., 0] * (y[..., 0] + y[..., 1])
+    elif m < n:
+        a, b = h[..., -2], h[..., -1]
+        total = total + y[..., -1] * (2 * b**2 + 3 * a * b) / (6 * (a + b)) + y[..., -2] * (b**2 + 3 * a * b) / (6 * a) \
+            - y[..., -3] * b**3 / (6 * a * (a + b))
+    return with_tangent(value, total)
+
+
+for _name, _advice in (("tanhsinh", "quad and quad_vec have one"), ("nsum", "add up the terms with numpy.sum"),
+                       ("cubature", "nquad, dblquad and quad_vec have one"), ("qmc_quad", "nquad has one"),
+                       ("solve_bvp", "dualdiff.root of its collocation equations has one"),
+                       ("ode", "solve_ivp and odeint have one"), ("complex_ode", "solve_ivp and odeint have one")):
+    if hasattr(scipy, _name):  # some are new
+        refused(getattr(scipy, _name), _advice)

@@ -15,12 +15,12 @@ from scipy.interpolate import _bsplines
 
 from ..custom import custom_rule
 from ..errors import DegenerateError, RuleError
-from ..forms import dual_form, stripped
+from ..forms import stripped
 from ..implicit.theorem import Factored, differentiated, factored
 from ..policies import WATCH
 from ..rules.formula import marked
 from ..transforms import jacobian
-from .classes import RUN, anew, perturbed, seen_class
+from .classes import RUN, anew, array_of, perturbed, seen_class
 from .counterparts import counterpart
 
 Function = Callable[..., Any]
@@ -79,7 +79,7 @@ def along(f: Function, x: Any, order: int, trailing: int, knots: Any = ()) -> An
 
 # ---- piecewise polynomials
 def piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    x = dual_form(x)
+    x = array_of(x)
     c, X, axis = self.c, self.x, self.axis
     knots = stripped(X)
     if not perturbed(self):
@@ -184,7 +184,7 @@ def tensor(xs: Sequence[Any], t: Sequence[Any], c: Any, k: Sequence[int], nu: Se
 
 
 def spline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    x, (t, c, k), axis = dual_form(x), self.tck, self.axis
+    x, (t, c, k), axis = array_of(x), self.tck, self.axis
     if not perturbed(self):
         return along(lambda x, n: self(x, n, extrapolate), x, nu, c.ndim - 1 - axis, t[k + 1:len(t) - k - 1])
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
@@ -234,9 +234,9 @@ ALIASES = {"clamped": ((1, 0.0),), "natural": ((2, 0.0),)}
 @counterpart(plain.make_interp_spline)
 def make_interp_spline(x: Any, y: Any, k: Any = 3, t: Any = None, bc_type: Any = None, axis: int = 0,
                        check_finite: bool = True) -> Any:
-    given = plain.make_interp_spline(*(stripped(dual_form(a)) for a in (x, y)), k, stripped(t), stripped_ends(bc_type), axis,
+    given = plain.make_interp_spline(*(stripped(array_of(a)) for a in (x, y)), k, stripped(t), stripped_ends(bc_type), axis,
                                      check_finite)
-    x, y, what = dual_form(x), np.moveaxis(dual_form(y), given.axis, 0) * 1.0, "make_interp_spline"
+    x, y, what = array_of(x), np.moveaxis(array_of(y), given.axis, 0) * 1.0, "make_interp_spline"
     k, periodic = given.k, isinstance(bc_type, str) and bc_type == "periodic"
     ends = (bc_type, bc_type) if bc_type is None or isinstance(bc_type, str) else bc_type
     ends = [None if isinstance(end, str) and end in ("not-a-knot", "periodic") else end for end in ends]
@@ -253,7 +253,7 @@ def make_interp_spline(x: Any, y: Any, k: Any = 3, t: Any = None, bc_type: Any =
         wrap = [s(x[:1], n) - s(x[-1:], n) for n in range(1, k)] if periodic else []
         return np.concatenate([*wrap, *(s(x[:1], n) for n, _ in first), s(x), *(s(x[-1:], n) for n, _ in last)])
 
-    sides = [[np.broadcast_to(dual_form(v) if perturbed(v) else np.asarray(v), (1, *y.shape[1:])) for _, v in end]
+    sides = [[np.broadcast_to(array_of(v) if perturbed(v) else np.asarray(v), (1, *y.shape[1:])) for _, v in end]
              for end in (first, last)]
     rhs = np.concatenate([*[np.zeros((1, *y.shape[1:]))] * (k - 1) * periodic, *sides[0], y, *sides[1]])
     c = solved(operator, rhs, given.c, f"scipy.interpolate.{what}", x, t)
@@ -274,15 +274,15 @@ def make_lsq_spline(x: Any, y: Any, t: Any, k: Any = 3, w: Any = None, axis: int
                     **options: Any) -> Any:
     if perturbed(x) or perturbed(t):
         refuse("make_lsq_spline", "no derivative in x or t; it has those in y and w")
-    given = plain.make_lsq_spline(x, stripped(dual_form(y)), t, k, stripped(w), axis, check_finite, **options)
-    y, B = np.moveaxis(dual_form(y), given.axis, 0), plain.BSpline.design_matrix(x, given.t, k)
+    given = plain.make_lsq_spline(x, stripped(array_of(y)), t, k, stripped(w), axis, check_finite, **options)
+    y, B = np.moveaxis(array_of(y), given.axis, 0), plain.BSpline.design_matrix(x, given.t, k)
     c = least_squares(B, given.c, y, w, "scipy.interpolate.make_lsq_spline")
     return BSpline.construct_fast(given.t, c, k, axis=given.axis)
 
 
 def least_squares(B: Any, c: Any, y: Any, w: Any, what: str) -> Any:
     """The c that makes Σ (w (B c - y))² least: Bᵀ w² B c = Bᵀ w² y."""
-    square = 1.0 if w is None else dual_form(w) ** 2
+    square = 1.0 if w is None else array_of(w) ** 2
     weighted = square * y.T if np.ndim(square) else y.T
 
     def operator(v: Any, square: Any) -> Any:
@@ -293,12 +293,17 @@ def least_squares(B: Any, c: Any, y: Any, w: Any, what: str) -> Any:
     return solved(operator, np.reshape(rhs, c.shape), c, what, square)
 
 
-def linearly(self: Any, x: Any) -> Any:
-    slopes = np.diff(self._y, axis=0) / np.diff(self.x)[:, None]
-    return PPoly(np.stack([slopes, self._y[:-1]]), self.x)(x)
+def linearly(X: Any, y: Any, x: Any) -> Any:
+    slopes = np.diff(y, axis=0) / np.reshape(np.diff(X), (-1, *(1,) * (y.ndim - 1)))
+    return PPoly(np.stack([slopes, y[:-1]]), X)(x)
 
 
-seen_class(plain.interp1d, _call_linear=linearly)
+def bounded(self: Any, x: Any) -> Any:
+    """np.interp, which is constant outside, while this is not defined there: its slopes at the ends are one-sided."""
+    return np.interp(x, self.x, self.y) if perturbed(self) else linearly(self.x, self.y, x)
+
+
+seen_class(plain.interp1d, _call_linear=lambda self, x: linearly(self.x, self._y, x), _call_linear_np=bounded)
 
 
 from . import fitpack, interpolate_nd  # noqa: E402, F401 - what they say in terms of these

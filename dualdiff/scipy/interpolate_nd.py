@@ -13,8 +13,8 @@ import scipy.interpolate as plain
 from scipy.interpolate import _interpnd, _ndbspline, _rgi_cython
 from scipy.special import xlogy
 
-from ..forms import dual_form, stripped
-from .classes import anew, perturbed, seen_class, state
+from ..forms import stripped
+from .classes import anew, array_of, perturbed, seen_class, state
 from .counterparts import counterpart
 from .interpolate import along, make_interp_spline, pointwise, refuse, tensor
 
@@ -25,7 +25,7 @@ NDSpline = plain.NdBSpline
 def polynomial(kind: Any, **ours: Any) -> None:
     """Their values are linear in the data: those of each point's polynomial, which is one at it and zero at the others."""
     def call(self: Any, x: Any, der: int = 0) -> Any:
-        x = dual_form(x)
+        x = array_of(x)
         if perturbed(self.xi):
             if kind is plain.BarycentricInterpolator and np.isin(stripped(x), stripped(self.xi)).any():
                 refuse(kind.__name__, "no derivative in xi where x is one of them; KroghInterpolator has it")
@@ -49,7 +49,7 @@ def krogh_init(self: Any, xi: Any, yi: Any, axis: int = 0) -> None:
         refuse("KroghInterpolator", "no derivative in xi where one is repeated, for its slope")
     for name, part in state(plain.KroghInterpolator(stripped(xi), stripped(yi), axis)):
         object.__setattr__(self, name, part)
-    self.xi, self.yi = dual_form(xi), np.reshape(np.moveaxis(dual_form(yi), axis, 0), (self.n, self.r))
+    self.xi, self.yi = array_of(xi), np.reshape(np.moveaxis(array_of(yi), axis, 0), (self.n, self.r))
     differences, c = self.yi, [self.yi[:1]]
     for k in range(1, self.n):
         differences = np.diff(differences, axis=0) / (self.xi[k:] - self.xi[:-k])[:, None]
@@ -84,7 +84,7 @@ def product_spline(xs: Sequence[Any], t: Any, c: Any, k: Any, nu: Any, extrapola
 
 
 def nd_spline(self: Any, xi: Any, *, nu: Any = None, extrapolate: Any = None) -> Any:
-    xi = dual_form(xi)
+    xi = array_of(xi)
     return product_spline(columns(xi), self.t, self.c, self.k, [0] * len(self.t) if nu is None else [*nu],
                           self.extrapolate if extrapolate is None else bool(extrapolate))
 
@@ -124,8 +124,8 @@ def make_ndbspl(points: Any, values: Any, k: Any = 3, **options: Any) -> Any:
 @counterpart(_interpnd._ndim_coords_from_arrays)
 def coordinates(points: Any, ndim: Any = None) -> Any:
     if isinstance(points, tuple) and len(points) > 1:
-        return np.stack(np.broadcast_arrays(*map(dual_form, points)), -1)
-    points = dual_form(points[0] if isinstance(points, tuple) else points)
+        return np.stack(np.broadcast_arrays(*map(array_of, points)), -1)
+    points = array_of(points[0] if isinstance(points, tuple) else points)
     return np.reshape(points, (-1, ndim or 1)) if points.ndim == 1 else points
 
 
@@ -182,7 +182,7 @@ def triangular_init(self: Any, points: Any, values: Any, fill_value: Any = np.na
         if rescale:
             refuse("LinearNDInterpolator", "no derivative in the points with rescale=True")
         self.points = coordinates(points)
-    values = dual_form(values)
+    values = array_of(values)
     self.values = np.reshape(values, (values.shape[0], -1))
 
 
@@ -214,7 +214,7 @@ seen_class(plain.CloughTocher2DInterpolator, __init__=no_curvature, __call__=no_
 def nearest_init(self: Any, x: Any, y: Any, *args: Any, **options: Any) -> None:
     for name, part in state(plain.NearestNDInterpolator(stripped(x), stripped(y), *args, **options)):
         object.__setattr__(self, name, part)
-    self.values = dual_form(y)
+    self.values = array_of(y)
 
 
 seen_class(plain.NearestNDInterpolator, __init__=nearest_init,  # constant around each point
@@ -247,19 +247,19 @@ def radial_system(y: Any, d: Any, smoothing: Any, kernel: str, epsilon: Any, pow
 
 def radial_init(self: Any, y: Any, d: Any, neighbors: Any = None, smoothing: Any = 0.0, kernel: str = "thin_plate_spline",
                 epsilon: Any = None, degree: Any = None) -> None:
-    y, d = dual_form(y), dual_form(d)
+    y, d = array_of(y), array_of(d)
     for name, part in state(plain.RBFInterpolator(*map(stripped, (y, d, neighbors, smoothing, kernel, epsilon, degree)))):
         object.__setattr__(self, name, part)
     self.y, self.epsilon = y, self.epsilon if epsilon is None else epsilon
     self.d = np.reshape(d, (len(d), -1))
-    self.smoothing = dual_form(smoothing) * np.ones(len(d))
+    self.smoothing = array_of(smoothing) * np.ones(len(d))
     if neighbors is None:
         solution = radial_system(y, self.d, self.smoothing, self.kernel, self.epsilon, self.powers)
         self._shift, self._scale, self._coeffs = solution
 
 
 def radial_value(self: Any, x: Any) -> Any:
-    x, y = dual_form(x), self.y
+    x, y = array_of(x), self.y
     if self.neighbors is None:
         parts = self._shift, self._scale, self._coeffs
     else:

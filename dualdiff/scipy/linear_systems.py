@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg as plain
 
-from ..custom import custom_rule
 from ..forms import stripped
 from ..implicit.theorem import differentiated
 from ..rules.spectra import adjoint, from_triangle
 from ..tangents.differential import Differential
-from .calling import array, columnwise, named, transposed, with_value
+from .calling import array, columnwise, linearly, named, transposed, with_value
 
 
 # ---- an equation and its transpose
@@ -32,8 +31,8 @@ class System:
 
     def solve(self, r: Any) -> Any:
         other = System(self.back, self.ahead)
-        return custom_rule(lambda r: self.ahead(r) if r.any() else np.zeros_like(r), forward=lambda f, r, dr: self.solve(dr),
-                           transpose=lambda f, r, u: other.solve(u), batched=True)(r)
+        return linearly(lambda r: self.ahead(r) if r.any() else np.zeros_like(r),
+                        (lambda f, r, dr: self.solve(dr), lambda f, r, u: other.solve(u)))(r)
 
 
 def solution(x: Any, b: Any, product: Callable[[Any], Any], ahead: Callable[[Any], Any], back: Callable[[Any], Any]) -> Any:
@@ -66,6 +65,49 @@ def turned(M: Any, way: int) -> Any:
 def hermitian(solve: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Ahead and transposed for M = Mᴴ, whose transpose is its conjugate."""
     return solve, lambda r: np.conj(solve(np.conj(r)))
+
+
+# ---- products with a part of a matrix
+def trilinear(missing: str, first: Any, second: Any, form: dict[str, Callable[[Any, Any], Any]]) -> Any:
+    """Of a sum of terms M[i, j] x[j, m] y[i, m] the derivative in one of the three: in y it is M x, in x Mᵀ y. ``form`` has
+    them for arrays of plain numbers; their own derivatives are of the same form.
+    """
+    names = [name for name in ("M", "x", "y") if name != missing]
+    batch = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
+    first, second = (x if x.shape[:-2] == batch else np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (first, second))
+
+    def back(place: int) -> Callable[..., Any]:
+        def rule(f: Any, a: Any, b: Any, w: Any) -> Any:
+            parts = {missing: w, names[1 - place]: (b, a)[place]}
+            one, other = (parts[name] for name in ("M", "x", "y") if name in parts)
+            return trilinear(names[place], one, other, form)
+        return rule
+    return linearly(form[missing], (lambda f, a, b, d: trilinear(missing, d, b, form), back(0)),
+                    (lambda f, a, b, d: trilinear(missing, a, d, form), back(1)))(first, second)
+
+
+def triangular(lower: bool, strict: bool = False) -> dict[str, Callable[[Any, Any], Any]]:
+    """The form of a matrix of which one triangle counts: by BLAS, which does not read the other."""
+    def outer(x: Any, y: Any) -> Any:
+        f = y * transposed(x) if x.shape[-1] == 1 else y @ transposed(x)
+        n = f.shape[-1]
+        np.copyto(f, 0, where=~np.tri(n, n, -strict, bool) if lower else np.tri(n, n, strict - 1, bool))
+        return f
+
+    def times(M: Any, x: Any, trans: bool = False) -> Any:
+        if M.ndim == x.ndim == 3 and len(M) == 1 and len(x) == 1:
+            return times(M[0], x[0], trans)[None]
+        if M.ndim > 2 or x.ndim > 2 or M.dtype != x.dtype or not x.size:
+            return turned(triangle(M, lower, strict), int(trans)) @ x
+        turn = not M.flags.f_contiguous
+        trmm, = plain.get_blas_funcs(("trmm",), (M, x))
+        f = trmm(1, M.T if turn else M, x, lower=lower ^ turn, trans_a=trans ^ turn, diag=strict)
+        return f - x if strict else f
+    return {"M": outer, "x": lambda M, y: times(M, y, True), "y": times}
+
+
+def conjugate(x: Any) -> Any:
+    return np.conj(x) if np.iscomplexobj(x) else x
 
 
 # ---- dense matrices
@@ -117,28 +159,41 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed:
 @named(plain.solve_triangular)
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False,
                      check_finite: bool = True) -> Any:
+    A = stripped(a)
+
     def solve(r: Any, trans: Any, check_finite: bool = False) -> Any:
-        return plain.solve_triangular(stripped(a), r, trans, lower, unit_diagonal, check_finite=check_finite)
+        return plain.solve_triangular(A, r, trans, lower, unit_diagonal, check_finite=check_finite)
     x = solve(stripped(b), trans, check_finite)
     way, ahead, back = either_way(solve, trans)
-    M = triangle(a, lower, unit_diagonal)
-    M = turned(M + np.eye(M.shape[-1], dtype=M.dtype) if unit_diagonal else M, way)
-    return solution(x, b, lambda x: M @ x, ahead, back)
+    form, M = triangular(bool(lower), bool(unit_diagonal)), conjugate(a) if way == 2 else a
+
+    def product(x: Any) -> Any:
+        f = trilinear("x" if way else "y", M, x, form)
+        return f + x if unit_diagonal else f
+    return solution(x, b, product, ahead, back)
 
 
 @named(plain.lu_solve)
 def lu_solve(lu_and_piv: Any, b: Any, trans: Any = 0, check_finite: bool = True) -> Any:
     """A[order] = L U."""
     lu, piv = map(array, lu_and_piv)
+    LU = stripped(lu)
 
     def solve(r: Any, trans: int, check_finite: bool = False) -> Any:
-        return plain.lu_solve((stripped(lu), piv), r, trans, check_finite=check_finite)
+        return plain.lu_solve((LU, piv), r, trans, check_finite=check_finite)
     x = solve(stripped(b), trans, check_finite)
     way, ahead, back = either_way(solve, trans)
-    order, L, U = order_of(piv, lu.shape[-2])[..., None], turned(unit_lower(lu), way), turned(triangle(lu, False), way)
+    order, across, M = order_of(piv, lu.shape[-2])[..., None], "x" if way else "y", conjugate(lu) if way == 2 else lu
+
+    def by_lower(x: Any) -> Any:
+        return x + trilinear(across, M, x, triangular(True, True))
+
+    def by_upper(x: Any) -> Any:
+        return trilinear(across, M, x, triangular(False))
 
     def product(x: Any) -> Any:
-        return U @ (L @ np.take_along_axis(x, order, -2)) if way else np.take_along_axis(L @ (U @ x), np.argsort(order, -2), -2)
+        return by_upper(by_lower(np.take_along_axis(x, order, -2))) if way else \
+            np.take_along_axis(by_lower(by_upper(x)), np.argsort(order, -2), -2)
     return solution(x, b, product, ahead, back)
 
 
@@ -162,46 +217,37 @@ def cho_solve(c_and_lower: Any, b: Any, check_finite: bool = True) -> Any:
     c, lower = array(c_and_lower[0]), bool(np.ravel(c_and_lower[1])[0])  # one for each matrix of a batch
     C = stripped(c)
     x = plain.cho_solve((C, lower), stripped(b), check_finite=check_finite)
-    L = triangle(c, True) if lower else adjoint(triangle(c, False), c)
-    return solution(x, b, lambda x: L @ (adjoint(L, L) @ x),
+    form, first, second = triangular(lower), *((("x", conjugate(c)), ("y", c)) if lower else (("y", c), ("x", conjugate(c))))
+    return solution(x, b, lambda x: trilinear(*second, trilinear(*first, x, form), form),
                     *hermitian(lambda r: plain.cho_solve((C, lower), r, check_finite=False)))
 
 
 # ---- matrices of a few diagonals: a[i, j] is ab[u + i - j, j]
-def band_sum(missing: str, first: Any, second: Any, u: int, rows: int) -> Any:
-    """Of Σ ab[r, j] x[j, m] y[j + r - u, m] the derivative in one of the three: in y it is M x, in x Mᵀ y. So are theirs."""
-    names = [name for name in ("ab", "x", "y") if name != missing]
-    batch = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
-    first, second = (x if x.shape[:-2] == batch else np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (first, second))
-
-    def plainly(a: Any, b: Any) -> Any:
-        n = a.shape[-1] if missing != "ab" else a.shape[-2]
-        f = np.zeros((*batch, *((rows, n) if missing == "ab" else b.shape[-2:])), np.result_type(a, b))
+def banded(u: int, rows: int) -> dict[str, Callable[[Any, Any], Any]]:
+    """The form of a matrix of diagonals ab, for ``trilinear``."""
+    def places(n: int) -> Any:
         for r in range(rows):
             start, stop = max(0, u - r), min(n, n + u - r)
-            j, i = slice(start, stop), slice(start + r - u, stop + r - u)
-            if missing == "ab":
-                f[..., r, j] = np.sum(a[..., j, :] * b[..., i, :], axis=-1)
-            elif missing == "x":
-                f[..., j, :] += a[..., r, j, None] * b[..., i, :]
-            else:
-                f[..., i, :] += a[..., r, j, None] * b[..., j, :]
+            yield r, slice(start, stop), slice(start + r - u, stop + r - u)
+
+    def outer(x: Any, y: Any) -> Any:
+        f = np.zeros((*x.shape[:-2], rows, x.shape[-2]), np.result_type(x, y))
+        for r, j, i in places(x.shape[-2]):
+            f[..., r, j] = np.sum(x[..., j, :] * y[..., i, :], axis=-1)
         return f
 
-    def back(place: int) -> Callable[..., Any]:
-        def rule(f: Any, a: Any, b: Any, w: Any) -> Any:
-            parts = {missing: w, names[1 - place]: b if place == 0 else a}
-            one, other = (parts[name] for name in ("ab", "x", "y") if name in parts)
-            return band_sum(names[place], one, other, u, rows)
-        return rule
-    return custom_rule(plainly, forward=(lambda f, a, b, d: band_sum(missing, d, b, u, rows),
-                                         lambda f, a, b, d: band_sum(missing, a, d, u, rows)),
-                       transpose=(back(0), back(1)), batched=True)(first, second)
+    def times(ab: Any, x: Any, back: bool = False) -> Any:
+        f = np.zeros((*np.broadcast_shapes(ab.shape[:-2], x.shape[:-2]), *x.shape[-2:]), np.result_type(ab, x))
+        for r, j, i in places(x.shape[-2]):
+            j, i = (i, j) if back else (j, i)
+            f[..., i, :] += ab[..., r, i if back else j, None] * x[..., j, :]
+        return f
+    return {"M": outer, "x": lambda ab, y: times(ab, y, True), "y": times}
 
 
 def band_product(ab: Any, u: int, x: Any, across: str = "y") -> Any:
     """M x for columns x, or with across="x" Mᵀ x."""
-    return band_sum(across, ab, x, u, ab.shape[-2])
+    return trilinear(across, ab, x, banded(u, ab.shape[-2]))
 
 
 def band_transposed(ab: Any, u: int) -> Any:
@@ -226,7 +272,7 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, check_finite: bool = Tru
     A, u = stripped(ab), -1 if lower else ab.shape[-2] - 1
     x = plain.solveh_banded(A, stripped(b), lower=lower, check_finite=check_finite)
     middle, rest = (ab[..., 0, :], ab[..., 1:, :]) if lower else (ab[..., -1, :], ab[..., :-1, :])
-    middle, other = (np.real(middle), np.conj(rest)) if np.iscomplexobj(ab) else (middle, rest)
+    middle, other = np.real(middle) if np.iscomplexobj(ab) else middle, conjugate(rest)
     return solution(x, b, lambda x: band_product(rest, u, x) + band_product(other, u, x, "x") + middle[..., None] * x,
                     *hermitian(lambda r: plain.solveh_banded(A, r, lower=lower, check_finite=False)))
 
@@ -235,7 +281,7 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, check_finite: bool = Tru
 def cho_solve_banded(cb_and_lower: Any, b: Any, check_finite: bool = True) -> Any:
     cb, lower = array(cb_and_lower[0]), cb_and_lower[1]
     C, u = stripped(cb), 0 if lower else cb.shape[-2] - 1
-    first, second = ((np.conj(cb), "x"), (cb, "y")) if lower else ((cb, "y"), (np.conj(cb), "x"))
+    first, second = ((conjugate(cb), "x"), (cb, "y")) if lower else ((cb, "y"), (conjugate(cb), "x"))
     return solution(plain.cho_solve_banded((C, lower), stripped(b), check_finite=check_finite), b,
                     lambda x: band_product(second[0], u, band_product(first[0], u, x, first[1]), second[1]),
                     *hermitian(lambda r: plain.cho_solve_banded((C, lower), r, check_finite=False)))

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg as plain
 
-from ..custom import custom_rule
 from ..errors import DegenerateError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import differentiated, in_type
 from ..rules.spectra import adjoint
-from .calling import columnwise, named, one_by_one, transposed, with_value
+from .calling import columnwise, linearly, named, one_by_one, transposed, with_value
 from .linear_systems import System
 
 
@@ -62,8 +61,7 @@ def frechet(A: Any, E: Any) -> Any:
 @named(plain.expm)
 def expm(A: Any) -> Any:
     A = np.reshape(A, (1, 1)) if np.ndim(A) < 2 and np.size(A) == 1 else A
-    return custom_rule(plain.expm, forward=lambda f, A, dA: frechet(A, dA), transpose=lambda f, A, u: frechet(transposed(A), u),
-                       batched=True)(A)
+    return linearly(plain.expm, (lambda f, A, dA: frechet(A, dA), lambda f, A, u: frechet(transposed(A), u)))(A)
 
 
 @named(plain.expm_frechet)

@@ -202,7 +202,7 @@ def linear_sum_assignment(cost_matrix: Any, maximize: bool = False) -> Any:
     return scipy.linear_sum_assignment(stripped(value_of(cost_matrix)), stripped(maximize))
 
 
-@counterpart(scipy.isotonic_regression)
+@counterpart(getattr(scipy, "isotonic_regression", object()))  # which is new
 def isotonic_regression(y: Any, *, weights: Any = None, increasing: bool = True) -> Any:
     """Weighted means of blocks, which stay where the data move a little."""
     found = scipy.isotonic_regression(stripped(value_of(y)), weights=stripped(value_of(weights)), increasing=increasing)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import _rotation, _rotation_xp
 
-from ..forms import dual_form, stripped
-from .classes import RUN, seen_class
+from ..forms import stripped
+from .classes import RUN, array_of, seen_class
 from .counterparts import counterpart
 
 
@@ -43,7 +43,7 @@ def inv(quat: Any) -> Any:
 
 def apply(self: Any, vectors: Any, inverse: bool = False) -> Any:
     m = self.as_matrix()
-    return np.einsum("...ji,...j->...i" if inverse else "...ij,...j->...i", m, dual_form(vectors))
+    return np.einsum("...ji,...j->...i" if inverse else "...ij,...j->...i", m, array_of(vectors))
 
 
 Rotation: Any = seen_class(_rotation.Rotation, apply=apply,

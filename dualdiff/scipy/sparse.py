@@ -88,6 +88,27 @@ def splu(A: Any, *args: Any, **options: Any) -> Any:
     return Factors(solvers.splu(plainly(A).tocsc(), *args, **options), A)
 
 
+class Approximate:
+    """What spilu gives, a preconditioner: its solutions are values alone, and may be used by solvers alone."""
+
+    def __init__(self, lu: Any, like: Any) -> None:
+        self.lu, self.shape, self.like = lu, lu.shape, like
+
+    def solve(self, rhs: Any, trans: str = "N") -> Any:
+        reason = "scipy.sparse.linalg.spilu: what it solves approximately has no derivative; splu(A).solve has one"
+        return undefined(self.lu.solve(stripped(rhs), trans), reason, self.like)
+
+
+@counterpart(solvers.spilu)
+def spilu(A: Any, *args: Any, **options: Any) -> Any:
+    return Approximate(solvers.spilu(plainly(unique(seen(A))).tocsc(), *args, **options), A.data[0])
+
+
+def undefined(x: Any, reason: str, like: Any) -> Any:
+    """A value without a derivative, which raises where one is asked for."""
+    return wrapped(x, cast(Any, Undefined(reason, np.shape(x))), like.level)
+
+
 @counterpart(solvers.factorized, always=True)
 def factorized(A: Any) -> Any:
     return splu(A).solve
@@ -151,7 +172,9 @@ def iterative(name: str) -> Any:
             return solver(A, b, x0, *args, **options)
         A = A if is_operator else seen(A) if plain.issparse(A) else dual_or_array(A)
         b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if is_operator else stripped(A)
-        x, info = solver(known, stripped(b), stripped(x0), *args, **{key: stripped(value) for key, value in options.items()})
+        options = {key: stripped_operator(value) if isinstance(value, solvers.LinearOperator) else stripped(value)
+                   for key, value in options.items()}
+        x, info = solver(known, stripped(b), stripped(x0), *args, **options)
         return differentiated(lambda x: (A._matvec(x) if is_operator else A @ x) - b, x,
                               lambda: by_steps(solver, known, name in ("cg", "minres"), what) if is_operator
                               else factored(known, what)), info
@@ -176,8 +199,7 @@ def least_squares(name: str) -> Any:
         x = differentiated(lambda x: A.T @ (A @ x - b) + damp**2 * x, found[0],
                            lambda: factored(known.T @ known + damp**2 * eye(A.shape[1]), what))
         reason = f"{what}: of its results only the solution has a derivative; compute the norms from it"
-        return (x, *(wrapped(y, cast(Any, Undefined(reason, np.shape(y))), x.level) if dtype_of(y).kind == "f" else y
-                     for y in found[1:]))
+        return (x, *(undefined(y, reason, x) if dtype_of(y).kind == "f" else y for y in found[1:]))
     return call
 
 
@@ -242,6 +264,5 @@ for _name, _instead in (("expm", "scipy.linalg.expm(A.toarray()) has one"),
                         ("eigs", "numpy.linalg.eig(A.toarray()) has one"),
                         ("svds", "numpy.linalg.svd(A.toarray()) has one"),
                         ("lobpcg", "scipy.sparse.linalg.eigsh has one"),
-                        ("spilu", "splu(A) has one; of a preconditioner, dualdiff.stop_gradient(A.data) needs none"),
                         ("onenormest", "norm(A, 1) has one")):
     counterpart(getattr(solvers, _name))(refusing(_name, _instead))

@@ -18,7 +18,7 @@ from scipy.special import rel_entr
 from ..custom import custom_rule
 from ..errors import RuleError
 from ..forms import dual_form, stripped
-from .classes import perturbed
+from .classes import array_of, perturbed
 from .counterparts import KINDS, counterpart
 
 
@@ -30,12 +30,12 @@ def total(x: Any, w: Any) -> Any:
 def minkowski(u: Any, v: Any, p: Any = 2, w: Any = None) -> Any:
     if perturbed(p):
         raise RuleError("scipy.spatial.distance.minkowski: no derivative in p; give it dualdiff.stop_gradient(p)")
-    scale = 1.0 if w is None else (stripped(w) != 0) if p == np.inf else dual_form(w) ** (1 / p)
+    scale = 1.0 if w is None else (stripped(w) != 0) if p == np.inf else array_of(w) ** (1 / p)
     return np.linalg.norm((u - v) * scale, ord=p, axis=-1)
 
 
 def correlation(u: Any, v: Any, w: Any = None, centered: bool = True) -> Any:
-    w = None if w is None else dual_form(w) / np.sum(w)
+    w = None if w is None else array_of(w) / np.sum(w)
     if centered:
         u, v = (x - (np.mean(x, -1) if w is None else total(x, w))[..., None] for x in (u, v))
     u, v = (x if w is None else x * np.sqrt(w) for x in (u, v))
@@ -67,7 +67,7 @@ METRICS: dict[str, Callable[..., Any]] = {
     "sqeuclidean": lambda u, v, w=None: total((u - v) ** 2, w), "cityblock": lambda u, v, w=None: total(np.abs(u - v), w),
     "chebyshev": lambda u, v, w=None: np.max(np.abs(u - v) * (1.0 if w is None else stripped(w) > 0), axis=-1),
     "braycurtis": lambda u, v, w=None: total(np.abs(u - v), w) / total(np.abs(u + v), w),
-    "seuclidean": lambda u, v, V: minkowski(u, v, 2, 1 / dual_form(V))}
+    "seuclidean": lambda u, v, V: minkowski(u, v, 2, 1 / array_of(V))}
 BETWEEN = {**METRICS, "jensenshannon": jensenshannon}
 STEPS = ("hamming", "jaccard", "dice", "rogerstanimoto", "russellrao", "sokalsneath", "yule", "matching", "kulczynski1",
          "sokalmichener")  # of counts and of truth values: constant between their jumps
@@ -77,7 +77,7 @@ def named(name: str, metric: Any) -> None:
     @counterpart(getattr(distance, name))
     def between(u: Any, v: Any, *args: Any, **options: Any) -> Any:
         getattr(distance, name)(*map(stripped, (u, v, *args)), **{key: stripped(x) for key, x in options.items()})  # its errors
-        return metric(dual_form(u), dual_form(v), *map(dual_form, args), **{key: dual_form(x) for key, x in options.items()})
+        return metric(array_of(u), array_of(v), *map(dual_form, args), **{key: dual_form(x) for key, x in options.items()})
 
 
 for _name, _metric in METRICS.items():
@@ -148,7 +148,7 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Any:
         return distance.cdist(stripped(A), stripped(B), getattr(metric, "original", metric), **options)
     if not any(map(perturbed, (XA, XB, *options.values()))) and (isinstance(metric, str) or hasattr(metric, "original")):
         return original()
-    A, B = dual_form(XA), dual_form(XB)
+    A, B = array_of(XA), array_of(XB)
     if np.ndim(A) != 2 or np.ndim(B) != 2 or np.shape(A)[1] != np.shape(B)[1]:
         original()
     return pairwise("cdist", A, B, lambda a, b: (a[:, None], b), metric, options, original)
@@ -160,7 +160,7 @@ def pdist(X: Any, metric: Any = "euclidean", **options: Any) -> Any:
         return distance.pdist(stripped(A), getattr(metric, "original", metric), **options)
     if not any(map(perturbed, (X, *options.values()))) and (isinstance(metric, str) or hasattr(metric, "original")):
         return original()
-    A = dual_form(X)
+    A = array_of(X)
     if np.ndim(A) != 2:
         original()
     i, j = np.triu_indices(len(A), 1)
@@ -169,7 +169,7 @@ def pdist(X: Any, metric: Any = "euclidean", **options: Any) -> Any:
 
 @counterpart(distance.squareform)
 def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
-    X = dual_form(X)
+    X = array_of(X)
     if distance.squareform(stripped(X), force, checks).ndim == 1:
         return X[np.triu_indices(len(X), 1)]
     places = distance.squareform(np.arange(1, len(X) + 1))
@@ -179,12 +179,12 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
 @counterpart(distance.directed_hausdorff)
 def directed_hausdorff(u: Any, v: Any, rng: Any = 0) -> Any:
     _, i, j = distance.directed_hausdorff(stripped(u), stripped(v), rng)
-    return np.linalg.norm(dual_form(u)[i] - dual_form(v)[j]), i, j
+    return np.linalg.norm(array_of(u)[i] - array_of(v)[j]), i, j
 
 
 @counterpart(plain.distance_matrix)
 def distance_matrix(x: Any, y: Any, p: Any = 2, threshold: Any = 1000000) -> Any:
-    return minkowski(dual_form(x)[:, None], dual_form(y), p)
+    return minkowski(array_of(x)[:, None], array_of(y), p)
 
 
 # ---- neighbours, hulls and triangulations
@@ -211,7 +211,7 @@ class Tree:
         d, i = self.tree.query(stripped(x), k, eps, p, distance_upper_bound, workers)
         if not perturbed(x):
             return d, i
-        x, points = dual_form(x), self.tree.data[np.minimum(i, self.tree.n - 1)]
+        x, points = array_of(x), self.tree.data[np.minimum(i, self.tree.n - 1)]
         x = x if points.ndim == x.ndim else x[..., None, :]
         return np.where(np.isinf(d), np.inf, minkowski(x, points, p)), i
 
@@ -273,7 +273,7 @@ class Cells:
 
 for _kind in (plain.ConvexHull, plain.Delaunay):
     counterpart(_kind)(lambda points, *args, _kind=_kind, **options: Cells(_kind(stripped(points), *args, **options),
-                                                                           dual_form(points)))
+                                                                           array_of(points)))
 
 
 with suppress(ImportError):  # before SciPy 1.17 rotations are compiled code

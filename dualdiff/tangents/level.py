@@ -17,19 +17,21 @@ from .meter import Meter
 class CareNeeded(BaseException):
     """An infinite or undefined coefficient was met in a quick sweep: the transform runs again, carefully.
 
-    Not an Exception, so that a user's ``except Exception`` does not swallow it. ``level`` says whose coefficient it was.
+    Not an Exception, so that a user's ``except Exception`` does not swallow it. ``level`` says whose coefficient it was,
+    ``wide`` that it may be finite in longer floats.
     """
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: Level, wide: bool = False) -> None:
         super().__init__(level)
-        self.level = level
+        self.level, self.wide = level, wide
 
 
 class Level:
     """One sweep: its number and number of directions, and whether it must watch for infinite partials.
 
     A quick sweep multiplies coefficients without looking. Where one turns out infinite or NaN when it is first consumed,
-    the sweep is repeated with ``careful``, which applies the strong zero at every step.
+    the sweep is repeated with ``careful``, which applies the strong zero at every step. Where one is lost because it is too
+    large or too small, ``wide`` takes partials in long doubles, too.
     """
 
     # What most sweeps leave as it is stands in the class: every transform makes a level.
@@ -38,6 +40,7 @@ class Level:
     bases: Any = None  # which bases of degenerate spaces a run takes, see rules/bases.py
     doubt: str | None = None  # why the values may depend on such a basis
     bent: str | None = None  # why second derivatives may depend on what was chosen at a kink
+    wide: bool | None = None  # None: no sweep that can start again for that
     generic = False  # partials are replaced by numbers near one: what is perturbed?
     geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
     columns: Any = None  # of a sweep of some directions: their numbers, -1 for others
@@ -62,9 +65,9 @@ class Level:
         """Whether its program can be run again, which one of duals made by hand cannot."""
         return self.number == int(self.number) != 0
 
-    def ask_for_care(self) -> NoReturn:
-        """End this quick sweep: its transform runs again, carefully."""
-        raise CareNeeded(self)
+    def ask_for_care(self, wide: bool = False) -> NoReturn:
+        """End this sweep: its transform runs again, carefully."""
+        raise CareNeeded(self, wide)
 
     def charge(self, entries: int) -> None:
         """About to make arrays of so many numbers: a sweep with a memory budget may have to be split."""

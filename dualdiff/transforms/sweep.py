@@ -230,24 +230,34 @@ def met_in_scipy(error: Any) -> bool:
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
               holomorphic: bool) -> Any:
-    """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met."""
-    for careful in (False, True) if not WATCH.count else (True,):
+    """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met or one may have been lost."""
+    wide: bool | None = False
+    for x in inputs.leaves:
+        if type(x) in LEVELED and x.level.wide:
+            wide = True
+    careful = wide or WATCH.count > 0
+    while True:
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
+        level.wide = wide
         try:
             with derivative_warnings_ignored():
                 return at_level(level, inputs, seed, read)
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
-        except Exception as error:  # NumPy hides our reason behind one of its own, which misleads:
+            careful, wide = True, need.wide
+        except Exception as error:
+            if wide:  # much of linear algebra has no long doubles
+                wide = None
+                continue
+            # NumPy hides our reason behind one of its own, which misleads:
             if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
                 raise error.__cause__.with_traceback(error.__traceback__) from None
             if level.escaped and not isinstance(error, DualdiffError):
                 error.add_note(f"Before that, {level.escaped}")
             raise
         finally:
-            level.over = True
-    raise AssertionError("a careful sweep does not ask for care")
+            level.over, level.wide = True, wide or None
 
 
 def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
