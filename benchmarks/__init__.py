@@ -10,6 +10,7 @@ was measured of it, and whether it holds (bars.csv, and on the page).
     gradients                 Rosenbrock and Ackley, n = 10 … 100 000, forward and reverse, against peers
     optimisers                logistic regression, Adam, Levenberg-Marquardt and uncertainties, derivatives of different origin
     scipy_solvers             SciPy's solvers with our derivatives and with their own differences; how often f ran
+    scipy_programs            programs that call SciPy, as they stand: against gradients by hand, differences and JAX
     nist                      NIST's certified regressions: digits reached from both starting points, beside SciPy and lmfit
     small_fits                curve_fit where overhead is all: time, model runs and digits, beside SciPy's
     training                  small networks to the same loss, or for the same epochs, beside scikit-learn's
