@@ -26,11 +26,12 @@ from scipy.stats._multivariate import multi_rv_generic
 from ..creation import unperturbed
 from ..custom import custom_rule
 from ..errors import DualdiffError, RuleError
-from ..forms import holds_dual, stripped
+from ..forms import dual_form, holds_dual, stripped
 from ..implicit.theorem import depth
 from ..lifted_classes import origin_of
 from ..lifting import Run, Vectorized
 from ..policies import equality
+from ..reading import dtype_of
 from ..standins import ANY
 from .counterparts import KINDS, counterpart, plain_if_constant
 
@@ -46,6 +47,9 @@ COUNTED = frozenset(("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf"))
 STANDARD = frozenset(("_pdf", "_logpdf", "_pmf", "_logpmf", "_cdf", "_logcdf", "_sf", "_logsf", "_ppf", "_isf", "_stats",
                       "_munp", "_entropy", "_get_support"))
 FIRST = COUNTED | {"pdf", "logpdf", "ppf", "isf", "moment", "interval"}  # which take an argument before the shapes
+INSIDE: dict[str, Function] = {  # methods by the standard distribution's
+    "pdf": lambda f, scale: f / scale, "logpdf": lambda f, scale: f - np.log(scale),
+    **dict.fromkeys(("cdf", "logcdf", "sf", "logsf"), lambda f, scale: f)}
 SLOPES: dict[str, Function] = {  # of f in its argument x
     "_cdf":    lambda self, f, x, *shapes: self._pdf(x, *shapes),
     "_sf":     lambda self, f, x, *shapes: -self._pdf(x, *shapes),
@@ -132,8 +136,26 @@ def method(kind: type, name: str, x: Any, anew: Any) -> Any:
         if name == "fit":
             raise RuleError(f"scipy.stats.{self.name}.fit has no derivative; minimise nnlf with dualdiff.optimize, or find the "
                             "root of its gradient with dualdiff.root, which differentiates the solution")
+        if name in INSIDE and args and x is vars(plain.rv_continuous).get(name):
+            result = inside(self, name, *args, **options)
+            if result is not None:
+                return result
         return anew(self, *args, **options)
     return call
+
+
+def inside(self: Any, name: str, x: Any, *args: Any, **options: Any) -> Any:
+    """The method where all of x is inside the support and all parameters are good, without SciPy's masks; else None."""
+    shapes, loc, scale = self._parse_args(*args, **options)
+    x, loc, scale, *shapes = (dual_form(a) if holds_dual(a) else np.asarray(a) for a in (x, loc, scale, *shapes))
+    y = (x - loc) / scale
+    known = [*map(stripped, shapes)]
+    good = self.origin._open_support_mask(stripped(y), *known) & (stripped(scale) > 0) & self.origin._argcheck(*known)
+    if dtype_of(y) != np.float64 or not np.all(good):
+        return None
+    given = np.broadcast_arrays(y, *shapes) if shapes else [y]
+    f = getattr(self, f"_{name}")(*(np.reshape(a, -1) for a in given))
+    return INSIDE[name](np.reshape(f, np.shape(given[0])), scale)[()]
 
 
 def over_support(expect: Any) -> Any:
