@@ -24,7 +24,8 @@ ORIGINALS: dict[int, Any] = {}  # and back
 
 
 def standin(x: Any, new: Any) -> Any:
-    STANDINS[id(x)], ORIGINALS[id(new)] = new, x
+    STANDINS[id(x)] = STANDINS[id(new)] = new  # itself, where the program kept it
+    ORIGINALS[id(new)] = x
     return new
 
 

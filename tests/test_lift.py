@@ -499,6 +499,18 @@ def test_functions_among_the_arguments_are_those_of_the_program():
     assert gradient(lift(applied))(1.5, helper_of_two) == 3.0
 
 
+class Filter:
+    def __init__(self):
+        self.inverse, self.mean = np.linalg.inv, np.mean
+
+
+def test_a_function_of_numpy_that_an_object_keeps_is_numpys():
+    def f(x):
+        a = Filter()
+        return a.mean(a.inverse(np.diag(np.array([x, 2 * x]))))
+    assert gradient(lift(f))(2.0) == gradient(f)(2.0) == -0.09375
+
+
 def helper_of_two(x):
     out = np.zeros(2)
     out[:] = x
