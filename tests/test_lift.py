@@ -499,6 +499,20 @@ def test_functions_among_the_arguments_are_those_of_the_program():
     assert gradient(lift(applied))(1.5, helper_of_two) == 3.0
 
 
+SLOPE = 2.0
+
+
+def evaluates(x):
+    own = {"np": np, "x": x}
+    exec("z = np.array([x, 1.0]).sum()", own)
+    return eval("np.sin(x) * SLOPE + helper_of_two(x)") + own["z"] + eval("a * x", {"a": 3, "x": x})
+
+
+def test_text_that_the_program_evaluates_finds_its_names():
+    assert gradient(lift(evaluates))(0.0) == 2 + 3 + 1 + 3
+    assert lift(evaluates)(0.3) == evaluates(0.3)
+
+
 class Filter:
     def __init__(self):
         self.inverse, self.mean = np.linalg.inv, np.mean

@@ -171,6 +171,8 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
         rtol=1e-14)[0], X),
     "operator of a matrix": (lambda b: solvers.bicg(solvers.aslinearoperator(PLAIN), b, rtol=1e-14)[0], X),
     "lsqr": (lambda d: solvers.lsqr(of(d), X, damp=0.1, atol=1e-15, btol=1e-15)[0], D),
+    "lsmr of an operator": (lambda b: solvers.lsmr(solvers.LinearOperator(
+        (5, 3), matvec=lambda v: PLAIN[:, :3] @ v, rmatvec=lambda u: PLAIN[:, :3].T @ u), b**2, 0.3, 1e-15, 1e-15)[0], X),
     "lsmr": (lambda b: solvers.lsmr(PLAIN[:, :3], b, atol=1e-15, btol=1e-15)[0], X),
     "eigsh": (lambda d: solvers.eigsh(spd(d), k=2, v0=X, return_eigenvectors=False), D),
 }
@@ -251,7 +253,7 @@ def test_zeros_that_are_perturbed_stay_entries():
     lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3],
     lambda d: solvers.spilu(of(d, sp.csc_array)).solve(X),
     lambda d: splu(of(d, sp.csc_array)).L, lambda d: of(d) / of(d), lambda d: of(d, sp.csr_matrix).sum(axis=0).max(),
-    lambda d: solvers.lsqr(solvers.aslinearoperator(PLAIN), d[:5])[0]])
+    lambda d: solvers.lsqr(solvers.LinearOperator((5, 5), matvec=lambda v: v * d[:5], rmatvec=lambda v: v * d[:5]), X)[0]])
 def test_what_has_no_derivative_says_so_and_what_to_do(f):
     words = r"only the solution|must be|has one|needs none|divide|csr_array"
     with pytest.raises((RuleError, DegenerateError, TypeError), match=words):
