@@ -141,7 +141,7 @@ class Run:
         if kind is MethodType:
             return MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
-            return partial(self.of(x.func), *x.args, **x.keywords)
+            return partial(self.of(x.func), *map(self.of, x.args), **{name: self.of(part) for name, part in x.keywords.items()})
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
             return standin(x, self.polynomial_class(x))
         if kind is np.vectorize:

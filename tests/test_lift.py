@@ -269,7 +269,8 @@ def other_class(x):
 @pytest.mark.parametrize("f", [
     Model(3.0).run, Model(3.0), Model(3.0).calls_another, other_class, partial(Model.run, Model(3.0)),
     lambda x: Model(3.0).scale * np.array([x, 0.0]),
-    partial(lambda n, x: np.array([n * x, 0.0]), 3.0)])
+    partial(lambda n, x: np.array([n * x, 0.0]), 3.0), partial(lambda make, x: make([3.0 * x, 0.0]), np.array),
+    partial(lambda x, make: make([3.0 * x, 0.0]), make=np.array)])
 def test_methods_objects_and_partial_functions_are_lifted(f):
     np.testing.assert_array_equal(jacobian(lift(f))(2.0), [3, 0])
 

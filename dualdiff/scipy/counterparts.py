@@ -42,7 +42,7 @@ class Counterpart:
     """
 
     def __init__(self, original: Any, function: Callable[..., Any], always: bool) -> None:
-        update_wrapper(self, function)
+        update_wrapper(self, original)
         self.original, self.function, self.always = original, function, always
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -63,6 +63,9 @@ class Counterpart:
 
     def __subclasscheck__(self, kind: Any) -> bool:
         return issubclass(kind, self.original)
+
+    def __or__(self, other: Any) -> Any:
+        return self.original | getattr(other, "original", other)
 
 
 def plain_if_constant(x: Any) -> Any:

@@ -1,0 +1,86 @@
+"""What SciPy writes in Python: lifted through where something is perturbed, as it is where nothing is."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import wraps
+from inspect import unwrap
+from typing import Any
+
+from ..forms import holds_dual
+from ..lifted_classes import Classes
+from ..lifting import Run, foreign, released
+from ..policies import equality
+from .counterparts import FUNCTIONS, KINDS, counterpart
+
+
+class Untouched(Classes):
+    """What SciPy keeps in containers stays what it is."""
+
+    def reach(self, x: Any) -> Any:
+        return x
+
+
+SCIPY = Run("scipy")  # in which it is made
+SCIPY.classes = Untouched(SCIPY.of, foreign, "scipy")
+# Those whose branches on equality only check, or take real parts of what is real, so that no derivative is lost in them.
+CHECKING = frozenset(("firwin", "freqz_sos", "lfilter_zi", "lfiltic", "sosfilt_zi", "sosfiltfilt", "sosfreqz", "zpk2tf"))
+
+
+class KeepsDuals(type):
+    """``float``, but for duals, which stay what they are."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, float)
+
+    def __call__(cls, x: Any) -> Any:
+        return x if hasattr(x, "level") else float(x)
+
+
+def keep_duals(function: Any) -> None:
+    """In the module of this function ``float(x)`` only guards against integers."""
+    SCIPY.space(unwrap(function).__globals__)["float"] = KeepsDuals("float", (), {})
+
+
+def through(function: Any) -> Any:
+    """The function lifted; where nothing is perturbed and nothing given that could hold a dual, as it is."""
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if any(holds_dual(x) or callable(x) or type(x).__module__.startswith("scipy.") for x in (*args, *options.values())):
+            with equality("ignore") if function.__name__ in CHECKING else nullcontext():
+                return released(SCIPY.function(function)(*args, **options))
+        return function(*args, **options)
+    return call
+
+
+def lifted_class(kind: Any) -> Any:
+    """A class whose methods are lifted, and whose instances are what its base's are seen as."""
+    def member(x: Any) -> Any:
+        if type(x) in (staticmethod, classmethod):
+            return type(x)(SCIPY.of(x.__func__))
+        return property(*(f and SCIPY.of(f) for f in (x.fget, x.fset, x.fdel))) if type(x) is property else SCIPY.of(x)
+    members = {name: x for base in kind.__mro__[-2::-1] for name, x in vars(base).items()}
+    lifted = type(kind.__name__, (kind,), {"__module__": kind.__module__, **{
+        name: member(x) for name, x in members.items()
+        if name != "__new__" and type(x) in (type(through), staticmethod, classmethod, property)}})
+
+    def seen(x: Any) -> Any:
+        if type(x) is not kind:
+            return x
+        new: Any = object.__new__(lifted)
+        new.__dict__ = x.__dict__
+        return new
+    KINDS[kind] = seen
+    FUNCTIONS[id(kind)] = lifted
+    return lifted
+
+
+def lift_through(module: Any, register: Any = counterpart) -> dict[str, Any]:
+    """The functions of a module by name, lifted: the counterparts of those that have none yet."""
+    lifted = {}
+    for name, function in vars(module).items():
+        if type(function) is type(lift_through):
+            lifted[name] = through(function)
+            if id(function) not in FUNCTIONS:
+                register(function, always=True)(lifted[name])
+    return lifted
