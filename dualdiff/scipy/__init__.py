@@ -9,7 +9,8 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "stats"))
+PARTS = frozenset(("fft", "fftpack", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial",
+                   "stats"))
 
 
 def seen(x: Any, home: str) -> Any:
