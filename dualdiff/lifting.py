@@ -24,7 +24,7 @@ import numpy as np
 from .elementwise import LEVELED
 from .errors import RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
-from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, original, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
@@ -78,7 +78,7 @@ def released(result: Any) -> Any:
     if type(result) is list:
         return [*map(released, result)]
     if type(result) is tuple or hasattr(result, "_fields"):
-        new = tuple.__new__(type(result), map(released, result))
+        new = tuple.__new__(origin_of(type(result)), map(released, result))
         if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
             vars(new).update({name: released(x) for name, x in vars(result).items()})
         return new

@@ -468,6 +468,9 @@ def test_what_an_object_of_the_program_returns_is_of_its_own_class():
     made = lift(lambda: Pair(1.0, 2.0))()
     assert type(made) is Pair
     assert made == Pair(1.0, 2.0)
+    state, states = lift(lambda: (State(1.0, np.zeros(2)), [STATE.step(1.0)]))()
+    assert {type(state), type(states[0])} == {State}
+    assert type(state.speed) is np.ndarray
 
 
 def test_copies_made_in_a_program_are_of_their_own_class():
