@@ -82,6 +82,8 @@ def released(result: Any) -> Any:
         if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
             vars(new).update({name: released(x) for name, x in vars(result).items()})
         return new
+    if hasattr(type(result), "as_scipys"):
+        return result.as_scipys()
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 

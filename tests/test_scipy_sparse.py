@@ -1,5 +1,7 @@
 """scipy.sparse in programs that are differentiated as they stand: matrices made of dual data, products, systems."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -274,6 +276,17 @@ def test_shapes_that_do_not_fit_are_refused(f):
 def test_numbers_are_not_added_to_sparse_matrices():
     with pytest.raises(NotImplementedError, match="nonzero scalar"):
         jacobian(lambda d: (of(d) + 1).sum())(D)
+
+
+def test_a_matrix_that_leaves_the_program_is_scipys():
+    A = lift(lambda x: (sp.diags(np.ones(5)) @ PLAIN, [sp.eye(3)]))(1.0)
+    assert type(A[0]) is type(sp.diags(np.ones(5)) @ PLAIN)
+    assert type(A[1][0]) is sp.dia_matrix
+
+    def f(d):
+        L = copy.deepcopy(d[0] * PLAIN)  # of a dual matrix, and of one that is none
+        return L @ X + pickle.loads(pickle.dumps(sp.diags(X, format="csr"))) @ d[:5]
+    agrees(f, D, order=1)
 
 
 def test_programs_without_duals_run_in_scipy_itself():

@@ -23,6 +23,7 @@ from .entries import (
     beside,
     dual_or_array,
     entries,
+    holding,
     in_common,
     is_number,
     moved,
@@ -157,6 +158,13 @@ class Sparse:
     @property
     def value(self: Any) -> Any:
         return with_data(self, self.data.value)
+
+    def as_scipys(self) -> Any:
+        """The same matrix as SciPy's own, if nothing in it is perturbed: what leaves the lifted program."""
+        return self if hasattr(self, "level") else holding(own(self), self.__dict__)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return super().__reduce_ex__(protocol) if hasattr(self, "level") else (holding, (own(self), self.__dict__))
 
     # ---- products
     @ours
