@@ -130,7 +130,9 @@ ONE_MATRIX = {
     "block_diag": lambda A, d: sp.block_diag([A, B * d[0]]).toarray(),
     "kron": lambda A, d: sp.kron(A, sp.eye(2)) @ B.ravel() + sp.kron(sp.eye(2), A, format="csr") @ B.ravel(),
     "triangles": lambda A, d: (sp.tril(A) @ X) * (sp.triu(A, 1) @ X),
-    "largest": lambda A, d: A.max() * A.min(),
+    "largest": lambda A, d: A.max() * A.min() * (A.maximum(A.T) - A.minimum(4.0)).toarray(),
+    "by numpy": lambda A, d: np.sum(A) * np.sqrt(np.abs(-A)).toarray() + np.asarray(np.sum(A, axis=0)).ravel(),
+    "one after the other": lambda A, d: sum(row.sum() * k for k, row in enumerate(A.tocsr())) * A.tocsr()[1].toarray(),
     "norms": lambda A, d: np.array([solvers.norm(A), solvers.norm(A, 1), solvers.norm(A, np.inf)]),
     "spsolve": lambda A, d: spsolve(A.tocsc(), d[:5]) + spsolve(A.tocsr(), X[:, None]),
 }
@@ -218,6 +220,13 @@ def test_a_dual_matrix_is_one_of_scipys(kind):
         return A.tocsr().data
     plain = of(D, kind)
     np.testing.assert_array_equal(jacobian(f)(D) @ D, of(D, kind).tocsr().data)
+
+
+def test_arrays_and_matrices_have_the_methods_that_scipys_have():
+    def f(d):
+        assert not hasattr(of(d), "getrow")
+        return of(d, csr_matrix).getrow(1) @ X + of(d, sp.csc_matrix).getcol(3).toarray()[:, 0]
+    agrees(f, D, order=1)
 
 
 def test_single_precision_stays():

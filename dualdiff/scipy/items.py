@@ -161,5 +161,5 @@ def by_rows(name: str) -> Any:
 for _name in ("tocsc", "tocoo", "todia", "tobsr", "transpose", "reshape", "__matmul__", "__rmatmul__", "dot", "multiply",
               "__mul__", "__rmul__", "__truediv__", "__add__", "__radd__", "__sub__", "__rsub__", "sum", "toarray", "todense",
               "diagonal", "power", "__abs__", "__neg__", "__pow__", "astype", "setdiag", "__eq__", "__ne__", "__lt__", "__le__",
-              "__gt__", "__ge__", "nonzero", "count_nonzero", "getrow", "getcol", "mean", "max", "min"):
+              "__gt__", "__ge__", "nonzero", "count_nonzero", "getrow", "getcol", "mean", "max", "min", "maximum", "minimum"):
     setattr(Listed, _name, by_rows(_name))
