@@ -222,6 +222,19 @@ def test_a_dual_matrix_is_one_of_scipys(kind):
     np.testing.assert_array_equal(jacobian(f)(D) @ D, of(D, kind).tocsr().data)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
+@pytest.mark.parametrize("format", ["csr", "csc", "coo", "lil", "dok", "dia"])
+def test_diagonals_are_written_in_every_format(format):
+    def f(d):
+        A = (of(d) + sp.eye_array(5)).asformat(format)
+        A.setdiag(d[4:])
+        A.setdiag(2.0, 1)
+        B = sp.eye_array(5).asformat(format)
+        B.setdiag(d[:4], -1)
+        return (A.toarray() + abs(B).toarray()) @ X
+    agrees(f, D, order=1)
+
+
 def test_arrays_and_matrices_have_the_methods_that_scipys_have():
     def f(d):
         assert not hasattr(of(d), "getrow")
@@ -269,6 +282,17 @@ def test_what_has_no_derivative_says_so_and_what_to_do(f):
     words = r"only the solution|must be|has one|needs none|divide|csr_array"
     with pytest.raises((RuleError, DegenerateError, TypeError), match=words):
         gradient(lambda d: np.sum(f(d)))(D)
+
+
+@pytest.mark.parametrize("f", [lambda K: sum(K.values()), lambda K: K.get((0, 1)), lambda K: (0, 1) in K, lambda K: K.clear(),
+                               lambda K: sum(x for _, x in K.items()), lambda K: K.resize(3, 3)])
+def test_what_would_read_the_lists_behind_the_duals_is_refused(f):
+    def program(d):
+        K = sp.dok_array((5, 5))
+        K[0, 1] = d[0]
+        return f(K)
+    with pytest.raises(RuleError, match="tocsr"):
+        gradient(program)(D)
 
 
 def test_a_repeated_eigenvalue_of_eigsh_is_refused():

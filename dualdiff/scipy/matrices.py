@@ -326,6 +326,8 @@ BASES[None] = Sparse
 def rearranging(name: str) -> Any:
     """A method that changes the matrix itself."""
     def method(self: Any) -> None:
+        if not hasattr(own(self), name):  # of diagonals, which have nothing to arrange
+            return
         if not hasattr(self, "level"):
             original(self, name)()
             return
