@@ -243,8 +243,8 @@ def noticed(kind: str, frame: Any) -> None:
     code, at = frame.f_code, frame.f_locals
     with np.errstate(all="ignore"):
         if code.co_name in CHAINING:
-            lost = any(out_of_range(at["f"], at[p], at[eps].terms.values())
-                       for eps, p in (("eps", "p"), ("s", "p"), ("t", "q")) if eps in at and p in at)
+            p = "q" if "sign" in at else "p"  # the partial that its loop multiplies by
+            lost = "c" in at and p in at and out_of_range(at["f"], at[p], [at["c"]])
         elif (partial := frame.f_globals.get(code.co_name)) in RANGED:
             given = [at[name] for name in code.co_varnames[:code.co_argcount]]  # None: what a deferred one does not read
             known = [np.abs(plain(a)) for a in given if a is not None]
@@ -259,10 +259,13 @@ def out_of_range(f: Any, p: Any, coefficients: Any) -> bool:
     """Whether p, or its product with a coefficient, over- or underflows where f, though large or small, is far from that."""
     f, p = np.abs(plain(f)), plain(p)
     info = np.finfo(np.result_type(f, np.float16))
-    far = (f > info.tiny / info.eps ** 0.2) & (f < info.max ** -0.1) | (f > info.max ** 0.1) & (f < np.inf)
+    far = (f > info.tiny / info.eps ** 0.2) ^ (f >= info.max ** -0.1)
+    if np.any(f > info.max ** 0.1):
+        far = far | (f > info.max ** 0.1) & (f < np.inf)
     for c in coefficients if np.any(far) else ():
-        r, there = (p, far) if c is None else (plain(c) * p, far & (plain(c) != 0) & (p != 0))
-        if np.any(there & ~((np.abs(r) >= info.tiny) & np.isfinite(r))):
+        size = np.abs(p if c is None else plain(c) * p)
+        lost = far & ~((size >= info.tiny) & (size < np.inf))
+        if np.any(lost) and (c is None or np.any(lost & (plain(c) != 0) & (p != 0))):
             return True
     return False
 
