@@ -284,6 +284,16 @@ def test_what_has_no_derivative_says_so_and_what_to_do(f):
         gradient(lambda d: np.sum(f(d)))(D)
 
 
+@pytest.mark.parametrize("kind", [sp.lil_array, sp.lil_matrix, sp.dok_array, sp.dok_matrix])
+def test_parts_of_lists_are_read(kind):
+    def f(d):
+        K = kind((5, 5))
+        K[[0, 1, 2], [0, 1, 3]] = d[:3]
+        K[3, :2] = 4.0
+        return K[:, 1].toarray().ravel() * K[1, 1] + K[1:4].sum() * (K[:, :2] @ X[:2]) + K[np.ix_([0, 2], [0, 3])].sum()
+    agrees(f, D, order=1)
+
+
 @pytest.mark.parametrize("f", [lambda K: sum(K.values()), lambda K: K.get((0, 1)), lambda K: (0, 1) in K, lambda K: K.clear(),
                                lambda K: sum(x for _, x in K.items()), lambda K: K.resize(3, 3)])
 def test_what_would_read_the_lists_behind_the_duals_is_refused(f):

@@ -136,6 +136,8 @@ class Listed(Sparse):
         cells = [(n, self.cells[place]) for n, place in here if place in self.cells]
         if not plain.issparse(found):
             return cells[0][1][0][cells[0][1][1]] if cells else found
+        if cells and found.ndim == 1:
+            return self.tocsr()[key]
         if cells:
             at = np.array([n for n, _ in cells])
             write(found, at // found.shape[-1], at % found.shape[-1], np.stack([block[i] for _, (block, i) in cells]))
