@@ -19,7 +19,7 @@ from .operands import constant
 from .rules.gather import as_array
 from .rules.linear import as_part
 from .tangents.level import HAND, Level
-from .tangents.moves import as_key
+from .tangents.moves import as_key, dual_of
 from .tangents.tangent import Tangent
 from .views import is_part, overwrite, replace_value, rise, root_of, whole_of, write
 
@@ -51,7 +51,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
         refuse_complex(x, value)
         value, eps = at_level(x, value)
     else:
-        value = as_array(dual_form(value))
+        value = as_array(dual_form(value)) if (own := dual_of(value)) is None else own
         if type(value) in LEVELED:
             return assign(x, index, value)
         if value.dtype.kind not in "fciub":

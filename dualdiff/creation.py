@@ -13,6 +13,7 @@ from .dual_array import array, zero_dimensional
 from .dual_scalar import DualScalar
 from .errors import ShapeError
 from .forms import dual_form, holds_dual, stripped
+from .tangents.moves import dual_of
 from .tangents.tangent import Tangent
 
 
@@ -68,6 +69,7 @@ def copy_mode(copy: Any) -> Any:
 def converted(like: Any, x: Any, dtype: Any = None, copy: Any = None, ndmin: int = 0, order: Any = "K") -> Any:
     """array, asarray and their kin: lists that hold duals are joined, a dual array is copied where NumPy would."""
     copy = copy_mode(copy)
+    x = x if (own := dual_of(x)) is None else own
     if not holds_dual(x) and not (isinstance(x, np.ndarray) and x.dtype == object):
         return unperturbed(np.array(x, dtype, copy=copy, ndmin=ndmin, order=order), like)
     a: Any = dual_form(x)

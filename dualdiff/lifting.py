@@ -82,6 +82,8 @@ def released(result: Any) -> Any:
         if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
             vars(new).update({name: released(x) for name, x in vars(result).items()})
         return new
+    if hasattr(type(result), "as_scipys"):
+        return result.as_scipys()
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
 
 
@@ -113,7 +115,8 @@ class Run:
     def __init__(self, home: str) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
         self.spaces: dict[int, Space] = {}
-        self.builtins = {**vars(builtins), "__import__": self.imported, "super": super_}
+        self.builtins = {**vars(builtins), "__import__": self.imported, "exec": evaluating(exec), "eval": evaluating(eval),
+                         "super": super_}
         self.classes = Classes(self.of, foreign, home)
 
     def of(self, x: Any) -> Any:
@@ -242,6 +245,21 @@ def asked_is(code: CodeType) -> list[tuple[str, bool, list[str], bool]]:
         found.append((str(near[-1].argval), near[1].opname in ITEMS,
                       [step.argval for step in near if step.opname in NAMES], by_type))
     return found
+
+
+def evaluating(run: Any) -> Any:
+    """``exec`` or ``eval``, which look up names without asking __missing__: those that the code has are looked up before."""
+    @wraps(run)
+    def call(source: Any, globals: Any = None, locals: Any = None, /, **options: Any) -> Any:
+        frame = sys._getframe(1)
+        names = frame.f_globals if globals is None else globals
+        code = source if type(source) is CodeType else compile(source, "<string>", run.__name__)
+        if type(names) is Space:
+            for name in {*code.co_names, *names_of_classes(code)}:
+                if name not in names and name in names.origin:
+                    names[name]
+        return run(code, names, frame.f_locals if globals is None and locals is None else locals, **options)
+    return call
 
 
 def foreign(name: str) -> bool:

@@ -91,6 +91,14 @@ class Flat:
         self.x[np.unravel_index(places, self.x.shape)] = np.resize(value, np.shape(places)) if np.ndim(value) else value
 
 
+def compared(name: str) -> Any:
+    return lambda self, other: getattr(np.ravel(self.x), name)(other)
+
+
+for _name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+    setattr(Flat, _name, compared(_name))
+
+
 def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
     """The array itself: it is on the only device that NumPy knows."""
     if device != "cpu":

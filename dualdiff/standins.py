@@ -24,7 +24,8 @@ ORIGINALS: dict[int, Any] = {}  # and back
 
 
 def standin(x: Any, new: Any) -> Any:
-    STANDINS[id(x)], ORIGINALS[id(new)] = new, x
+    STANDINS[id(x)] = STANDINS[id(new)] = new  # itself, where the program kept it
+    ORIGINALS[id(new)] = x
     return new
 
 
@@ -35,6 +36,8 @@ def taking_lists(function: Any) -> Any:
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
+        if args and hasattr(type(args[0]), "as_scipys"):  # a sparse matrix, whose methods NumPy calls
+            return function(*args, **options)
         if calls or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
         result = function(*args, **options)

@@ -341,6 +341,12 @@ def test_an_array_without_axes_goes_where_numpys_goes(code):
     assert np.array_equal(slope, np.ones(plain.shape))
 
 
+def test_the_elements_in_order_are_compared_one_by_one():
+    x = DualArray(np.array([[1.0, 3.0], [2.0, 0.0]]), np.ones((2, 2)))
+    for y in (x.flat, x.value.flat):
+        assert [(y > 1).tolist(), (y != 5).tolist()] == [[False, True, True, False], [True] * 4]
+
+
 def test_an_array_without_axes_is_written_to_like_any_other():
     x = DualArray(np.array(2.0), np.array([3.0, 4.0]))
     x.put(0, 3 * x)

@@ -500,6 +500,53 @@ def test_functions_among_the_arguments_are_those_of_the_program():
     assert gradient(lift(applied))(1.5, helper_of_two) == 3.0
 
 
+SLOPE = 2.0
+
+
+def evaluates(x):
+    own = {"np": np, "x": x}
+    exec("z = np.array([x, 1.0]).sum()", own)
+    return eval("np.sin(x) * SLOPE + helper_of_two(x)") + own["z"] + eval("a * x", {"a": 3, "x": x})
+
+
+def test_text_that_the_program_evaluates_finds_its_names():
+    assert gradient(lift(evaluates))(0.0) == 2 + 3 + 1 + 3
+    assert lift(evaluates)(0.3) == evaluates(0.3)
+
+
+class Holder:
+    def __init__(self, x):
+        self.a = np.zeros(2)
+        self.a[0] = x
+
+    def __array__(self, dtype=None, copy=None):
+        return self.a
+
+    def __len__(self):
+        return 2
+
+
+def test_an_object_that_keeps_an_array_is_one():
+    def f(x):
+        h, b = Holder(x**2), np.ones(2)
+        b[:] = h
+        return np.asarray(h)[0] * 3 + b[0]
+    assert gradient(lift(f))(2.0) == 16.0
+    assert lift(f)(2.0) == f(2.0)
+
+
+class Filter:
+    def __init__(self):
+        self.inverse, self.mean = np.linalg.inv, np.mean
+
+
+def test_a_function_of_numpy_that_an_object_keeps_is_numpys():
+    def f(x):
+        a = Filter()
+        return a.mean(a.inverse(np.diag(np.array([x, 2 * x]))))
+    assert gradient(lift(f))(2.0) == gradient(f)(2.0) == -0.09375
+
+
 def helper_of_two(x):
     out = np.zeros(2)
     out[:] = x

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.fft
+from scipy import fftpack
 from scipy.fft import dct, rfft
 from scipy_programs import agrees, transposes
 
@@ -27,7 +28,15 @@ def low_pass(x):
     return scipy.fft.irfft(spectrum, n=len(x)) ** 2
 
 
+def packed(x):
+    z = fftpack.rfft(x, 7, axis=0)
+    return fftpack.irfft(z**2, 8, axis=0) + fftpack.irfft(fftpack.rfft(x, 8, axis=0), axis=0)
+
+
 PROGRAMS = {
+    "fftpack": (lambda x: parts(fftpack.ifft(fftpack.fft(x, 9) ** 2, axis=0) + fftpack.fft2(x, shape=(3, 9)) ** 3), X),
+    "fftpack's cosines": (lambda x: fftpack.idct(fftpack.dct(x) ** 2) + fftpack.idst(fftpack.dst(x, 3, norm="ortho"), 3), X),
+    "fftpack's real transforms": (packed, X),
     "fft": (lambda x: parts(scipy.fft.fft(x, norm="ortho")), X),
     "fft of complex numbers": (lambda re, im: parts(scipy.fft.fft(re + 1j * im, 4, axis=0)), X, X[::-1]),
     "ifft, filled up": (lambda x: parts(scipy.fft.ifft(x, 9)), X),

@@ -230,3 +230,12 @@ def test_trajectories_that_cannot_be_differentiated_say_so():
         derivative(lift(lambda a: solve_ivp(lambda t, y: 1j * a * y, (0, 1), [1.0 + 0j]).y[0, -1].real))(1.0)
     with pytest.raises(ConvergenceError, match="stopped at t"):
         derivative(lift(lambda a: solve_ivp(lambda t, y: a * y * y, (0, 2), [1.0]).y[0, -1]))(1.0)
+
+
+def test_the_reason_is_told_that_compiled_code_replaced_by_its_own():
+    def f(p):
+        solver = scipy.integrate.ode(lambda t, y: -p * y).set_integrator("dopri5")
+        solver.set_initial_value([1.0], 0.0)
+        return solver.integrate(1.0)[0]
+    with pytest.raises(RuleError, match="solve_ivp"):
+        gradient(f)(1.5)

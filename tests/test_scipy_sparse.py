@@ -1,5 +1,7 @@
 """scipy.sparse in programs that are differentiated as they stand: matrices made of dual data, products, systems."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -128,7 +130,9 @@ ONE_MATRIX = {
     "block_diag": lambda A, d: sp.block_diag([A, B * d[0]]).toarray(),
     "kron": lambda A, d: sp.kron(A, sp.eye(2)) @ B.ravel() + sp.kron(sp.eye(2), A, format="csr") @ B.ravel(),
     "triangles": lambda A, d: (sp.tril(A) @ X) * (sp.triu(A, 1) @ X),
-    "largest": lambda A, d: A.max() * A.min(),
+    "largest": lambda A, d: A.max() * A.min() * (A.maximum(A.T) - A.minimum(4.0)).toarray(),
+    "by numpy": lambda A, d: np.sum(A) * np.sqrt(np.abs(-A)).toarray() + np.asarray(np.sum(A, axis=0)).ravel(),
+    "one after the other": lambda A, d: sum(row.sum() * k for k, row in enumerate(A.tocsr())) * A.tocsr()[1].toarray(),
     "norms": lambda A, d: np.array([solvers.norm(A), solvers.norm(A, 1), solvers.norm(A, np.inf)]),
     "spsolve": lambda A, d: spsolve(A.tocsc(), d[:5]) + spsolve(A.tocsr(), X[:, None]),
 }
@@ -171,6 +175,8 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
         rtol=1e-14)[0], X),
     "operator of a matrix": (lambda b: solvers.bicg(solvers.aslinearoperator(PLAIN), b, rtol=1e-14)[0], X),
     "lsqr": (lambda d: solvers.lsqr(of(d), X, damp=0.1, atol=1e-15, btol=1e-15)[0], D),
+    "lsmr of an operator": (lambda b: solvers.lsmr(solvers.LinearOperator(
+        (5, 3), matvec=lambda v: PLAIN[:, :3] @ v, rmatvec=lambda u: PLAIN[:, :3].T @ u), b**2, 0.3, 1e-15, 1e-15)[0], X),
     "lsmr": (lambda b: solvers.lsmr(PLAIN[:, :3], b, atol=1e-15, btol=1e-15)[0], X),
     "eigsh": (lambda d: solvers.eigsh(spd(d), k=2, v0=X, return_eigenvectors=False), D),
 }
@@ -216,6 +222,26 @@ def test_a_dual_matrix_is_one_of_scipys(kind):
     np.testing.assert_array_equal(jacobian(f)(D) @ D, of(D, kind).tocsr().data)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
+@pytest.mark.parametrize("format", ["csr", "csc", "coo", "lil", "dok", "dia"])
+def test_diagonals_are_written_in_every_format(format):
+    def f(d):
+        A = (of(d) + sp.eye_array(5)).asformat(format)
+        A.setdiag(d[4:])
+        A.setdiag(2.0, 1)
+        B = sp.eye_array(5).asformat(format)
+        B.setdiag(d[:4], -1)
+        return (A.toarray() + abs(B).toarray()) @ X
+    agrees(f, D, order=1)
+
+
+def test_arrays_and_matrices_have_the_methods_that_scipys_have():
+    def f(d):
+        assert not hasattr(of(d), "getrow")
+        return of(d, csr_matrix).getrow(1) @ X + of(d, sp.csc_matrix).getcol(3).toarray()[:, 0]
+    agrees(f, D, order=1)
+
+
 def test_single_precision_stays():
     d = D.astype(np.float32)
     y, J = (lift(lambda d: of(d) @ d[:5])(d), jacobian(lambda d: of(d) @ d[:5])(d))
@@ -251,11 +277,32 @@ def test_zeros_that_are_perturbed_stay_entries():
     lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3],
     lambda d: solvers.spilu(of(d, sp.csc_array)).solve(X),
     lambda d: splu(of(d, sp.csc_array)).L, lambda d: of(d) / of(d), lambda d: of(d, sp.csr_matrix).sum(axis=0).max(),
-    lambda d: solvers.lsqr(solvers.aslinearoperator(PLAIN), d[:5])[0]])
+    lambda d: solvers.lsqr(solvers.LinearOperator((5, 5), matvec=lambda v: v * d[:5], rmatvec=lambda v: v * d[:5]), X)[0]])
 def test_what_has_no_derivative_says_so_and_what_to_do(f):
     words = r"only the solution|must be|has one|needs none|divide|csr_array"
     with pytest.raises((RuleError, DegenerateError, TypeError), match=words):
         gradient(lambda d: np.sum(f(d)))(D)
+
+
+@pytest.mark.parametrize("kind", [sp.lil_array, sp.lil_matrix, sp.dok_array, sp.dok_matrix])
+def test_parts_of_lists_are_read(kind):
+    def f(d):
+        K = kind((5, 5))
+        K[[0, 1, 2], [0, 1, 3]] = d[:3]
+        K[3, :2] = 4.0
+        return K[:, 1].toarray().ravel() * K[1, 1] + K[1:4].sum() * (K[:, :2] @ X[:2]) + K[np.ix_([0, 2], [0, 3])].sum()
+    agrees(f, D, order=1)
+
+
+@pytest.mark.parametrize("f", [lambda K: sum(K.values()), lambda K: K.get((0, 1)), lambda K: (0, 1) in K, lambda K: K.clear(),
+                               lambda K: sum(x for _, x in K.items()), lambda K: K.resize(3, 3)])
+def test_what_would_read_the_lists_behind_the_duals_is_refused(f):
+    def program(d):
+        K = sp.dok_array((5, 5))
+        K[0, 1] = d[0]
+        return f(K)
+    with pytest.raises(RuleError, match="tocsr"):
+        gradient(program)(D)
 
 
 def test_a_repeated_eigenvalue_of_eigsh_is_refused():
@@ -272,6 +319,17 @@ def test_shapes_that_do_not_fit_are_refused(f):
 def test_numbers_are_not_added_to_sparse_matrices():
     with pytest.raises(NotImplementedError, match="nonzero scalar"):
         jacobian(lambda d: (of(d) + 1).sum())(D)
+
+
+def test_a_matrix_that_leaves_the_program_is_scipys():
+    A = lift(lambda x: (sp.diags(np.ones(5)) @ PLAIN, [sp.eye(3)]))(1.0)
+    assert type(A[0]) is type(sp.diags(np.ones(5)) @ PLAIN)
+    assert type(A[1][0]) is sp.dia_matrix
+
+    def f(d):
+        L = copy.deepcopy(d[0] * PLAIN)  # of a dual matrix, and of one that is none
+        return L @ X + pickle.loads(pickle.dumps(sp.diags(X, format="csr"))) @ d[:5]
+    agrees(f, D, order=1)
 
 
 def test_programs_without_duals_run_in_scipy_itself():

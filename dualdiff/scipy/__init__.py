@@ -10,7 +10,8 @@ from typing import Any
 
 from .counterparts import counterpart_of
 
-PARTS = frozenset(("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "stats"))
+PARTS = frozenset(("fft", "fftpack", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial",
+                   "stats"))
 
 
 READ: set[str] = set()

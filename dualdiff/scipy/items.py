@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as plain
 
-from ..errors import AssignmentError
+from ..errors import AssignmentError, RuleError
 from ..forms import holds_dual
 from .entries import BASES, dual_or_array, entries, holding, own, seen, summed
 from .matrices import Matrix, Sparse, is_ours, original, ours
@@ -31,8 +31,6 @@ def values_for(rows: Any, x: Any) -> Any:
 
 def replaced(A: Any, rows: Any, cols: Any, x: Any) -> None:
     """The matrix itself with these entries in place of those that were there; of equal places the last one counts."""
-    if A.format not in ("csr", "csc", "coo"):
-        raise AssignmentError(f"scipy.sparse: items of a {A.format} matrix cannot be written with dual numbers; use A.tolil()")
     keys, last = np.unique((rows.astype(np.int64) * A.shape[1] + cols)[::-1], return_index=True)
     r, c, data = entries(A)
     (kept,) = np.nonzero(~np.isin(r.astype(np.int64) * A.shape[1] + c, keys))
@@ -50,7 +48,8 @@ def setdiag(self: Any, values: Any, k: int = 0) -> None:
     values = dual_or_array(values)
     n = min(self.shape[0] + min(k, 0), self.shape[1] - max(k, 0), *values.shape)
     places = np.arange(n)
-    replaced(self, places - min(k, 0), places + max(k, 0), np.broadcast_to(values, (n,)) if not values.ndim else values[:n])
+    put = write if isinstance(self, Listed) else replaced
+    put(self, places - min(k, 0), places + max(k, 0), np.broadcast_to(values, (n,)) if not values.ndim else values[:n])
 
 
 def to(format: str) -> Any:
@@ -65,6 +64,11 @@ setitem.__name__ = "__setitem__"
 for _method in (setitem, setdiag):
     setattr(Sparse, _method.__name__, ours(_method))
 Sparse.tolil, Sparse.todok = to("lil"), to("dok")  # type: ignore[attr-defined]
+
+
+OWN = frozenset(("shape", "ndim", "dtype", "format", "cells", "level", "value", "source", "tocsr", "copy", "setdiag",
+                 "as_scipys"))
+CHANGING = frozenset(("resize", "set_shape", "update", "setdefault", "pop", "popitem", "clear"))
 
 
 class Listed(Sparse):
@@ -103,9 +107,18 @@ class Listed(Sparse):
         replaced(new := seen(A), rows, cols, np.concatenate(list(blocks.values()))[at])
         return new
 
+    def __getattribute__(self: Any, name: str) -> Any:
+        """Where cells hide what is in the lists, all but a few things are asked of the compressed rows."""
+        if name[:1] == "_" or name in OWN or not self.__dict__.get("cells"):
+            return object.__getattribute__(self, name)
+        rows = self.tocsr()
+        if name in CHANGING or not hasattr(rows, name):
+            raise RuleError(f"scipy.sparse: {name} of lists with dual entries has no derivative rule; use A.tocsr()")
+        return getattr(rows, name)
+
     def copy(self: Any) -> Any:
-        new = original(self, "copy")()
-        if hasattr(self, "level"):
+        new = seen(holding(own(self), self.__dict__).copy())
+        if self.__dict__.get("cells"):
             new.__dict__["cells"] = dict(self.cells)
         return new
 
@@ -115,7 +128,7 @@ class Listed(Sparse):
         write(self, rows.flatten(), cols.flatten(), values_for(rows, x))
 
     def __getitem__(self: Any, key: Any) -> Any:
-        found = original(self, "__getitem__")(key)
+        found = seen(holding(own(self), self.__dict__)[key])
         if not hasattr(self, "level"):
             return found
         rows, cols = places(key, self.shape)
@@ -123,6 +136,8 @@ class Listed(Sparse):
         cells = [(n, self.cells[place]) for n, place in here if place in self.cells]
         if not plain.issparse(found):
             return cells[0][1][0][cells[0][1][1]] if cells else found
+        if cells and found.ndim == 1:
+            return self.tocsr()[key]
         if cells:
             at = np.array([n for n, _ in cells])
             write(found, at // found.shape[-1], at % found.shape[-1], np.stack([block[i] for _, (block, i) in cells]))
@@ -139,7 +154,7 @@ def write(A: Any, rows: Any, cols: Any, x: Any) -> None:
         raise AssignmentError(f"scipy.sparse: a matrix of type {A.dtype} holds no derivative; make it with dtype=float")
     cells = A.__dict__.setdefault("cells", {})
     dual = hasattr(x, "level")
-    original(A, "__setitem__")((rows, cols), np.zeros(len(rows)) if dual else x)
+    holding(own(A), A.__dict__)[rows, cols] = np.zeros(len(rows)) if dual else x
     for i, place in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
         if dual:
             cells[place] = (x, i)
@@ -158,8 +173,20 @@ def by_rows(name: str) -> Any:
     return method
 
 
-for _name in ("tocsc", "tocoo", "todia", "tobsr", "transpose", "reshape", "__matmul__", "__rmatmul__", "dot", "multiply",
-              "__mul__", "__rmul__", "__truediv__", "__add__", "__radd__", "__sub__", "__rsub__", "sum", "toarray", "todense",
-              "diagonal", "power", "__abs__", "__neg__", "__pow__", "astype", "setdiag", "__eq__", "__ne__", "__lt__", "__le__",
-              "__gt__", "__ge__", "nonzero", "count_nonzero", "getrow", "getcol", "mean", "max", "min"):
+for _name in ("__matmul__", "__rmatmul__", "__mul__", "__rmul__", "__truediv__", "__add__", "__radd__", "__sub__", "__rsub__",
+              "__abs__", "__neg__", "__pow__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__iter__"):
     setattr(Listed, _name, by_rows(_name))
+for _name in ("dot", "multiply", "transpose", "sum", "toarray", "tocsc", "tocoo"):  # where what they meet may be dual
+    setattr(Listed, _name, by_rows(_name))
+
+
+def refusing(name: str) -> Any:
+    def method(self: Any, key: Any) -> Any:
+        if self.__dict__.get("cells"):
+            raise RuleError(f"scipy.sparse: {name} of lists with dual entries has no derivative rule; use A.tocsr()")
+        return original(self, name)(key)
+    return method
+
+
+for _name in ("__contains__", "__delitem__"):  # of dok
+    setattr(Listed, _name, refusing(_name))

@@ -23,6 +23,7 @@ from .entries import (
     beside,
     dual_or_array,
     entries,
+    holding,
     in_common,
     is_number,
     moved,
@@ -158,6 +159,13 @@ class Sparse:
     def value(self: Any) -> Any:
         return with_data(self, self.data.value)
 
+    def as_scipys(self) -> Any:
+        """The same matrix as SciPy's own, if nothing in it is perturbed: what leaves the lifted program."""
+        return self if hasattr(self, "level") else holding(own(self), self.__dict__)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return super().__reduce_ex__(protocol) if hasattr(self, "level") else (holding, (own(self), self.__dict__))
+
     # ---- products
     @ours
     def __matmul__(self: Any, other: Any) -> Any:
@@ -243,6 +251,28 @@ class Sparse:
     def __rsub__(self: Any, other: Any) -> Any:
         return self._plus(other, 1, -1)
 
+    def _larger(self: Any, other: Any, choose: Any) -> Any:
+        """``choose`` between entries that both have, one of them perhaps as a zero."""
+        if is_number(other):
+            if stripped(choose(0, other)) == 0:
+                return with_data(self, choose(self.data, dual_or_array(other)))
+            return self._csr_container(choose(self.toarray(), other))
+        if not plain.issparse(other):
+            return dense(choose(self.toarray(), dual_or_array(other)), self)
+        (r, c, a), (s, d, b) = entries(self), entries(seen(other))
+        places = np.concatenate([r, s]), np.concatenate([c, d])
+        x, y = (summed(*places, np.concatenate(parts), self.shape, self)
+                for parts in ((a, np.zeros(len(b))), (np.zeros(len(a)), b)))
+        return with_data(x, choose(x.data, y.data))
+
+    @ours
+    def maximum(self: Any, other: Any) -> Any:
+        return self._larger(other, np.maximum)
+
+    @ours
+    def minimum(self: Any, other: Any) -> Any:
+        return self._larger(other, np.minimum)
+
     @ours
     def sum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         if axis is None or self.ndim == 1 or np.size(axis) == 2:
@@ -296,6 +326,8 @@ BASES[None] = Sparse
 def rearranging(name: str) -> Any:
     """A method that changes the matrix itself."""
     def method(self: Any) -> None:
+        if not hasattr(own(self), name):  # of diagonals, which have nothing to arrange
+            return
         if not hasattr(self, "level"):
             original(self, name)()
             return
@@ -313,7 +345,7 @@ def on_values(name: str) -> Any:
 for _format in FORMATS:
     setattr(Sparse, f"_{_format}_container",
             property(lambda self, name=f"_{_format}_container": beside(original(self, name))))  # type: ignore[misc]
-for _name in ("tocsr", "tocsc", "tocoo", "todia", "tobsr", "transpose", "reshape", "__getitem__", "getrow", "getcol"):
+for _name in ("tocsr", "tocsc", "tocoo", "todia", "tobsr", "transpose", "reshape", "__getitem__", "_getrow", "_getcol"):
     setattr(Sparse, _name, moving(_name))
 for _name in ("sum_duplicates", "sort_indices"):
     setattr(Sparse, _name, rearranging(_name))

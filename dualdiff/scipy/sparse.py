@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as plain
 import scipy.sparse.linalg as solvers
 
+from ..custom import custom_rule
 from ..dual_array import wrapped
 from ..errors import ConvergenceError, RuleError
 from ..forms import holds_dual, stripped
@@ -16,7 +17,7 @@ from ..implicit.theorem import Factored, differentiated, factored, in_type, sing
 from ..reading import dtype_of
 from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
-from .counterparts import KINDS, counterpart
+from .counterparts import KINDS, counterpart, plain_if_constant
 from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
 from .matrices import FORMATS, Matrix
 
@@ -161,22 +162,31 @@ def by_steps(solver: Any, A: Any, symmetric: bool, what: str) -> Factored:
     return Factored(A.shape[0], columns(A), columns(A if symmetric else A.T))
 
 
+def is_operator(A: Any) -> bool:
+    return hasattr(A, "matvec")
+
+
+def matrix_of(A: Any) -> Any:
+    """The matrix that an operator was made from, or what was given."""
+    return getattr(A, "A", A) if is_operator(A) else A
+
+
 def iterative(name: str) -> Any:
     """A solver that takes steps: its solution, differentiated by the equation. The start and M have no influence."""
     solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
 
     def call(A: Any, b: Any, x0: Any = None, *args: Any, **options: Any) -> Any:
-        A = getattr(A, "A", A)  # the matrix that an operator was made from
-        is_operator = isinstance(A, solvers.LinearOperator)
-        if not is_operator and not holds_dual(A) and not holds_dual(b):
+        A = matrix_of(A)
+        by_product = isinstance(A, solvers.LinearOperator)
+        if not by_product and not holds_dual(A) and not holds_dual(b):
             return solver(A, b, x0, *args, **options)
-        A = A if is_operator else seen(A) if plain.issparse(A) else dual_or_array(A)
-        b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if is_operator else stripped(A)
+        A = A if by_product else seen(A) if plain.issparse(A) else dual_or_array(A)
+        b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if by_product else stripped(A)
         options = {key: stripped_operator(value) if isinstance(value, solvers.LinearOperator) else stripped(value)
                    for key, value in options.items()}
         x, info = solver(known, stripped(b), stripped(x0), *args, **options)
-        return differentiated(lambda x: (A._matvec(x) if is_operator else A @ x) - b, x,
-                              lambda: by_steps(solver, known, name in ("cg", "minres"), what) if is_operator
+        return differentiated(lambda x: (A._matvec(x) if by_product else A @ x) - b, x,
+                              lambda: by_steps(solver, known, name in ("cg", "minres"), what) if by_product
                               else factored(known, what)), info
     return call
 
@@ -190,21 +200,44 @@ def least_squares(name: str) -> Any:
     solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
 
     def call(A: Any, b: Any, damp: float = 0.0, *args: Any, **options: Any) -> Any:
-        if isinstance(A, solvers.LinearOperator) or holds_dual(damp):
-            raise RuleError(f"{what}: with dual numbers A must be a matrix or an array, and damp a constant")
-        A, b = seen(A) if plain.issparse(A) else dual_or_array(A), dual_or_array(b)
+        A = matrix_of(A)
+        if not is_operator(A) and not holds_dual((A, b, damp)):
+            return solver(A, b, damp, *args, **options)
+        if holds_dual(damp) or (is_operator(A) and holds_dual(plain_if_constant(A._matvec(np.zeros(A.shape[1]))))):
+            raise RuleError(f"{what}: with dual numbers A must be a matrix, an array or an operator without them, and damp a "
+                            "constant")
+        b = dual_or_array(b)
+        if is_operator(A):
+            found = solver(A, stripped(b), damp, *args, **options)
+            if not holds_dual(b):
+                return found
+
+            def runs(A: Any) -> Any:
+                return lambda B: np.stack([solver(A, b, damp, 1e-14, 1e-14)[0] for b in B])
+            x = along(runs(A), runs(A.T), b)
+            return found[0] + (x - stripped(x)), *told(found[1:], x)
+        A = seen(A) if plain.issparse(A) else dual_or_array(A)
         known = stripped(A)
         found = solver(known, stripped(b), damp, *args, **options)
         eye = plain.eye_array if plain.issparse(A) else np.eye
         x = differentiated(lambda x: A.T @ (A @ x - b) + damp**2 * x, found[0],
                            lambda: factored(known.T @ known + damp**2 * eye(A.shape[1]), what))
+        return x, *told(found[1:], x)
+
+    def told(rest: Any, x: Any) -> Any:
         reason = f"{what}: of its results only the solution has a derivative; compute the norms from it"
-        return (x, *(undefined(y, reason, x) if dtype_of(y).kind == "f" else y for y in found[1:]))
+        return [undefined(y, reason, x) if dtype_of(y).kind == "f" else y for y in rest]
     return call
 
 
+def along(runs: Any, back: Any, b: Any) -> Any:
+    """A linear map of vectors, and its transpose, both given on plain rows."""
+    return custom_rule(lambda b: runs(b.reshape(-1, b.shape[-1])).reshape(*b.shape[:-1], -1), batched=True,
+                       forward=lambda f, b, db: along(runs, back, db), transpose=lambda f, b, u: along(back, runs, u))(b)
+
+
 for _name in ("lsqr", "lsmr"):
-    counterpart(getattr(solvers, _name))(least_squares(_name))
+    counterpart(getattr(solvers, _name), always=True)(least_squares(_name))
 
 
 # ---- the rest

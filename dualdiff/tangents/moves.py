@@ -66,7 +66,18 @@ def may_change(a: Any) -> bool:
 def converted(x: Any) -> Any:
     """Numbers that another class holds, as array.array or a data frame, in an array of our own."""
     ours = x.__class__.__hash__ or not hasattr(x, "__len__") or hasattr(x, "tocsr")
-    return x if ours or isinstance(x, np.ndarray | list | dict | set) else np.array(x)
+    if ours or isinstance(x, np.ndarray | list | dict | set):
+        return x
+    own = dual_of(x)
+    return np.array(x) if own is None else own
+
+
+def dual_of(x: Any) -> Any:
+    """The dual array that an object keeps and gives as its array, or None."""
+    if not hasattr(type(x), "__array__") or isinstance(x, np.ndarray | np.generic) or hasattr(x, "level"):
+        return None
+    own = x.__array__()
+    return own if hasattr(own, "level") else None
 
 
 def sealed(a: Any) -> Any:

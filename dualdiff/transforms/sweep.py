@@ -251,13 +251,21 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                 wide = None
                 continue
             # NumPy hides our reason behind one of its own, which misleads:
-            if isinstance(error.__cause__, EscapeError):  # "setting an array element with a sequence"
-                raise error.__cause__.with_traceback(error.__traceback__) from None
+            if (reason := own_reason(error)) is not error:  # "setting an array element with a sequence"
+                raise reason.with_traceback(error.__traceback__) from None
             if level.escaped and not isinstance(error, DualdiffError):
                 error.add_note(f"Before that, {level.escaped}")
             raise
         finally:
             level.over, level.wide = True, wide or None
+
+
+def own_reason(error: BaseException) -> BaseException:
+    """The error of ours that an error was raised from, if it is none of ours itself."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, DualdiffError):
+        reason = reason.__cause__
+    return error if reason is None else reason
 
 
 def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
