@@ -450,7 +450,7 @@ def test_constants_are_scipys_own_affair():
 
 # ---- refused
 @pytest.mark.parametrize(("f", "words"), [
-    (la.schur, "scipy.linalg.schur has no derivative rule: its factors are not a function"),
+    (la.schur, "scipy.linalg.schur has no derivative rule; its factors are not a function"),
     (la.hessenberg, "hessenberg"), (lambda a: la.ldl(a)[0], "ldl"), (la.rq, "rq"), (la.expm_cond, "expm_cond"),
     (lambda a: la.qz(a, a), "qz"), (la.matrix_balance, "stop_gradient"),
     (lambda a: la.qr_insert(np.eye(3), np.eye(3), a[0], 1), "take the qr of the new matrix"),

@@ -82,3 +82,12 @@ def counterpart(original: Any, *, always: bool = False) -> Callable[[Callable[..
         FUNCTIONS[id(original)] = made = Counterpart(original, function, always)
         return made
     return register
+
+
+def without_rule(original: Any, advice: str) -> None:
+    """A function of SciPy's without a derivative rule: where something is perturbed it says what to do instead."""
+    name = f"{original.__module__.split('._')[0]}.{original.__name__}"
+
+    @counterpart(original)
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise RuleError(f"{name} has no derivative rule; {advice}")

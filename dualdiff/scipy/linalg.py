@@ -26,7 +26,7 @@ from ..tangents.differential import Differential
 from ..tangents.moves import Map
 from . import matrix_functions, spectra  # noqa: F401
 from .calling import columnwise, named, one_by_one, regular, transposed, valued
-from .counterparts import counterpart
+from .counterparts import without_rule
 from .linear_systems import as_read, order_of, solve, solve_triangular, triangle, unit_lower
 
 
@@ -251,12 +251,6 @@ REFUSED = {
 }
 
 
-def refuse(original: Any, name: str, why: str) -> None:
-    @counterpart(original)
-    def refused(*args: Any, **options: Any) -> Any:
-        raise RuleError(f"scipy.linalg.{name} has no derivative rule: {why}")
-
-
 for _why, _names in REFUSED.items():
     for _name in _names.split():
-        refuse(getattr(plain, _name), _name, _why)
+        without_rule(getattr(plain, _name), _why)

@@ -17,7 +17,7 @@ from ..implicit.theorem import Factored, differentiated, factored, in_type, sing
 from ..reading import dtype_of
 from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
-from .counterparts import KINDS, counterpart, plain_if_constant
+from .counterparts import KINDS, counterpart, plain_if_constant, without_rule
 from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
 from .matrices import FORMATS, Matrix
 
@@ -286,16 +286,10 @@ def eigsh(A: Any, k: int = 6, M: Any = None, sigma: Any = None, which: str = "LM
     return (pairs[:, -1], pairs[:, :-1].T) if return_eigenvectors else pairs[:, -1]
 
 
-def refusing(name: str, instead: str) -> Any:
-    def refuse(*args: Any, **options: Any) -> Any:
-        raise RuleError(f"scipy.sparse.linalg.{name} has no derivative rule; {instead}")
-    return refuse
-
-
 for _name, _instead in (("expm", "scipy.linalg.expm(A.toarray()) has one"),
                         ("expm_multiply", "scipy.linalg.expm(A.toarray()) @ B has one"),
                         ("eigs", "numpy.linalg.eig(A.toarray()) has one"),
                         ("svds", "numpy.linalg.svd(A.toarray()) has one"),
                         ("lobpcg", "scipy.sparse.linalg.eigsh has one"),
                         ("onenormest", "norm(A, 1) has one")):
-    counterpart(getattr(solvers, _name))(refusing(_name, _instead))
+    without_rule(getattr(solvers, _name), _instead)

@@ -17,7 +17,7 @@ from ..implicit import root
 from ..policies import equality
 from ..transforms import derivative
 from . import distributions, multivariate  # noqa: F401
-from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart
+from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, without_rule
 from .distributions import SCIPY, lifted_class, perturbed, seen
 
 
@@ -182,25 +182,12 @@ def expectile(a: Any, alpha: Any = 0.5, *, weights: Any = None) -> Any:
     return found("expectile", equation, value, a, alpha, weights)
 
 
-SEARCHED = ("{} searches for its result and has no derivative rule; write what it solves as an equation for dualdiff.root or a "
-            "function for dualdiff.implicit.minimize")
-OTHERS = ("{} checks its parameters by means that take no duals; the distributions with small letters, such as "
-          "scipy.stats.norm, have derivatives")
-COMPILED = ("{} is compiled and has no derivative rule; wrap its arguments in dualdiff.stop_gradient() if they are meant as "
-            "constants")
-
-
-def refuse(name: str, reason: str) -> None:
-    if not hasattr(plain, name):
-        return
-
-    @counterpart(getattr(plain, name))
-    def call(*args: Any, **options: Any) -> Any:
-        raise RuleError(reason.format(f"scipy.stats.{name}"))
-
-
+SEARCHED = "it searches for its result: write what it solves as an equation for dualdiff.root or implicit.minimize"
+OTHERS = "the distributions with small letters, such as scipy.stats.norm, have one"
+COMPILED = "it is compiled: wrap its arguments in dualdiff.stop_gradient() if they are meant as constants"
 for _reason, _names in ((SEARCHED, ("fit", "goodness_of_fit", "ppcc_max", "ppcc_plot")),
                         (OTHERS, ("Normal", "Uniform", "Logistic", "Binomial")),
                         (COMPILED, ("shapiro", "siegelslopes", "weightedtau"))):
     for _name in _names:
-        refuse(_name, _reason)
+        if hasattr(plain, _name):
+            without_rule(getattr(plain, _name), _reason)
