@@ -46,6 +46,9 @@ ROWS = (                                                   # benchmark, how the 
     ("optimisers", "42 steps of Adam, digits, MLP 64-32-10", "dualdiff, reverse"),
     ("optimisers", "Levenberg-Marquardt, double decay, 5 parameters, 10000 points", "dualdiff curve_fit"),
     ("small_fits", "double decay, 5 parameters, 200 points", "dualdiff curve_fit"),
+    ("scipy_programs", "likelihood of a Gaussian process, cdist and cho_factor, 300 points", "reverse"),
+    ("scipy_programs", "likelihood of Student's t, stats.t.logpdf, 10000 points", "reverse"),
+    ("scipy_programs", "error of a filter of order 4, signal.lfilter, 10000 samples", "reverse"),
 )
 
 

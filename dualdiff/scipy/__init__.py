@@ -1,7 +1,17 @@
-"""SciPy's functions for lifted programs, a file for each of its modules: what lift puts where the program names SciPy's.
+"""SciPy's functions for lifted programs: what lift puts where the program names SciPy's, a file for each of its modules.
 
 Most say a function by NumPy's, whose rows have the derivatives; the rest by a linear map and its transpose, or by the theorem
-that defines the result. What has no counterpart here stays what it is, and raises where it meets a dual.
+that defines the result. What has no counterpart here stays what it is, and raises where it meets a dual. They share
+
+    counterparts                                how lift meets them, and how they refuse
+    calling, linear_maps                        SciPy's values beside the differentials of NumPy's rows; its compiled linear maps
+    classes, python_functions, distributions    SciPy's own Python code, made anew
+    callbacks                                   functions that the program gives to SciPy
+    solutions, stationary, trajectories         what solvers find, by the theorem that defines it
+
+and the larger modules have rooms beside their own: linear_systems, spectra and matrix_functions (linalg), multivariate (stats),
+fitpack and interpolate_nd (interpolate), image_interpolation and image_outputs (ndimage), rotation (spatial), entries, matrices
+and items (sparse).
 """
 
 from contextlib import suppress
