@@ -4,7 +4,7 @@ Most say a function by NumPy's, whose rows have the derivatives; the rest by a l
 that defines the result. What has no counterpart here stays what it is, and raises where it meets a dual. They share
 
     counterparts                                how lift meets them, and how they refuse
-    calling, linear_maps                        SciPy's values beside the differentials of NumPy's rows; its compiled linear maps
+    calling, linear_maps                        SciPy's values and the differentials of NumPy's rows; its linear maps
     classes, python_functions, distributions    SciPy's own Python code, made anew
     callbacks                                   functions that the program gives to SciPy
     solutions, stationary, trajectories         what solvers find, by the theorem that defines it
