@@ -15,7 +15,7 @@ from ..forms import dual_form
 from ..lifted_classes import BOUND
 from ..lifting import Run
 from ..rules.gather import as_array
-from .counterparts import FUNCTIONS, KINDS, plain_if_constant
+from .counterparts import FUNCTIONS, KINDS, constants_plain, plain_if_constant
 
 RUN = Run("scipy")  # in which SciPy's methods are made, once
 
@@ -130,7 +130,7 @@ def guarded(original: Any, function: Callable[..., Any]) -> Any:
 
     @wraps(original)
     def call(*args: Any, **options: Any) -> Any:
-        args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
+        args, options = constants_plain(args, options)
         if not any(map(perturbed, args)) and not any(map(perturbed, options.values())):
             result = original(*args, **options)
             if begins:

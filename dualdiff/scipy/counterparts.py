@@ -46,7 +46,7 @@ class Counterpart:
         self.original, self.function, self.always = original, function, always
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        args, options = tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
+        args, options = constants_plain(args, options)
         if self.always or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return self.function(*args, **options)
         result = self.original(*args, **options)
@@ -74,6 +74,11 @@ def plain_if_constant(x: Any) -> Any:
         return type(x)(map(plain_if_constant, x)) if holds_dual(x) else x
     x = dual_form(x) if hasattr(x, "level") else x
     return constant(x) if type(x) in LEVELED else x
+
+
+def constants_plain(args: Any, options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, each of them so."""
+    return tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
 
 
 def counterpart(original: Any, *, always: bool = False) -> Callable[[Callable[..., Any]], Any]:

@@ -33,7 +33,7 @@ from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..reading import dtype_of
 from ..standins import ANY
-from .counterparts import KINDS, counterpart, plain_if_constant
+from .counterparts import KINDS, constants_plain, counterpart, plain_if_constant
 
 Function = Callable[..., Any]
 SCIPY = Run("scipy")  # in which SciPy's own classes are made, once
@@ -166,10 +166,6 @@ def over_support(expect: Any) -> Any:
                 for end, given in zip(self._get_support(*map(stripped, args)), (lb, ub), strict=True))
         return expect(self, func, args, loc, scale, *ends, *more, **options)
     return call
-
-
-def constants_plain(args: Any, options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
 
 
 def perturbed(args: Any, options: Any) -> bool:
