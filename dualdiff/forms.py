@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 
 from .dual import Dual
-from .dual_array import from_objects, inexact, lifted
+from .dual_array import array, from_objects, inexact, lifted
+from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .operands import constant
 from .subclasses import base_array
-from .tangents.level import Level
+from .tangents.level import HAND, Level
 from .tangents.moves import converted
+from .tangents.scalars import stacked
+from .tangents.tangent import Tangent
+
+FLOATS = frozenset((float, np.float64))
+UNMOVED = Tangent({}, ())
 
 
 # ---- arguments
@@ -28,8 +34,32 @@ def dual_form(x: Any) -> Any:
     if type(x) is np.ndarray:
         return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
-        return np.stack([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x])
+        row = in_a_row(x)
+        return np.stack([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x]) \
+            if row is None else row
     return base_array(x) if isinstance(x, np.ndarray) else converted(x)
+
+
+def in_a_row(parts: Any) -> Any:
+    """Numbers of one sweep, and floats, as a vector: what most programs do with what they have computed one by one. None if
+    anything else is among them.
+    """
+    level: Any = None
+    values, tangents = [], []
+    for x in parts:
+        if type(x) is DualScalar and (level is None or x.level is level):
+            level = x.level
+            values.append(x.value)
+            tangents.append(x.eps)
+        elif type(x) in FLOATS:
+            values.append(x)
+            tangents.append(UNMOVED)
+        else:
+            return None
+    if level is None or level is HAND:  # duals made by hand may have different numbers of directions
+        return None
+    value = np.array(values) if FLOATS.issuperset(map(type, values)) else in_a_row(values)
+    return None if value is None else array(value, Tangent(stacked(tangents), (len(tangents),)), level)
 
 
 def holds_dual(x: Any) -> bool:

@@ -13,7 +13,7 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
 from .errors import ConversionError, DualdiffError, RuleError
-from .forms import belongs, dual_form, holds_dual, stripped, top_level, value_at
+from .forms import belongs, dual_form, holds_dual, in_a_row, stripped, top_level, value_at
 from .operands import constant
 from .policies import WATCH
 from .reading import dtype_of
@@ -150,6 +150,8 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
 
 def run_join(row: Gather, args: Any, options: dict[str, Any]) -> Any:
     """Concatenate and its kin: what the function does to the values, it does to coefficients and columns too."""
+    if row.function is np.stack and len(args) == 1 and not options and (numbers := in_a_row(args[0])) is not None:
+        return numbers
     pieces = [as_array(dual_form(x)) for x in args[0]]
     constants(args[1:], options, row.function)
     dtype = options.pop("dtype", None)

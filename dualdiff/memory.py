@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .tangents.join import joined_terms, patterned
+from .tangents.join import joined_terms
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
 from .tangents.writes import rewritten
@@ -120,7 +120,7 @@ class Memory:
         eps = joined(pieces, at.reshape(numbers.shape))
         if self.trails is None and eps.terms and numbers.flags.writeable and np.may_share_memory(numbers, self.index):
             whole = sum(prod(self.pieces[j].shape) for j in live) == flat.size - old.size
-            if eps.on_tape or (whole and not patterned(eps.level)):  # else what is left of the pieces is held twice
+            if eps.on_tape or (whole and not eps.level.patterned):  # else what is left of the pieces is held twice
                 for j in live if whole else ():
                     self.pieces[j] = Tangent({}, self.pieces[j].shape)
                 self.keep(numbers, ..., eps)  # whoever reads it again finds one piece

@@ -5,7 +5,7 @@ from numbers import Number, Real
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp, lift, linearize
+from dualdiff import Dual, DualArray, forms, gradient, hessian, jacobian, jvp, lift, linearize
 from dualdiff.tangents import join, moves, scalars
 
 N = 7
@@ -40,7 +40,19 @@ def among_arrays(x):
     return np.concatenate([[x[0], x[1] * x[2], 3.0, x[0]], x[2:] ** 2, [x[5] * x.sum()]])
 
 
-PROGRAMS = [squares, stencil, some_constant, accumulated, contracted, among_arrays]
+def right_hand_side(x):
+    return np.stack([x[0] * x[1] - x[2] * x[0] * x[3], x[4] * x[1]])
+
+
+def row_beside_seeds(x):
+    return np.stack([x[0] * 2.0, x.sum() * x[1] + x[2], 1.0, x[3] - np.prod(x)])
+
+
+def one_number(x):
+    return np.stack([x[6] * x[2] + x[6]])
+
+
+PROGRAMS = [squares, stencil, some_constant, accumulated, contracted, among_arrays, right_hand_side, row_beside_seeds, one_number]
 each_program = pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 
 
@@ -95,6 +107,24 @@ def test_numbers_that_are_listed_have_the_same_derivatives(f, monkeypatch):
         np.testing.assert_allclose(sweep(), expected, rtol=1e-14, atol=1e-14)
 
 
+def test_few_numbers_list_what_they_depend_on_and_no_more():
+    J = jacobian(right_hand_side, sparse=True)
+    for _ in range(2):                                                          # from nothing, and remembered
+        found = J(X)
+        assert found.nnz == 6
+        np.testing.assert_array_equal(found.toarray() != 0, complex_step(right_hand_side) != 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+def test_few_numbers_of_other_types_keep_them(dtype):
+    def f(x):
+        return np.stack([x[0] * x[1], x[1] * x[2] + x[0]])
+    x = np.array([2.0, 3.0, 4.0], dtype)
+    J = jacobian(f)(x)
+    assert f(x).dtype == J.dtype == dtype
+    np.testing.assert_array_equal(J, [[3, 2, 0], [1, 4, 3]])
+
+
 def test_one_number_of_all_inputs_does_not_fill_the_pattern_of_those_beside_it():
     n = 300
 
@@ -123,7 +153,7 @@ def test_an_infinite_coefficient_stays_where_it_is():
 def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
     """Numbers take one pass together: no array operation of the join is made for each of them."""
     calls = []
-    for module, name in ((join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
+    for module, name in ((forms, "stacked"), (join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, original=original, name=name: calls.append(name) or original(*a))
     monkeypatch.setattr(join, "take_or_fill", lambda *a: calls.append("take") or moves.take_or_fill(*a))

@@ -19,7 +19,6 @@ from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
 from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
-from .join import patterned
 from .level import Level
 from .moves import Contraction, Map, Move, Shape
 from .tangent import Tangent
@@ -48,7 +47,7 @@ def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[
 def is_sparse(t: Tangent, level: Level) -> bool:
     """Whether elements have so few directions that sums of moved ones are less than a linear map of an array of them all."""
     leaves = [] if t.on_tape else [leaf for leaf in t.terms if not leaf.is_dense]
-    return bool(leaves) and (patterned(level) or FEW * sum(leaf.breadth for leaf in leaves) <= leaves[0].k)
+    return bool(leaves) and (level.patterned or FEW * sum(leaf.breadth for leaf in leaves) <= leaves[0].k)
 
 
 def refuse_holomorphic(level: Level, function: Any) -> None:

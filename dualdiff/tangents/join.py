@@ -17,7 +17,6 @@ import numpy as np
 from .assemble import assembled, small_sum, summed_rows
 from .contraction import SMALL
 from .leaf import Leaf, as_many, dense_leaf
-from .level import Level
 from .moves import Routing, Section, Shape, scatter, take_or_fill
 from .ragged import RAGGED_FROM, SORTED, Ragged, by_rows, distinct_entries, entries, wasteful
 from .scalars import stacked
@@ -280,18 +279,13 @@ def one_parameters(leaf: Leaf) -> bool:
     return type(leaf) is not Ragged and leaf.cols is not None and leaf.cols.size == 1
 
 
-def patterned(level: Level) -> bool:
-    """Whether the sweep is asked which entries there are, so that zeros may not be filled in."""
-    return level.geometry is not None or level.generic
-
-
 def worth_filling(t: Tangent) -> bool:
     """Whether a tangent lists no fewer entries than an array of all directions has, or is small and of many terms. Leaves
     that are alike along an axis, as those of a batch along its samples, list few.
     """
     leaf = next(iter(t.terms))
     k, level = leaf.k, leaf.level
-    if k is None or patterned(level) or any(hasattr(c, "eps") for c in t.terms.values()):
+    if k is None or level.patterned or any(hasattr(c, "eps") for c in t.terms.values()):
         return False
     size = prod(t.shape)
     entries = sum([leaf.entry_cols.size if type(leaf) is Ragged else
@@ -311,12 +305,12 @@ def merged_terms(terms: list[tuple[Leaf, Any]], shape: Shape) -> tuple[Leaf, Any
     wide, of_all = sum(leaf.breadth for leaf, _ in terms), any(leaf.is_dense for leaf, _ in terms)
     if not of_all and any(type(leaf) is Ragged for leaf, _ in terms):
         listed = sum(leaf.entry_cols.size if type(leaf) is Ragged else leaf.breadth * size for leaf, _ in terms)
-        if SORTING * listed >= k * size and not patterned(level):
+        if SORTING * listed >= k * size and not level.patterned:
             return dense_leaf(level, assembled(dict(terms), shape, k), shape), None
         level.charge(SORTED * listed)
         parts = zip(*(entries(leaf, coef, shape) for leaf, coef in terms), strict=True)
         return distinct_entries(level, k, shape, *(np.concatenate(part) for part in parts)), None
-    filling = 1 if patterned(level) else k if k * size <= ROW else NUMBER if shape == () and k <= LONGEST else SORTING
+    filling = 1 if level.patterned else k if k * size <= ROW else NUMBER if shape == () and k <= LONGEST else SORTING
     if of_all or wide * filling >= k:
         data = summed_rows(terms, k) if shape == () else None
         return dense_leaf(level, assembled(dict(terms), shape, k) if data is None else data, shape), None

@@ -65,6 +65,11 @@ class Level:
         """Whether its program can be run again, which one of duals made by hand cannot."""
         return self.number == int(self.number) != 0
 
+    @property
+    def patterned(self) -> bool:
+        """Whether the sweep is asked which entries there are, so that zeros may not be filled in."""
+        return self.geometry is not None or self.generic
+
     def ask_for_care(self, wide: bool = False) -> NoReturn:
         """End this sweep: its transform runs again, carefully."""
         raise CareNeeded(self, wide)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .coefficients import product
+from .coefficients import DOUBLE, finite, product
 from .leaf import Leaf, dense_leaf
 from .level import Level
 from .moves import Place, scatter, sources
@@ -31,6 +31,9 @@ def stacked(tangents: list[Tangent]) -> dict[Any, Any]:
         return {stacked_tape(first.level, tangents, shape): None}
     if first.k is None:
         return {first: plain_array([t.terms.get(first, 0.0) for t in tangents])}
+    few = few_stacked(first, tangents, shape) if len(tangents) <= FEW else None
+    if few is not None:
+        return {few: None}
     terms: dict[Any, Any] = {}
     for dense, make in ((True, stacked_dense), (False, stacked_sparse)):
         owners, leaves, coefs = [], [], []
@@ -43,6 +46,70 @@ def stacked(tangents: list[Tangent]) -> dict[Any, Any]:
         if owners:
             terms |= make(first, shape, np.asarray(owners), leaves, coefs)
     return terms
+
+
+FEW = 64  # entries that are put in their places one by one in the time of the calls for many
+NUMBERS = frozenset((float, np.float64, type(None)))
+
+
+def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) -> Leaf | None:
+    """The one leaf of a few numbers that depend on single directions, or are rows of all; None for others."""
+    single, rows = [], []
+    for i, t in enumerate(tangents):
+        for leaf, c in t.terms.items():
+            if type(leaf) is not Leaf or type(c) not in NUMBERS or (leaf.factors and type(leaf.factors[0]) is not np.ndarray):
+                return None
+            if leaf.cols is None and len(leaf.factors) == 1 and leaf.factors[0].shape == (first.k,):
+                rows.append((i, leaf.factors[0], 1.0 if c is None else c))
+            elif leaf.cols is None or leaf.width or leaf.factors:
+                return None
+            else:
+                single.append((i, leaf.cols.item(), 1.0 if c is None else c))
+    if len(single) + first.k * len(rows) > FEW:
+        return None
+    if rows:
+        return None if first.level.patterned else few_dense(first, shape, rows, single)
+    return few_sparse(first, shape, single) if len(single) != shape[0] else None  # one each has a way of its own
+
+
+def few_dense(first: Leaf, shape: tuple[int, ...], rows: list[Any], single: list[Any]) -> Leaf | None:
+    """Of rows (element, array of all directions, weight) and entries (element, direction, weight)."""
+    owners, factors, weights = zip(*rows, strict=True)
+    data = np.array(factors)
+    if data.dtype != DOUBLE:
+        return None
+    data *= np.array(weights)[:, None]
+    if owners != tuple(range(shape[0])):
+        starts = [j for j, own in enumerate(owners) if j == 0 or own != owners[j - 1]]
+        sums = np.add.reduceat(data, starts)
+        data = np.zeros((shape[0], first.k))
+        data[[owners[j] for j in starts]] = sums
+    for i, col, w in single:
+        if col >= 0:
+            data[i, col] += w
+    return dense_leaf(first.level, data.T.copy(), shape) if finite(data) else None
+
+
+def few_sparse(first: Leaf, shape: tuple[int, ...], entries: list[tuple[int, int, float]]) -> Leaf:
+    """Of entries (element, direction, weight): each element as wide as the widest."""
+    (m,), k = shape, first.k
+    cols: list[list[int]] = [[] for _ in range(m)]
+    weights: list[list[float]] = [[] for _ in range(m)]
+    for i, col, w in entries:
+        cols[i].append(col)
+        weights[i].append(w)
+    wide = max(map(len, cols))
+    if wide >= k:
+        data = np.zeros((k, m))
+        for i, col, w in entries:
+            if col >= 0:
+                data[col, i] += w
+        return dense_leaf(first.level, data, shape)
+    for i in range(m):
+        absent = wide - len(cols[i])
+        cols[i] += [-1] * absent
+        weights[i] += [0.0] * absent
+    return Leaf(first.level, k, shape, (wide,), np.array(cols, first.cols.dtype).T, (np.array(weights).T,))
 
 
 def plain_array(coefs: list[Any]) -> Any:

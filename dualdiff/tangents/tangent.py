@@ -15,7 +15,7 @@ import numpy as np
 from .assemble import assembled, gradient_row, small_sum, written_out
 from .coefficients import chained, finite, generic
 from .contraction import SMALL, small_way
-from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, patterned, worth_filling
+from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
 from .level import CareNeeded, Level
 from .moves import Contraction, Item, Map, Move, Shape, Total
@@ -151,7 +151,7 @@ class Tangent:
         """The contraction of small arrays of all directions with a constant by one plain product; else None."""
         level, k = self.level, next(iter(self.terms)).k
         other, others = op.constant[0]
-        if k is None or level.careful or patterned(level) or \
+        if k is None or level.careful or level.patterned or \
                 (way := small_way(op.labels, self.shape, others, other.shape, op.result, k)) is None or \
                 (data := small_sum(self.terms, way.full)) is None:
             return None
@@ -255,7 +255,7 @@ class Tangent:
         """
         t, leaf = self, next(iter(self.terms))
         k, shape = leaf.k, self.shape
-        if k is not None and shape != () and not one_parameters(leaf) and not patterned(leaf.level):
+        if k is not None and shape != () and not one_parameters(leaf) and not leaf.level.patterned:
             size = k * prod(shape)
             dense = {leaf: c for leaf, c in self.terms.items() if leaf.is_dense and not hasattr(c, "eps") and
                      (size <= SMALL or (len(leaf.factors) == 1 and leaf.factors[0].size == size))}
@@ -277,7 +277,7 @@ class Tangent:
         terms = self.terms
         if len(terms) > 1:
             k, level = next(iter(terms)).k, self.level
-            if k is not None and k * prod(self.shape) <= SMALL and not patterned(level) \
+            if k is not None and k * prod(self.shape) <= SMALL and not level.patterned \
                     and sum(leaf.breadth for leaf in terms) >= k and not any(hasattr(c, "eps") for c in terms.values()):
                 t = Tangent({self.as_leaf(): None}, self.shape)
                 if type(self) is Tangent:
@@ -289,7 +289,7 @@ class Tangent:
         """The same for a product with a dual of ``other``: if that is an array of all directions, and this small, one too."""
         leaf = next(iter(self.terms), None)
         if leaf is None or leaf.k is None or leaf.k * prod(self.shape) > BESIDE or leaf.level.careful or \
-                patterned(leaf.level) or not all(leaf.is_dense for leaf in other.terms):
+                leaf.level.patterned or not all(leaf.is_dense for leaf in other.terms):
             return self
         return Tangent({leaf if leaf.is_dense else written_out(leaf): c for leaf, c in self.terms.items()}, self.shape)
 
