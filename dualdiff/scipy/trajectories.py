@@ -33,6 +33,7 @@ class State:
         self.f, self.apart, self.n = f, Apart(), np.shape(y)[0]
         self.start = self.apart.parts(y)
         self.units: dict[Key, Any] = {}
+        self.blocks: dict[Key, tuple[int, int, tuple[int, ...], Any]] = {}
         self.met(self.start)
         self.met(self.apart.parts(f(t, y)))
 
@@ -46,24 +47,34 @@ class State:
             self.units[key] = np.minimum(unit, self.units[key]) if key in self.units else unit
 
     def settle(self) -> None:
+        """The units as they are now, and where the block of each part begins and ends."""
+        self.blocks = {}
+        start = 0
         for key, unit in self.units.items():
-            self.units[key] = np.where(unit == LARGEST, 1.0, unit)
+            self.units[key] = unit = np.where(unit == LARGEST, 1.0, unit)
+            stop = start + unit.size * self.n
+            self.blocks[key] = start, stop, (*unit.shape[:-1], self.n), None if np.all(unit == 1.0) else unit
+            start = stop
 
     def packed(self, parts: dict[Key, Any]) -> Any:
-        blocks = [np.ravel(parts[key] * unit) if key in parts else np.zeros(unit.size * self.n)
-                  for key, unit in self.units.items()]
-        self.unknown = {key: a for key, a in parts.items() if key not in self.units} or self.unknown
-        return np.concatenate(blocks)
+        if parts.keys() - self.blocks.keys():
+            self.unknown = {key: a for key, a in parts.items() if key not in self.blocks}
+        vector = np.zeros(max(stop for _, stop, _, _ in self.blocks.values()))
+        for key, a in parts.items():
+            if key in self.blocks:
+                start, stop, _, unit = self.blocks[key]
+                vector[start:stop] = np.ravel(a if unit is None else a * unit)
+        return vector
 
     unknown: Any = None
 
     def dual(self, vector: Any) -> Any:
         """The state, or with a second axis the states at several times."""
-        sizes = [unit.size * self.n for unit in self.units.values()]
-        more = vector.shape[1:]
-        blocks = zip(self.units.items(), np.split(vector, np.cumsum(sizes)[:-1]), strict=True)
-        return together({key: np.reshape(a, (*unit.shape[:-1], self.n, *more)) / np.reshape(unit, unit.shape + (1,) * len(more))
-                         for (key, unit), a in blocks})
+        vector, more, parts = vector.copy(), vector.shape[1:], {}  # of memory that SciPy writes to again
+        for key, (start, stop, shape, unit) in self.blocks.items():
+            block = np.reshape(vector[start:stop], shape + more)
+            parts[key] = block if unit is None else block / np.reshape(unit, unit.shape + (1,) * len(more))
+        return together(parts)
 
     def slope(self, t: Any, vector: Any) -> Any:
         return self.packed(self.apart.parts(self.f(t, self.dual(vector))))
