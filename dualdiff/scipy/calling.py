@@ -98,6 +98,8 @@ def columnwise(solve: Callable[[Any], Any], r: Any, ndim: int) -> Any:
     if r.ndim == ndim:
         return solve(r)
     core, count = r.shape[-ndim:], prod(r.shape[:-ndim])
+    if count == 1:
+        return np.reshape(solve(np.reshape(r, core)), r.shape)
     wide = np.moveaxis(np.reshape(r, (count, *core)), 0, -1)
     x = solve(np.reshape(wide, (*core[:-1], core[-1] * count)))
     return np.reshape(np.moveaxis(np.reshape(x, wide.shape), -1, 0), r.shape)

@@ -25,9 +25,9 @@ from ..rules.spectra import adjoint, from_triangle
 from ..tangents.differential import Differential
 from ..tangents.moves import Map
 from . import matrix_functions, spectra  # noqa: F401
-from .calling import columnwise, named, one_by_one, regular, transposed, valued
+from .calling import columnwise, linearly, named, one_by_one, regular, transposed, valued
 from .counterparts import without_rule
-from .linear_systems import as_read, order_of, solve, solve_triangular, triangle, unit_lower
+from .linear_systems import as_read, order_of, solve, solve_triangular, triangle, triangular, trilinear, unit_lower
 
 
 def divided(d: Any, T: Any, lower: bool, unit: bool = False) -> Any:
@@ -102,18 +102,60 @@ def cholesky_differential(f: Any, A: Any, dA: Any, lower: bool) -> Any:
     return dL if lower else adjoint(dL, f)
 
 
+def cholesky_pair(lower: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The same of a real matrix, and its transpose (Murray, "Differentiation of the Cholesky decomposition", 2016): one
+    product and two systems each, for the lower triangle.
+    """
+    def low(x: Any) -> Any:
+        return x if lower else transposed(x)
+
+    def half(x: Any) -> Any:
+        n, kind = x.shape[-1], stripped(x).dtype
+        return x * (np.tri(n, dtype=kind) - np.eye(n, dtype=kind) / 2)
+
+    def solved(L: Any, c: Any, trans: int) -> Any:
+        return columnwise(lambda c: solve_triangular(L, c, trans, True, check_finite=False), c, L.ndim)
+
+    def product(L: Any, x: Any, part: str) -> Any:
+        return trilinear(part, L, x, triangular(True))
+
+    def ahead(f: Any, A: Any, dA: Any) -> Any:
+        L, S = low(f), half(low(dA))
+        M = solved(L, transposed(solved(L, S + transposed(S), 0)), 0)
+        return low(product(L, half(M), "y"))
+
+    def back(f: Any, A: Any, w: Any) -> Any:
+        L = low(f)
+        S = solved(L, transposed(solved(L, half(product(L, low(triangle(w, lower)), "x")), 1)), 1)
+        return low(half(S + transposed(S)))
+    return ahead, back
+
+
+def cholesky_of(compute: Callable[..., Any], a: Any, lower: bool, rest: Any = None) -> Any:
+    """The factor; of ``rest`` the entries that the matrix keeps."""
+    if np.iscomplexobj(a):
+        def differential(f: Any, A: Any, dA: Any) -> Any:
+            df = cholesky_differential(f, A, dA, lower)
+            return df if rest is None else df + dA * rest.astype(stripped(A).real.dtype)
+        return valued(plain.cholesky, compute, differential)(a)
+    ahead, back = cholesky_pair(lower)
+    if rest is None:
+        return linearly(compute, (ahead, back))(a)
+    return linearly(compute, (lambda f, A, d: ahead(f, A, d) + np.where(rest, d, 0),
+                              lambda f, A, w: back(f, A, w) + np.where(rest, w, 0)))(a)
+
+
 @named(plain.cholesky)
 def cholesky(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
-    return valued(plain.cholesky, lambda A: plain.cholesky(A, lower, check_finite=check_finite),
-                  partial(cholesky_differential, lower=lower))(a)
+    return cholesky_of(lambda A: plain.cholesky(A, lower, check_finite=check_finite), a, lower)
 
 
 @named(plain.cho_factor)
 def cho_factor(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
     """The other triangle keeps what the matrix has there."""
-    rest = (np.triu if lower else np.tril)(np.ones(a.shape[-2:]), 1 if lower else -1)
-    c = valued(plain.cho_factor, lambda A: plain.cho_factor(A, lower, check_finite=check_finite)[0],
-               lambda f, A, dA: cholesky_differential(f, A, dA, lower) + dA * rest.astype(stripped(A).real.dtype))(a)
+    n = a.shape[-1]
+    c = cholesky_of(lambda A: plain.cho_factor(A, lower, check_finite=check_finite)[0], a, lower,
+                    ~np.tri(n, n, 0, bool) if lower else np.tri(n, n, -1, bool))
     return c, lower if a.ndim == 2 else np.full(a.shape[:-2], lower)
 
 

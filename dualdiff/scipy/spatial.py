@@ -18,6 +18,7 @@ from scipy.special import rel_entr
 from ..custom import custom_rule
 from ..errors import RuleError
 from ..forms import dual_form, stripped
+from .calling import linearly
 from .classes import array_of, perturbed
 from .counterparts import KINDS, counterpart
 
@@ -96,19 +97,39 @@ SLOPES: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 
 def sloped(original: Callable[..., Any], name: Any, A: Any, B: Any, rows: Any) -> Any:
-    """SciPy's distances; short rows are taken column by column."""
+    """SciPy's distances between all pairs of rows; short rows are taken column by column, both ways."""
     slope, scale = SLOPES[name]
 
-    def along(D: Any, A: Any, B: Any, du: Any) -> Any:
-        left, right = rows(A, B)
-        if A.shape[1] < 16:
-            parts = (slope(left[..., j] - right[..., j]) * du[..., j] for j in range(A.shape[1]))
-            return scale(D) * reduce(np.add, parts)
+    def ahead(D: Any, a: Any, b: Any, da: Any, db: Any) -> Any:
+        """The derivative along the rows' da and db; None for one that stays."""
+        left, right = rows(a, b)
+        du: Any = (0.0 if da is None else rows(da, da)[0]) - (0.0 if db is None else rows(db, db)[1])
+        if a.shape[1] < SHORT:
+            return scale(D) * reduce(np.add, (slope(left[..., j] - right[..., j]) * du[..., j] for j in range(a.shape[1])))
         return scale(D) * np.sum(slope(left - right) * du, -1)
+
+    def back(D: Any, a: Any, b: Any, w: Any, axis: int) -> Any:
+        """Its transpose for the rows of a, summed over axis -1, or of b, over -2."""
+        left, right = rows(a, b)
+        w = w * scale(D) if axis == -1 else -w * scale(D)
+        if a.shape[1] < SHORT:
+            return np.stack([np.sum(w * slope(left[..., j] - right[..., j]), axis) for j in range(a.shape[1])], -1)
+        return np.sum(w[..., None] * slope(left - right), axis - 1)
+    if rows is not EACH:
+        return custom_rule(original, differentials=lambda D, a, da: ahead(D, a, a, da, da))(A)
     if A is B:
-        return custom_rule(original, differentials=lambda D, A, dA: along(D, A, A, np.subtract(*rows(dA, dA))))(A)
-    return custom_rule(original, differentials=(lambda D, A, B, dA: along(D, A, B, rows(dA, dA)[0]),
-                                                lambda D, A, B, dB: along(D, A, B, -rows(dB, dB)[1])))(A, B)
+        return linearly(original, (lambda D, a, d: ahead(D, a, a, d, d),
+                                   lambda D, a, w: back(D, a, a, w, -1) + back(D, a, a, w, -2)))(A)
+    return linearly(original, (lambda D, a, b, d: ahead(D, a, b, d, None), lambda D, a, b, w: back(D, a, b, w, -1)),
+                    (lambda D, a, b, d: ahead(D, a, b, None, d), lambda D, a, b, w: back(D, a, b, w, -2)))(A, B)
+
+
+SHORT = 16  # columns
+
+
+def EACH(a: Any, b: Any) -> tuple[Any, Any]:
+    """Each row with each."""
+    return a[..., :, None, :], b[..., None, :, :]
 
 
 def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[str, Any], original: Any) -> Any:
@@ -151,7 +172,7 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Any:
     A, B = array_of(XA), array_of(XB)
     if np.ndim(A) != 2 or np.ndim(B) != 2 or np.shape(A)[1] != np.shape(B)[1]:
         original()
-    return pairwise("cdist", A, B, lambda a, b: (a[:, None], b), metric, options, original)
+    return pairwise("cdist", A, B, EACH, metric, options, original)
 
 
 @counterpart(distance.pdist, always=True)
