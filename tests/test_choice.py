@@ -175,6 +175,31 @@ def test_few_inputs_go_forward_and_a_number_goes_back():
     assert "one number in the result" in one.reason
 
 
+def test_few_inputs_go_back_where_that_is_much_less_work():
+    n = 200
+    distance = np.subtract.outer(np.arange(n), np.arange(n)) ** 2 / n
+
+    def likelihood(p):
+        calls.append(p)
+        L = np.linalg.cholesky(np.exp(-p[0] * distance) + p[1] * np.eye(n))
+        return np.sum(np.log(np.diag(L))) + p[2] * np.sum(np.linalg.solve(L, np.ones(n)))
+    p, calls = np.array([1.0, 0.5, 2.0]), []
+    why = explain(likelihood, p)
+    assert why.mode == "reverse"
+    assert why.forward > 1.35 * why.reverse
+    g = gradient(likelihood)
+    calls.clear()
+    first = g(p)
+    assert len(calls) == 3                             # forward, to where it became much; recorded, to count; reverse
+    assert np.array_equal(g(p), first)
+    assert len(calls) == 4
+    assert np.array_equal(first, gradient(likelihood, mode="reverse")(p))
+    assert np.allclose(first, gradient(likelihood, mode="forward")(p), rtol=1e-10)
+    light = gradient(lambda p: np.sum(np.exp(-p[0] * np.ones(50)) * p[1]))
+    assert np.array_equal(light(p), light(p))
+    assert explain(lambda p: np.sum(p), p).mode == "forward"
+
+
 def test_an_explanation_says_what_was_counted():
     f = network(4000, 2, depth=4)
     why = explain(f, RNG.standard_normal(4000))

@@ -7,7 +7,7 @@ budget is given up; the transform that started it splits the directions and star
 from __future__ import annotations
 
 import weakref
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -45,12 +45,14 @@ class Held(weakref.ref[Any]):
 
 
 class Meter:
-    """Bytes alive in one sweep, and how many it may have; and, for one that may end early, its multiply-adds beside f's."""
+    """Bytes alive in one sweep, and how many it may have; and, for one that may end early, its multiply-adds beside f's, or
+    how many it may make at ``most``.
+    """
 
-    __slots__ = ("budget", "fixed", "held", "live", "own", "patient", "reserve", "work")
+    __slots__ = ("budget", "fixed", "held", "live", "most", "own", "patient", "reserve", "work")
 
-    def __init__(self, budget: int, patient: bool = True) -> None:
-        self.budget, self.live = budget, 0
+    def __init__(self, budget: int, patient: bool = True, most: float = inf) -> None:
+        self.budget, self.live, self.most = budget, 0, most
         self.reserve = self.fixed = min(RESERVE, budget // 6)
         self.patient, self.work, self.own = patient, 0, 0
         self.held: dict[int, Held] = {}
@@ -76,7 +78,7 @@ class Meter:
         """About to make so many multiply-adds where f makes ``own``: an impatient sweep ends where it is far from f's."""
         self.work += work
         self.own += own
-        if not self.patient and self.work > NOTICED and self.work > FAR * self.own:
+        if self.work > self.most or (not self.patient and self.work > NOTICED and self.work > FAR * self.own):
             raise TapeNeeded(self)
 
     def hold(self, a: Any) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StructureError
-from ..tangents.meter import TapeNeeded
+from ..tangents.meter import Meter, TapeNeeded
 from .sweep import Function, Inputs
 from .trees import flatten, spans
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MODES = ("auto", "forward", "reverse")
 LITTLE = 200_000  # multiply-adds of a forward sweep up to which no reverse one was seen to take less than 1/1.3 of its time
 CLEARLY = 1.35  # what works less by a smaller factor may take longer: counts are no clock
-FEW_INPUTS = 4  # up to here a forward sweep costs no more than a tape
+FEW_INPUTS = 4  # up to here a forward sweep of little work costs no more than a tape
 
 
 def checked_mode(mode: str) -> str:
@@ -55,9 +55,9 @@ class Explanation:
         self.mode, self.reason = self._choice()
 
     def _choice(self) -> tuple[str, str]:
-        if self.n <= FEW_INPUTS:
+        if self.n <= FEW_INPUTS and (self.n == 1 or self.forward <= LITTLE):
             return "forward", f"at most {FEW_INPUTS} inputs: a record would cost more than it saves"
-        if self.m == 1:
+        if self.m == 1 and self.n > FEW_INPUTS:
             return "reverse", "one number in the result: one cotangent goes back, whatever the number of inputs"
         if self.mixture is not None and CLEARLY * self.mixture < min(self.forward, self.reverse):
             return "mixture", "from the narrowest place both ways: " + \
@@ -97,6 +97,30 @@ def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options
     return Explanation(recorded(Inputs(f, argnums, args, options)))
 
 
+class FewInputs:
+    """What a gradient has learnt about f, by the shapes of the arguments: few inputs go forward unless that works much."""
+
+    __slots__ = ("forward",)
+
+    def __init__(self) -> None:
+        self.forward: dict[Any, bool] = {}
+
+    def sweep(self, inputs: Inputs, one_way: Callable[..., Any]) -> Any:
+        n, key = sum(inputs.sizes), tuple(inputs.shapes)
+        if n > FEW_INPUTS or n <= 1:
+            return one_way(inputs, n <= 1)
+        if key not in self.forward:
+            try:
+                found = one_way(inputs, True, Meter(1 << 62, False, LITTLE))
+            except TapeNeeded:
+                from .linear import recorded
+                self.forward[key] = Explanation(recorded(inputs)).mode == "forward"
+            else:
+                self.forward[key] = True
+                return found
+        return one_way(inputs, self.forward[key])
+
+
 class Choices:
     """What a transform has learnt about f: by the shapes of the arguments, the mode, and the size of the result."""
 
@@ -109,7 +133,7 @@ class Choices:
               rows: Callable[[Any, list[Any]], Any]) -> Any:
         """``forward(work)``, or ``rows(f's result, one (*R, n) matrix for each array of it)`` by a reverse sweep."""
         n = sum(inputs.sizes)
-        if mode == "forward" or (mode == "auto" and n <= FEW_INPUTS):
+        if mode == "forward" or (mode == "auto" and n <= 1):
             return forward(None)
         key = tuple(inputs.shapes)
         choice, m = self.known.get(key, ("new", 0))
@@ -124,7 +148,7 @@ class Choices:
                 pass
             else:
                 m = sum(map(np.size, flatten(out[0])[0]))
-                if m > n or sum(work) <= (LITTLE if m > 1 else 0):  # one number: a contraction is reason enough
+                if m > n or sum(work) <= (LITTLE if m > 1 or n <= FEW_INPUTS else 0):  # one number: a contraction is enough
                     self.known[key] = "forward", m
                     return out
         from .linear import recorded  # only a program whose mode is in doubt needs it

@@ -11,9 +11,11 @@ from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
 from ..tangents.level import Level
+from ..tangents.meter import Meter
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
-from .choice import FEW_INPUTS, checked_mode
+from .choice import FewInputs, checked_mode
+from .chunks import within
 from .forward import number, split
 from .sweep import (
     Function,
@@ -38,8 +40,9 @@ def gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") 
     list, tuple or dict of arrays; several ``argnums`` give a tuple. Runs ``f`` once. ``mode="forward"`` costs what
     elementwise code costs without derivatives plus, for contractions, their number of directions; ``"reverse"`` records
     a tape and costs a small multiple of f, whatever the number of inputs, and keeps the coefficients of the whole run in
-    memory; ``"auto"`` takes reverse for more than four inputs, as ``explain`` says. For complex arguments f must be
-    holomorphic. Raises StructureError if f returns anything but one number.
+    memory; ``"auto"`` takes reverse for more than four inputs, and for two to four where the first forward sweep shows much
+    work and ``explain`` less the other way: f runs three times, then, in the first call with arguments of these shapes. For
+    complex arguments f must be holomorphic. Raises StructureError if f returns anything but one number.
 
     >>> import numpy as np
     >>> gradient(lambda x: np.sum(x**2))(np.array([1.0, 3.0]))
@@ -60,10 +63,14 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     (np.float64(5.0), array([2., 4.]))
     """
     checked_mode(mode)
+    few = FewInputs()
 
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)
-        forward = mode == "forward" or (mode == "auto" and sum(inputs.sizes) <= FEW_INPUTS)
+        return one_way(inputs, True) if mode == "forward" else few.sweep(inputs, one_way) if mode == "auto" else \
+            one_way(inputs, False)
+
+    def one_way(inputs: Inputs, forward: bool, meter: Meter | None = None) -> Any:
         roots: list[TapeLeaf] = []
 
         def read(out: Any, level: Level) -> Any:
@@ -78,7 +85,8 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
-        return swept(inputs, seed_identity(inputs) if forward else seed_tape(inputs, roots), read, inputs.is_complex)
+        seed = seed_identity(inputs) if forward else seed_tape(inputs, roots)
+        return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex)
 
     return both
 
