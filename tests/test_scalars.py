@@ -52,7 +52,8 @@ def one_number(x):
     return np.stack([x[6] * x[2] + x[6]])
 
 
-PROGRAMS = [squares, stencil, some_constant, accumulated, contracted, among_arrays, right_hand_side, row_beside_seeds, one_number]
+PROGRAMS = [squares, stencil, some_constant, accumulated, contracted, among_arrays, right_hand_side, row_beside_seeds,
+            one_number]
 each_program = pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 
 
@@ -153,7 +154,8 @@ def test_an_infinite_coefficient_stays_where_it_is():
 def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
     """Numbers take one pass together: no array operation of the join is made for each of them."""
     calls = []
-    for module, name in ((forms, "stacked"), (join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"), (moves, "take_or_fill")):
+    for module, name in ((forms, "stacked"), (join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"),
+                         (moves, "take_or_fill")):
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, original=original, name=name: calls.append(name) or original(*a))
     monkeypatch.setattr(join, "take_or_fill", lambda *a: calls.append("take") or moves.take_or_fill(*a))
