@@ -239,3 +239,26 @@ def test_the_reason_is_told_that_compiled_code_replaced_by_its_own():
         return solver.integrate(1.0)[0]
     with pytest.raises(RuleError, match="solve_ivp"):
         gradient(f)(1.5)
+
+
+def test_a_gradient_goes_forward_where_scipy_calls_a_function_of_the_inputs():
+    calls = []
+
+    def f(p):
+        calls.append(p)
+        rhs = lambda t, y: [p[0] * y[0] - p[1] * y[0] * y[1], p[2] * y[0] * y[1] - p[3] * y[1]]
+        return np.sum(solve_ivp(rhs, (0, 2), [p[4], 1.0], **FINE).y[:, -1])
+    p = np.array([1.5, 1.0, 1.0, 3.0, 1.0])
+    g = gradient(f)
+    first = g(p)
+    tried = len(calls)                                              # backwards, lifted, to the first slope; forward
+    assert np.array_equal(g(p), first)
+    assert len(calls) == tried + 1
+    assert np.array_equal(first, gradient(f, mode="forward")(p))
+    np.testing.assert_allclose(first, gradient(f, mode="reverse")(p), rtol=1e-6)
+
+    def few_of_many(p):                                             # of a hundred numbers, two: those are worth going back
+        return quad(lambda x: np.exp(-x * np.sum(p[:50])) * np.cos(x * np.sum(p[50:])), 0, 1)[0]
+    many = np.linspace(0.0, 0.1, 100)
+    assert np.array_equal(gradient(few_of_many)(many), gradient(few_of_many, mode="reverse")(many))
+    np.testing.assert_allclose(gradient(few_of_many)(many), gradient(few_of_many, mode="forward")(many), rtol=1e-8, atol=1e-12)

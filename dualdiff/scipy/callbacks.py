@@ -23,6 +23,7 @@ from ..forms import dual_form, holds_dual, stop_gradient, stripped
 from ..implicit.differential_equations import linear_part
 from ..reading import dtype_of
 from ..tangents.leaf import Leaf, dense_leaf, one
+from ..tangents.meter import ForwardNeeded
 from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull, reachable
@@ -33,6 +34,7 @@ Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes pa
 FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfun", "hess", "hessp", "fhess", "fhess_p", "cons",
                        "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))  # names of arguments that take one
 LIMITS = frozenset(("Bounds", "LinearConstraint", "NonlinearConstraint"))  # SciPy's, of which a program makes its own
+MORE = 4  # directions of all inputs for one of what the function depends on, which forward it takes in the same time
 FEW = 16  # directions of a number that are not worth a look for zeros
 
 
@@ -182,6 +184,9 @@ class Apart:
             t.watch()
             ends, size = self.frontier(t.terms), prod(shape)
             counts = [prod(leaf.shape) for leaf in ends]
+            inputs = t.level.inputs
+            if inputs is not None and sum(inputs.sizes) <= MORE * sum(counts):
+                raise ForwardNeeded(inputs)
             if sum(counts) < size and (record := Record([t], ends)).is_real():  # fewer columns than rows
                 seeds = np.split(np.eye(sum(counts)), np.cumsum(counts)[:-1], axis=1)
                 found = record.push([a.reshape(-1, *leaf.shape) for a, leaf in zip(seeds, ends, strict=True)], 1)[0]

@@ -182,6 +182,9 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
         if why != str(error):
             error.add_note(f"f ran lifted: {why}")
         raise
+    except BaseException:  # this way through f is given up for another, which shall start lifted
+        remember(f)
+        raise
     remember(f)
     return found
 
@@ -314,8 +317,11 @@ def seed_identity(inputs: Inputs) -> Callable[[Level], list[tuple[Any, Any]]]:
     return lambda level: [(leaf, None) for leaf in inputs.seeds(identity_seeds(level, inputs.shapes))]
 
 
-def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[tuple[Any, Any]]]:
+def seed_tape(inputs: Inputs, roots: list[TapeLeaf], either: bool = False) -> Callable[[Level], list[tuple[Any, Any]]]:
+    """``either``: the sweep may be asked to go forward instead."""
     def seed(level: Level) -> list[tuple[Any, Any]]:
+        if either:
+            level.inputs = inputs
         roots[:] = [TapeLeaf(level, shape) for shape in inputs.shapes]
         return [(root, None) for root in roots]
     return seed
