@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.integrate
 import scipy.interpolate
 import scipy.linalg
 import scipy.optimize
@@ -128,12 +129,42 @@ def implied_volatility(points: int) -> Program:
     return loss, by_hand, None, np.array([100.0, 105.0, 0.02, 0.75, 6.0])
 
 
+def predators_and_prey(points: int) -> Program:
+    """The misfit of Lotka and Volterra's equations in their four rates and the first prey, by the variational equations."""
+    times = np.linspace(0.0, 10.0, points)
+    wanted = RNG.random((2, points)) * 4
+    fine = {"t_eval": times, "rtol": 1e-8, "atol": 1e-10}
+
+    def loss(p: Array) -> Any:
+        def slope(t: Any, y: Any) -> Any:
+            return [p[0] * y[0] - p[1] * y[0] * y[1], p[2] * y[0] * y[1] - p[3] * y[1]]
+        return np.sum((scipy.integrate.solve_ivp(slope, (0, 10), [p[4], 1.0], **fine).y - wanted) ** 2)
+
+    def by_hand(p: Array) -> Array:
+        def slope(t: float, z: Array) -> Array:
+            x, y = z[0], z[1]
+            S = z[2:].reshape(2, 5)
+            J = np.array([[p[0] - p[1] * y, -p[1] * x], [p[2] * y, p[2] * x - p[3]]])
+            dS = J @ S
+            dS[0, 0] += x
+            dS[0, 1] -= x * y
+            dS[1, 2] += x * y
+            dS[1, 3] -= y
+            return np.concatenate([[p[0] * x - p[1] * x * y, p[2] * x * y - p[3] * y], dS.ravel()])
+        start = np.zeros(12)
+        start[:2], start[6] = (p[4], 1.0), 1.0
+        z = scipy.integrate.solve_ivp(slope, (0, 10), start, **fine).y
+        return 2 * np.einsum("it,ijt->j", z[:2] - wanted, z[2:].reshape(2, 5, points))
+    return loss, by_hand, None, np.array([1.5, 1.0, 1.0, 3.0, 1.0])
+
+
 PROGRAMS: dict[str, tuple[Callable[[int], Program], int, int]] = {
     "likelihood of a Gaussian process, cdist and cho_factor, {} points": (gaussian_process, 20, 300),
     "likelihood of Student's t, stats.t.logpdf, {} points": (students_t, 100, 10_000),
     "error of a filter of order 4, signal.lfilter, {} samples": (recursive_filter, 100, 10_000),
     "loss of a spline of 50 values, CubicSpline, {} points": (spline, 100, 1000),
     "implied volatility, brentq and norm.cdf": (implied_volatility, 1, 1),
+    "predators and prey, solve_ivp, {} times": (predators_and_prey, 5, 30),
 }
 
 
@@ -143,7 +174,8 @@ def cases(quick: bool) -> Iterator[Case]:
         loss, by_hand, elsewhere, p = make(points)
         yield Case(title.format(points), [
             Contender("by hand", partial(by_hand, p)),
-            *(Contender(mode, partial(dd.gradient(loss, mode=mode), p), 1e-9) for mode in ("forward", "reverse")),
+            *(Contender(mode, partial(dd.gradient(loss, mode=mode), p), 1e-5 if make is predators_and_prey else 1e-9)
+              for mode in ("forward", "reverse")),
             Contender("differences", partial(scipy.optimize.approx_fprime, p, loss), 1e-3),
             Contender("f itself", partial(loss, p), None),
             *(_peers.gradients(elsewhere, p, symbols=False) if elsewhere else ())])
