@@ -10,7 +10,7 @@ from scipy_programs import agrees
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
 from dualdiff.errors import ConvergenceError, DegenerateError, RuleError, StructureError
-from dualdiff.scipy import callbacks
+from dualdiff.scipy import callbacks, trajectories
 from dualdiff.tangents.tape import pull
 
 pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")  # the check's complex step in QUADPACK
@@ -241,24 +241,61 @@ def test_the_reason_is_told_that_compiled_code_replaced_by_its_own():
         gradient(f)(1.5)
 
 
-def test_a_gradient_goes_forward_where_scipy_calls_a_function_of_the_inputs():
+def test_a_trajectory_takes_as_many_slopes_backwards_as_forward():
     calls = []
 
     def f(p):
-        calls.append(p)
-        rhs = lambda t, y: [p[0] * y[0] - p[1] * y[0] * y[1], p[2] * y[0] * y[1] - p[3] * y[1]]
-        return np.sum(solve_ivp(rhs, (0, 2), [p[4], 1.0], **FINE).y[:, -1])
-    p = np.array([1.5, 1.0, 1.0, 3.0, 1.0])
-    g = gradient(f)
-    first = g(p)
-    tried = len(calls)                                              # backwards, lifted, to the first slope; forward
-    assert np.array_equal(g(p), first)
-    assert len(calls) == tried + 1
-    assert np.array_equal(first, gradient(f, mode="forward")(p))
-    np.testing.assert_allclose(first, gradient(f, mode="reverse")(p), rtol=1e-6)
+        rate, rest = p[0], {"growth": p[2], "loss": p[3:4]}
 
-    def few_of_many(p):                                             # of a hundred numbers, two: those are worth going back
-        return quad(lambda x: np.exp(-x * np.sum(p[:50])) * np.cos(x * np.sum(p[50:])), 0, 1)[0]
-    many = np.linspace(0.0, 0.1, 100)
-    assert np.array_equal(gradient(few_of_many)(many), gradient(few_of_many, mode="reverse")(many))
-    np.testing.assert_allclose(gradient(few_of_many)(many), gradient(few_of_many, mode="forward")(many), rtol=1e-8, atol=1e-12)
+        def slope(t, y, more):
+            calls.append(t)
+            return [rate * y[0] - p[1] * y[0] * y[1], more["growth"] * y[0] * y[1] - more["loss"][0] * y[1]]
+        return np.sum(solve_ivp(slope, (0, 2), [p[4], 1.0], args=(rest,), **FINE).y[:, -1])
+    p, counts, found = np.array([1.5, 1.0, 1.0, 3.0, 1.0]), [], []
+    for mode in ("forward", "reverse"):
+        g = gradient(f, mode=mode)
+        g(p)
+        calls.clear()
+        found.append(g(p))
+        counts.append(len(calls))
+    np.testing.assert_allclose(*found, rtol=1e-8)
+    assert counts[1] <= counts[0] + 2
+
+
+class Decay:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def slope(self, t, y):
+        return -self.rate * y
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_lists_and_objects_hold_moves_a_trajectory_beside_what_closures_hold(mode):
+    def f(p):
+        listed, made, start = [p[0]], Decay(p[1]), p[3] * 1.0
+        slope = lambda t, y: made.slope(t, y) * listed[0] + p[2]
+        return solve_ivp(slope, (0, 1), [start], **FINE).y[0, -1]
+
+    def closed(p):
+        k = p[0] * p[1]
+        return p[2] / k + (p[3] - p[2] / k) * np.exp(-k)
+    p = np.array([1.5, 0.7, 0.3, 2.0])
+    np.testing.assert_allclose(gradient(f, mode=mode)(p), gradient(closed)(p), rtol=1e-8)
+    np.testing.assert_allclose(hessian(f)(p), hessian(closed)(p), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(jacobian(gradient(f, mode="reverse"), mode=mode)(p), hessian(closed)(p), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_of_many_inputs_through_few_numbers_a_trajectory_has_few_directions(mode, monkeypatch):
+    sizes = []
+    integrate = scipy.integrate.odeint
+    monkeypatch.setattr(trajectories.scipy, "odeint", lambda f, y, *args, **options: (
+        sizes.append(len(y)), integrate(f, y, *args, **options))[1])
+
+    def f(p):
+        rate = np.sum(p)
+        return odeint(lambda y, t: -rate * y, [1.0, 2.0], [0.0, 1.0], rtol=1e-10, atol=1e-10)[-1, 1]
+    p = np.linspace(0.0, 0.1, 50)
+    np.testing.assert_allclose(gradient(f, mode=mode)(p), np.full(50, -2 * np.exp(-np.sum(p))), rtol=1e-7)
+    assert sizes[-2:] == [2, 4]

@@ -17,24 +17,23 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..custom import custom_rule
 from ..dual_array import wrapped
 from ..errors import RuleError, StructureError
 from ..forms import dual_form, holds_dual, stop_gradient, stripped
-from ..implicit.differential_equations import linear_part
 from ..reading import dtype_of
 from ..tangents.leaf import Leaf, dense_leaf, one
-from ..tangents.meter import ForwardNeeded
 from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull, reachable
 from ..transforms.trees import spans
+from .closures import quietly
 from .counterparts import counterpart, plain_if_constant
 
 Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes part, the highest first; () is the value
 FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfun", "hess", "hessp", "fhess", "fhess_p", "cons",
                        "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))  # names of arguments that take one
 LIMITS = frozenset(("Bounds", "LinearConstraint", "NonlinearConstraint"))  # SciPy's, of which a program makes its own
-MORE = 4  # directions of all inputs for one of what the function depends on, which forward it takes in the same time
 FEW = 16  # directions of a number that are not worth a look for zeros
 
 
@@ -44,15 +43,16 @@ def value_of(y: Any) -> Any:
 
 
 class Plain:
-    """A function as SciPy calls it; ``dual`` says whether it ever returned something perturbed."""
+    """A function as SciPy calls it; ``dual`` says whether it returned something perturbed, or might have."""
 
-    __slots__ = ("dual", "f")
+    __slots__ = ("bare", "dual", "f")
 
     def __init__(self, f: Any) -> None:
-        self.f, self.dual = f, False
+        self.f, self.bare = f, quietly(f)
+        self.dual = self.bare is not f
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        y = self.f(*args, **options)
+        y = self.bare(*args, **options)
         if holds_dual(y):
             self.dual = self.dual or holds_dual(plain_if_constant(y))
             y = stripped(y)
@@ -91,12 +91,6 @@ def perturbed(x: Any) -> bool:
 
 def tupled(args: Any) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else (args,)
-
-
-def with_tangent(value: Any, exact: Any) -> Any:
-    """SciPy's value, with the derivative of the exact one."""
-    d = exact - stripped(exact)
-    return value + (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)
 
 
 class Absent(np.lib.mixins.NDArrayOperatorsMixin):
@@ -184,9 +178,6 @@ class Apart:
             t.watch()
             ends, size = self.frontier(t.terms), prod(shape)
             counts = [prod(leaf.shape) for leaf in ends]
-            inputs = t.level.inputs
-            if inputs is not None and sum(inputs.sizes) <= MORE * sum(counts):
-                raise ForwardNeeded(inputs)
             if sum(counts) < size and (record := Record([t], ends)).is_real():  # fewer columns than rows
                 seeds = np.split(np.eye(sum(counts)), np.cumsum(counts)[:-1], axis=1)
                 found = record.push([a.reshape(-1, *leaf.shape) for a, leaf in zip(seeds, ends, strict=True)], 1)[0]
@@ -282,3 +273,7 @@ def together(parts: dict[Key, Any]) -> Any:
             total = total.plus(Tangent({one(top): c} if piece is None else {dense_leaf(top, c, shape): None}, shape))
     return wrapped(value, total, top)
 
+
+def linear_part(J: Any, shape: tuple[int, ...]) -> Any:
+    """The linear map with this matrix as a function of its own; its value is of no interest."""
+    return custom_rule(lambda x: np.zeros(shape), jacobians=lambda f, x: J)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..custom import pair_rule, ruled
 from ..errors import DegenerateError, RuleError
-from ..forms import dual_form, holds_dual, stripped
+from ..forms import dual_form, holds_dual
 from ..tangents.moves import kept
 from .counterparts import counterpart
 
@@ -86,11 +86,6 @@ def linearly(function: Callable[..., Any], *pairs: tuple[Callable[..., Any], Cal
 
 def transposed(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
-
-
-def with_value(value: Any, w: Any) -> Any:
-    """w, of the value that SciPy itself has for it."""
-    return value + (w - stripped(w)) if holds_dual(w) else value
 
 
 def columnwise(solve: Callable[[Any], Any], r: Any, ndim: int) -> Any:

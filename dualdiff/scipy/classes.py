@@ -13,11 +13,9 @@ import numpy as np
 
 from ..forms import dual_form
 from ..lifted_classes import BOUND
-from ..lifting import Run
 from ..rules.gather import as_array
 from .counterparts import FUNCTIONS, KINDS, constants_plain, plain_if_constant
-
-RUN = Run("scipy")  # in which SciPy's methods are made, once
+from .python_functions import SCIPY
 
 
 class Seen(type):
@@ -59,7 +57,7 @@ def settled(x: Any) -> Any:
     for name, part in [*state(x)]:
         if type(part) is FunctionType:
             method = getattr(x, part.__name__, None)
-            new = getattr(method, "__func__", None) or RUN.of(part)
+            new = getattr(method, "__func__", None) or SCIPY.of(part)
         else:
             new = KINDS[type(part)](part) if type(part) in KINDS else part
             new = plain_if_constant(part) if hasattr(part, "level") else new
@@ -119,7 +117,7 @@ def anew(f: Any) -> Any:
     f = getattr(f, "__wrapped__", f)
     if type(f) is not FunctionType:
         return f
-    new = FunctionType(f.__code__, RUN.space(f.__globals__), f.__name__, f.__defaults__, f.__closure__)
+    new = FunctionType(f.__code__, SCIPY.space(f.__globals__), f.__name__, f.__defaults__, f.__closure__)
     new.__kwdefaults__ = f.__kwdefaults__
     return new
 

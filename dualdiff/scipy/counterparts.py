@@ -6,10 +6,13 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from ..elementwise import LEVELED
 from ..errors import RuleError
-from ..forms import dual_form, holds_dual
+from ..forms import dual_form, holds_dual, stripped
 from ..operands import constant
+from ..reading import dtype_of
 
 FUNCTIONS: dict[int, Any] = {}  # by id of SciPy's, which the counterpart keeps
 COMPILED = ("builtin_function_or_method", "cython_function_or_method", "fortran")  # as their types are called
@@ -96,3 +99,11 @@ def without_rule(original: Any, advice: str) -> None:
     @counterpart(original)
     def refuse(*args: Any, **options: Any) -> Any:
         raise RuleError(f"{name} has no derivative rule; {advice}")
+
+
+def with_tangent(value: Any, exact: Any) -> Any:
+    """SciPy's value, with the derivative of the exact one."""
+    if not holds_dual(exact):
+        return value
+    d = exact - stripped(exact)
+    return value + (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)

@@ -34,9 +34,9 @@ from ..policies import equality
 from ..reading import dtype_of
 from ..standins import ANY
 from .counterparts import KINDS, constants_plain, counterpart, plain_if_constant
+from .python_functions import SCIPY
 
 Function = Callable[..., Any]
-SCIPY = Run("scipy")  # in which SciPy's own classes are made, once
 MADE: dict[type, type] = {}
 INSTEAD: dict[type, dict[str, Any]] = {}  # by class: members that are not what SciPy has, made anew
 LEFT = frozenset(("__new__", "__getstate__", "__setstate__", "_attach_methods"))

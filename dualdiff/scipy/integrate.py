@@ -18,8 +18,8 @@ from ..errors import ConvergenceError, DegenerateError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
 from . import trajectories  # noqa: F401 - solve_ivp and odeint
-from .callbacks import Apart, Key, refused, settled, together, told_apart, tupled, value_of, with_tangent
-from .counterparts import counterpart
+from .callbacks import Apart, Key, refused, settled, together, told_apart, tupled, value_of
+from .counterparts import counterpart, with_tangent
 
 MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
 MEANT = 1e-3  # a derivative that is known no better than this part of itself is none

@@ -20,8 +20,9 @@ from ..implicit.theorem import Factored, differentiated, factored
 from ..policies import WATCH
 from ..rules.formula import marked
 from ..transforms import jacobian
-from .classes import RUN, anew, array_of, perturbed, seen_class
+from .classes import anew, array_of, perturbed, seen_class
 from .counterparts import counterpart
+from .python_functions import SCIPY
 
 Function = Callable[..., Any]
 
@@ -222,7 +223,7 @@ def knots_of(x: Any, t: Any, k: int, make: Any, what: str) -> Any:
     """The knots t of the points x as functions of these."""
     if not perturbed(x):
         return t
-    new = RUN.function(make)(x, k)
+    new = SCIPY.function(make)(x, k)
     if np.shape(new) != np.shape(t) or not np.allclose(stripped(new), t):
         refuse(what, "no derivative in x for these knots; give x as a constant, with dualdiff.stop_gradient(x)")
     return new

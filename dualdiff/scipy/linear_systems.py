@@ -17,7 +17,8 @@ from ..forms import stripped
 from ..implicit.theorem import differentiated
 from ..rules.spectra import adjoint, from_triangle
 from ..tangents.differential import Differential
-from .calling import array, columnwise, linearly, named, transposed, with_value
+from .calling import array, columnwise, linearly, named, transposed
+from .counterparts import with_tangent
 
 
 # ---- an equation and its transpose
@@ -147,7 +148,7 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed:
     A = stripped(a)
     x = plain.solve(A, stripped(b), lower=lower, transposed=transposed, check_finite=check_finite, **known)
     if np.size(a) == 1:
-        return with_value(x, b / np.reshape(a, ()))
+        return with_tangent(x, b / np.reshape(a, ()))
     M = as_read(a, a, assume_a, lower)
     M = turned(M, int(transposed))
     back = {"assume_a": OTHER.get(assume_a, assume_a)} if known else {}
@@ -320,4 +321,4 @@ def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: A
     c, r = column_and_row(c_or_cr)
     y = toeplitz_product(c, r, x[..., None] if np.ndim(x) == 1 else x)
     y = y[..., 0] if np.ndim(x) == 1 else y
-    return with_value(plain.matmul_toeplitz((stripped(c), stripped(r)), stripped(x), check_finite, workers), y)
+    return with_tangent(plain.matmul_toeplitz((stripped(c), stripped(r)), stripped(x), check_finite, workers), y)

@@ -17,13 +17,14 @@ from ..errors import DegenerateError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import differentiated, in_type
 from ..rules.spectra import adjoint
-from .calling import columnwise, linearly, named, one_by_one, transposed, with_value
+from .calling import columnwise, linearly, named, one_by_one, transposed
+from .counterparts import with_tangent
 from .linear_systems import System
 
 
 def like(value: Any, w: Any, A: Any) -> Any:
     """SciPy's value with the derivative of w, real where that and the matrix are."""
-    return with_value(value, np.real(w) if np.isrealobj(value) and np.isrealobj(A) and np.iscomplexobj(w) else w)
+    return with_tangent(value, np.real(w) if np.isrealobj(value) and np.isrealobj(A) and np.iscomplexobj(w) else w)
 
 
 def of_first(value: Any, made: Callable[[Any], Any]) -> Any:
@@ -67,7 +68,7 @@ def expm(A: Any) -> Any:
 @named(plain.expm_frechet)
 def expm_frechet(A: Any, E: Any, compute_expm: bool = True, **options: Any) -> Any:
     value = plain.expm_frechet(stripped(A), stripped(E), compute_expm=False, **options)
-    along = with_value(value, frechet(A, E))
+    along = with_tangent(value, frechet(A, E))
     return (expm(A), along) if compute_expm else along
 
 

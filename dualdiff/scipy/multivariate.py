@@ -16,7 +16,8 @@ from scipy.stats import _covariance, _multivariate
 from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
 from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, plain_if_constant
-from .distributions import INSTEAD, SCIPY, lifted_class, seen
+from .distributions import INSTEAD, lifted_class, seen
+from .python_functions import SCIPY
 
 FROZEN, COVARIANCE = _multivariate.multi_rv_frozen, _covariance.Covariance
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,18 @@ import scipy.optimize as scipy
 from ..errors import RuleError
 from ..forms import stop_gradient, stripped
 from ..transforms import jacobian
-from .callbacks import refused, tupled, value_of, with_tangent
-from .counterparts import counterpart
+from .callbacks import refused, tupled, value_of
+from .closures import quietly
+from .counterparts import counterpart, with_tangent
 from .solutions import Function, Pointwise, Solution, flat, in_place, solver, told
 from .stationary import argmin, box, constraints_of, vector
 
 
 # ---- roots
 def with_args(f: Function, args: Any) -> tuple[Function, Function]:
-    """x ↦ f(x, *args), and the same without what is perturbed in args."""
-    bare = stop_gradient(args)
-    return lambda x: value_of(f(x, *args)), lambda x: value_of(f(x, *bare))
+    """x ↦ f(x, *args), and the same without what is perturbed in args, and in the closure where that can be."""
+    quiet, bare = quietly(f), stop_gradient(args)
+    return lambda x: value_of(f(x, *args)), lambda x: value_of(quiet(x, *bare))
 
 
 def root_of(what: str, f: Function, args: tuple[Any, ...], x: Any, kind: type[Solution] = Solution) -> Any:
@@ -83,11 +85,12 @@ def minimum(f: str) -> Function:
         x = found["x"] if isinstance(found, dict) else found[0] if isinstance(found, tuple) else found
         shape = np.shape(x)
 
-        def objective(v: Any) -> Any:
+        def objective(v: Any, g: Function = g, args: Any = args) -> Any:
             return np.reshape(value_of(g(np.reshape(v, shape) if shape else v[0], *args)), ())
 
+        still = partial(objective, g=quietly(g), args=stop_gradient(args))
         bounds = (given["x1"], given["x2"]) if "x1" in given else given.get("bounds")
-        near, exact = argmin(name, objective, np.ravel(x) * 1.0, box(bounds, np.size(x), pairs=bool(shape)),
+        near, exact = argmin(name, objective, still, np.ravel(x) * 1.0, box(bounds, np.size(x), pairs=bool(shape)),
                              constraints_of(given, x))
         least, near = objective(exact), np.reshape(near, shape) if shape else near[0]
         value = found.get("fun") if isinstance(found, dict) else found[1] if isinstance(found, tuple) else None
@@ -113,23 +116,29 @@ RHO: dict[str, Any] = {"linear": lambda z: z, "soft_l1": lambda z: 2 * (np.sqrt(
                        "huber": lambda z: np.where(z <= 1, z, 2 * np.sqrt(np.where(z <= 1, 1, z)) - 1)}
 
 
-def squares(name: str, residual: Function, x: Any, bounds: tuple[Any, Any], loss: Any = "linear", scale: float = 1.0) -> Any:
-    """x with its derivative, the exact one, and the cost there."""
+def squares(name: str, residual: Function, still: Function, x: Any, bounds: tuple[Any, Any], loss: Any = "linear",
+            scale: float = 1.0) -> Any:
+    """x with its derivative, the exact one, and the cost there; ``still`` as argmin takes it."""
     rho = RHO[loss] if isinstance(loss, str) else lambda z: loss(z)[0]
 
-    def cost(v: Any) -> Any:
+    def cost(residual: Function, v: Any) -> Any:
         return 0.5 * scale**2 * np.sum(rho((residual(v) / scale) ** 2))
-    near, exact = argmin(name, cost, x * 1.0, bounds, [])
-    return near, exact, cost(exact)
+    near, exact = argmin(name, partial(cost, residual), partial(cost, still), x * 1.0, bounds, [])
+    return near, exact, cost(residual, exact)
 
 
 def least_squares(name: str, given: dict[str, Any], found: Any) -> Any:
     kwargs = given["kwargs"] or {}
-    residual = vector(lambda v, *args: given["fun"](v, *args, **kwargs), tupled(given["args"]))
-    x, exact, cost = squares(name, residual, found["x"], box(given["bounds"], len(found["x"]), pairs=False), given["loss"],
-                             given["f_scale"])
+    residual, still = both(partial(given["fun"], **kwargs), tupled(given["args"]))
+    x, exact, cost = squares(name, residual, still, found["x"], box(given["bounds"], len(found["x"]), pairs=False),
+                             given["loss"], given["f_scale"])
     return told(name, found, {"x": x, "fun": with_tangent(found["fun"], residual(exact)),
                               "cost": with_tangent(found["cost"], cost)})
+
+
+def both(f: Function, args: Any) -> tuple[Function, Function]:
+    """v ↦ f(v, *args) as a vector, and the same without what is perturbed beside v."""
+    return vector(f, args), vector(quietly(f), stop_gradient(args))
 
 
 def covariance(residual: Function, x: Any) -> Any:
@@ -138,8 +147,8 @@ def covariance(residual: Function, x: Any) -> Any:
 
 
 def leastsq(name: str, given: dict[str, Any], found: Any) -> Any:
-    residual = vector(given["func"], tupled(given["args"]))
-    x, exact, _ = squares(name, residual, np.ravel(found[0]), box(None, np.size(found[0])))
+    residual, still = both(given["func"], tupled(given["args"]))
+    x, exact, _ = squares(name, residual, still, np.ravel(found[0]), box(None, np.size(found[0])))
     if not given["full_output"]:
         return x, found[1]
     known = () if found[1] is None else (with_tangent(found[1], covariance(residual, exact)),)
@@ -153,11 +162,13 @@ def curve_fit(name: str, given: dict[str, Any], found: Any) -> Any:
     if given.get("nan_policy") == "omit":
         raise RuleError('scipy.optimize.curve_fit with nan_policy="omit" has no derivative rule; leave the missing data out')
 
-    def residual(p: Any) -> Any:
+    def residual(p: Any, f: Function = f, x: Any = x, y: Any = y, sigma: Any = sigma) -> Any:
         r = np.ravel(value_of(f(x, *p)) - y)
         return r if sigma is None else r / sigma if np.ndim(sigma) < 2 else np.linalg.solve(np.linalg.cholesky(sigma), r)
 
-    p, exact, cost = squares(name, residual, plain, box(given["bounds"], n, pairs=False))
+    bare = dict(zip(("x", "y", "sigma"), stop_gradient((x, y, sigma)), strict=True))
+    still = partial(residual, f=quietly(f), **bare)
+    p, exact, cost = squares(name, residual, still, plain, box(given["bounds"], n, pairs=False))
     known: Any = found[1]
     if np.isfinite(known).all():
         scale = 1.0 if given["absolute_sigma"] else 2 * cost / (np.size(stripped(y)) - n)
@@ -170,7 +181,9 @@ def linear(name: str, given: dict[str, Any], found: Any) -> Any:
     A, b = value_of(given["A"]), value_of(given["b"])
     nonnegative, x = name == "nnls", found[0] if isinstance(found, tuple) else found["x"]
     bounds = (0, np.inf) if nonnegative else given["bounds"]
-    near, exact, cost = squares(name, lambda v: A @ v - b, x, box(bounds, len(x), pairs=False))
+    fixed = stop_gradient((A, b))
+    near, exact, cost = squares(name, lambda v: A @ v - b, lambda v: fixed[0] @ v - fixed[1], x,
+                                box(bounds, len(x), pairs=False))
     if nonnegative:
         return near, with_tangent(found[1], np.sqrt(2 * cost))
     return told(name, found, {"x": near, "fun": with_tangent(found["fun"], A @ exact - b),
@@ -186,7 +199,8 @@ def linprog(name: str, given: dict[str, Any], found: Any) -> Any:
     pairs = bounds is not None and np.ndim(stripped(bounds[0])) == 0
     constraints = [(lambda v: np.ravel(right - upper @ v), False)] if upper is not None else []
     constraints += [(lambda v: np.ravel(matrix @ v - equal), True)] if matrix is not None else []
-    near, exact = argmin(name, lambda v: np.sum(c * v), x, box([bounds] * n if pairs else bounds, n), constraints)
+    near, exact = argmin(name, lambda v: np.sum(c * v), lambda v: np.sum(stripped(c) * v), x,
+                         box([bounds] * n if pairs else bounds, n), constraints)
     return told(name, found, {"x": near, "fun": with_tangent(found["fun"], np.sum(c * exact))})
 
 

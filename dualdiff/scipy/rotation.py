@@ -8,13 +8,14 @@ import numpy as np
 from scipy.spatial.transform import _rotation, _rotation_xp
 
 from ..forms import stripped
-from .classes import RUN, array_of, seen_class
+from .classes import array_of, seen_class
 from .counterparts import counterpart
+from .python_functions import SCIPY
 
 
 @counterpart(_rotation.select_backend, always=True)
 def select_backend(xp: Any, cython_compatible: bool) -> Any:
-    return RUN.of(_rotation_xp)
+    return SCIPY.of(_rotation_xp)
 
 
 @counterpart(_rotation_xp.from_rotvec)

@@ -20,8 +20,8 @@ from ..forms import stripped
 from ..implicit.roots import largest, largest_of_rows, newton_step
 from ..implicit.theorem import Equations, differentiated, factored, singular
 from ..transforms import derivative
-from .callbacks import Absent, perturbed, plainly, value_of, with_tangent
-from .counterparts import counterpart
+from .callbacks import Absent, perturbed, plainly, value_of
+from .counterparts import counterpart, with_tangent
 
 Function = Callable[..., Any]
 FAR = 1e-2  # further than that from SciPy's solution Newton's method has found another

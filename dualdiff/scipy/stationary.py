@@ -12,7 +12,8 @@ from ..errors import ConvergenceError, DegenerateError
 from ..forms import stripped
 from ..implicit.roots import largest
 from ..transforms import gradient, jacobian
-from .callbacks import tupled, value_of, with_tangent
+from .callbacks import tupled, value_of
+from .counterparts import with_tangent
 from .solutions import Function, Solution, flat
 
 NEAR = 1e-4  # constraints that may be active, in units of x
@@ -67,8 +68,10 @@ def vector(f: Function, args: tuple[Any, ...]) -> Function:
     return lambda v: flat(f(v, *args))
 
 
-def argmin(name: str, f: Function, x: Any, bounds: tuple[Any, Any], constraints: list[Constraint]) -> tuple[Any, Any]:
-    """SciPy's minimiser x of f with its derivative, and the exact one.
+def argmin(name: str, f: Function, still: Function, x: Any, bounds: tuple[Any, Any],
+           constraints: list[Constraint]) -> tuple[Any, Any]:
+    """SciPy's minimiser x of f with its derivative, and the exact one; ``still`` is f of what it depends on beside x without
+    derivatives, as far as that is known.
 
     By the conditions of Karush, Kuhn and Tucker: ∇f = Σ λ ∇c and c = 0 over the constraints that are active, whose multipliers
     λ are unknowns beside x (J. Nocedal, S. Wright, Numerical Optimization, 2006, section 12.3); an x at a bound is the bound.
@@ -76,7 +79,7 @@ def argmin(name: str, f: Function, x: Any, bounds: tuple[Any, Any], constraints:
     it back. If one is met that does not, the minimiser has a kink.
     """
     what, n, (low, high) = f"scipy.optimize.{name}", len(x), bounds
-    reach, slope, same = NEAR * (1 + largest(x)), stripped(gradient(f, mode="reverse")(x)), stripped(low) == stripped(high)
+    reach, slope, same = NEAR * (1 + largest(x)), stripped(gradient(still, mode="reverse")(x)), stripped(low) == stripped(high)
     lower, upper = np.flatnonzero(same | (x - stripped(low) <= reach)), np.flatnonzero(~same & (stripped(high) - x <= reach))
     at, sign = np.concatenate([lower, upper]), np.repeat([1.0, -1.0], [len(lower), len(upper)])
     ends = np.concatenate([low[lower], high[upper]])
@@ -100,17 +103,18 @@ def argmin(name: str, f: Function, x: Any, bounds: tuple[Any, Any], constraints:
         def full(w: Any, fixed: Any = fixed, order: Any = order) -> Any:
             return np.concatenate([w, ends[fixed]])[order] if len(fixed) else w
 
-        def lagrangian(v: Any, m: Any, held: Any = held) -> Any:
+        def lagrangian(f: Function, v: Any, m: Any, held: Any = held) -> Any:
             return f(v) - np.sum(m * c(v)[held]) if len(held) else f(v)
 
-        def conditions(z: Any, k: int = len(free), full: Any = full, lagrangian: Any = lagrangian, held: Any = held) -> Any:
-            down = gradient(lambda w: lagrangian(full(w), z[k:]), mode="reverse")(z[:k])
+        def conditions(f: Function, z: Any, k: int = len(free), full: Any = full, lagrangian: Any = lagrangian,
+                       held: Any = held) -> Any:
+            down = gradient(lambda w: lagrangian(f, full(w), z[k:]), mode="reverse")(z[:k])
             return np.concatenate([down, c(full(z[:k]))[held]]) if len(held) else down
 
-        solution = Solution(what, conditions, conditions)
+        solution = Solution(what, partial(conditions, f), partial(conditions, still))
         z = solution.polished(np.concatenate([x[free], m[len(fixed):] / sizes[held]]))
         exact = stripped(full(z[:len(free)]))
-        down = stripped(gradient(lambda v: lagrangian(v, z[len(free):]), mode="reverse")(exact))  # noqa: B023
+        down = stripped(gradient(lambda v: lagrangian(still, v, z[len(free):]), mode="reverse")(exact))  # noqa: B023
         pull = np.where(equation[keep], np.inf, np.concatenate([sign[fixed] * down[at[fixed]], z[len(free):] * sizes[held]]))
         room = np.concatenate([sign * (exact[at] - stripped(ends)), stripped(c(exact)) if len(sizes) else sizes])[~keep]
         if pull.min(initial=0.0) < -tiny[0] * largest(slope):

@@ -18,7 +18,8 @@ from ..policies import equality
 from ..transforms import derivative
 from . import distributions, multivariate  # noqa: F401
 from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, without_rule
-from .distributions import SCIPY, lifted_class, perturbed, seen
+from .distributions import lifted_class, perturbed, seen
+from .python_functions import SCIPY
 
 
 @counterpart(compatible.clip)

@@ -15,15 +15,25 @@ import scipy.integrate as scipy
 from scipy import sparse
 
 from ..errors import ConvergenceError, RuleError, StructureError
-from ..forms import holds_dual, stop_gradient, stripped
-from ..implicit.differential_equations import IMPLICIT, OF_THE_PLAIN_STATE, slopes
+from ..forms import dual_form, holds_dual, stop_gradient, stripped
 from ..implicit.theorem import depth
 from ..transforms import derivative, jacobian
-from .callbacks import Apart, Key, Plain, perturbed, plainly, together, tupled, value_of, with_tangent
-from .counterparts import counterpart
+from .callbacks import Apart, Key, Plain, perturbed, plainly, together, tupled, value_of
+from .counterparts import counterpart, with_tangent
+from .seeded import in_what_is_perturbed
 
 Function = Callable[..., Any]
+IMPLICIT = ("Radau", "BDF", "LSODA")
+OF_THE_PLAIN_STATE = ("jac", "jac_sparsity", "lband", "uband", "vectorized", "first_step")
 LARGEST = 1e12  # unit of a direction
+
+
+def slopes(out: Any, y: Any) -> Any:
+    """What fun returned, an array, a list of numbers or one number, as an array like y."""
+    out = dual_form(out)
+    if not np.ndim(out):
+        return np.broadcast_to(out, np.shape(y))
+    return out if hasattr(out, "shape") else np.asarray(out)
 
 
 class State:
@@ -39,7 +49,7 @@ class State:
 
     def met(self, parts: dict[Key, Any]) -> None:
         """Directions are scaled to the size of the value, since the integrator's absolute tolerance is meant for states."""
-        size = float(np.max(np.abs(parts[()]), initial=0.0))
+        size = float(np.max(np.abs(parts[()]), initial=0.0)) or 1.0
         for key, a in parts.items():
             rows = np.max(np.abs(a), axis=-1, keepdims=True, initial=0.0)
             with np.errstate(all="ignore"):
@@ -138,6 +148,23 @@ def blocks_of(f: Function, jac: Any, n: int, dense: bool) -> Function:
 @counterpart(scipy.solve_ivp, always=True)
 def solve_ivp(fun: Any, t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any = None, dense_output: bool = False,
               events: Any = None, vectorized: bool = False, args: Any = None, **options: Any) -> Any:
+    found: Any = None
+
+    def run(given: Any) -> Any:
+        nonlocal found
+        fun, t_span, y0, t_eval, events, args, options = given
+        found = trajectory(fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, **options)
+        return [found.t, found.y, *(found.t_events or ()), *(found.y_events or ())]
+    given = fun, t_span, value_of(y0), t_eval, events, args, options
+    t, y, *events = run(given) if dense_output else in_what_is_perturbed(run, given)
+    found.t, found.y = t, y
+    if events:
+        found.t_events, found.y_events = events[:len(events) // 2], events[len(events) // 2:]
+    return found
+
+
+def trajectory(fun: Any, t_span: Any, y0: Any, method: Any, t_eval: Any, dense_output: bool, events: Any, vectorized: bool,
+               args: Any, **options: Any) -> Any:
     given, own = (t_span, y0, t_eval, args), () if args is None else tuple(args)
     quiet, watched = Plain(fun), plainly(events, "fun")
     known = {name: plainly(x, name) for name, x in options.items()}
@@ -240,29 +267,35 @@ def odeint(func: Any, y0: Any, t: Any, args: Any = (), Dfun: Any = None, col_der
            ml: Any = None, mu: Any = None, rtol: Any = None, atol: Any = None, tcrit: Any = None, h0: float = 0.0,
            hmax: float = 0.0, hmin: float = 0.0, ixpr: Any = 0, mxstep: int = 0, mxhnil: int = 0, mxordn: int = 12,
            mxords: int = 5, printmessg: Any = 0, tfirst: bool = False) -> Any:
-    args, quiet = tupled(args), Plain(func)
     limits = {"rtol": rtol, "tcrit": tcrit, "hmax": hmax, "hmin": hmin, "mxstep": mxstep, "mxordn": mxordn, "mxords": mxords}
-    found = scipy.odeint(quiet, stop_gradient(y0), stop_gradient(t), stop_gradient(args), plainly(Dfun), col_deriv, full_output,
-                         ml, mu, atol=atol, h0=h0, ixpr=ixpr, mxhnil=mxhnil, printmessg=printmessg, tfirst=tfirst, **limits)
-    if not perturbed((y0, t, args, quiet)):
-        return found
+    once = limits | {"Dfun": plainly(Dfun), "col_deriv": col_deriv, "full_output": full_output, "ml": ml, "mu": mu,
+                     "atol": atol, "h0": h0, "ixpr": ixpr, "mxhnil": mxhnil, "printmessg": printmessg, "tfirst": tfirst}
+    info: tuple[Any, ...] = ()
 
-    def f(s: Any, y: Any) -> Any:
-        return slopes(value_of(func(s, y, *args) if tfirst else func(y, s, *args)), y)
+    def run(given: Any) -> Any:
+        nonlocal info
+        func, y0, t, args = given
+        quiet = Plain(func)
+        found = scipy.odeint(quiet, *stop_gradient((y0, t, args)), **once)
+        values, *info = found if full_output else (found,)  # type: ignore[assignment]
+        if not perturbed((y0, t, args, quiet)):
+            return [values]
 
-    times = value_of(t)
-    plain = np.asarray(stripped(times), float)
-    values = found[0] if full_output else found
-    y = shifted(f, times[0], np.ravel(real(value_of(y0))) * 1.0, plain[0] - times[0])
-    state = State(f, plain[0], y)
+        def f(s: Any, y: Any) -> Any:
+            return slopes(value_of(func(s, y, *args) if tfirst else func(y, s, *args)), y)
 
-    def integrate(slope: Function, vector: Any, blocks: int) -> Any:
-        tiled = {name: np.tile(a, blocks) if np.ndim(a) else a for name, a in (("rtol", rtol), ("atol", atol))}
-        Y, info = scipy.odeint(slope, vector, plain, tfirst=True, full_output=True, **(limits | tiled),
-                               Dfun=blocks_of(f, None, state.n, dense=True))
-        if info["message"] != "Integration successful.":
-            raise ConvergenceError(f"scipy.integrate.odeint stopped the variational equations: {info['message']}")
-        return Y.T
+        times = value_of(t)
+        plain = np.asarray(stripped(times), float)
+        y = shifted(f, times[0], np.ravel(real(value_of(y0))) * 1.0, plain[0] - times[0])
+        state = State(f, plain[0], y)
 
-    Y = with_tangent(values, np.transpose(at_times(f, times, state.dual(state.run(integrate)))))
-    return (Y, *found[1:]) if full_output else Y
+        def integrate(slope: Function, vector: Any, blocks: int) -> Any:
+            tiled = {name: np.tile(a, blocks) if np.ndim(a) else a for name, a in (("rtol", rtol), ("atol", atol))}
+            Y, how = scipy.odeint(slope, vector, plain, tfirst=True, full_output=True, **(limits | tiled),
+                                  Dfun=blocks_of(f, None, state.n, dense=True))
+            if how["message"] != "Integration successful.":
+                raise ConvergenceError(f"scipy.integrate.odeint stopped the variational equations: {how['message']}")
+            return Y.T
+        return [with_tangent(values, np.transpose(at_times(f, times, state.dual(state.run(integrate)))))]
+    [y] = in_what_is_perturbed(run, (func, value_of(y0), t, tupled(args)))
+    return (y, *info) if full_output else y

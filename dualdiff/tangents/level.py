@@ -48,7 +48,6 @@ class Level:
     k: int | None = None
     over = False  # its duals are spent
     escaped: str | None = None  # the last refusal, which f may have caught
-    inputs: Any = None  # of a reverse sweep that may as well go forward: its transforms.sweep.Inputs
     objects = False  # whether NumPy was asked for an array of its numbers, and made one of objects
 
     def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:

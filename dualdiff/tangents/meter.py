@@ -35,14 +35,6 @@ class TapeNeeded(BaseException):
         self.meter = meter
 
 
-class ForwardNeeded(BaseException):
-    """A reverse sweep meets what costs it as much as a forward one, again and again: a function that SciPy calls."""
-
-    def __init__(self, inputs: Any) -> None:
-        super().__init__()
-        self.inputs = inputs
-
-
 class Held(weakref.ref[Any]):
     """A weak reference that knows the size of what it refers to."""
 

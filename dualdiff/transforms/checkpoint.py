@@ -22,8 +22,9 @@ from ..tangents.level import Level
 from ..tangents.moves import Move, Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
+from .programs import lifted_for
 from .reverse import pulled
-from .sweep import Function, Inputs, lifted_for, seed_tape, swept, value_and_eps
+from .sweep import Function, Inputs, seed_tape, swept, value_and_eps
 from .trees import Rebuild, flatten, laid_out, spans
 
 RESHAPE: Any = ROWS[np.reshape]

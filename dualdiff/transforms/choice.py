@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StructureError
-from ..tangents.meter import ForwardNeeded, Meter, TapeNeeded
+from ..tangents.meter import Meter, TapeNeeded
 from .sweep import Function, Inputs
 from .trees import flatten, spans
 
@@ -97,10 +97,8 @@ def explain(f: Function, *args: Any, argnums: int | Sequence[int] = 0, **options
     return Explanation(recorded(Inputs(f, argnums, args, options)))
 
 
-class Gradients:
-    """What a gradient has learnt about f, by the shapes of the arguments: few inputs go forward unless that works much, and
-    more go back unless f gives a function to SciPy, which calls it again and again.
-    """
+class FewInputs:
+    """What a gradient has learnt about f, by the shapes of the arguments: few inputs go forward unless that works much."""
 
     __slots__ = ("forward",)
 
@@ -109,23 +107,20 @@ class Gradients:
 
     def sweep(self, inputs: Inputs, one_way: Callable[..., Any]) -> Any:
         n, key = sum(inputs.sizes), tuple(inputs.shapes)
-        if key in self.forward or n <= 1:
-            return one_way(inputs, n <= 1 or self.forward[key])
-        meter = Meter(1 << 62, False, LITTLE) if n <= FEW_INPUTS else None
-        try:
-            found = one_way(inputs, n <= FEW_INPUTS, meter, True)
-        except TapeNeeded as need:
-            if need.meter is not meter:
-                raise
-            from .linear import recorded
-            self.forward[key] = Explanation(recorded(inputs)).mode == "forward"
-        except ForwardNeeded as need:
-            if need.inputs is not inputs:
-                raise
-            self.forward[key] = True
-        else:
-            self.forward[key] = n <= FEW_INPUTS
-            return found
+        if n > FEW_INPUTS or n <= 1:
+            return one_way(inputs, n <= 1)
+        if key not in self.forward:
+            meter = Meter(1 << 62, False, LITTLE)
+            try:
+                found = one_way(inputs, True, meter)
+            except TapeNeeded as need:
+                if need.meter is not meter:
+                    raise
+                from .linear import recorded
+                self.forward[key] = Explanation(recorded(inputs)).mode == "forward"
+            else:
+                self.forward[key] = True
+                return found
         return one_way(inputs, self.forward[key])
 
 

@@ -14,7 +14,7 @@ from ..tangents.level import Level
 from ..tangents.meter import Meter
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
-from .choice import Gradients, checked_mode
+from .choice import FewInputs, checked_mode
 from .chunks import within
 from .forward import number, split
 from .sweep import (
@@ -41,9 +41,8 @@ def gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") 
     elementwise code costs without derivatives plus, for contractions, their number of directions; ``"reverse"`` records
     a tape and costs a small multiple of f, whatever the number of inputs, and keeps the coefficients of the whole run in
     memory; ``"auto"`` takes reverse for more than four inputs, and for two to four where the first forward sweep shows much
-    work and ``explain`` less the other way: f runs three times, then, in the first call with arguments of these shapes. It
-    takes forward where f gives a function of its inputs to SciPy, which calls it again and again. For complex arguments f
-    must be holomorphic. Raises StructureError if f returns anything but one number.
+    work and ``explain`` less the other way: f runs three times, then, in the first call with arguments of these shapes. For
+    complex arguments f must be holomorphic. Raises StructureError if f returns anything but one number.
 
     >>> import numpy as np
     >>> gradient(lambda x: np.sum(x**2))(np.array([1.0, 3.0]))
@@ -64,14 +63,14 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     (np.float64(5.0), array([2., 4.]))
     """
     checked_mode(mode)
-    learnt = Gradients()
+    few = FewInputs()
 
     def both(*args: Any, **options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)
-        return one_way(inputs, True) if mode == "forward" else learnt.sweep(inputs, one_way) if mode == "auto" else \
+        return one_way(inputs, True) if mode == "forward" else few.sweep(inputs, one_way) if mode == "auto" else \
             one_way(inputs, False)
 
-    def one_way(inputs: Inputs, forward: bool, meter: Meter | None = None, either: bool = False) -> Any:
+    def one_way(inputs: Inputs, forward: bool, meter: Meter | None = None) -> Any:
         roots: list[TapeLeaf] = []
 
         def read(out: Any, level: Level) -> Any:
@@ -86,7 +85,7 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
-        seed = seed_identity(inputs) if forward else seed_tape(inputs, roots, either)
+        seed = seed_identity(inputs) if forward else seed_tape(inputs, roots)
         return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex)
 
     return both

@@ -7,8 +7,9 @@ from typing import Any
 
 from .chunks import Parts
 from .forward import jacobian, jvp
+from .programs import as_it_runs
 from .reverse import gradient
-from .sweep import Function, as_it_runs, scalar_result
+from .sweep import Function, scalar_result
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,

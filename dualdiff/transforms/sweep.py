@@ -9,9 +9,7 @@ import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import prod
-from types import CodeType, FunctionType
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
@@ -31,6 +29,7 @@ from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
 from .floating import derivative_warnings_ignored
 from .overflow import honest, lost
+from .programs import as_it_runs, lifted_for, remember
 from .trees import Rebuild, flatten
 
 Function = Callable[..., Any]
@@ -167,7 +166,7 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
           holomorphic: bool = False) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f = inputs.f
-    if LIFTED and (known := as_it_runs(f)) is not f:
+    if (known := as_it_runs(f)) is not f:
         with suppress(Exception):  # what f as it stands says of another branch, say, is told below
             inputs.f = known
             return attempted(inputs, seed, read, holomorphic)
@@ -187,48 +186,6 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
         raise
     remember(f)
     return found
-
-
-LIFTED: WeakSet[CodeType] = WeakSet()  # of programs that did not run as they stand
-
-
-def as_it_runs(f: Function) -> Function:
-    """f, lifted from the start if it did not run as it stands before."""
-    if getattr(f, "__code__", None) not in LIFTED:
-        return f
-    from ..lifting import lift
-    return lift(f)
-
-
-def remember(f: Any) -> None:
-    """That f runs lifted; of a function of ours around it, the user's."""
-    if str(getattr(f, "__module__", "")).startswith("dualdiff."):
-        for cell in getattr(f, "__closure__", None) or ():
-            if type(cell.cell_contents) is FunctionType:
-                remember(cell.cell_contents)
-    elif hasattr(f, "__code__"):
-        LIFTED.add(f.__code__)
-
-
-def lifted_for(error: Any, f: Function) -> Function:
-    """f lifted, where NumPy's or SciPy's need of plain arrays may be the reason of an error; else the error is raised again."""
-    asked = isinstance(error, ConversionError) or (
-        isinstance(error, TypeError | AttributeError) and not isinstance(error, DualdiffError))
-    if not asked and (isinstance(error, CareNeeded | BasisError) or not met_in_scipy(error)):
-        raise error
-    if str(error).startswith("Iterator operand"):
-        raise EscapeError("numpy.nditer reads the memory of plain arrays: loop over x.flat, np.ndenumerate(x) or "
-                          "np.ndindex(x.shape)") from error
-    from ..lifting import lift
-    return lift(f)
-
-
-def met_in_scipy(error: Any) -> bool:
-    """Whether the error passed through a function of SciPy's, which lift may have a counterpart of."""
-    trace = error.__traceback__
-    while trace is not None and not str(trace.tb_frame.f_globals.get("__name__")).startswith("scipy."):
-        trace = trace.tb_next
-    return trace is not None
 
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
@@ -317,11 +274,8 @@ def seed_identity(inputs: Inputs) -> Callable[[Level], list[tuple[Any, Any]]]:
     return lambda level: [(leaf, None) for leaf in inputs.seeds(identity_seeds(level, inputs.shapes))]
 
 
-def seed_tape(inputs: Inputs, roots: list[TapeLeaf], either: bool = False) -> Callable[[Level], list[tuple[Any, Any]]]:
-    """``either``: the sweep may be asked to go forward instead."""
+def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[tuple[Any, Any]]]:
     def seed(level: Level) -> list[tuple[Any, Any]]:
-        if either:
-            level.inputs = inputs
         roots[:] = [TapeLeaf(level, shape) for shape in inputs.shapes]
         return [(root, None) for root in roots]
     return seed

@@ -1,0 +1,107 @@
+"""Which programs run as they stand, and which lifted: told by what they name, or by the error that they met."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+from weakref import ref
+
+from ..errors import BasisError, ConversionError, DualdiffError, EscapeError
+from ..tangents.level import CareNeeded
+
+Function = Callable[..., Any]
+PARTS = frozenset(("fft", "fftpack", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial",
+                   "stats"))  # of SciPy, whose functions have counterparts in lifted programs
+LIFTED: dict[int, tuple[Any, bool]] = {}  # by id of its code, which is referred to: whether a program runs lifted
+
+
+def as_it_runs(f: Function) -> Function:
+    """f, lifted from the start if it calls SciPy, or did not run as it stands before."""
+    code = getattr(f, "__code__", None)
+    found = LIFTED.get(id(code))
+    if found is None or found[0]() is not code:
+        if type(code) is not CodeType or root_of(f) == "dualdiff":  # whose code is around many programs
+            return f
+        found = told(code, names_scipy(f, set()))
+    if not found[1]:
+        return f
+    from ..lifting import lift
+    return lift(f)
+
+
+def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
+    key = id(code)
+    found = LIFTED[key] = ref(code, lambda _: LIFTED.pop(key, None)), lifted
+    return found
+
+
+def names_scipy(f: Any, met: set[Any]) -> bool:
+    """Whether f, or a function of the same package that it names, names one of SciPy's without a rule, which only lift reaches.
+    The error would tell, too, but some solvers print it.
+    """
+    if "scipy" not in sys.modules or f.__code__ in met:
+        return False
+    met.add(f.__code__)
+    names, known = names_in(f.__code__), f.__globals__
+    cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
+    for name in names:
+        x = known.get(name)
+        if name in cells:
+            try:
+                x = cells[name].cell_contents
+            except ValueError:  # not yet assigned
+                continue
+        if type(x) is FunctionType and root_of(x) == root_of(f):
+            if names_scipy(x, met):
+                return True
+        elif type(x) is ModuleType:
+            if x.__name__ == "scipy" and not PARTS.isdisjoint(names):
+                return True
+            if x.__name__.startswith("scipy.") and x.__name__.split(".")[1] in PARTS:
+                return True
+        elif callable(x) and (home := str(getattr(x, "__module__", ""))).startswith("scipy.") and home.split(".")[1] in PARTS:
+            return True
+    return False
+
+
+def root_of(f: Any) -> str:
+    return str(f.__module__).partition(".")[0]
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Names outside a function that it or one inside it uses."""
+    inner = [names_in(part) for part in code.co_consts if type(part) is CodeType]
+    return {*code.co_names, *code.co_freevars}.union(*inner)
+
+
+def remember(f: Any) -> None:
+    """That f runs lifted; of a function of ours around it, the user's."""
+    if str(getattr(f, "__module__", "")).startswith("dualdiff."):
+        for cell in getattr(f, "__closure__", None) or ():
+            if type(cell.cell_contents) is FunctionType:
+                remember(cell.cell_contents)
+    elif hasattr(f, "__code__"):
+        told(f.__code__, True)
+
+
+def lifted_for(error: Any, f: Function) -> Function:
+    """f lifted, where NumPy's or SciPy's need of plain arrays may be the reason of an error; else the error is raised again."""
+    asked = isinstance(error, ConversionError) or (
+        isinstance(error, TypeError | AttributeError) and not isinstance(error, DualdiffError))
+    if not asked and (isinstance(error, CareNeeded | BasisError) or not met_in_scipy(error)):
+        raise error
+    if str(error).startswith("Iterator operand"):
+        raise EscapeError("numpy.nditer reads the memory of plain arrays: loop over x.flat, np.ndenumerate(x) or "
+                          "np.ndindex(x.shape)") from error
+    from ..lifting import lift
+    return lift(f)
+
+
+def met_in_scipy(error: Any) -> bool:
+    """Whether the error passed through a function of SciPy's, which lift may have a counterpart of."""
+    trace = error.__traceback__
+    while trace is not None and not str(trace.tb_frame.f_globals.get("__name__")).startswith("scipy."):
+        trace = trace.tb_next
+    return trace is not None
