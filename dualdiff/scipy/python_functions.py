@@ -11,7 +11,7 @@ from ..forms import holds_dual
 from ..lifted_classes import Classes
 from ..lifting import Run, foreign, released
 from ..policies import equality
-from .counterparts import FUNCTIONS, KINDS, counterpart
+from .counterparts import FUNCTIONS, counterpart
 
 
 class Untouched(Classes):
@@ -51,28 +51,6 @@ def through(function: Any) -> Any:
                 return released(SCIPY.function(function)(*args, **options))
         return function(*args, **options)
     return call
-
-
-def lifted_class(kind: Any) -> Any:
-    """A class whose methods are lifted, and whose instances are what its base's are seen as."""
-    def member(x: Any) -> Any:
-        if type(x) in (staticmethod, classmethod):
-            return type(x)(SCIPY.of(x.__func__))
-        return property(*(f and SCIPY.of(f) for f in (x.fget, x.fset, x.fdel))) if type(x) is property else SCIPY.of(x)
-    members = {name: x for base in kind.__mro__[-2::-1] for name, x in vars(base).items()}
-    lifted = type(kind.__name__, (kind,), {"__module__": kind.__module__, **{
-        name: member(x) for name, x in members.items()
-        if name != "__new__" and type(x) in (type(through), staticmethod, classmethod, property)}})
-
-    def seen(x: Any) -> Any:
-        if type(x) is not kind:
-            return x
-        new: Any = object.__new__(lifted)
-        new.__dict__ = x.__dict__
-        return new
-    KINDS[kind] = seen
-    FUNCTIONS[id(kind)] = lifted
-    return lifted
 
 
 def lift_through(module: Any, register: Any = counterpart) -> dict[str, Any]:

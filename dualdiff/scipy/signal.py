@@ -16,9 +16,10 @@ from ..forms import holds_dual, stripped
 from ..implicit.theorem import Factored, differentiated
 from ..reading import dtype_of
 from ..rules.fourier import fitted
+from .classes import seen_class
 from .counterparts import FUNCTIONS, counterpart
 from .linear_maps import behind, crop, extended, floats, full, linear, only, stencil, valid, windows
-from .python_functions import SCIPY, keep_duals, lift_through, lifted_class
+from .python_functions import SCIPY, keep_duals, lift_through
 
 
 # ---- recursive filters
@@ -284,12 +285,12 @@ keep_duals(plain.iirfilter)
 keep_duals(plain.chirp)
 for _name in ("CZT", "ZoomFFT", "ShortTimeFFT"):
     if hasattr(plain, _name):
-        lifted_class(getattr(plain, _name))
+        seen_class(getattr(plain, _name))
 
 
 # ---- systems: which class they have depends on how they are given and on whether time is continuous
 SYSTEMS = {2: "TransferFunction", 3: "ZerosPolesGain", 4: "StateSpace"}
-LAWS = {(name, time): lifted_class(unwrap(plain.lsim).__globals__[name + time])
+LAWS = {(name, time): seen_class(unwrap(plain.lsim).__globals__[name + time])
         for name in SYSTEMS.values() for time in ("Continuous", "Discrete")}
 
 
