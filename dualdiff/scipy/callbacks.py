@@ -43,12 +43,14 @@ def value_of(y: Any) -> Any:
 
 
 class Plain:
-    """A function as SciPy calls it; ``dual`` says whether it returned something perturbed, or might have."""
+    """A function as SciPy calls it; ``dual`` says whether it returned something perturbed, or might have. Beside other
+    arguments that are perturbed its calls on plain numbers leave no trace.
+    """
 
     __slots__ = ("bare", "dual", "f")
 
-    def __init__(self, f: Any) -> None:
-        self.f, self.bare = f, quietly(f)
+    def __init__(self, f: Any, beside: Any = ()) -> None:
+        self.f, self.bare = f, quietly(f, perturbed(beside))
         self.dual = self.bare is not f
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -66,17 +68,17 @@ class Plain:
         return signature(self.f)
 
 
-def plainly(x: Any, name: str = "") -> Any:
+def plainly(x: Any, name: str = "", beside: Any = ()) -> Any:
     """An argument of this name as SciPy takes it, and the functions in it as Plain."""
     if isinstance(x, dict):
-        return type(x)((key, plainly(part, key)) for key, part in x.items())
+        return type(x)((key, plainly(part, key, beside)) for key, part in x.items())
     if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
-        return type(x)(plainly(part, name) for part in x)
+        return type(x)(plainly(part, name, beside) for part in x)
     if type(x) in (FunctionType, MethodType, partial) or (name in FUNCTIONS and callable(x)):
-        return Plain(x)
+        return Plain(x, beside)
     if type(x).__name__ in LIMITS:
         x = copy(x)
-        vars(x).update({key: plainly(part, key) for key, part in vars(x).items()})
+        vars(x).update({key: plainly(part, key, beside) for key, part in vars(x).items()})
         return x
     return stop_gradient(x)
 

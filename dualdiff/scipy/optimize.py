@@ -11,7 +11,7 @@ import scipy.optimize as scipy
 from ..errors import RuleError
 from ..forms import stop_gradient, stripped
 from ..transforms import jacobian
-from .callbacks import refused, tupled, value_of
+from .callbacks import perturbed, refused, tupled, value_of
 from .closures import quietly
 from .counterparts import counterpart, with_tangent
 from .solutions import Function, Pointwise, Solution, flat, in_place, solver, told
@@ -21,7 +21,7 @@ from .stationary import argmin, box, constraints_of, vector
 # ---- roots
 def with_args(f: Function, args: Any) -> tuple[Function, Function]:
     """x ↦ f(x, *args), and the same without what is perturbed in args, and in the closure where that can be."""
-    quiet, bare = quietly(f), stop_gradient(args)
+    quiet, bare = quietly(f, perturbed(args)), stop_gradient(args)
     return lambda x: value_of(f(x, *args)), lambda x: value_of(quiet(x, *bare))
 
 
@@ -88,7 +88,7 @@ def minimum(f: str) -> Function:
         def objective(v: Any, g: Function = g, args: Any = args) -> Any:
             return np.reshape(value_of(g(np.reshape(v, shape) if shape else v[0], *args)), ())
 
-        still = partial(objective, g=quietly(g), args=stop_gradient(args))
+        still = partial(objective, g=quietly(g, perturbed(args)), args=stop_gradient(args))
         bounds = (given["x1"], given["x2"]) if "x1" in given else given.get("bounds")
         near, exact = argmin(name, objective, still, np.ravel(x) * 1.0, box(bounds, np.size(x), pairs=bool(shape)),
                              constraints_of(given, x))
@@ -138,7 +138,7 @@ def least_squares(name: str, given: dict[str, Any], found: Any) -> Any:
 
 def both(f: Function, args: Any) -> tuple[Function, Function]:
     """v ↦ f(v, *args) as a vector, and the same without what is perturbed beside v."""
-    return vector(f, args), vector(quietly(f), stop_gradient(args))
+    return vector(f, args), vector(quietly(f, perturbed(args)), stop_gradient(args))
 
 
 def covariance(residual: Function, x: Any) -> Any:
@@ -167,7 +167,7 @@ def curve_fit(name: str, given: dict[str, Any], found: Any) -> Any:
         return r if sigma is None else r / sigma if np.ndim(sigma) < 2 else np.linalg.solve(np.linalg.cholesky(sigma), r)
 
     bare = dict(zip(("x", "y", "sigma"), stop_gradient((x, y, sigma)), strict=True))
-    still = partial(residual, f=quietly(f), **bare)
+    still = partial(residual, f=quietly(f, perturbed((x, y, sigma))), **bare)
     p, exact, cost = squares(name, residual, still, plain, box(given["bounds"], n, pairs=False))
     known: Any = found[1]
     if np.isfinite(known).all():

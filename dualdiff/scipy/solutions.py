@@ -137,7 +137,7 @@ def solver(original: Any, finish: Function) -> None:
     def solve(*args: Any, **options: Any) -> Any:
         call = form().bind(*args, **options)
         given = dict(call.arguments)
-        quiet = {name: plainly(x, name) for name, x in given.items()}
+        quiet = {name: plainly(x, name, [*given.values()]) for name, x in given.items()}
         call.arguments.update(quiet)
         found = original(*call.args, **call.kwargs)
         if not any(perturbed((x, quiet[name])) for name, x in given.items() if name not in GUESSES):

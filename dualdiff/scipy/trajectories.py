@@ -166,8 +166,8 @@ def solve_ivp(fun: Any, t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any 
 def trajectory(fun: Any, t_span: Any, y0: Any, method: Any, t_eval: Any, dense_output: bool, events: Any, vectorized: bool,
                args: Any, **options: Any) -> Any:
     given, own = (t_span, y0, t_eval, args), () if args is None else tuple(args)
-    quiet, watched = Plain(fun), plainly(events, "fun")
-    known = {name: plainly(x, name) for name, x in options.items()}
+    quiet, watched = Plain(fun, given), plainly(events, "fun", given)
+    known = {name: plainly(x, name, given) for name, x in options.items()}
     found = scipy.solve_ivp(quiet, stop_gradient(t_span), stop_gradient(y0), method, stop_gradient(t_eval), dense_output,
                             watched, vectorized, args if args is None else stop_gradient(own), **known)
     if not perturbed((*given, quiet, watched)):
@@ -268,14 +268,15 @@ def odeint(func: Any, y0: Any, t: Any, args: Any = (), Dfun: Any = None, col_der
            hmax: float = 0.0, hmin: float = 0.0, ixpr: Any = 0, mxstep: int = 0, mxhnil: int = 0, mxordn: int = 12,
            mxords: int = 5, printmessg: Any = 0, tfirst: bool = False) -> Any:
     limits = {"rtol": rtol, "tcrit": tcrit, "hmax": hmax, "hmin": hmin, "mxstep": mxstep, "mxordn": mxordn, "mxords": mxords}
-    once = limits | {"Dfun": plainly(Dfun), "col_deriv": col_deriv, "full_output": full_output, "ml": ml, "mu": mu,
-                     "atol": atol, "h0": h0, "ixpr": ixpr, "mxhnil": mxhnil, "printmessg": printmessg, "tfirst": tfirst}
+    once = limits | {"Dfun": plainly(Dfun, "Dfun", (y0, t, args)), "col_deriv": col_deriv, "full_output": full_output,
+                     "ml": ml, "mu": mu, "atol": atol, "h0": h0, "ixpr": ixpr, "mxhnil": mxhnil, "printmessg": printmessg,
+                     "tfirst": tfirst}
     info: tuple[Any, ...] = ()
 
     def run(given: Any) -> Any:
         nonlocal info
         func, y0, t, args = given
-        quiet = Plain(func)
+        quiet = Plain(func, (y0, t, args))
         found = scipy.odeint(quiet, *stop_gradient((y0, t, args)), **once)
         values, *info = found if full_output else (found,)  # type: ignore[assignment]
         if not perturbed((y0, t, args, quiet)):

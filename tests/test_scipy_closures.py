@@ -1,0 +1,182 @@
+"""Functions that a program gives to SciPy: what they close over, and what they keep between calls."""
+
+import numpy as np
+import pytest
+from scipy.integrate import odeint, quad, solve_ivp
+from scipy.optimize import brentq
+
+from dualdiff import Dual, gradient
+from dualdiff.forms import holds_dual
+from dualdiff.scipy.closures import held, quietly, reached, without_derivatives
+
+FINE = {"rtol": 1e-9, "atol": 1e-9}
+KEPT = {}
+
+
+def kept_in_the_module(t, p):
+    if t not in KEPT:
+        KEPT[t] = p * (1 + t)
+    return KEPT[t]
+
+
+class Rate:
+    at = None
+
+    def __call__(self, t, p):
+        if self.at != t:
+            self.at, self.value = t, p * (1 + t)
+        return self.value
+
+
+def grown(rhs, **options):
+    return solve_ivp(rhs, (0, 1), [1.0], **FINE, **options).y[0, -1]
+
+
+def a_dict(p):
+    cache = {}
+
+    def rate(t):
+        if t not in cache:
+            cache[t] = p * (1 + t)
+        return cache[t]
+    return grown(lambda t, y: -rate(t) * y)
+
+
+def a_dict_of_what_args_make(p):
+    cache = {}
+
+    def rhs(t, y, p):
+        if t not in cache:
+            cache[t] = p * (1 + t)
+        return -cache[t] * y
+    return grown(rhs, args=(p,))
+
+
+def an_object(p):
+    rate = Rate()
+    return grown(lambda t, y: -rate(t, p) * y)
+
+
+def an_object_in_a_list(p):
+    rates = [Rate()]
+    return grown(lambda t, y: -rates[0](t, p) * y)
+
+
+def the_module(p):
+    KEPT.clear()
+    return grown(lambda t, y: -kept_in_the_module(t, p) * y)
+
+
+def a_list(p):
+    last = [None, None]
+
+    def rhs(y, t):
+        if last[0] != t:
+            last[:] = [t, p * (1 + t)]
+        return -last[1] * y
+    return odeint(rhs, [1.0], [0, 1.0], rtol=1e-10, atol=1e-10)[-1, 0]
+
+
+def of_a_root(p):
+    memo = {}
+
+    def f(x):
+        if x not in memo:
+            memo[x] = x**3 - p
+        return memo[x]
+    return brentq(f, 0, 5)
+
+
+def of_a_root_in_an_array(p):
+    last = np.full(2, -1.0)
+
+    def f(x):
+        if last[0] != x:
+            last[0], last[1] = x, x**3 - p
+        return last[1]
+    return brentq(f, 0, 5)
+
+
+def of_an_integral(p):
+    memo = {}
+
+    def f(x):
+        if x not in memo:
+            memo[x] = np.exp(-p * x)
+        return memo[x]
+    return quad(f, 0, 1)[0]
+
+
+DECAYS = (a_dict, a_dict_of_what_args_make, an_object, an_object_in_a_list, the_module, a_list)
+CLOSED = {f: lambda p: -1.5 * np.exp(-1.5 * p) for f in DECAYS} | {
+    of_a_root: lambda p: p ** (-2 / 3) / 3, of_a_root_in_an_array: lambda p: p ** (-2 / 3) / 3,
+    of_an_integral: lambda p: (np.exp(-p) * (1 + p) - 1) / p**2}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("f", CLOSED, ids=lambda f: f.__name__)
+def test_a_plain_number_that_a_function_keeps_does_not_take_a_dual_s_place(f, mode):
+    for _ in range(2):
+        assert gradient(f, mode=mode)(1.5) == pytest.approx(CLOSED[f](1.5), rel=1e-6)
+
+
+def test_calls_on_plain_numbers_leave_no_trace_and_others_do():
+    p, calls, made, seen = Dual(2.0, 1.0), [], {"n": 0}, Rate()
+
+    def f(x):
+        calls.append(x)
+        made["n"] += 1
+        seen.at = x
+        return p * x
+    quiet = quietly(f)
+    assert quiet(3.0) == 6.0
+    assert (calls, made, seen.at) == ([], {"n": 0}, None)
+    assert f(3.0) == Dual(6.0, 3.0)
+    assert (calls, made, seen.at) == ([3.0], {"n": 1}, 3.0)
+    plain = lambda x: calls.append(2 * x)
+    assert quietly(plain) is plain                              # nothing is perturbed: it is the program's own affair
+    assert quietly(plain, True) is not plain
+
+
+def test_closures_defaults_partials_and_functions_within_are_found_and_nothing_else_is_made_anew():
+    p, q = Dual(2.0, 1.0), Dual(3.0, 1.0)
+    inner = lambda x: p * x
+    outer = lambda x, *, scale=q, both=(p, 1.0): inner(x) * scale + both[0]
+    quiet = without_derivatives(outer)
+    assert quiet(2.0) == 4.0 * 3.0 + 2.0
+    assert not holds_dual(quiet(2.0))
+    assert outer(2.0) == Dual(14.0, 11.0)
+    free = lambda x: np.sin(x) * len(KEPT)
+    assert without_derivatives(free) is free
+
+    def bound(x):
+        nonlocal p
+        p = p * x
+        return p
+    assert without_derivatives(bound) is bound                  # what it binds must be seen outside
+
+    def recursive(n):
+        return p if n == 0 else recursive(n - 1) * 2.0
+    assert held(recursive, lambda x: x.value)(1) == Dual(4.0, 2.0)   # itself stays within itself
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_function_that_writes_to_an_array_of_its_closure_runs_as_it_is(mode):
+    def f(p):
+        work = p * np.ones(2)
+
+        def rhs(t, y):
+            work[0] = p[0] * y[0]
+            return -work[:1] * work[1]
+        return solve_ivp(rhs, (0, 1), [1.0], **FINE).y[0, -1]
+    p = np.array([0.5, 0.8])
+    np.testing.assert_allclose(gradient(f, mode=mode)(p), -p[::-1] * np.exp(-0.4), rtol=1e-7)
+
+
+def test_what_is_reached_goes_through_objects_lists_and_helpers():
+    deep = {"a": [Rate()]}
+    f = lambda x: kept_in_the_module(x, deep)
+    found = reached(f)
+    for place in (KEPT, deep, deep["a"], vars(deep["a"][0])):
+        assert any(place is x for x in found)
+    assert reached(np.sin) == reached(lambda x: np.linalg.norm(2 * x)) == []
