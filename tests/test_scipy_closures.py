@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 
 from dualdiff import Dual, gradient
 from dualdiff.forms import holds_dual
-from dualdiff.scipy.closures import held, quietly, reached, without_derivatives
+from dualdiff.scipy.closures import Replaced, quietly, reached, without_derivatives
 
 FINE = {"rtol": 1e-9, "atol": 1e-9}
 KEPT = {}
@@ -157,7 +157,35 @@ def test_closures_defaults_partials_and_functions_within_are_found_and_nothing_e
 
     def recursive(n):
         return p if n == 0 else recursive(n - 1) * 2.0
-    assert held(recursive, lambda x: x.value)(1) == Dual(4.0, 2.0)   # itself stays within itself
+    assert Replaced(lambda x: x.value).of(recursive)(1) == Dual(4.0, 2.0)   # itself stays within itself
+
+
+class Oscillator:
+    def __init__(self, stiffness, damping):
+        self.parameters, self.slopes = {"stiffness": stiffness, "damping": [damping]}, 0
+
+    def slope(self, t, y):
+        self.slopes += 1
+        return [y[1], -self.parameters["stiffness"] * y[0] - self.parameters["damping"][0] * y[1]]
+
+    def end(self):
+        return solve_ivp(self.slope, (0, 1), [1.0, 0.0], **FINE).y[0, -1]
+
+
+def test_methods_and_objects_run_on_plain_copies():
+    made = Oscillator(Dual(4.0, 1.0), Dual(0.5, 0.0))
+    for f in (made.slope, lambda t, y: made.slope(t, [*y])):
+        found = quietly(f)(0.0, [1.0, 2.0])
+        assert found == [2.0, -5.0]
+        assert not holds_dual(found)
+        assert made.slopes == 0
+        assert isinstance(made.parameters["stiffness"], Dual)
+    np.testing.assert_array_equal(gradient(lambda p: Oscillator(*p).end())(np.array([4.0, 0.5])),
+                                  gradient(lambda p: Oscillator(p[0], p[1]).end())(np.array([4.0, 0.5])))
+    h, p = 1e-5, np.array([4.0, 0.5])
+    slopes = [(Oscillator(*(p + h * e)).end() - Oscillator(*(p - h * e)).end()) / (2 * h) for e in np.eye(2)]
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(gradient(lambda p: Oscillator(*p).end(), mode=mode)(p), slopes, rtol=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])

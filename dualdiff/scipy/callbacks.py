@@ -186,7 +186,7 @@ class Apart:
                 columns = [found[start:stop] for start, stop in spans(counts)]
                 return [((leaf, None), np.reshape(a, (*leaf.shape, *shape))) for leaf, a in zip(ends, columns, strict=True)]
             u = np.eye(size).reshape(size, *shape) if shape else np.float64(1)
-            found = zip(ends, pull([t.terms], [u], len(shape) > 0, ends), strict=True)
+            found = zip(ends, pull([t.terms], [u], int(len(shape) > 0), ends), strict=True)
             arrays = [(leaf, np.reshape(np.transpose(np.reshape(a, (size, prod(leaf.shape)))), (*leaf.shape, *shape)))
                       for leaf, a in found if a is not None]
             return [((leaf, unit), part(a)) for leaf, a in arrays

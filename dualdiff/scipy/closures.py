@@ -9,6 +9,7 @@ objects, as a cache does, is taken back: a plain number kept there would be met 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dis import get_instructions
 from functools import lru_cache, partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -92,7 +93,7 @@ def reached(f: Any) -> list[Any]:
                 found.append(x)
         elif kind is DualArray and x.size <= SMALL and not x.eps.terms:
             found.append(x)
-        elif type(getattr(x, "__dict__", None)) is dict and not (isinstance(x, type | ModuleType) or foreign(kind.__module__)):
+        elif is_object(x):
             parts = (vars(x),)
         queue += [(part, depth + 1) for part in parts]
     return found
@@ -106,52 +107,77 @@ DEEP = 3  # an object in a list, say, and what it holds
 SMALL = 64  # numbers of an array that the program made and may keep values in
 
 
+def is_object(x: Any) -> bool:
+    """Whether x is an object of a class of the user's."""
+    return type(getattr(x, "__dict__", None)) is dict and not (isinstance(x, type | ModuleType) or foreign(type(x).__module__))
+
+
 def without_derivatives(f: Any) -> Any:
-    return held(f, lambda x: stop_gradient(x) if type(x) is Dual or x.eps.terms else x)
+    return Replaced(lambda x: stop_gradient(x) if type(x) is Dual or x.eps.terms else x, True).of(f)
 
 
-def held(x: Any, new: Callable[[Any], Any], met: frozenset[int] = frozenset()) -> Any:
-    """x with ``new(dual)`` in place of the duals in it: in tuples, lists and dicts, in the closures and defaults of functions.
+class Replaced:
+    """Arguments and functions with ``new(dual)`` in place of the duals in them: in tuples, in the closures and defaults of
+    functions, in lists and dicts among the arguments; themselves where nothing is replaced.
 
-    Itself where nothing is replaced. In a closure lists and dicts, which may be written to, stay as they are, and so does what
-    a function binds anew. ``met`` are the functions around it, which stay, too.
+    ``copies``: also in lists, dicts and objects in a closure, and in that of a method. These are copied, so that nobody sees
+    what a function writes there. What a function binds anew stays.
     """
-    kind = type(x)
-    if kind in LEVELED or kind is Dual:
-        return new(x)
-    if kind is tuple:
-        parts = tuple([held(part, new, met) for part in x])
-        return x if all(a is b for a, b in zip(x, parts, strict=True)) else parts
-    if kind is list and not met:
-        return [held(part, new) for part in x]
-    if kind is dict and not met:
-        return {name: held(part, new) for name, part in x.items()}
-    if kind is partial:
-        func, args = held(x.func, new, met), held(x.args, new, met)
-        options = {name: held(part, new, met) for name, part in x.keywords.items()}
-        same = func is x.func and args is x.args and all(part is x.keywords[name] for name, part in options.items())
-        return x if same else partial(func, *args, **options)
-    return of_function(x, new, met | {id(x)}) if kind is FunctionType and id(x) not in met else x
 
+    __slots__ = ("copies", "inside", "made", "new")
 
-def of_function(f: Any, new: Callable[[Any], Any], met: frozenset[int]) -> Any:
-    cells, bound, changed = list(f.__closure__ or ()), names_bound(f.__code__), False
-    for i, (name, cell) in enumerate(zip(f.__code__.co_freevars, cells, strict=True)):
-        try:
-            x = cell.cell_contents
-        except ValueError:  # not yet assigned
-            continue
-        y = x if name in bound else held(x, new, met)
-        if y is not x:
-            cells[i], changed = CellType(y), True
-    defaults, given = held(f.__defaults__, new, met), f.__kwdefaults__ or {}
-    named = {name: held(x, new, met) for name, x in given.items()}
-    if not changed and defaults is f.__defaults__ and all(x is given[name] for name, x in named.items()):
-        return f
-    g = FunctionType(f.__code__, f.__globals__, f.__name__, defaults, tuple(cells))
-    g.__kwdefaults__ = named
-    g.__dict__.update(f.__dict__)
-    return g
+    def __init__(self, new: Callable[[Any], Any], copies: bool = False) -> None:
+        self.new, self.copies, self.inside = new, copies, False
+        self.made: dict[int, tuple[Any, Any]] = {}  # by id: what it was, and what it is; itself while it is looked at
+
+    def of(self, x: Any) -> Any:
+        kind = type(x)
+        if kind in LEVELED or kind is Dual:
+            return self.new(x)
+        if id(x) not in self.made:
+            self.made[id(x)] = x, x
+            self.made[id(x)] = x, self.looked_at(x, kind)
+        return self.made[id(x)][1]
+
+    def looked_at(self, x: Any, kind: Any) -> Any:
+        if kind is FunctionType:
+            return self.function(x)
+        if kind is tuple or (kind is list and (self.copies or not self.inside)):
+            parts = kind(map(self.of, x))
+            return x if all(a is b for a, b in zip(x, parts, strict=True)) else parts
+        if kind is dict and (self.copies or not self.inside):
+            return self.named(x)
+        if kind is partial:
+            func, args, options = self.of(x.func), self.of(x.args), self.named(x.keywords)
+            return x if func is x.func and args is x.args and options is x.keywords else partial(func, *args, **options)
+        if self.copies and kind is MethodType and (owner := self.of(x.__self__)) is not x.__self__:
+            return MethodType(x.__func__, owner)
+        if self.copies and is_object(x) and (state := self.named(vars(x))) is not vars(x):
+            with suppress(TypeError):  # a class with a memory of its own
+                copied = object.__new__(kind)
+                vars(copied).update(state)
+                return copied
+        return x
+
+    def named(self, given: dict[Any, Any]) -> dict[Any, Any]:
+        parts = {name: self.of(x) for name, x in given.items()}
+        return given if all(parts[name] is x for name, x in given.items()) else parts
+
+    def function(self, f: Any) -> Any:
+        before, self.inside = self.inside, True
+        cells, bound, changed = list(f.__closure__ or ()), names_bound(f.__code__), False
+        known = contents(f)
+        for i, name in enumerate(f.__code__.co_freevars):
+            if name not in bound and name in known and (y := self.of(known[name])) is not known[name]:
+                cells[i], changed = CellType(y), True
+        defaults, named = self.of(f.__defaults__), f.__kwdefaults__ and self.named(f.__kwdefaults__)
+        self.inside = before
+        if not changed and defaults is f.__defaults__ and named is f.__kwdefaults__:
+            return f
+        g = FunctionType(f.__code__, f.__globals__, f.__name__, defaults, tuple(cells))
+        g.__kwdefaults__ = named
+        g.__dict__.update(f.__dict__)
+        return g
 
 
 @lru_cache(1024)

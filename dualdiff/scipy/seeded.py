@@ -20,20 +20,20 @@ from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..transforms import value_and_jacobian
 from .callbacks import Apart, linear_part
-from .closures import held
+from .closures import Replaced
 
 Arrays = list[Any]
 
 
 def in_what_is_perturbed(run: Callable[[Any], Arrays], given: Any) -> Arrays:
-    """``run(given)``, arrays, as functions of the duals in ``given``, a tuple of what ``held`` looks into."""
+    """``run(given)``, arrays, as functions of the duals in ``given``, a tuple of what ``Replaced`` looks into."""
     duals: dict[int, Any] = {}
 
     def listed(x: Any) -> Any:
         if type(x) in LEVELED and x.eps.terms:
             duals[id(x)] = x
         return x
-    held(given, listed)
+    Replaced(listed).of(given)
     level = top_level(duals.values())
     moving = [x for x in duals.values() if x.level is level]
     if not moving:
@@ -51,7 +51,7 @@ def in_what_is_perturbed(run: Callable[[Any], Arrays], given: Any) -> Arrays:
     def of_bases(*seeded: Any) -> Arrays:
         eps = [b.eps for b in seeded] if record is None else record.replay([b.eps for b in seeded])
         new = {id(x): wrapped(x.value, t, seeded[0].level) for x, t in zip(moving, eps, strict=True)}
-        return run(held(given, lambda x: new.get(id(x), x)))
+        return run(Replaced(lambda x: new.get(id(x), x)).of(given))
     sweep = value_and_jacobian(of_bases, tuple(range(len(bases))), mode="forward")
     found, matrices = sweep(*(value_at(b, level) for b in bases))
     return [linked(y, bases, J) for y, J in zip(found, matrices, strict=True)]
