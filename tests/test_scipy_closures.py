@@ -97,6 +97,25 @@ def of_a_root_in_an_array(p):
     return brentq(f, 0, 5)
 
 
+def two_trajectories_of_one_dict(p):
+    cache = {}
+
+    def rhs(t, y):
+        if t not in cache:
+            cache[t] = p * (1 + t)
+        return -cache[t] * y
+    return (grown(rhs) + grown(rhs)) / 2
+
+
+def a_sum_beside_the_states(p):
+    steps = []
+
+    def rhs(t, y):
+        steps.append(p * t)
+        return -p * (1 + t) * y
+    return grown(rhs) + 0 * sum(steps)
+
+
 def of_an_integral(p):
     memo = {}
 
@@ -107,7 +126,8 @@ def of_an_integral(p):
     return quad(f, 0, 1)[0]
 
 
-DECAYS = (a_dict, a_dict_of_what_args_make, an_object, an_object_in_a_list, the_module, a_list)
+DECAYS = (a_dict, a_dict_of_what_args_make, an_object, an_object_in_a_list, the_module, a_list, two_trajectories_of_one_dict,
+          a_sum_beside_the_states)
 CLOSED = {f: lambda p: -1.5 * np.exp(-1.5 * p) for f in DECAYS} | {
     of_a_root: lambda p: p ** (-2 / 3) / 3, of_a_root_in_an_array: lambda p: p ** (-2 / 3) / 3,
     of_an_integral: lambda p: (np.exp(-p) * (1 + p) - 1) / p**2}

@@ -53,27 +53,35 @@ def without_trace(f: Any, g: Any) -> Any:
         try:
             return once(*args, **options)
         finally:
-            for place, old in zip(places, before, strict=True):
-                (put_back_array if type(place) is DualArray else put_back)(place, old)
+            put_back(places, before)
     return call if places else f if g is f else once
 
 
-def put_back(place: Any, old: Any) -> None:
-    if isinstance(place, list):
-        if len(place) != len(old) or any(x is not y for x, y in zip(place, old, strict=True)):
+def put_back(places: list[Any], before: list[Any]) -> bool:
+    """Whether something was written there; it is not any more."""
+    changed = [(place, old) for place, old in zip(places, before, strict=True) if differ(place, old)]
+    for place, old in changed:
+        if isinstance(place, list):
             place[:] = old
-    elif len(place) != len(old) or (isinstance(place, dict) and any(place.get(key, place) is not x for key, x in old.items())):
-        place.clear()
-        place.update(old)
+        elif type(place) is DualArray:
+            place[...] = old  # type: ignore[index]
+        else:
+            place.clear()
+            place.update(old)
+    return bool(changed)
 
 
-def put_back_array(place: Any, old: Any) -> None:
-    if not np.array_equal(stripped(place), stripped(old), equal_nan=True):
-        place[...] = old
+def differ(place: Any, old: Any) -> bool:
+    """Whether a list, dict, set or array holds other things than it did."""
+    if type(place) is DualArray:
+        return bool(place.eps.terms) or not np.array_equal(stripped(place), stripped(old), equal_nan=True)
+    if isinstance(place, dict):
+        return len(place) != len(old) or any(place.get(key, place) is not x for key, x in old.items())
+    return len(place) != len(old) or (isinstance(place, list) and any(x is not y for x, y in zip(place, old, strict=True)))
 
 
 def reached(f: Any) -> list[Any]:
-    """The lists, dicts, sets and small arrays that a function names, in its closure or its module, in these and in objects."""
+    """The lists, dicts, sets and small arrays that functions name, in a closure or in their module, in these and in objects."""
     found, met, queue = list[Any](), set[int](), [(f, 0)]
     for x, depth in queue:  # which grows on the way
         kind = type(x)
@@ -113,22 +121,25 @@ def is_object(x: Any) -> bool:
 
 
 def without_derivatives(f: Any) -> Any:
-    return Replaced(lambda x: stop_gradient(x) if type(x) is Dual or x.eps.terms else x, True).of(f)
+    return Replaced(lambda x: stop_gradient(x) if type(x) is Dual or x.eps.terms else x).of(f)
 
 
 class Replaced:
-    """Arguments and functions with ``new(dual)`` in place of the duals in them: in tuples, in the closures and defaults of
-    functions, in lists and dicts among the arguments; themselves where nothing is replaced.
+    """Arguments and functions with ``new(dual)`` in place of the duals in them: in the closures and defaults of functions, in
+    tuples, lists, dicts and objects, and in that of a method; themselves where nothing is replaced.
 
-    ``copies``: also in lists, dicts and objects in a closure, and in that of a method. These are copied, so that nobody sees
-    what a function writes there. What a function binds anew stays.
+    What can be written to is copied; ``written`` says whether it was. What a function binds anew stays.
     """
 
-    __slots__ = ("copies", "inside", "made", "new")
+    __slots__ = ("copies", "made", "new")
 
-    def __init__(self, new: Callable[[Any], Any], copies: bool = False) -> None:
-        self.new, self.copies, self.inside = new, copies, False
+    def __init__(self, new: Callable[[Any], Any]) -> None:
+        self.new = new
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: what it was, and what it is; itself while it is looked at
+        self.copies: list[tuple[Any, Any]] = []  # lists and dicts, and what they held
+
+    def written(self) -> bool:
+        return any(differ(place, old) for place, old in self.copies)
 
     def of(self, x: Any) -> Any:
         kind = type(x)
@@ -142,36 +153,43 @@ class Replaced:
     def looked_at(self, x: Any, kind: Any) -> Any:
         if kind is FunctionType:
             return self.function(x)
-        if kind is tuple or (kind is list and (self.copies or not self.inside)):
+        if kind is tuple or kind is list:
             parts = kind(map(self.of, x))
-            return x if all(a is b for a, b in zip(x, parts, strict=True)) else parts
-        if kind is dict and (self.copies or not self.inside):
-            return self.named(x)
+            if all(a is b for a, b in zip(x, parts, strict=True)):
+                return x
+            self.copies += [(parts, [*parts])] if kind is list else []
+            return parts
+        if kind is dict:
+            return self.kept(x, self.named(x))
         if kind is partial:
             func, args, options = self.of(x.func), self.of(x.args), self.named(x.keywords)
             return x if func is x.func and args is x.args and options is x.keywords else partial(func, *args, **options)
-        if self.copies and kind is MethodType and (owner := self.of(x.__self__)) is not x.__self__:
+        if kind is MethodType and (owner := self.of(x.__self__)) is not x.__self__:
             return MethodType(x.__func__, owner)
-        if self.copies and is_object(x) and (state := self.named(vars(x))) is not vars(x):
+        if is_object(x) and (state := self.named(vars(x))) is not vars(x):
             with suppress(TypeError):  # a class with a memory of its own
                 copied = object.__new__(kind)
                 vars(copied).update(state)
+                self.kept(state, vars(copied))
                 return copied
         return x
+
+    def kept(self, before: Any, place: Any) -> Any:
+        if place is not before:
+            self.copies.append((place, {**place}))
+        return place
 
     def named(self, given: dict[Any, Any]) -> dict[Any, Any]:
         parts = {name: self.of(x) for name, x in given.items()}
         return given if all(parts[name] is x for name, x in given.items()) else parts
 
     def function(self, f: Any) -> Any:
-        before, self.inside = self.inside, True
         cells, bound, changed = list(f.__closure__ or ()), names_bound(f.__code__), False
         known = contents(f)
         for i, name in enumerate(f.__code__.co_freevars):
             if name not in bound and name in known and (y := self.of(known[name])) is not known[name]:
                 cells[i], changed = CellType(y), True
         defaults, named = self.of(f.__defaults__), f.__kwdefaults__ and self.named(f.__kwdefaults__)
-        self.inside = before
         if not changed and defaults is f.__defaults__ and named is f.__kwdefaults__:
             return f
         g = FunctionType(f.__code__, f.__globals__, f.__name__, defaults, tuple(cells))

@@ -20,7 +20,7 @@ from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..transforms import value_and_jacobian
 from .callbacks import Apart, linear_part
-from .closures import Replaced
+from .closures import Replaced, put_back, reached
 
 Arrays = list[Any]
 
@@ -48,12 +48,21 @@ def in_what_is_perturbed(run: Callable[[Any], Arrays], given: Any) -> Arrays:
     elif (next(iter(moving[0].eps.terms)).k or 1) <= sum(prod(x.shape) for x in moving):
         return run(given)
 
+    places, written = reached(given), False
+    before = [place.copy() for place in places]
+
     def of_bases(*seeded: Any) -> Arrays:
+        nonlocal written
         eps = [b.eps for b in seeded] if record is None else record.replay([b.eps for b in seeded])
         new = {id(x): wrapped(x.value, t, seeded[0].level) for x, t in zip(moving, eps, strict=True)}
-        return run(Replaced(lambda x: new.get(id(x), x)).of(given))
+        replaced = Replaced(lambda x: new.get(id(x), x))
+        found = run(replaced.of(given))
+        written = written or replaced.written()
+        return found
     sweep = value_and_jacobian(of_bases, tuple(range(len(bases))), mode="forward")
     found, matrices = sweep(*(value_at(b, level) for b in bases))
+    if put_back(places, before) or written:  # by a function that keeps what it has computed: the duals of a sweep that is over
+        return run(given)
     return [linked(y, bases, J) for y, J in zip(found, matrices, strict=True)]
 
 
