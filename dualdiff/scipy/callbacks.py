@@ -27,12 +27,13 @@ from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull, reachable
 from ..transforms.trees import spans
-from .closures import quietly
+from .closures import quietly, without_derivatives
 from .counterparts import counterpart, plain_if_constant
 
 Key = tuple[tuple[Any, Any], ...]  # level and piece of each level that takes part, the highest first; () is the value
 FUNCTIONS = frozenset(("func", "f", "fun", "F", "jac", "fprime", "fprime2", "Dfun", "hess", "hessp", "fhess", "fhess_p", "cons",
                        "f_eqcons", "f_ieqcons", "fprime_eqcons", "fprime_ieqcons", "loss"))  # names of arguments that take one
+FUNCTION_KINDS = frozenset((FunctionType, MethodType, partial))
 LIMITS = frozenset(("Bounds", "LinearConstraint", "NonlinearConstraint"))  # SciPy's, of which a program makes its own
 FEW = 16  # directions of a number that are not worth a look for zeros
 
@@ -74,7 +75,7 @@ def plainly(x: Any, name: str = "", beside: Any = ()) -> Any:
         return type(x)((key, plainly(part, key, beside)) for key, part in x.items())
     if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
         return type(x)(plainly(part, name, beside) for part in x)
-    if type(x) in (FunctionType, MethodType, partial) or (name in FUNCTIONS and callable(x)):
+    if type(x) in FUNCTION_KINDS or (name in FUNCTIONS and callable(x)):
         return Plain(x, beside)
     if type(x).__name__ in LIMITS:
         x = copy(x)
@@ -141,7 +142,8 @@ def refused(original: Any, advice: str) -> None:
     @counterpart(original, always=True)
     @wraps(original)
     def function(*args: Any, **options: Any) -> Any:
-        if any(map(holds_dual, (*args, *options.values()))):
+        given = (*args, *options.values())  # raising inside a callback is too late for some of SciPy's compiled code
+        if any(map(holds_dual, given)) or any(without_derivatives(x) is not x for x in given if type(x) in FUNCTION_KINDS):
             refuse()
         return original(*map(guarded, args), **{name: guarded(x) for name, x in options.items()})
 

@@ -18,10 +18,10 @@ from ..errors import RuleError
 from ..forms import stripped
 from ..rules import row_of
 from ..rules.gather import placed
-from ..rules.linalg import lstsq_for_matrix, lstsq_for_side, pinv_differential, qr_differential
+from ..rules.linalg import cholesky_differential, lstsq_for_matrix, lstsq_for_side, pinv_differential, qr_differential
 from ..rules.registry import Linear
 from ..rules.singular import svd_differential
-from ..rules.spectra import adjoint, from_triangle
+from ..rules.spectra import adjoint
 from ..tangents.differential import Differential
 from ..tangents.moves import Map
 from . import matrix_functions, spectra  # noqa: F401
@@ -92,19 +92,9 @@ def lstsq(a: Any, b: Any, cond: Any = None, **options: Any) -> Any:
 
 
 # ---- factorisations
-def cholesky_differential(f: Any, A: Any, dA: Any, lower: bool) -> Any:
-    """L⁻¹ dA L⁻ᴴ = M gives dL = L Φ(M), Φ the lower triangle with half the diagonal; Giles (2008)."""
-    L = triangle(f, True) if lower else adjoint(triangle(f, False), f)
-    half = divided(from_triangle(dA, A, lower), L, True)
-    M = divided(adjoint(half, f), L, True)
-    n, kind = L.shape[-1], stripped(f).real.dtype
-    dL = L @ (M * (np.tri(n, dtype=kind) - np.eye(n, dtype=kind) / 2))
-    return dL if lower else adjoint(dL, f)
-
-
 def cholesky_pair(lower: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The same of a real matrix, and its transpose (Murray, "Differentiation of the Cholesky decomposition", 2016): one
-    product and two systems each, for the lower triangle.
+    """The differential of a real matrix's factor, L Φ(L⁻¹ dA L⁻ᵀ), and its transpose (Murray, "Differentiation of the Cholesky
+    decomposition", 2016): one product and two systems each. Φ is the lower triangle with half the diagonal.
     """
     def low(x: Any) -> Any:
         return x if lower else transposed(x)
@@ -135,7 +125,7 @@ def cholesky_of(compute: Callable[..., Any], a: Any, lower: bool, rest: Any = No
     """The factor; of ``rest`` the entries that the matrix keeps."""
     if np.iscomplexobj(a):
         def differential(f: Any, A: Any, dA: Any) -> Any:
-            df = cholesky_differential(f, A, dA, lower)
+            df = cholesky_differential(triangle(f, lower), A, dA, not lower)
             return df if rest is None else df + dA * rest.astype(stripped(A).real.dtype)
         return valued(plain.cholesky, compute, differential)(a)
     ahead, back = cholesky_pair(lower)

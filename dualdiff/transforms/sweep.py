@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from ..dual_array import DualArray, inexact, wrapped
 from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
-from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, StructureError
+from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
 from ..forms import belongs, dual_form
 from ..policies import WATCH
 from ..reading import dtype_of
@@ -167,9 +166,12 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f = inputs.f
     if (known := as_it_runs(f)) is not f:
-        with suppress(Exception):  # what f as it stands says of another branch, say, is told below
-            inputs.f = known
+        inputs.f = known
+        try:
             return attempted(inputs, seed, read, holomorphic)
+        except Exception as error:  # what f as it stands says of another branch, say, is told below
+            if isinstance(error, RuleError) and str(error).startswith("scipy."):
+                raise
         inputs.f = f
     try:
         return attempted(inputs, seed, read, holomorphic)
