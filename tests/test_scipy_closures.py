@@ -52,6 +52,17 @@ def a_dict_of_what_args_make(p):
     return grown(rhs, args=(p,))
 
 
+def names(p):
+    at = value = None
+
+    def rhs(t, y):
+        nonlocal at, value
+        if at != t:
+            at, value = t, p * (1 + t)
+        return -value * y
+    return grown(rhs)
+
+
 def an_object(p):
     rate = Rate()
     return grown(lambda t, y: -rate(t, p) * y)
@@ -84,6 +95,17 @@ def of_a_root(p):
         if x not in memo:
             memo[x] = x**3 - p
         return memo[x]
+    return brentq(f, 0, 5)
+
+
+def of_a_root_by_names(p):
+    at = value = None
+
+    def f(x):
+        nonlocal at, value
+        if at != x:
+            at, value = x, x**3 - p
+        return value
     return brentq(f, 0, 5)
 
 
@@ -126,10 +148,10 @@ def of_an_integral(p):
     return quad(f, 0, 1)[0]
 
 
-DECAYS = (a_dict, a_dict_of_what_args_make, an_object, an_object_in_a_list, the_module, a_list, two_trajectories_of_one_dict,
-          a_sum_beside_the_states)
+DECAYS = (a_dict, names, a_dict_of_what_args_make, an_object, an_object_in_a_list, the_module, a_list,
+          two_trajectories_of_one_dict, a_sum_beside_the_states)
 CLOSED = {f: lambda p: -1.5 * np.exp(-1.5 * p) for f in DECAYS} | {
-    of_a_root: lambda p: p ** (-2 / 3) / 3, of_a_root_in_an_array: lambda p: p ** (-2 / 3) / 3,
+    **dict.fromkeys((of_a_root, of_a_root_in_an_array, of_a_root_by_names), lambda p: p ** (-2 / 3) / 3),
     of_an_integral: lambda p: (np.exp(-p) * (1 + p) - 1) / p**2}
 
 
@@ -219,6 +241,13 @@ def test_a_function_that_writes_to_an_array_of_its_closure_runs_as_it_is(mode):
         return solve_ivp(rhs, (0, 1), [1.0], **FINE).y[0, -1]
     p = np.array([0.5, 0.8])
     np.testing.assert_allclose(gradient(f, mode=mode)(p), -p[::-1] * np.exp(-0.4), rtol=1e-7)
+
+
+def test_what_is_too_long_to_be_put_back_after_each_call_is_not_run_quietly():
+    p, memo = Dual(2.0, 1.0), dict.fromkeys(range(5000))
+    f = lambda x: memo.setdefault(x, p * x)
+    assert quietly(f) is f
+    assert quietly(lambda x: p * x + len(range(5000)))(1.0) == 5002.0
 
 
 def test_what_is_reached_goes_through_objects_lists_and_helpers():

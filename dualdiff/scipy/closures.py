@@ -35,8 +35,12 @@ def quietly(f: Any, beside: bool = False) -> Any:
 
 
 def without_trace(f: Any, g: Any) -> Any:
-    """g, and f once that raises, whose calls leave the lists, dicts, sets and objects that f reaches as they were."""
+    """g, and f once that raises, whose calls leave the lists, dicts, sets and objects that f reaches as they were. f, if these
+    are too long to look at after each call.
+    """
     places = reached(f)
+    if sum(len(place) for place in places if type(place) not in (CellType, DualArray)) > MANY:
+        return f
 
     def once(*args: Any, **options: Any) -> Any:
         nonlocal g
@@ -49,7 +53,7 @@ def without_trace(f: Any, g: Any) -> Any:
             return f(*args, **options)
 
     def call(*args: Any, **options: Any) -> Any:
-        before = [place.copy() for place in places]
+        before = [*map(held, places)]
         try:
             return once(*args, **options)
         finally:
@@ -57,11 +61,23 @@ def without_trace(f: Any, g: Any) -> Any:
     return call if places else f if g is f else once
 
 
+def held(place: Any) -> Any:
+    if type(place) is not CellType:
+        return place.copy()
+    with suppress(ValueError):  # not yet assigned
+        return place.cell_contents
+    return held
+
+
 def put_back(places: list[Any], before: list[Any]) -> bool:
     """Whether something was written there; it is not any more."""
     changed = [(place, old) for place, old in zip(places, before, strict=True) if differ(place, old)]
     for place, old in changed:
-        if isinstance(place, list):
+        if type(place) is CellType:
+            place.cell_contents = old
+            if old is held:
+                del place.cell_contents
+        elif isinstance(place, list):
             place[:] = old
         elif type(place) is DualArray:
             place[...] = old  # type: ignore[index]
@@ -72,7 +88,9 @@ def put_back(places: list[Any], before: list[Any]) -> bool:
 
 
 def differ(place: Any, old: Any) -> bool:
-    """Whether a list, dict, set or array holds other things than it did."""
+    """Whether a list, dict, set, array or name holds other things than it did."""
+    if type(place) is CellType:
+        return held(place) is not old
     if type(place) is DualArray:
         return bool(place.eps.terms) or not np.array_equal(stripped(place), stripped(old), equal_nan=True)
     if isinstance(place, dict):
@@ -81,7 +99,10 @@ def differ(place: Any, old: Any) -> bool:
 
 
 def reached(f: Any) -> list[Any]:
-    """The lists, dicts, sets and small arrays that functions name, in a closure or in their module, in these and in objects."""
+    """The lists, dicts, sets and small arrays that functions name, in closures, in their module, in these and in objects.
+
+    And the cells of what they bind anew.
+    """
     found, met, queue = list[Any](), set[int](), [(f, 0)]
     for x, depth in queue:  # which grows on the way
         kind = type(x)
@@ -92,11 +113,13 @@ def reached(f: Any) -> list[Any]:
         if kind is FunctionType and not foreign(str(x.__module__)):
             known = {**getattr(x.__globals__, "origin", {}), **x.__globals__}
             parts = [known.get(name) for name in names_in(x.__code__)] + [*(x.__defaults__ or ()), *contents(x).values()]
+            found += [cell for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True)
+                      if name in names_bound(x.__code__)]
             depth -= 1
         elif kind in (partial, MethodType):
             parts = (x.func, *x.args, *x.keywords.values()) if kind is partial else (x.__self__, x.__func__)
         elif isinstance(x, dict | list | set | tuple):
-            parts = x.values() if isinstance(x, dict) else x
+            parts = () if len(x) > MANY else x.values() if isinstance(x, dict) else x
             if not isinstance(x, tuple):
                 found.append(x)
         elif kind is DualArray and x.size <= SMALL and not x.eps.terms:
@@ -113,6 +136,7 @@ def foreign(module: str) -> bool:
 
 DEEP = 3  # an object in a list, say, and what it holds
 SMALL = 64  # numbers of an array that the program made and may keep values in
+MANY = 1000  # things in lists and dicts; in longer ones nothing is looked for
 
 
 def is_object(x: Any) -> bool:
@@ -153,6 +177,8 @@ class Replaced:
     def looked_at(self, x: Any, kind: Any) -> Any:
         if kind is FunctionType:
             return self.function(x)
+        if kind in (tuple, list, dict) and len(x) > MANY:
+            return x
         if kind is tuple or kind is list:
             parts = kind(map(self.of, x))
             if all(a is b for a, b in zip(x, parts, strict=True)):

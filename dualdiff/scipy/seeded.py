@@ -20,7 +20,7 @@ from ..tangents.replay import Record
 from ..tangents.tangent import Tangent
 from ..transforms import value_and_jacobian
 from .callbacks import Apart, linear_part
-from .closures import Replaced, put_back, reached
+from .closures import Replaced, held, put_back, reached
 
 Arrays = list[Any]
 
@@ -49,7 +49,7 @@ def in_what_is_perturbed(run: Callable[[Any], Arrays], given: Any) -> Arrays:
         return run(given)
 
     places, written = reached(given), False
-    before = [place.copy() for place in places]
+    before = [*map(held, places)]
 
     def of_bases(*seeded: Any) -> Arrays:
         nonlocal written
