@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import odeint, quad, solve_ivp
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 
 from dualdiff import Dual, gradient
 from dualdiff.forms import holds_dual
@@ -257,3 +257,18 @@ def test_what_is_reached_goes_through_objects_lists_and_helpers():
     for place in (KEPT, deep, deep["a"], vars(deep["a"][0])):
         assert any(place is x for x in found)
     assert reached(np.sin) == reached(lambda x: np.linalg.norm(2 * x)) == []
+
+
+def test_what_a_callback_writes_down_is_kept():
+    paths = []
+
+    def f(p):
+        path = []
+        x = minimize(lambda x: (x[0] - p) ** 2 + x[0] ** 4, [0.0], method="BFGS", callback=lambda x: path.append(x.copy())).x
+        paths.append(path)
+        return x[0]
+    slope = gradient(f)(1.5)
+    x = f(1.5)
+    assert slope == pytest.approx(2 / (2 + 12 * x**2), rel=1e-5)
+    assert len(paths[-2]) == len(paths[-1]) > 1
+    np.testing.assert_array_equal(paths[-2], paths[-1])
