@@ -6,7 +6,7 @@ that defines the result. What has no counterpart here stays what it is, and rais
     counterparts                                how lift meets them, and how they refuse
     calling, linear_maps                        SciPy's values and the differentials of NumPy's rows; its linear maps
     classes, python_functions, distributions    SciPy's own Python code, made anew
-    callbacks, closures                         functions that the program gives to SciPy
+    callbacks, closures, seeded                 functions that the program gives to SciPy
     solutions, stationary, trajectories         what solvers find, by the theorem that defines it
 
 and the larger modules have rooms beside their own: linear_systems, spectra and matrix_functions (linalg), multivariate (stats),
