@@ -74,42 +74,36 @@ def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) ->
 
 def few_dense(first: Leaf, shape: tuple[int, ...], rows: list[Any], single: list[Any]) -> Leaf | None:
     """Of rows (element, array of all directions, weight) and entries (element, direction, weight)."""
-    owners, factors, weights = zip(*rows, strict=True)
-    data = np.array(factors)
-    if data.dtype != DOUBLE:
-        return None
-    data *= np.array(weights)[:, None]
-    if owners != tuple(range(shape[0])):
+    data = np.zeros((*shape, first.k))
+    if rows:
+        owners, factors, weights = zip(*rows, strict=True)
+        sums = np.array(factors)
+        if sums.dtype != DOUBLE:
+            return None
+        sums *= np.array(weights)[:, None]
         starts = [j for j, own in enumerate(owners) if j == 0 or own != owners[j - 1]]
-        sums = np.add.reduceat(data, starts)
-        data = np.zeros((shape[0], first.k))
-        data[[owners[j] for j in starts]] = sums
+        data[[owners[j] for j in starts]] = np.add.reduceat(sums, starts)
     for i, col, w in single:
         if col >= 0:
             data[i, col] += w
     return dense_leaf(first.level, data.T.copy(), shape) if finite(data) else None
 
 
-def few_sparse(first: Leaf, shape: tuple[int, ...], entries: list[tuple[int, int, float]]) -> Leaf:
+def few_sparse(first: Leaf, shape: tuple[int, ...], entries: list[tuple[int, int, float]]) -> Leaf | None:
     """Of entries (element, direction, weight): each element as wide as the widest."""
-    (m,), k = shape, first.k
-    cols: list[list[int]] = [[] for _ in range(m)]
-    weights: list[list[float]] = [[] for _ in range(m)]
+    cols: list[list[int]] = [[] for _ in range(shape[0])]
+    weights: list[list[float]] = [[] for _ in range(shape[0])]
     for i, col, w in entries:
         cols[i].append(col)
         weights[i].append(w)
     wide = max(map(len, cols))
-    if wide >= k:
-        data = np.zeros((k, m))
-        for i, col, w in entries:
-            if col >= 0:
-                data[col, i] += w
-        return dense_leaf(first.level, data, shape)
-    for i in range(m):
-        absent = wide - len(cols[i])
-        cols[i] += [-1] * absent
-        weights[i] += [0.0] * absent
-    return Leaf(first.level, k, shape, (wide,), np.array(cols, first.cols.dtype).T, (np.array(weights).T,))
+    if wide >= first.k:
+        return few_dense(first, shape, [], entries)
+    for mine, scales in zip(cols, weights, strict=True):
+        absent = wide - len(mine)
+        mine += [-1] * absent
+        scales += [0.0] * absent
+    return Leaf(first.level, first.k, shape, (wide,), np.array(cols, first.cols.dtype).T, (np.array(weights).T,))
 
 
 def plain_array(coefs: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
@@ -44,30 +45,24 @@ def names_scipy(f: Any, met: set[Any]) -> bool:
     if "scipy" not in sys.modules or f.__code__ in met:
         return False
     met.add(f.__code__)
-    names, known = names_in(f.__code__), f.__globals__
-    cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
-    for name in names:
-        x = known.get(name)
-        if name in cells:
-            try:
-                x = cells[name].cell_contents
-            except ValueError:  # not yet assigned
-                continue
+    names = names_in(f.__code__)
+    known = {name: f.__globals__.get(name) for name in names}
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):  # lifting.contents would be read for it
+        with suppress(ValueError):  # not yet assigned
+            known[name] = cell.cell_contents
+    for x in known.values():
         if type(x) is FunctionType and root_of(x) == root_of(f):
             if names_scipy(x, met):
                 return True
-        elif type(x) is ModuleType:
-            if x.__name__ == "scipy" and not PARTS.isdisjoint(names):
-                return True
-            if x.__name__.startswith("scipy.") and x.__name__.split(".")[1] in PARTS:
-                return True
-        elif callable(x) and (home := str(getattr(x, "__module__", ""))).startswith("scipy.") and home.split(".")[1] in PARTS:
+            continue
+        home = x.__name__ if type(x) is ModuleType else str(getattr(x, "__module__", "")) if callable(x) else ""
+        if not PARTS.isdisjoint(names) if home == "scipy" else home.startswith("scipy.") and home.split(".")[1] in PARTS:
             return True
     return False
 
 
 def root_of(f: Any) -> str:
-    return str(f.__module__).partition(".")[0]
+    return str(getattr(f, "__module__", None)).partition(".")[0]
 
 
 def names_in(code: CodeType) -> set[str]:
@@ -78,7 +73,7 @@ def names_in(code: CodeType) -> set[str]:
 
 def remember(f: Any) -> None:
     """That f runs lifted; of a function of ours around it, the user's."""
-    if str(getattr(f, "__module__", "")).startswith("dualdiff."):
+    if root_of(f) == "dualdiff":
         for cell in getattr(f, "__closure__", None) or ():
             if type(cell.cell_contents) is FunctionType:
                 remember(cell.cell_contents)
