@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import reduce, wraps
 from typing import Any
 
@@ -12,17 +14,33 @@ import numpy as np
 from .errors import needed
 from .forms import holds_dual, stripped
 
+ELEMENTS: ContextVar[bool] = ContextVar("ELEMENTS", default=False)
+
 
 def of_duals(function: Any, counterpart: Callable[..., Any]) -> Any:
     """The function of math, and for duals its counterpart; where it is not defined it raises what it raises for floats."""
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         args = tuple(list(x) if hasattr(x, "__next__") else x for x in args)
-        if not any(map(holds_dual, args)):
-            return function(*args, **options)
-        function(*map(stripped, args), **options)
-        return counterpart(*args, **options)
+        dual = any(map(holds_dual, args))
+        try:
+            plain = function(*map(stripped, args) if dual else args, **options)
+        except TypeError:
+            if not ELEMENTS.get():
+                raise
+            dual = True
+        return counterpart(*args, **options) if dual else plain
     return call
+
+
+@contextmanager
+def each_element() -> Iterator[None]:
+    """Here the functions take arrays, element by element: of a program whose numbers stand for many."""
+    token = ELEMENTS.set(True)
+    try:
+        yield
+    finally:
+        ELEMENTS.reset(token)
 
 
 def log(x: Any, base: Any = None) -> Any:

@@ -100,6 +100,53 @@ def test_in_reverse_the_integrand_runs_where_the_value_needs_it_and_nowhere_else
     np.testing.assert_allclose(gradient(lifted, mode="reverse")(p), np.cos(p) / p - np.sin(p) / p**2, atol=1e-14)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("exp", [np.exp, math.exp])
+def test_an_integrand_that_takes_arrays_runs_on_duals_once_for_all_places(exp, mode, monkeypatch):
+    runs = []
+    parts = callbacks.Apart.parts
+    monkeypatch.setattr(callbacks.Apart, "parts", lambda self, y: runs.append(np.shape(y)) or parts(self, y))
+    f = lift(lambda a: quad(lambda x: exp(-a * x) / (0.01 + (x - 0.3)**2), 0, 1)[0])
+    g = gradient(f, mode=mode)
+    expected = -quad(lambda x: x * np.exp(-1.5 * x) / (0.01 + (x - 0.3)**2), 0, 1)[0]
+    assert g(1.5) == pytest.approx(expected, rel=1e-8)
+    places = quad(lambda x: math.exp(-1.5 * x) / (0.01 + (x - 0.3)**2), 0, 1, full_output=True)[2]["neval"]
+    assert places > 21
+    assert runs[0] == (places,)
+    assert len(runs) < 10                                           # and not once for each place
+    assert math.exp.__module__ == "math"
+    with pytest.raises(TypeError):                                  # arrays are for integrals only
+        lift(lambda x: 2 * math.exp(x))(np.ones(3))
+
+
+def of_numbers_only(x, p):
+    return np.exp(-p * x) if x < 0.5 else p * x
+
+
+def another_for_arrays(x, p):
+    return np.exp(-p * x) if np.ndim(x) == 0 else np.exp(-p * x / 2)
+
+
+def without_a_derivative_for_arrays(x, p):
+    return np.exp(-p * x) if np.ndim(x) == 0 else np.exp(-stop_gradient(p) * x) + 0 * p
+
+
+def with_a_memory(x, p, seen={}):  # noqa: B006 - that is the point
+    if str(x) not in seen:
+        seen[str(x)] = np.exp(-p * x)
+    return seen[str(x)]
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("integrand", [of_numbers_only, another_for_arrays, without_a_derivative_for_arrays, with_a_memory])
+def test_an_integrand_that_is_another_for_arrays_runs_place_by_place(integrand, mode):
+    if integrand is with_a_memory:
+        integrand.__defaults__[0].clear()
+    f = lambda p: quad(lambda x: integrand(x, p), 0, 1, points=[0.5])[0]
+    slope = lambda x: (-x * np.exp(-1.5 * x)) if integrand is not of_numbers_only or x < 0.5 else x
+    assert gradient(f, mode=mode)(1.5) == pytest.approx(quad(slope, 0, 1, points=[0.5])[0], rel=1e-9)
+
+
 def test_more_parameters_than_pay_one_by_one_are_one_vector():
     p = np.linspace(0.1, 2.0, 300)
     np.testing.assert_allclose(gradient(lambda p: quad(lambda x: np.sum(np.cos(p * x)), 0, 1)[0])(p),

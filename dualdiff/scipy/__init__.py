@@ -10,8 +10,8 @@ that defines the result. What has no counterpart here stays what it is, and rais
     solutions, stationary, trajectories         what solvers find, by the theorem that defines it
 
 and the larger modules have rooms beside their own: linear_systems, spectra and matrix_functions (linalg), multivariate (stats),
-fitpack and interpolate_nd (interpolate), image_interpolation and image_outputs (ndimage), rotation (spatial), entries, matrices
-and items (sparse).
+fitpack and interpolate_nd (interpolate), integrands (integrate), image_interpolation and image_outputs (ndimage), rotation
+(spatial), entries, matrices and items (sparse).
 """
 
 from contextlib import suppress

@@ -6,7 +6,6 @@ units of each; a limit that moves adds the integrand there.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,90 +13,15 @@ from typing import Any
 import numpy as np
 import scipy.integrate as scipy
 
-from ..errors import ConvergenceError, DegenerateError, RuleError
+from ..errors import DegenerateError, RuleError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import depth
 from . import trajectories  # noqa: F401 - solve_ivp and odeint
-from .callbacks import Apart, Key, refused, settled, together, told_apart, tupled, value_of
+from .callbacks import refused, settled, tupled, value_of
 from .counterparts import counterpart, with_tangent
+from .integrands import Integrand
 
-MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
-MEANT = 1e-3  # a derivative that is known no better than this part of itself is none
 Function = Callable[..., Any]
-
-
-class Integrand:
-    """A function as SciPy integrates it: its values, and where they are dual their parts, kept by where they were taken."""
-
-    def __init__(self, f: Function, args: tuple[Any, ...], mark: int | None = None) -> None:
-        self.f, self.args, self.apart = f, args, Apart(mark)
-        self.known: dict[Any, dict[Key, Any]] = {}  # by place, and by place to rounding: rules differ in the last digit
-        self.shapes: dict[Key, tuple[int, ...]] = {}
-
-    def __call__(self, x: Any) -> Any:
-        y = self.f(x, *self.args)
-        if type(y) is float or type(y) is np.float64:
-            return y
-        return self.taken(x, y)[()][()] if holds_dual(y) else y
-
-    @property
-    def dual(self) -> bool:
-        return len(self.shapes) > 1
-
-    def taken(self, x: Any, y: Any) -> dict[Key, Any]:
-        parts = self.known[x] = self.known[place(x)] = self.apart.parts(value_of(y))
-        if not parts.keys() <= self.shapes.keys():
-            self.shapes |= {key: a.shape for key, a in parts.items()}
-            told_apart(self.shapes)
-        return parts
-
-    def part(self, x: Any, key: Key) -> Any:
-        found = (self.known.get(x) or self.known.get(place(x)) or self.taken(x, self.f(x, *self.args))).get(key)
-        return np.zeros(self.shapes[key]) if found is None else found
-
-    def unit(self, key: Key) -> Any:
-        """What 1 of the value corresponds to: the largest part over the largest value met so far."""
-        largest = max(float(np.max(np.abs(p[()]), initial=0.0)) for p in self.known.values())
-        part = np.max([np.abs(p[key]) for p in self.known.values() if key in p], axis=0)
-        with np.errstate(all="ignore"):
-            found = part / largest
-        return np.where((found > 0) & np.isfinite(found), found, 1.0)
-
-    def integral(self, value: Any, what: str, one: Function | None, many: Function | None) -> Any:
-        """The integral with this value: the other parts integrated by ``one`` if they are few, or by ``many`` as one vector.
-
-        Either takes a function and a unit, and gives the integral, an estimate of its error, and a complaint or "".
-        """
-        total: dict[Key, Any] = {(): np.asarray(value)}
-        while len(total) < len(self.shapes):  # which may grow on the way
-            keys = [key for key in self.shapes if key not in total]
-            units = [self.unit(key) for key in keys]
-            ends = np.cumsum([unit.size for unit in units])
-            if many is None or (one is not None and ends[-1] <= MANY):
-                assert one is not None
-                for key, unit in zip(keys, units, strict=True):
-                    total[key] = np.reshape([self.sound(what, value, u, *one(lambda x, key=key, i=i: self.part(x, key).item(i),
-                                                                             u)) for i, u in enumerate(unit.flat)], unit.shape)
-            else:
-                found = self.sound(what, value, 1.0, *many(lambda x: np.concatenate(
-                    [np.ravel(self.part(x, key) / unit) for key, unit in zip(keys, units, strict=True)])))  # noqa: B023
-                for key, unit, a in zip(keys, units, np.split(found, ends[:-1]), strict=True):
-                    total[key] = a.reshape(unit.shape) * unit
-        return together(total)
-
-    def sound(self, what: str, value: Any, unit: float, found: Any, error: float, complaint: str) -> Any:
-        """The integral of a derivative, if SciPy is content with it or it is still worth something."""
-        if complaint:
-            scale = max(float(np.max(np.abs(found))), unit * float(np.max(np.abs(value))))
-            if "divergent" in complaint or not error <= MEANT * scale:
-                raise ConvergenceError(f"{what}: the integral of the derivative does not converge, {float(np.max(found)):.3g} "
-                                       f"± {error:.3g}: {complaint}")
-            warnings.warn(f"{what}, of the derivative: {complaint}", scipy.IntegrationWarning, stacklevel=4)
-        return found
-
-
-def place(x: float) -> str:
-    return f"{x:.14e}"
 
 
 def beyond(f: Function, x: Any, what: str, side: float = 0.0) -> Any:
@@ -109,8 +33,11 @@ def beyond(f: Function, x: Any, what: str, side: float = 0.0) -> Any:
     if not np.isfinite(start):
         raise RuleError(f"{what}: a limit of {start} is perturbed; give it as a constant, dualdiff.stop_gradient(limit)")
     step, at = x - start, np.nextafter(start, side) if side else start
-    nodes, weights = np.polynomial.legendre.leggauss((depth(step) + 1) // 2)
-    y = f(at) if depth(step) == 1 else sum(w * f(at + step * c) for w, c in zip(weights / 2, (1 + nodes) / 2, strict=True))
+    if depth(step) == 1:
+        y = f(at)
+    else:
+        nodes, weights = np.polynomial.legendre.leggauss((depth(step) + 1) // 2)
+        y = sum(w * f(at + step * c) for w, c in zip(weights / 2, (1 + nodes) / 2, strict=True))
     if not np.all(np.isfinite(stripped(y))):
         raise DegenerateError(f"{what}: the integrand is {stripped(y)} at the limit {start}, which is perturbed; the "
                               "derivative is not finite there")
@@ -161,7 +88,7 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
     def integrated(mark: Any) -> Any:
         f = Integrand(func, args, mark)
         found = scipy.quad(f, low, high, (), full_output, **known, **options)
-        return found, f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.dual else found[0]
+        return found, f.integral(found[0], "scipy.integrate.quad", one, None if weight else many) if f.moves() else found[0]
 
     found, value = settled(integrated)
     if value is found[0] and not holds_dual((a, b)) and not holds_dual(points):
@@ -200,7 +127,7 @@ def quad_vec(f: Function, a: Any, b: Any, epsabs: float = 1e-200, epsrel: float 
     def integrated(mark: Any) -> Any:
         g = Integrand(f, args, mark)
         found = scipy.quad_vec(g, *ends, epsabs, epsrel, norm, workers=workers, full_output=full_output, **options)
-        return found, g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.dual else found[0]
+        return found, g.integral(found[0], "scipy.integrate.quad_vec", None, many) if g.moves() else found[0]
 
     found, value = settled(integrated)
     if value is found[0] and not holds_dual((a, b)) and not holds_dual(points):
