@@ -16,7 +16,7 @@ import numpy as np
 from .errors import ConversionError, EscapeError, RuleError, ShapeError, StructureError
 from .policies import WATCH
 from .subclasses import base_array, is_subclassed
-from .tangents.level import HAND, Level
+from .tangents.level import HAND
 
 new = object.__new__
 
@@ -259,19 +259,19 @@ class Dual:
         raise AttributeError("__array__")
 
     def __float__(self) -> float:
-        raise escape(self.level, "float()", FLOAT)
+        raise escape("float()", FLOAT)
 
     def __int__(self) -> int:
-        raise escape(self.level, "int()", "np.floor(x) and np.trunc(x) say that a constant is meant")
+        raise escape("int()", "np.floor(x) and np.trunc(x) say that a constant is meant")
 
     def __index__(self) -> int:
-        raise escape(self.level, "an index", "use int(x.value) if a constant is meant")
+        raise escape("an index", "use int(x.value) if a constant is meant")
 
     def __complex__(self) -> complex:
-        raise escape(self.level, "complex()", "write x + 0j, which keeps it")
+        raise escape("complex()", "write x + 0j, which keeps it")
 
     def as_integer_ratio(self) -> Any:
-        raise escape(self.level, "as_integer_ratio()", "np.mean, np.var and np.median keep it where the module "
+        raise escape("as_integer_ratio()", "np.mean, np.var and np.median keep it where the module "
                      "statistics cannot")
 
     def __round__(self, digits: int | None = None) -> Any:
@@ -407,13 +407,10 @@ def told_of_equality(equal: Any, x: Any, y: Any) -> None:
     warn_of_equality(equal, x, y)
 
 
-def escape(level: Level, what: str, remedy: str, error: type[EscapeError] = EscapeError) -> EscapeError:
-    made = error(f"{what} of a dual number would drop its derivative: {remedy}; "
+def escape(what: str, remedy: str, error: type[EscapeError] = EscapeError) -> EscapeError:
+    return error(f"{what} of a dual number would drop its derivative: {remedy}; "
                  "for compiled code there is custom_rule, for solvers dualdiff.implicit; "
                  "x.value and dualdiff.stop_gradient(x) give a constant if that is meant")
-    if level.is_sweep:
-        level.escaped = str(made)
-    return made
 
 
 def number_text(x: Any) -> str:

@@ -182,7 +182,7 @@ class DualArray:
         if not self.eps.terms and kind.kind in "biu":  # without a derivative there is none to lose
             return np.asarray(self.value).astype(kind)
         if kind.kind not in "fc" or (kind.kind == "f" and self.dtype.kind == "c"):
-            raise escape(self.level, f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
+            raise escape(f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
         terms = {leaf: np.ones((), kind) if c is None else c if hasattr(c, "level") or self.level.wide else
                  np.asarray(c).astype(kind) for leaf, c in self.eps.terms.items()}
         return array(self.value.astype(kind, order, casting), Tangent(terms, self.shape), self.level)
@@ -212,7 +212,7 @@ class DualArray:
             a = np.array(self.value, dtype)
             a.flags.writeable = False
             return a
-        raise escape(self.level, "conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, "
+        raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, "
                      "and np.asarray is not needed; an array that x is written into keeps it if it is made by "
                      "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)",
                      ConversionError if dtype is None or np.dtype(dtype).kind == "O" else EscapeError)
@@ -221,16 +221,16 @@ class DualArray:
         self.refresh()
         if not self.eps.terms and self.size == 1:
             return float(np.reshape(self.value, ()))
-        raise escape(self.level, "float()", f"use x.item() or x[()] for the dual number; {FLOAT}")
+        raise escape("float()", f"use x.item() or x[()] for the dual number; {FLOAT}")
 
     def __int__(self) -> int:
-        raise escape(self.level, "int()", "np.floor(x) says that a constant is meant")
+        raise escape("int()", "np.floor(x) says that a constant is meant")
 
     def __complex__(self) -> complex:
-        raise escape(self.level, "complex()", "write x + 0j, which keeps it")
+        raise escape("complex()", "write x + 0j, which keeps it")
 
     def __index__(self) -> int:
-        raise escape(self.level, "an index", "use x.value if a constant is meant")
+        raise escape("an index", "use x.value if a constant is meant")
 
     def __format__(self, spec: str) -> str:
         if not spec:

@@ -7,12 +7,23 @@ old code keeps working. Messages say what happened, with what, and what to do ne
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
+LATEST: ContextVar[list[str]] = ContextVar("LATEST", default=[])  # noqa: B039 - told apart by identity, never written to
+
 
 class DualdiffError(Exception):
-    """Base of every error that dualdiff raises on purpose."""
+    """Base of every error that dualdiff raises on purpose.
+
+    The message of the latest is kept: a sweep during which there was another one has met a program that caught it. What
+    catches one here and knows how to go on puts LATEST back.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        LATEST.set([str(args[0]) if args else ""])
 
 
 class RuleError(DualdiffError, TypeError):

@@ -63,6 +63,8 @@ def in_a_row(parts: Any) -> Any:
 
 
 def holds_dual(x: Any) -> bool:
+    if type(x) is np.ndarray:  # of objects NumPy makes what a plain array and a list of duals give together
+        return x.dtype.kind == "O" and any(map(holds_dual, x.flat))
     return hasattr(x, "level") or (isinstance(x, list | tuple) and any(map(holds_dual, x)))
 
 
@@ -91,7 +93,7 @@ def stripped(x: Any) -> Any:
         x = x.value
     if isinstance(x, list | tuple) and holds_dual(x):
         return type(x)(map(stripped, x))
-    return x
+    return stripped(dual_form(x)) if type(x) is np.ndarray and holds_dual(x) else x
 
 
 def stop_gradient(x: Any) -> Any:

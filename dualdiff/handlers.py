@@ -194,7 +194,7 @@ def run_linear(row: Linear, args: Any, options: dict[str, Any]) -> Any:
     shape = shape_of(value)
     kind = dtype_of(value).kind
     if kind in "iub" or (row.function is np.cumsum and kind != dtype_of(x.value).kind == "c"):
-        raise escape(x.level, f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
+        raise escape(f"{name_of(row.function)} with dtype={dtype_of(value).name}", "leave dtype out, or make it float")
     result = maybe_scalar(wrapped(value, mapped(row, x.eps, x.level, shape, rest, options), x.level), args)
     if row.local and type(result) is DualArray and np.may_share_memory(stripped(result), stripped(x)):
         link(result, x, Map(row, x.shape, shape, rest, options), None)
@@ -285,14 +285,14 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
             values = [generic(v, not belongs(x, level)) for v, x in zip(values, inputs, strict=True)]
             at = row.function(*values, *args[n:], **options)
         for d, x in zip(row.differentials, inputs, strict=True):
-            if d is not None and belongs(x, level):
+            if d is not None and belongs(x, level) and (weak or x.eps.terms):
                 part = d(at, *values, Differential(x.eps if weak else x.eps.for_formula(), level), *args[n:], **options)
                 if isinstance(part, Restated):
                     f, part = part.f if at is f else f, part.parts
                 parts.append(part)
         if row.last is not None and parts:
             parts = [row.last(at, *values, sum(parts[1:], parts[0]), *args[n:], **options)]
-    if not parts:
+    if not any(belongs(x, level) for x in inputs):
         raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")
     if not isinstance(f, tuple):
         return maybe_scalar(output(f, parts, level), args)
@@ -301,8 +301,8 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
 
 
 def output(value: Any, parts: list[Any], level: Level) -> Any:
-    """One result of a formula with what each input contributes to its differential (None: nothing)."""
-    eps: Any = None
+    """One result of a formula with what each perturbed input contributes to its differential (None: nothing)."""
+    eps: Any = None if parts else Tangent({}, np.shape(value))
     for part in parts:
         if isinstance(part, Without):
             return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level)), level)

@@ -219,6 +219,51 @@ def test_an_error_that_f_catches_is_raised_where_f_then_gives_another_value(tran
     assert derivative(number_or_array, order=2)(3.0) == hessian(number_or_array)(3.0) == 2.0
 
 
+def defective_or_else(p):
+    A = np.stack([np.stack([0 * p[0], 1 + 0 * p[0]]), np.stack([-p[0], -p[1]])])
+    try:
+        return np.sum(np.real(np.linalg.eigvals(A)))
+    except ValueError:                                       # as a DegenerateError is
+        return 7 * p[0]
+
+
+def next_or_else(p):
+    try:
+        return np.nextafter(p[0], 2) * p[1]
+    except TypeError:                                        # as a RuleError is
+        return 7 * p[0]
+
+
+def bytes_or_else(p):
+    try:
+        p.tobytes()
+    except AttributeError:                                   # as an AbsentError is
+        return 7 * p[0]
+    return p[0] * p[1]
+
+
+@pytest.mark.parametrize("f", [defective_or_else, next_or_else, bytes_or_else])
+@pytest.mark.parametrize("transform", [gradient, jacobian, hessian, lambda f: lambda x: vjp(f, x), lambda f: jacobian(gradient(f)),
+                                       lambda f: jacobian(f, chunk=1), lambda f: jacobian(f, sparse=True)])
+def test_any_error_of_ours_that_f_catches_is_raised_where_f_then_gives_another_value(f, transform):
+    with pytest.raises(EscapeError, match="went another way"):
+        transform(f)(np.array([1.0, 2.0]))
+
+
+def test_an_error_that_f_catches_and_makes_good_costs_one_run_on_plain_numbers():
+    calls = []
+
+    def f(p):
+        calls.append(type(p))
+        try:
+            return np.sum(p * np.frombuffer(p.tobytes()))
+        except AttributeError:
+            return np.sum(p * p)
+    np.testing.assert_array_equal(gradient(f)(np.array([1.0, 2.0])), [2.0, 4.0])
+    assert len(calls) == 2
+    assert calls[1] is np.ndarray
+
+
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_a_conversion_whose_error_f_catches_is_run_lifted(mode):
     def f(x, dtype=None):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 from scipy.integrate import quad, solve_ivp
-from scipy.optimize import brentq, curve_fit, minimize
+from scipy.optimize import brentq, curve_fit, fixed_point, least_squares, minimize, newton, root
 from scipy_programs import agrees
 
 import dualdiff
@@ -322,3 +322,32 @@ def test_a_solver_may_call_another():
     end = lambda a, v: solve_ivp(lambda t, y: [-a * y[0]], (0, 1), [v], rtol=1e-9, atol=1e-9).y[0, -1]
     flown = lambda a: brentq(lambda v: end(a, v) - 1, 0, 5)
     assert derivative(flown)(a) == pytest.approx(np.exp(a), rel=1e-6)
+
+
+METHODS = ("hybr", "lm", "krylov", "df-sane", "anderson", "broyden1")
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_array_beside_a_list_of_perturbed_numbers_is_differentiated(method, mode):
+    f = lambda a: np.abs(root(lambda z: z**2 - [a, 2 * a], [1.0, 1.0], method=method).x)
+    np.testing.assert_allclose(jacobian(f, mode=mode)(2.0), [0.5 / np.sqrt(2), 0.5], rtol=1e-6)
+    g = lambda a: root(lambda z, c: z**2 - c, [1.0, 1.0], args=([a, 2 * a],)).x
+    np.testing.assert_allclose(jacobian(g, mode=mode)(2.0), [0.5 / np.sqrt(2), 0.5], rtol=1e-6)
+
+
+def test_a_constraint_that_gives_a_list_of_perturbed_numbers_is_differentiated():
+    f = lambda a: minimize(lambda v: (v[0] - 1)**2 + (v[1] - v[0])**2, np.array([0.5, a * 1.0]), method="SLSQP",
+                           constraints=[{"type": "eq", "fun": lambda v: v[[1]] - [a]}]).x[0]
+    assert derivative(f)(0.3) == pytest.approx(0.5)
+
+
+def test_arguments_given_as_a_list_are_spread_where_scipy_spreads_them():
+    x = np.array([2.0, 3.0])
+    expected = [0.5 / np.sqrt(6), -np.sqrt(2 / 27) / 2]
+    for f in (lambda x: newton(lambda z, a, b: z**2 * b - a, 1.0, args=[x[0], x[1]]),
+              lambda x: newton(lambda z, a, b: z**2 * b - a, 1.0, args=x),
+              lambda x: fixed_point(lambda z, a, b: np.sqrt(z * 0 + a / b), 1.0, args=[x[0], x[1]]),
+              lambda x: least_squares(lambda z, a, b: z - np.sqrt(a / b), 1.0, args=[x[0], x[1]]).x[0]):
+        np.testing.assert_allclose(gradient(f)(x), expected, rtol=1e-6)
+    assert derivative(lambda a: brentq(lambda z, c: z**2 - c[0], 0, 3, args=[a]))(2.0) == pytest.approx(0.5 / np.sqrt(2))

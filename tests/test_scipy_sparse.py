@@ -341,3 +341,15 @@ def test_programs_without_duals_run_in_scipy_itself():
         for a, b in zip(f(X), lift(f)(X), strict=True):
             np.testing.assert_array_equal(a, b)
             assert type(a) is type(b)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array, solvers.aslinearoperator])
+def test_minres_is_differentiated_with_its_shift(form, mode):
+    M = np.array([[4.0, 1.0], [1.0, 3.0]])
+    f = lambda a: solvers.minres(form(M), np.ones(2) * a, shift=a, rtol=1e-13)[0]
+    exact = jacobian(lambda a: np.linalg.solve(M - a * np.eye(2), np.ones(2) * a))(0.7)
+    np.testing.assert_allclose(jacobian(f, mode=mode)(0.7), exact, rtol=1e-9)
+    g = lambda a: solvers.minres(solvers.LinearOperator((2, 2), matvec=lambda v: [a, a * a] * v, dtype=float), np.ones(2),
+                                 shift=a / 2)[0]
+    np.testing.assert_allclose(jacobian(g, mode=mode)(0.7), [-0.5 / 0.35**2, -(1.4 - 0.5) / (0.49 - 0.35)**2], rtol=1e-8)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..custom import custom_rule
 from ..errors import DegenerateError, RuleError, ShapeError, StructureError, needed, require_function
-from ..forms import stop_gradient, stripped
+from ..forms import dual_form, stop_gradient, stripped
 from ..reading import dtype_of
 from ..transforms import jacobian
 from ..transforms.trees import flatten, spans
@@ -28,13 +28,13 @@ def differentiated(residual: Function, x: Any, factored: Callable[[], Any]) -> A
 
     ``factored()`` is asked for the factored Jacobian, which has a method ``solve``, only if something is perturbed.
     """
-    r = residual(x)
+    r = dual_form(residual(x))
     levels = depth(r)
     if not levels:
         return x
     system = factored()
     for level in range(levels):
-        r = residual(x) if level else r
+        r = dual_form(residual(x)) if level else r
         x = x - system.solve(r - stripped(r))  # a step of length zero, but for the derivative
     return x
 

@@ -94,8 +94,12 @@ def perturbed(x: Any) -> bool:
     return x.dual if type(x) is Plain else perturbed(vars(x)) if type(x).__name__ in LIMITS else holds_dual(x)
 
 
-def tupled(args: Any) -> tuple[Any, ...]:
-    return args if isinstance(args, tuple) else (args,)
+SPREADING = ("newton", "fixed_point", "least_squares")  # which call f(x, *args), whatever args is
+
+
+def tupled(args: Any, what: str = "") -> tuple[Any, ...]:
+    """The further arguments of a function given to SciPy's ``what``."""
+    return args if isinstance(args, tuple) else tuple(args) if what in SPREADING else (args,)
 
 
 class Absent(np.lib.mixins.NDArrayOperatorsMixin):

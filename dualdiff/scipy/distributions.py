@@ -25,7 +25,7 @@ from scipy.stats._multivariate import multi_rv_generic
 
 from ..creation import unperturbed
 from ..custom import custom_rule
-from ..errors import DualdiffError, RuleError
+from ..errors import LATEST, DualdiffError, RuleError
 from ..forms import dual_form, holds_dual, stripped
 from ..implicit.theorem import depth
 from ..lifted_classes import origin_of
@@ -179,7 +179,7 @@ def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) 
             kind._pdf is not base._pdf or kind._logpdf is not base._logpdf):
         return custom_rule(lambda at: x(self.origin, at, *shapes),
                            partials=lambda f, at: SLOPES[name](self, f, at, *shapes))(args[0])
-    other = OTHERWISE.get(name)
+    other, latest = OTHERWISE.get(name), LATEST.get()
     first = () if other and vars(base).get(name) is x else (anew,)
     try:
         with equality("raise"):
@@ -191,6 +191,7 @@ def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) 
         if not other:
             raise RuleError(f"scipy.stats.{self.name}: {name.strip('_')} has no derivative rule here ({error}); wrap what is "
                             "perturbed in dualdiff.stop_gradient() if it is meant as a constant") from None
+        LATEST.set(latest)
     return other(self, x(self.origin, *map(stripped, args)), *args)  # type: ignore[misc]
 
 

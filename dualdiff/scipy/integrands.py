@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import IntegrationWarning
 
-from ..errors import ConvergenceError
+from ..errors import LATEST, ConvergenceError
 from ..forms import stop_gradient
 from ..math_functions import each_element
 from .callbacks import Apart, Key, Plain, perturbed, together, told_apart, value_of
@@ -55,7 +55,7 @@ class Integrand:
         and at the first place what a run there alone gives; else f is taken for a function of numbers.
         """
         kept = reached(self.f)
-        before = [*map(held, kept)]
+        before, latest = [*map(held, kept)], LATEST.get()
         at = next(iter(self.values))
         try:
             with each_element():
@@ -65,6 +65,7 @@ class Integrand:
             return False
         finally:
             written = put_back(kept, before)
+            LATEST.set(latest)
         expected = np.stack([*self.values.values()], axis=-1)
         if written or first.keys() != parts.keys() or not same(parts[()], expected) or \
                 not all(same(parts[key][..., 0], a) for key, a in first.items()):

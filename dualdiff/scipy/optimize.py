@@ -41,7 +41,7 @@ def root_of(what: str, f: Function, args: tuple[Any, ...], x: Any, kind: type[So
 
 def of_function(f: str, kind: type[Solution] = Solution) -> Function:
     def finish(what: str, given: dict[str, Any], found: Any) -> Any:
-        g, args = given[f], tupled(given.get("args", ()))
+        g, args = given[f], tupled(given.get("args", ()), what)
         if given.get("jac") is True or given.get("fprime") is True:
             g = first_of(g)
         if what == "fixed_point":
@@ -129,7 +129,7 @@ def squares(name: str, residual: Function, still: Function, x: Any, bounds: tupl
 
 def least_squares(name: str, given: dict[str, Any], found: Any) -> Any:
     kwargs = given["kwargs"] or {}
-    residual, still = both(partial(given["fun"], **kwargs), tupled(given["args"]))
+    residual, still = both(partial(given["fun"], **kwargs), tupled(given["args"], name))
     x, exact, cost = squares(name, residual, still, found["x"], box(given["bounds"], len(found["x"]), pairs=False),
                              given["loss"], given["f_scale"])
     return told(name, found, {"x": x, "fun": with_tangent(found["fun"], residual(exact)),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..errors import ConvergenceError, RuleError, StructureError
+from ..errors import LATEST, ConvergenceError, RuleError, StructureError
 from ..forms import stripped
 from ..implicit.roots import largest, largest_of_rows, newton_step
 from ..implicit.theorem import Equations, differentiated, factored, singular
@@ -109,9 +109,11 @@ class Pointwise(Solution):
     """Of a function that acts element by element: its Jacobian is a diagonal."""
 
     def found(self, x: Any) -> Any:
+        latest = LATEST.get()
         try:
             return sparse.diags_array(stripped(derivative(self.quiet)(x))).tocsc()
         except StructureError:
+            LATEST.set(latest)
             return super().found(x)
 
 

@@ -149,13 +149,15 @@ def stripped_operator(A: Any) -> Any:
     return solvers.LinearOperator(A.shape, *(lambda v, f=f: stripped(f(v)) for f in (A._matvec, A._rmatvec)), dtype=A.dtype)
 
 
-def by_steps(solver: Any, A: Any, symmetric: bool, what: str) -> Factored:
+def by_steps(solver: Any, A: Any, symmetric: bool, what: str, shift: Any) -> Factored:
     """The solutions of a system with an operator, to twelve digits, one run of the solver for each."""
+    exactly = {"rtol": 1e-12, "shift": shift} if solver is solvers.minres else {"rtol": 1e-12, "atol": 0.0}
+
     def columns(A: Any) -> Any:
         def solve(B: Any) -> Any:
-            X = np.stack([solver(A, b, rtol=1e-12, atol=0.0)[0] for b in B.T], axis=1)
+            X = np.stack([solver(A, b, **exactly)[0] for b in B.T], axis=1)
             for x, b in zip(X.T, B.T, strict=True):
-                if np.linalg.norm(A.matvec(x) - b) > 1e-8 * np.linalg.norm(b):
+                if np.linalg.norm(A.matvec(x) - shift * x - b) > 1e-8 * np.linalg.norm(b):
                     raise ConvergenceError(f"{what}: the solver did not converge to the derivative of the solution")
             return X
         return solve
@@ -177,17 +179,18 @@ def iterative(name: str) -> Any:
 
     def call(A: Any, b: Any, x0: Any = None, *args: Any, **options: Any) -> Any:
         A = matrix_of(A)
-        by_product = isinstance(A, solvers.LinearOperator)
-        if not by_product and not holds_dual(A) and not holds_dual(b):
+        by_product, shift = isinstance(A, solvers.LinearOperator), options.get("shift", 0.0)  # of minres
+        if not by_product and not any(map(holds_dual, (A, b, shift))):
             return solver(A, b, x0, *args, **options)
         A = A if by_product else seen(A) if plain.issparse(A) else dual_or_array(A)
         b, known = np.ravel(dual_or_array(b)), stripped_operator(A) if by_product else stripped(A)
         options = {key: stripped_operator(value) if isinstance(value, solvers.LinearOperator) else stripped(value)
                    for key, value in options.items()}
         x, info = solver(known, stripped(b), stripped(x0), *args, **options)
-        return differentiated(lambda x: (A._matvec(x) if by_product else A @ x) - b, x,
-                              lambda: by_steps(solver, known, name in ("cg", "minres"), what) if by_product
-                              else factored(known, what)), info
+        still = stripped(shift)
+        return differentiated(lambda x: (A._matvec(x) if by_product else A @ x) - shift * x - b, x,
+                              lambda: by_steps(solver, known, name in ("cg", "minres"), what, still) if by_product
+                              else factored(known - still * plain.eye_array(len(b)) if still else known, what)), info
     return call
 
 

@@ -47,7 +47,6 @@ class Level:
     meter: Meter | None = None  # of a sweep with a memory budget
     k: int | None = None
     over = False  # its duals are spent
-    escaped: str | None = None  # the last refusal, which f may have caught
     objects = False  # whether NumPy was asked for an array of its numbers, and made one of objects
 
     def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dual_array import wrapped
 from ..elementwise import LEVELED
-from ..errors import StructureError, require_function
+from ..errors import LATEST, StructureError, require_function
 from ..forms import belongs, top_level
 from ..operands import constant
 from ..reading import dtype_of
@@ -139,11 +139,13 @@ class Segment:
         for i, x in zip(self.mine, perturbed, strict=True):
             leaves[i] = x
         args, options = self.rebuild(leaves)
+        latest = LATEST.get()
         try:
             out = self.f(*args, **options)
         except Exception as error:
             self.f = lifted_for(error, self.f)
             out = self.f(*args, **options)
+            LATEST.set(latest)
         results, _ = flatten(out, "the result of a checkpoint")
         return [results[i] for i in self.real]
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..dual_array import DualArray, inexact, wrapped
 from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
-from ..errors import BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
+from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
 from ..forms import belongs, dual_form
 from ..policies import WATCH
 from ..reading import dtype_of
@@ -164,7 +164,7 @@ def frozen(x: Any) -> Any:
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
-    f = inputs.f
+    f, latest = inputs.f, LATEST.get()
     if (known := as_it_runs(f)) is not f:
         inputs.f = known
         try:
@@ -177,6 +177,7 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
         return attempted(inputs, seed, read, holomorphic)
     except Exception as error:
         inputs.f, why = lifted_for(error, f), str(error)
+    met = LATEST.get()
     try:
         found = attempted(inputs, seed, read, holomorphic)
     except Exception as error:
@@ -187,6 +188,8 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
         remember(f)
         raise
     remember(f)
+    if LATEST.get() is met:
+        LATEST.set(latest)
     return found
 
 
@@ -197,13 +200,17 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
     for x in inputs.leaves:
         if type(x) in LEVELED and x.level.wide:
             wide = True
-    careful = wide or WATCH.count > 0
+    careful, latest = wide or WATCH.count > 0, LATEST.get()
     while True:
+        met = LATEST.get()
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         level.wide = wide
         try:
             with derivative_warnings_ignored():
-                return at_level(level, inputs, seed, read)
+                result = at_level(level, inputs, seed, read)
+            if LATEST.get() is met:
+                LATEST.set(latest)
+            return result
         except CareNeeded as need:
             if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
                 raise
@@ -215,8 +222,8 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
             # NumPy hides our reason behind one of its own, which misleads:
             if (reason := own_reason(error)) is not error:  # "setting an array element with a sequence"
                 raise reason.with_traceback(error.__traceback__) from None
-            if level.escaped and not isinstance(error, DualdiffError):
-                error.add_note(f"Before that, {level.escaped}")
+            if LATEST.get() is not latest and not isinstance(error, DualdiffError):
+                error.add_note(f"Before that, {LATEST.get()[0]}")
             raise
         finally:
             level.over, level.wide = True, wide or None
@@ -231,11 +238,11 @@ def own_reason(error: BaseException) -> BaseException:
 
 
 def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
-    run = inputs.runner(seed(level), level)
+    run, latest = inputs.runner(seed(level), level), LATEST.get()
     try:
         out = run()
-        if level.escaped:
-            same_as_plain(out, inputs, level.escaped)
+        if LATEST.get() is not latest:
+            same_as_plain(out, inputs, latest)
         if level.careful:
             out = honest(out, run, level)
         elif lost(out):
@@ -253,11 +260,17 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
     return result
 
 
-def same_as_plain(out: Any, inputs: Sweepable, reason: str) -> None:
-    """Raise ConversionError if f, which has caught an EscapeError, gives other values than for plain numbers: one more run."""
+def same_as_plain(out: Any, inputs: Sweepable, before: list[str]) -> None:
+    """Raise ConversionError if f, which has caught the latest error, gives other values than for plain numbers: one more run.
+
+    If it meets an error there, too, on duals of an outer sweep, that sweep finds that it is not the one of before.
+    """
+    met = LATEST.get()
     again = inputs.call([x.copy() for x in inputs.leaves])
     a, b = (flatten(y, "the result of f")[0] for y in (out, again))
-    same_values(a, b, inputs.largest(), f"f caught an error of dualdiff's and went another way: {reason}", ConversionError)
+    if LATEST.get() is met:
+        LATEST.set(before)
+    same_values(a, b, inputs.largest(), f"f caught an error of dualdiff's and went another way: {met[0]}", ConversionError)
 
 
 def carefully(level: Level, run: Callable[[], Any]) -> Any:
