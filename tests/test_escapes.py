@@ -243,8 +243,9 @@ def bytes_or_else(p):
 
 
 @pytest.mark.parametrize("f", [defective_or_else, next_or_else, bytes_or_else])
-@pytest.mark.parametrize("transform", [gradient, jacobian, hessian, lambda f: lambda x: vjp(f, x), lambda f: jacobian(gradient(f)),
-                                       lambda f: jacobian(f, chunk=1), lambda f: jacobian(f, sparse=True)])
+@pytest.mark.parametrize("transform", [
+    gradient, jacobian, hessian, lambda f: lambda x: vjp(f, x), lambda f: jacobian(gradient(f)), lambda f: jacobian(f, chunk=1),
+    lambda f: jacobian(f, sparse=True)])
 def test_any_error_of_ours_that_f_catches_is_raised_where_f_then_gives_another_value(f, transform):
     with pytest.raises(EscapeError, match="went another way"):
         transform(f)(np.array([1.0, 2.0]))
