@@ -214,7 +214,7 @@ class DualArray:
             return a
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, "
                      "and np.asarray is not needed; an array that x is written into keeps it if it is made by "
-                     "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f)",
+                     "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f); a.dot(x) of a plain array a is a @ x",
                      ConversionError if dtype is None or np.dtype(dtype).kind == "O" else EscapeError)
 
     def __float__(self) -> float:

@@ -11,7 +11,7 @@ import builtins
 import sys
 from abc import ABC, ABCMeta
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property, partialmethod
 from itertools import islice
@@ -146,6 +146,11 @@ class Kind(type):
         kind = dtype_of(x).type if kind is DualScalar else AS_SEEN.get(kind, kind)
         return STANDINS.get(id(kind)) or seen_as(origin_of(kind))
 
+    def __getitem__(cls, item: Any) -> Any:
+        if cls is not STANDINS[id(type)]:
+            raise TypeError(f"type {cls.__name__!r} is not subscriptable")
+        return type[item]
+
     def __instancecheck__(cls, x: Any) -> bool:
         return isinstance(x, type) if cls is STANDINS[id(type)] else super().__instancecheck__(x)
 
@@ -177,9 +182,9 @@ def original(x: Any) -> Any:
 class Classes:
     """How one run makes classes anew, and reaches objects."""
 
-    def __init__(self, of: Callable[[Any], Any], foreign: Callable[[str], bool], home: str) -> None:
-        """``home``: the root of the package that the lifted function is from."""
-        self.of, self.foreign, self.home = of, foreign, home
+    def __init__(self, of: Callable[[Any], Any], foreign: Callable[[str], bool], homes: Collection[str]) -> None:
+        """``homes``: the root of the package that the lifted function is from, and installed ones that are reached, too."""
+        self.of, self.foreign, self.homes = of, foreign, homes
         self.making: set[type] = set()
         self.made: list[type] = []  # whose attributes are still to be reached
 
@@ -189,7 +194,7 @@ class Classes:
         if type(kind) not in METACLASSES or self.foreign(kind.__module__) or root in ("numpy", "scipy"):
             return False
         file = str(getattr(sys.modules.get(root), "__file__", ""))
-        if root != self.home and any(place in file for place in INSTALLED):
+        if root not in self.homes and any(place in file for place in INSTALLED):
             return False
         base = built_in(kind)
         return base is object or (base in BASES and any(  # of a named tuple, nothing is the user's but its methods

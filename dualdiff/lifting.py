@@ -11,7 +11,7 @@ import builtins
 import math
 import sys
 from abc import ABCMeta
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dis import get_instructions, opmap
 from functools import lru_cache, partial, wraps
@@ -22,29 +22,32 @@ from typing import Any
 import numpy as np
 
 from .elementwise import LEVELED
-from .errors import RuleError, require_function
+from .errors import ParameterError, RuleError, require_function
 from .forms import dual_form, holds_dual, stripped
+from .lifted_calls import BUILTINS, CALLED, with_calls
 from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
 
 
-def lift(f: Callable[..., Any]) -> Callable[..., Any]:
+def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., Any]:
     """``f`` with arrays that take duals: code that fills ``np.zeros(n)`` or calls ``np.array([a, b])`` runs unmodified.
 
     In f, and in the functions it reaches by name, closure or module, whoever wrote them, NumPy's creation functions (zeros,
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math`` functions. Arrays that took no dual are returned plain. The methods of the user's classes are reached, too, on
-    objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects have a class and
-    containers hold functions that are made for it, in every thread.
+    ``math`` functions and ``float(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
+    reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects
+    have a class and containers hold functions that are made for it, in every thread. So are the classes of the installed
+    ``packages`` named, as in ``lift(f, packages=["filterpy"])``; the functions of those are reached without.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
-    Not reached, and therefore still an EscapeError: classes of installed libraries or of other metaclasses, such as Enum,
-    what ``lru_cache`` holds, compiled code, ``a.copy()`` of a plain array. Cost: some microseconds per call and per global
-    name, some fifty per class.
+    Not reached, and therefore still an EscapeError: classes of other installed packages or of other metaclasses, such as
+    Enum, what ``lru_cache`` holds, compiled code, plain arrays that were computed or made before the call, as ``np.sin(t)``
+    and ``a.copy()``, where a dual is written to them. Cost: some microseconds per call and per global name, some fifty per
+    class. Raises ParameterError for packages that are no list of names.
 
     >>> import numpy as np
     >>> from dualdiff import gradient
@@ -57,18 +60,25 @@ def lift(f: Callable[..., Any]) -> Callable[..., Any]:
     np.float64(10.0)
     """
     require_function(f, "lift")
+    packages = names_of_packages(packages)
     call = vars(type(f)).get("__call__")
     target = MethodType(call, f) if type(call) is FunctionType and type(f) is not np.vectorize else f  # called as an object
 
     @wraps(f)
     def lifted(*args: Any, **options: Any) -> Any:
-        run = Run(str(getattr(f, "__module__", "")).partition(".")[0])
+        run = Run(str(getattr(f, "__module__", "")).partition(".")[0], *packages)
         with run.classes:
             try:
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
             finally:
                 run.store_globals()
     return lifted
+
+
+def names_of_packages(packages: Any) -> list[str]:
+    if isinstance(packages, str) or not all(isinstance(name, str) and name.isidentifier() for name in packages):
+        raise ParameterError(f"lift: packages must be a list of names of packages, such as ['filterpy']; got {packages!r}")
+    return [*packages]
 
 
 def released(result: Any) -> Any:
@@ -112,12 +122,12 @@ class Run:
 
     __slots__ = ("builtins", "classes", "made", "spaces")
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, *homes: str) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
         self.spaces: dict[int, Space] = {}
         self.builtins = {**vars(builtins), "__import__": self.imported, "exec": evaluating(exec), "eval": evaluating(eval),
-                         "super": super_}
-        self.classes = Classes(self.of, foreign, home)
+                         "super": super_, **BUILTINS}
+        self.classes = Classes(self.of, foreign, homes)
 
     def of(self, x: Any) -> Any:
         """x as the lifted program sees it."""
@@ -150,7 +160,8 @@ class Run:
             made = Vectorized.__new__(Vectorized)
             vars(made).update(vars(x), pyfunc=self.of(x.pyfunc), _ufunc={})
             return made
-        return self.classes.anew(x) if kind in METACLASSES else self.classes.reach(x)
+        return self.classes.anew(x) if kind in METACLASSES else \
+            self.function(x.py_func) if is_compiled_by_numba(x) else self.classes.reach(x)
 
     def polynomial_class(self, kind: Any) -> Any:
         """A class of numpy.polynomial whose methods are made anew."""
@@ -170,7 +181,8 @@ class Run:
         if alien and fresh == cells:
             return f
         space = f.__globals__ if alien else self.space(f.__globals__)
-        g = FunctionType(f.__code__, space, f.__name__, None, fresh or None)
+        code = f.__code__ if alien or not CALLED.keys().isdisjoint(f.__globals__) else with_calls(f.__code__)
+        g = FunctionType(code, space, f.__name__, None, fresh or None)
         self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
             if new is not cell:
@@ -220,6 +232,11 @@ class Run:
         for space in self.spaces.values():
             for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
                 space.origin[name] = original(space[name])
+
+
+def is_compiled_by_numba(x: Any) -> bool:
+    """Whether x was made from a function of Python's, which it has as ``py_func``."""
+    return type(x).__module__.startswith("numba.") and type(getattr(x, "py_func", None)) is FunctionType
 
 
 def home_of(x: Any) -> str:

@@ -1,5 +1,6 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
+import importlib
 import math
 import statistics
 import sys
@@ -19,8 +20,9 @@ import scipy.stats
 from numpy import zeros
 from numpy import zeros as nothing
 
+import dualdiff
 from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, lift, value_and_gradient, vjp
-from dualdiff.errors import EscapeError, RuleError
+from dualdiff.errors import EscapeError, ParameterError, RuleError
 from dualdiff.math_functions import COUNTERPARTS
 
 X = np.array([0.5, 1.25, 2.0])
@@ -433,7 +435,7 @@ def copied(x):
     return a[0]
 
 
-@pytest.mark.parametrize("f", [copied, lambda x: float(x),  # noqa: PLW0108
+@pytest.mark.parametrize("f", [copied, lambda x: int(x),  # noqa: PLW0108
                                lambda x: np.zeros(3, int).__setitem__(0, x)])
 def test_what_lift_does_not_reach_raises(f):
     with pytest.raises((EscapeError, TypeError)):
@@ -723,3 +725,98 @@ def test_compiled_functions_of_scipy_are_refused_by_name():
     from scipy.signal._spline import symiirorder1_ic
     with pytest.raises(RuleError, match="symiirorder1_ic is compiled and has no derivative rule"):
         jacobian(lift(lambda x: symiirorder1_ic(x, 0.5, 1e-3)))(X)
+
+
+# ---- Python's own conversions, and questions of type -----------------------------------------------------------------
+def in_a_class(p):
+    class Metric:
+        def of(self, x):
+            return float(np.mean(x))
+    return Metric().of(p) * p[0]
+
+
+CONVERTING = {
+    "float": (lambda p: float(np.mean(p)) * p[0], [3.5, 1.0]),
+    "of each element": (lambda p: sum([float(v) ** 2 for v in p]), [4.0, 6.0]),
+    "complex": (lambda p: np.abs(complex(p[0], p[1]) ** 2), [4.0, 6.0]),
+    "complex of one": (lambda p: np.real(complex(p[0]) * 1j * complex(0, p[1])), [-3.0, -2.0]),
+    "in a method": (in_a_class, [3.5, 1.0]),
+    "a nested function": (lambda p: partial(lambda x: float(x) * float("2"), p[1])(), [0.0, 2.0]),
+    "a type all the same": (lambda p: np.zeros(2, float)[0] + (float(p[0]) if isinstance(p[0], float) else 0.0), [1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("name", CONVERTING)
+def test_float_and_complex_keep_a_derivative(name, mode):
+    f, slope = CONVERTING[name]
+    p = np.array([2.0, 3.0])
+    np.testing.assert_allclose(gradient(lift(f), mode=mode)(p), slope)
+    assert lift(f)(p) == pytest.approx(f(p))
+    assert type(lift(lambda x: float(x))(np.float64(2.0))) is float  # noqa: PLW0108
+    with pytest.raises(TypeError, match=r"0-dimensional|length-1"):
+        gradient(lift(lambda p: float(p)))(p)  # noqa: PLW0108
+
+
+def test_a_name_float_of_the_program_s_own_is_what_it_says():
+    names = {"float": lambda x: 3 * x}
+    exec("def f(x):\n    return float(x)", names)
+    assert derivative(lift(names["f"]))(2.0) == 3.0
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x[0] * 2 if hasattr(x[0], "dtype") else x[0] * 3, lambda x: x[0] * 3 if hasattr(x[0], "__iter__") else x[0] * 2,
+    lambda x: np.sum(x[:1]) * 2 if type(x) is np.ndarray else np.sum(x[:1]) * 3,
+    lambda x: x[0] * 2 if type(x[0]) in (float, np.float64) else x[0] * 3,
+    lambda x: next(v * 2 if hasattr(v, "__array__") else v * 3 for v in x),
+])
+def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
+    x = np.array([2.0, 3.0])
+    assert f(x) == 4.0
+    for transform in (gradient, lambda f: gradient(lift(f)), jacobian, lambda f: jacobian(f, mode="reverse")):
+        np.testing.assert_array_equal(transform(f)(x), [2.0, 0.0])
+
+
+def test_a_program_that_knows_of_duals_is_told_of_them():
+    seen = []
+    gradient(lambda x: (seen.append(type(x) is dualdiff.DualArray), np.sum(x))[1])(np.ones(2))
+    assert seen == [True]
+
+
+def test_type_is_generic_in_lifted_programs():
+    assert derivative(lift(lambda x: (type[int], x)[1]))(2.0) == 1.0
+    with pytest.raises(TypeError, match="not subscriptable"):
+        lift(lambda: int[str])()
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "filters.py").write_text("import numpy as np\n\n\nclass Filter:\n    def mean(self, x):\n"
+                                       "        out = np.zeros(2)\n        out[:] = x\n        return np.mean(out)\n")
+    monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module("filters")
+    del sys.modules["filters"]
+
+
+def test_classes_of_the_installed_packages_named_are_reached(installed):
+    f = lambda x: installed.Filter().mean(x)
+    with pytest.raises(EscapeError, match=r"packages=\['name'\]"):
+        gradient(lift(f))(np.ones(2))
+    np.testing.assert_array_equal(gradient(lift(f, packages=["filters"]))(np.ones(2)), [0.5, 0.5])
+    for bad in ("filters", [3], ["a-b"]):
+        with pytest.raises(ParameterError, match="packages must be a list of names"):
+            lift(f, packages=bad)
+
+
+def test_a_function_compiled_by_numba_runs_as_it_was_written():
+    class Dispatcher:
+        def __init__(self, f):
+            self.py_func = f
+
+        def __call__(self, x):
+            return self.py_func(x.__array__(float))
+    Dispatcher.__module__ = "numba.core.registry"
+    compiled = Dispatcher(lambda x: x * math.sin(x))
+    assert derivative(lift(lambda x: compiled(x)))(2.0) == pytest.approx(np.sin(2.0) + 2 * np.cos(2.0))  # noqa: PLW0108

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
@@ -19,13 +18,13 @@ LIFTED: dict[int, tuple[Any, bool]] = {}  # by id of its code, which is referred
 
 
 def as_it_runs(f: Function) -> Function:
-    """f, lifted from the start if it calls SciPy, or did not run as it stands before."""
+    """f, lifted from the start if it calls SciPy or asks for types, or did not run as it stands before."""
     code = getattr(f, "__code__", None)
     found = LIFTED.get(id(code))
     if found is None or found[0]() is not code:
         if type(code) is not CodeType or root_of(f) == "dualdiff":  # whose code is around many programs
             return f
-        found = told(code, names_scipy(f, set()))
+        found = told(code, needs_lift(f, set()))
     if not found[1]:
         return f
     from ..lifting import lift
@@ -38,12 +37,14 @@ def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
     return found
 
 
-def names_scipy(f: Any, met: set[Any]) -> bool:
-    """Whether f, or a function of the same package that it names, names one of SciPy's without a rule, which only lift reaches.
-    The error would tell, too, but some solvers print it.
+def needs_lift(f: Any, met: set[Any]) -> bool:
+    """Whether f, or a function of the same package that it names, asks what only lift answers as for numbers, or names one of
+    SciPy's functions without a rule, which only lift reaches: an error would tell, too, but some solvers print it.
     """
-    if "scipy" not in sys.modules or f.__code__ in met:
+    if f.__code__ in met:
         return False
+    if asks(f.__code__):
+        return True
     met.add(f.__code__)
     names = names_in(f.__code__)
     known = {name: f.__globals__.get(name) for name in names}
@@ -52,13 +53,35 @@ def names_scipy(f: Any, met: set[Any]) -> bool:
             known[name] = cell.cell_contents
     for x in known.values():
         if type(x) is FunctionType and root_of(x) == root_of(f):
-            if names_scipy(x, met):
+            if needs_lift(x, met):
                 return True
             continue
         home = x.__name__ if type(x) is ModuleType else str(getattr(x, "__module__", "")) if callable(x) else ""
         if not PARTS.isdisjoint(names) if home == "scipy" else home.startswith("scipy.") and home.split(".")[1] in PARTS:
             return True
     return False
+
+
+def asks(code: CodeType) -> bool:
+    """Whether the code, unless it knows of duals, compares ``type(x)``, or asks hasattr for what numbers have and these do not,
+    or the other way round.
+    """
+    if not AWARE.isdisjoint(code.co_names):
+        return False
+    if "type" in code.co_names or ("hasattr" in code.co_names and not TOLD_BY.isdisjoint(code.co_consts)):
+        from dis import get_instructions  # a slow import
+        steps = [(step.opname, step.argval) for step in get_instructions(code)]
+        if ("LOAD_GLOBAL", "hasattr") in steps or any(
+                step == ("LOAD_GLOBAL", "type") and any(name in COMPARING for name, _ in steps[i:i + NEAR])
+                for i, step in enumerate(steps)):
+            return True
+    return any(asks(part) for part in code.co_consts if type(part) is CodeType)
+
+
+AWARE = frozenset(("Dual", "DualArray", "DualScalar", "dualdiff", "dd"))
+TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
+COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP")
+NEAR = 14  # instructions
 
 
 def root_of(f: Any) -> str:
