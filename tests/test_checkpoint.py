@@ -179,6 +179,43 @@ def test_a_number_from_outside_that_is_differentiated_is_refused():
         gradient(f, mode="reverse")(W)
 
 
+def written(s):
+    s += 1.0
+    return np.sin(s)
+
+
+def drawing(rng):
+    return lambda s: np.tanh(s) * np.sign(rng.normal(size=s.shape))
+
+
+def counting():
+    count = iter(range(9))
+    return lambda s: np.sin(s + next(count))
+
+
+def growing(W):
+    def step(s):
+        s = s * W
+        W.__imul__(2.0)
+        return s
+    return step
+
+
+@pytest.mark.parametrize(("step", "message"), [
+    (written, r"writes to its argument.* x = x\.copy\(\)"), (drawing(np.random.default_rng(0)), "other values when it was run"),
+    (counting(), "other values"), (growing(np.ones(4)), "other values")])
+@pytest.mark.parametrize("times", [None, 3])
+def test_a_function_that_is_not_pure_is_refused(step, message, times):
+    with pytest.raises(StructureError, match=message):
+        gradient(lambda x: np.sum(checkpoint(step, times=times)(x * 1.0)), mode="reverse")(X[0])
+
+
+def test_a_function_that_writes_to_a_copy_is_pure():
+    f = lambda s: written(s.copy())
+    np.testing.assert_allclose(gradient(lambda x: np.sum(checkpoint(f, times=3)(x)), mode="reverse")(X[0]),
+                               gradient(lambda x: np.sum(f(f(f(x)))))(X[0]))
+
+
 def test_an_outer_constant_may_come_from_outside():
     x = X[0]
     f = lambda a: gradient(lambda y: np.sum(checkpoint(lambda b: b * b * a)(y)), mode="reverse")(x)

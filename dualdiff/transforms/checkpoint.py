@@ -16,6 +16,7 @@ from ..forms import belongs, top_level
 from ..operands import constant
 from ..reading import dtype_of
 from ..rules.registry import ROWS
+from ..tangents.coefficients import plain
 from ..tangents.join import joined_terms
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
@@ -40,8 +41,9 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
     With ``times``, the function that applies f so often, ``state = f(state, *constants)``, in √times stretches of √times
     steps, each stretch a checkpoint: a loop of 10 000 steps keeps 100 states and the record of 100 steps.
 
-    f must be pure: it depends on its arguments, and on nothing that changes. Raises StructureError where f reaches for a
-    number that is being differentiated and is not among its arguments.
+    f must be pure: it depends on its arguments, and on nothing that changes. Raises StructureError where it writes to one of
+    those that are differentiated, gives other values when it is run again, or reaches for a number that is being differentiated
+    and is not among them.
 
     Griewank and Walther, "Evaluating Derivatives", 2nd ed., section 12.
 
@@ -67,12 +69,16 @@ def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
         if not mine or not leaves[mine[0]].eps.on_tape:
             return f(*args, **options)
         constant = [x.value if belongs(x, level) else x for x in leaves]
+        kept = [v.copy() if i in mine and v.shape else v for i, v in enumerate(constant)]
         plain_args, plain_options = rebuild(constant)
         out = checkpoint(f)(*plain_args, **plain_options)  # of an outer reverse sweep, a checkpoint too
+        if not all(np.array_equal(plain(kept[i]), plain(constant[i]), equal_nan=True) for i in mine):
+            raise StructureError("checkpoint: the function writes to its argument, which it is called with again: let it start "
+                                 "from a copy, x = x.copy(), or write x = x + y for x += y")
         from ..lifted_classes import RUNS
         from ..lifting import lift
         again = lift(f) if RUNS else f  # what runs lifted now will run so when the lifted program is over
-        return recorded(again, out, constant, rebuild, mine, [leaves[i].eps for i in mine], level)
+        return recorded(again, out, kept, rebuild, mine, [leaves[i].eps for i in mine], level)
 
     return checkpointed
 
@@ -99,7 +105,7 @@ def repeated(f: Function, times: int) -> Callable[..., Any]:
     return loop
 
 
-def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: list[int], tangents: list[Tangent],
+def recorded(f: Function, out: Any, kept: list[Any], rebuild: Rebuild, mine: list[int], tangents: list[Tangent],
              level: Level) -> Any:
     """The result with one linear map on the tape, from all perturbed arguments to all results, each laid end to end."""
     results, rebuild_out = flatten(out, "the result of a checkpoint")
@@ -108,8 +114,8 @@ def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: l
         raise StructureError("checkpoint: the function uses a number that is being differentiated and is not among its "
                              "arguments; pass it as an argument")
     real = [i for i, y in enumerate(results) if dtype_of(y).kind in "fc"]
-    kept = [v.copy() if type(v) is np.ndarray and i in mine else v for i, v in enumerate(values)]
-    segment = Segment(f, kept, rebuild, mine, real, [np.shape(results[i]) for i in real], level.holomorphic)
+    sums = [sums_of(results[i]) for i in real]
+    segment = Segment(f, kept, rebuild, mine, real, [np.shape(results[i]) for i in real], sums, level.holomorphic)
     packed = Tangent(joined_terms(tangents, np.arange(segment.shape[0]), segment.shape), segment.shape)
     outputs = split(Tangent({record(packed.watched(), segment): None}, segment.out_shape), segment.out_shapes)
     for i, eps in zip(real, outputs, strict=True):
@@ -120,12 +126,13 @@ def recorded(f: Function, out: Any, values: list[Any], rebuild: Rebuild, mine: l
 class Segment:
     """The linear map of one call of f, which is recorded when it is asked for, and forgotten after."""
 
-    __slots__ = ("f", "holomorphic", "mine", "out_shape", "out_shapes", "real", "rebuild", "shape", "values")
+    __slots__ = ("f", "holomorphic", "mine", "out_shape", "out_shapes", "real", "rebuild", "shape", "sums", "values")
 
     def __init__(self, f: Function, values: list[Any], rebuild: Rebuild, mine: list[int], real: list[int],
-                 out_shapes: list[Shape], holomorphic: bool) -> None:
+                 out_shapes: list[Shape], sums: list[Any], holomorphic: bool) -> None:
+        """``sums``: of each result, by which it is known again."""
         self.f, self.values, self.rebuild, self.mine, self.real = f, values, rebuild, mine, real
-        self.out_shapes, self.holomorphic = out_shapes, holomorphic
+        self.out_shapes, self.sums, self.holomorphic = out_shapes, sums, holomorphic
         self.shape: Shape = (sum(prod(np.shape(values[i])) for i in mine),)
         self.out_shape: Shape = (sum(map(prod, out_shapes)),)
 
@@ -134,7 +141,7 @@ class Segment:
         return Inputs(self.call, tuple(range(len(self.mine))), tuple(self.values[i] for i in self.mine), {})
 
     def call(self, *perturbed: Any) -> list[Any]:
-        """The results that vary, as a list, at other values of the perturbed arguments."""
+        """The results that vary, as a list. Raises StructureError where they are not what they were."""
         leaves = list(self.values)
         for i, x in zip(self.mine, perturbed, strict=True):
             leaves[i] = x
@@ -147,7 +154,11 @@ class Segment:
             out = self.f(*args, **options)
             LATEST.set(latest)
         results, _ = flatten(out, "the result of a checkpoint")
-        return [results[i] for i in self.real]
+        results = [results[i] for i in self.real]
+        if not all(np.allclose(sums_of(y), sums, 0, 1e-6 * sums[1], True) for y, sums in zip(results, self.sums, strict=True)):
+            raise StructureError("checkpoint: the function gave other values when it was run again: it must depend on its "
+                                 "arguments alone, not on random numbers, counters or arrays that change")
+        return results
 
     def transpose(self, u: Any, lead: int = 0) -> Any:
         inputs = self.inputs
@@ -185,6 +196,12 @@ class Segment:
         duals = [wrapped(x, eps, level) for x, eps in zip(inputs.leaves, split(t, inputs.shapes), strict=True)]
         out = [value_and_eps(y, level)[1] for y in self.call(*duals)]
         return Tangent(joined_terms(out, np.arange(self.out_shape[0]), self.out_shape), self.out_shape)
+
+
+def sums_of(y: Any) -> tuple[Any, Any]:
+    """By which an array is known again: of its elements, and of their sizes."""
+    y = plain(y)
+    return np.sum(y), np.sum(np.abs(y))
 
 
 def split(t: Tangent, shapes: list[Shape]) -> list[Tangent]:
