@@ -17,7 +17,7 @@ from ..policies import OTHER
 from ..rules.bases import DIAGONAL, FLIPPED, MEAN, NOTHING, PERMUTED, Bases
 from ..tangents.coefficients import plain
 from ..tangents.leaf import one
-from ..tangents.level import Level, next_number
+from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.tangent import Tangent
 from ..tangents.tape import pull, roots_of
 from .trees import flatten
@@ -64,13 +64,13 @@ def same_in_another_basis(out: Any, run: Run, level: Level, size: float) -> None
         raise DegenerateError(reason)
 
 
-def same_beside_kinks(inputs: Any, level: Level) -> None:
+def same_beside_kinks(inputs: Any, level: Level, careful: bool = False) -> None:
     """Raise DegenerateError if the derivative is another where another element is taken at kinks: three runs along a direction.
 
     Where the pieces of |x| disagree, as the slopes of |x| x do beside 0, the derivative has a kink itself, and what was chosen
     stands. A level below along the same direction tells zeros that move from those that stay.
     """
-    ground, along = (Level(next_number(), holomorphic=level.holomorphic) for _ in range(2))
+    ground, along = (Level(next_number(), careful, level.holomorphic) for _ in range(2))
     direction = [np.cos(np.arange(1.0, np.size(x) + 1)).reshape(np.shape(x)) for x in inputs.leaves]
     leaves = [wrapped(x, Tangent({one(ground): v}, v.shape), ground) for x, v in zip(inputs.leaves, direction, strict=True)]
     duals = [wrapped(x, Tangent({one(along): v}, v.shape), along) for x, v in zip(leaves, direction, strict=True)]
@@ -80,6 +80,11 @@ def same_beside_kinks(inputs: Any, level: Level) -> None:
         for other in (0, 1, -1):
             OTHER.set(other)
             found.append([probe(leaf, along) for leaf in flatten(inputs.call(duals))[0]])
+    except CareNeeded as need:
+        if careful or need.level not in (ground, along):
+            raise
+        inputs.f = f
+        return same_beside_kinks(inputs, level, careful=True)
     finally:  # the sweep may begin again
         inputs.f = f
         OTHER.reset(token)
