@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property, partialmethod
 from itertools import islice
-from operator import is_not
+from operator import is_, is_not
 from threading import RLock
 from types import FunctionType
 from typing import Any, Generic, TypeVar
@@ -176,6 +176,9 @@ def original(x: Any) -> Any:
     """What a run leaves in the place of x: arrays that took no dual, and classes and functions made anew, as they were."""
     if type(x) in LEVELED:
         return constant(x) if x.level is ANY.level else x
+    if type(x) is tuple and len(x) <= LONGEST:
+        parts = tuple(map(original, x))
+        return x if all(map(is_, x, parts)) else parts
     return origin_of(x) if isinstance(x, Anew) else FUNCTIONS.get(id(x), (ORIGINALS.get(id(x), x),))[0]
 
 

@@ -820,3 +820,9 @@ def test_a_function_compiled_by_numba_runs_as_it_was_written():
     Dispatcher.__module__ = "numba.core.registry"
     compiled = Dispatcher(lambda x: x * math.sin(x))
     assert derivative(lift(lambda x: compiled(x)))(2.0) == pytest.approx(np.sin(2.0) + 2 * np.cos(2.0))  # noqa: PLW0108
+
+
+def test_an_error_of_compiled_code_says_that_it_met_dual_numbers():
+    with pytest.raises(TypeError, match="DualArray found") as raised:
+        gradient(lambda x: b"".join([x]))(np.ones(2))
+    assert any("custom_rule gives it a derivative" in note for note in raised.value.__notes__)

@@ -640,3 +640,15 @@ def test_named_tuples_stay_what_they_are():
     result = lift(lambda x: Point(filled(x), 2.0))(1.0)
     assert type(result) is Point
     assert jacobian(lift(lambda x: Point(filled(x), 2 * x)))(1.0) == Point([1.0], 2.0)
+
+
+def test_arrays_in_a_tuple_that_an_object_keeps_are_plain_afterwards():
+    class Model:
+        def of(self, x):
+            self.made = np.ones(2), (np.zeros(1), 3)
+            self.same = (1, 2)
+            return filled(*x) @ np.ones(3)
+    model = Model()
+    np.testing.assert_array_equal(gradient(lift(model.of))(X), np.ones(3))
+    assert [type(a) for a in (model.made[0], model.made[1][0])] == [np.ndarray, np.ndarray]
+    assert model.same == (1, 2)

@@ -183,6 +183,8 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     except Exception as error:
         if why != str(error):
             error.add_note(f"f ran lifted: {why}")
+        if not isinstance(error, DualdiffError) and any(words in str(error) for words in COMPILED):
+            error.add_note("f ran on dual numbers, which compiled code may not take: custom_rule gives it a derivative")
         raise
     except BaseException:  # this way through f is given up for another, which shall start lifted
         remember(f)
@@ -191,6 +193,9 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     if LATEST.get() is met:
         LATEST.set(latest)
     return found
+
+
+COMPILED = ("Dual", "No matching signature", "ambiguous argument types", "buffer", "dtype('O')")  # what such code complains of
 
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
