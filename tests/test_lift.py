@@ -780,7 +780,8 @@ def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
 def test_a_program_that_knows_of_duals_is_told_of_them():
     seen = []
     gradient(lambda x: (seen.append(type(x) is dualdiff.DualArray), np.sum(x))[1])(np.ones(2))
-    assert seen == [True]
+    gradient(lambda x: (seen.append(type(x).__name__ == "DualArray"), np.sum(x))[1])(np.ones(2))
+    assert seen == [True, True]
 
 
 def test_type_is_generic_in_lifted_programs():

@@ -66,7 +66,7 @@ def asks(code: CodeType) -> bool:
     """Whether the code, unless it knows of duals, compares ``type(x)``, or asks hasattr for what numbers have and these do not,
     or the other way round.
     """
-    if not AWARE.isdisjoint(code.co_names):
+    if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
         return False
     if "type" in code.co_names or ("hasattr" in code.co_names and not TOLD_BY.isdisjoint(code.co_consts)):
         from dis import get_instructions  # a slow import
