@@ -82,10 +82,7 @@ class DualScalar(Dual):
         return self
 
     def __round__(self, digits: int | None = None) -> Any:
-        if WATCH.count:
-            return super().__round__(digits)
-        from .dual_array import scalar  # which stands above
-        return scalar(round(self.value, digits), self.eps.scaled(0, ()), self.level)
+        return np.round(self, digits or 0) if WATCH.count or digits is not None else round(self.value)
 
     def __repr__(self) -> str:
         return f"Dual({number_text(self.value)}, {tangent_text(self)})"

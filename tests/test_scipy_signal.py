@@ -10,7 +10,7 @@ from scipy_programs import agrees, transposes
 
 from dualdiff import DerivativeWarning, gradient, hessian, jacobian, jvp, lift
 from dualdiff.errors import DualdiffError, RuleError
-from dualdiff.scipy import linalg  # noqa: F401 - which may know expm
+from dualdiff.scipy import linalg, stats  # noqa: F401 - which may know expm, and how SciPy writes to its arrays
 from dualdiff.scipy.counterparts import FUNCTIONS
 
 rng = np.random.default_rng(1)
@@ -230,6 +230,13 @@ def test_a_coefficient_that_is_one_is_perturbed_all_the_same():
         return signal.lfilter_zi(B, np.concatenate([np.reshape(a0, 1), A[1:]]))
     slope = jvp(lift(first), [1.0], [1.0])[1]
     np.testing.assert_allclose(slope, (first(1 + 1e-6) - first(1 - 1e-6)) / 2e-6, rtol=1e-7)
+
+
+def test_what_scipy_writes_into_its_arrays_in_place_is_there_and_a_rounded_number_is_one():
+    agrees(lambda q: flat(signal.iircomb(0.25, q)), 9.0, order=1)
+    beta = np.tan(np.pi / 18)
+    slope = gradient(lambda w: signal.iircomb(w, 9.0, fs=200.0)[0][0])(20.0)  # whose fs / w must be a whole number
+    np.testing.assert_allclose(slope, -(1 + beta**2) / (1 + beta) ** 2 * np.pi / 18 / 20, rtol=1e-14)
 
 
 def test_a_program_that_asks_for_equality_itself_is_still_warned():

@@ -11,6 +11,7 @@ from scipy import special
 from scipy._lib.array_api_compat import numpy as compatible
 from scipy.stats import _kde, _morestats, _stats
 
+from ..dual_array import DualArray
 from ..errors import RuleError
 from ..forms import stripped
 from ..implicit import root
@@ -47,7 +48,7 @@ def apply_where(cond: Any, args: Any, f1: Any, f2: Any = None, /, *, fill_value:
 
 
 class At:
-    """``at(x)[index].set(y)``: a changed copy of x."""
+    """``at(x)[index].set(y)``: x changed in place, or a changed copy where that is asked for or x cannot be written to."""
 
     def __init__(self, x: Any, index: Any = ...) -> None:
         self.x, self.index = x, index
@@ -58,8 +59,10 @@ class At:
     def __getattr__(self, name: str) -> Any:
         operation: Any = {"divide": np.true_divide, "min": np.minimum, "max": np.maximum}.get(name) or getattr(np, name, None)
 
-        def call(y: Any, **options: Any) -> Any:
-            x = np.copy(self.x[...]) if hasattr(self.x, "level") else np.array(self.x)
+        def call(y: Any, copy: bool | None = None, **options: Any) -> Any:
+            x = self.x
+            if copy or (type(x) is not DualArray and (hasattr(x, "level") or not x.flags.writeable)):
+                x = np.copy(x[...])
             x[self.index] = y if name == "set" else operation(x[self.index], y)
             return x
         return call
