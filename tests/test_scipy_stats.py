@@ -368,3 +368,9 @@ def test_expectations_over_infinite_supports_are_differentiated(mode):
     call = gradient(lambda p: st.norm(p[0], p[1]).expect(lambda x: np.maximum(x - 1, 0)), mode=mode)(P)
     d = (a - 1) / s
     np.testing.assert_allclose(call, [norm.cdf(d), norm.pdf(d)], rtol=1e-6)
+
+
+def test_an_expectation_has_the_bounds_that_its_distribution_sets():
+    f = lambda m, c: st.vonmises.expect(lambda x: c * x**2, args=(1.0,), loc=m)
+    agrees(f, 2.0, 1.5, order=1)
+    np.testing.assert_allclose(jvp(f, (2.0, 1.5), (0.0, 1.0))[0], f(2.0, 1.5), rtol=1e-12)

@@ -105,8 +105,6 @@ def with_class(f: Any, cell: CellType) -> Any:
 
 def method(kind: type, name: str, x: Any, anew: Any) -> Any:
     """The method x, which is called of what is not perturbed, and x made anew, which takes what is."""
-    if name == "expect" and issubclass(kind, plain.rv_continuous):
-        return over_support(anew)
     if name in ("expect", "_expect", "__init__") or not issubclass(kind, (rv_generic, multi_rv_generic)):
         return anew
     if not issubclass(kind, rv_generic) and name not in PUBLIC:
@@ -156,16 +154,6 @@ def inside(self: Any, name: str, x: Any, *args: Any, **options: Any) -> Any:
     given = np.broadcast_arrays(y, *shapes) if shapes else [y]
     f = getattr(self, f"_{name}")(*(np.reshape(a, -1) for a in given))
     return INSIDE[name](np.reshape(f, np.shape(given[0])), scale)[()]
-
-
-def over_support(expect: Any) -> Any:
-    """The method, told where the support is infinite: its ends would be infinite numbers that are perturbed."""
-    def call(self: Any, func: Any = None, args: Any = (), loc: Any = 0, scale: Any = 1, lb: Any = None, ub: Any = None,
-             *more: Any, **options: Any) -> Any:
-        ends = (end if given is None and np.all(np.isinf(end)) else given
-                for end, given in zip(self._get_support(*map(stripped, args)), (lb, ub), strict=True))
-        return expect(self, func, args, loc, scale, *ends, *more, **options)
-    return call
 
 
 def perturbed(args: Any, options: Any) -> bool:
