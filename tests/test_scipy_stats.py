@@ -54,6 +54,7 @@ DISTRIBUTIONS = {
     "gamma.stats": (lambda a, m, s: np.stack(st.gamma.stats(a, m, s, moments="mvsk")), 2.3, 0.2, 1.2),
     "gamma.moment": (lambda a, m, s: st.gamma.moment(3, a, m, s), 2.3, 0.2, 1.2),
     "gamma.entropy": (lambda a, s: st.gamma(a, scale=s).entropy(), 2.3, 1.2),
+    "norminvgauss.isf": (lambda q, a, b: st.norminvgauss.isf(q, a, b), X[:3] / 3, 1.25, 0.5),
     "gamma of many shapes": (lambda a, s: st.gamma.logpdf(X, a[:, None], scale=s), np.array([1.2, 2.3]), X),
     "beta.logpdf": (lambda x, a, b: st.beta.logpdf(x, a, b), X / 3, 2.3, 1.2),
     "beta.ppf": (lambda q, a, b: st.beta.ppf(q, a, b, 1.0, 2.0), X / 3, 2.3, 1.2),

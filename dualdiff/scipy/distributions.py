@@ -162,6 +162,8 @@ def perturbed(args: Any, options: Any) -> bool:
 
 def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) -> Any:
     """A function of the standard distribution, within its support."""
+    if name in SLOPES and np.ndim(args[0]):  # SciPy's take arrays of one size
+        args = np.broadcast_arrays(*args)
     kind, base, shapes = type(self.origin), plain.rv_continuous, args[1:]
     if name in SLOPES and not holds_dual(shapes) and isinstance(self, base) and (
             kind._pdf is not base._pdf or kind._logpdf is not base._logpdf):
