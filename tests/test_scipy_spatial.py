@@ -63,6 +63,8 @@ ROTATIONS = {
     "Slerp": (lambda t: arc(t).as_matrix(), np.array([0.3, 1.4])),
     "Slerp between": (lambda a: Slerp([0, 1, 2], Rotation.from_rotvec(a))([0.3, 1.4]).as_rotvec(), A),
     "mean": (lambda a: Rotation.from_rotvec(a).mean().as_matrix(), A * 0.3),
+    "reduce by the left": (lambda a: Rotation.from_rotvec(a).reduce(Rotation.create_group("C3")).as_quat(), 3 * U),
+    "reduce by the right": (lambda a: Rotation.from_rotvec(a).reduce(right=Rotation.create_group("O")).as_quat(), 3 * A),
     "parts": (
         lambda a: (Rotation.from_rotvec(a)[1] * Rotation.concatenate([Rotation.from_rotvec(a[0]), rot])[0]).as_rotvec(), A),
 }

@@ -42,6 +42,13 @@ def inv(quat: Any) -> Any:
     return quat * np.array([-1.0, -1.0, -1.0, 1.0])
 
 
+@counterpart(_rotation_xp.reduce)
+def reduce(quat: Any, left: Any = None, right: Any = None) -> Any:
+    """A side that is not given is the identity, for which SciPy's code for other libraries has ones."""
+    sides = (np.array([[0.0, 0.0, 0.0, 1.0]]) if side is None else side for side in (left, right))
+    return SCIPY.function(_rotation_xp.reduce)(quat, *sides)
+
+
 def apply(self: Any, vectors: Any, inverse: bool = False) -> Any:
     m = self.as_matrix()
     return np.einsum("...ji,...j->...i" if inverse else "...ij,...j->...i", m, array_of(vectors))
