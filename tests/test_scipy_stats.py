@@ -140,6 +140,8 @@ SAMPLES = {
     "boxcox_llf": (lambda t, x: st.boxcox_llf(t, x), 0.3, SAMPLE),
     "yeojohnson": (lambda x, t: st.yeojohnson(x, t), OTHER, 0.3),
     "yeojohnson_llf": (lambda t, x: st.yeojohnson_llf(t, x), 0.3, OTHER),
+    "wasserstein_distance": (lambda x, w: st.wasserstein_distance(x, OTHER, w), SAMPLE, SAMPLE + 1),
+    "energy_distance": (lambda x, y, w: st.energy_distance(x, y, v_weights=w), SAMPLE, [*OTHER[:3]], X[:3]),
     "expectile": (lambda x, a: st.expectile(x, a), SAMPLE, 0.7),
     "quantile": (lambda x, q: st.quantile(x, q), SAMPLE, 0.37),
     "gaussian_kde": (lambda x: DENSITY(x), X),
@@ -375,3 +377,10 @@ def test_an_expectation_has_the_bounds_that_its_distribution_sets():
     f = lambda m, c: st.vonmises.expect(lambda x: c * x**2, args=(1.0,), loc=m)
     agrees(f, 2.0, 1.5, order=1)
     np.testing.assert_allclose(jvp(f, (2.0, 1.5), (0.0, 1.0))[0], f(2.0, 1.5), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_distances_of_samples_with_values_in_common_have_the_mean_of_the_slopes_on_both_sides(mode):
+    for distance, slope in ((st.wasserstein_distance, -1.5), (st.energy_distance, (-0.75 - 1.75) / 2)):
+        for other in ([2.0, 3.0], np.array([2.0, 3.0])):
+            assert gradient(lambda e: distance(np.array([1.0, 2.0]) * e, other), mode=mode)(1.0) == slope  # noqa: B023

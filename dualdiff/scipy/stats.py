@@ -9,7 +9,7 @@ import scipy._lib.array_api_extra as extra
 import scipy.stats as plain
 from scipy import special
 from scipy._lib.array_api_compat import numpy as compatible
-from scipy.stats import _kde, _morestats, _stats
+from scipy.stats import _kde, _morestats, _stats, _stats_py
 
 from ..dual_array import DualArray
 from ..errors import RuleError
@@ -18,8 +18,9 @@ from ..implicit import root
 from ..policies import equality
 from ..transforms import derivative
 from . import distributions, multivariate  # noqa: F401
-from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, without_rule
+from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, with_tangent, without_rule
 from .distributions import lifted_class, perturbed, seen
+from .linear_maps import floats
 from .python_functions import SCIPY
 
 
@@ -81,6 +82,22 @@ def quiet(original: Any) -> None:
 
 for _original in (plain.pearsonr, plain.boxcox, plain.yeojohnson):
     quiet(_original)
+
+
+@counterpart(_stats_py._cdf_distance)
+def cdf_distance(p: int, *given: Any) -> Any:
+    """Of Wasserstein and energy: where a value of u is one of v, the mean over both orders in which they come."""
+    value = _stats_py._cdf_distance(p, *map(stripped, given))
+    u, v = map(floats, given[:2])
+    a, b = (np.ones(len(x)) if w is None else floats(w) for x, w in zip((u, v), (*given[2:], None, None), strict=False))
+
+    def area(u: Any, v: Any, a: Any, b: Any) -> Any:
+        values = np.concatenate([u, v])
+        order = np.argsort(stripped(values), kind="stable")
+        U, V = (np.cumsum(np.concatenate(parts)[order]) for parts in ((a, np.zeros(len(b))), (np.zeros(len(a)), b)))
+        return np.abs(U / U[-1] - V / V[-1])[:-1] ** p @ np.diff(np.sort(values))
+    both = (area(u, v, a, b) + area(v, u, b, a)) / 2
+    return with_tangent(value, np.sqrt(both) if p == 2 else both)
 
 
 # ---- densities that SciPy has compiled
