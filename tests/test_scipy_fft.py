@@ -37,6 +37,12 @@ PROGRAMS = {
     "fftpack": (lambda x: parts(fftpack.ifft(fftpack.fft(x, 9) ** 2, axis=0) + fftpack.fft2(x, shape=(3, 9)) ** 3), X),
     "fftpack's cosines": (lambda x: fftpack.idct(fftpack.dct(x) ** 2) + fftpack.idst(fftpack.dst(x, 3, norm="ortho"), 3), X),
     "fftpack's real transforms": (packed, X),
+    "fftpack's derivatives": (lambda x, p: fftpack.diff(x, 2, p) + fftpack.diff(x, -3, period=p), R, 5.0),
+    "fftpack's Hilbert and Tilbert": (
+        lambda x, h, p: fftpack.hilbert(x) * fftpack.tilbert(x, h, p) - fftpack.itilbert(x, h), R, 0.7, 5.0),
+    "fftpack's differences": (lambda x, a, b: fftpack.cs_diff(x, a, b) + fftpack.sc_diff(x, a, b) * fftpack.ss_diff(x, a, b)
+                              + fftpack.cc_diff(x, b, a, period=4.0), R[1:], 0.7, 0.9),
+    "fftpack's shift of complex numbers": (lambda x, a: parts(fftpack.shift(x * (1 + 2j), a)), R, 0.7),
     "fft": (lambda x: parts(scipy.fft.fft(x, norm="ortho")), X),
     "fft of complex numbers": (lambda re, im: parts(scipy.fft.fft(re + 1j * im, 4, axis=0)), X, X[::-1]),
     "ifft, filled up": (lambda x: parts(scipy.fft.ifft(x, 9)), X),

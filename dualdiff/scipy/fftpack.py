@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 import scipy.fft as modern
 import scipy.fftpack as plain
+from scipy.fftpack import _pseudo_diffs
+from scipy.fftpack import convolve as compiled
 
-from ..forms import dual_form
+from ..forms import dual_form, stripped
+from ..lifting import released
 from . import fft as _fft  # noqa: F401 - the counterparts that these are said by
-from .counterparts import FUNCTIONS, counterpart
+from .calling import named
+from .counterparts import FUNCTIONS, counterpart, with_tangent
+from .python_functions import SCIPY, keep_duals
 
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}  # types of cosine and sine transforms
 
@@ -57,3 +62,44 @@ def irfft(x: Any, n: Any = None, axis: int = -1, overwrite_x: bool = False) -> A
     real = np.concatenate([x[..., :1], x[..., 1::2]], axis=-1)
     imaginary = np.concatenate([none, x[..., 2::2], *(none,) * (1 - n % 2)], axis=-1)
     return np.moveaxis(FUNCTIONS[id(modern.irfft)](real + 1j * imaginary, n), -1, axis)
+
+
+# ---- differential and pseudo-differential operators: SciPy's own code, on what it has compiled
+@counterpart(compiled.init_convolution_kernel, always=True)
+def kernel(n: int, kernel_func: Any, d: int = 0, zero_nyquist: Any = None) -> Any:
+    scales = compiled.init_convolution_kernel(n, lambda k: 1.0, d, zero_nyquist)
+    places = (np.arange(n) + 1) // 2 * (scales != 0)
+    values = np.stack([kernel_func(k) for k in range(np.max(places) + 1)])
+    return with_tangent(compiled.init_convolution_kernel(n, stripped(values).__getitem__, d, zero_nyquist),
+                        scales * values[places])
+
+
+@counterpart(compiled.convolve)
+def convolve(inout: Any, omega: Any, swap_real_imag: Any = False, overwrite_x: Any = False) -> Any:
+    value, y = compiled.convolve(stripped(inout), stripped(omega), swap_real_imag), rfft(inout) * omega
+    return with_tangent(value, irfft(swapped(y) if swap_real_imag else y) * len(y))
+
+
+@counterpart(compiled.convolve_z)
+def convolve_z(inout: Any, omega_real: Any, omega_imag: Any, overwrite_x: Any = False) -> Any:
+    value, y = compiled.convolve_z(*map(stripped, (inout, omega_real, omega_imag))), rfft(inout)
+    return with_tangent(value, irfft(y * omega_real + swapped(y * omega_imag)) * len(y))
+
+
+def swapped(y: Any) -> Any:
+    """Real parts in place of imaginary ones."""
+    places, pairs = np.arange(len(y)), (len(y) - 1) // 2 * 2
+    places[1:pairs + 1] = (places[:pairs] ^ 1) + 1
+    return y[places]
+
+
+def without_cache(function: Any) -> None:
+    """SciPy keeps its kernels by the numbers they were made for, which a dual equals whatever its ε-part."""
+    @named(function)
+    def call(_cache: Any = None, **given: Any) -> Any:
+        return released(SCIPY.function(function)(**given, _cache={}))
+
+
+keep_duals(plain.diff)
+for _name in _pseudo_diffs.__all__:
+    without_cache(getattr(plain, _name))
