@@ -204,6 +204,8 @@ FUNCTIONS = {
     "solve_discrete_lyapunov, bilinear": (lambda a, q: la.solve_discrete_lyapunov(a, q, method="bilinear"), M / 4, S),
     "solve_continuous_are": (lambda a, b, q, r: la.solve_continuous_are(a, b, symmetric(q), symmetric(r)), M, B, A, B[:2]),
     "solve_discrete_are": (lambda a, b, q, r: la.solve_discrete_are(a, b, symmetric(q), symmetric(r)), M, B, A, B[:2]),
+    "solve_continuous_are of numbers": (lambda a, r: la.solve_continuous_are(a, B[:, :1], symmetric(M), r), M, 1.3),
+    "solve_discrete_are of rows and numbers": (lambda a, b, r: la.solve_discrete_are(a, [b], 1.0, r), 0.4, B[0, :1], 1.3),
     "solve_continuous_are with e and s": (lambda a, b, e, s: la.solve_continuous_are(
         a, b, np.eye(3), np.eye(2), e, s, balanced=False), M, B, np.eye(3) + 0.1 * M, B[::-1] / 9),
     "complex solve_discrete_are": (lambda a, b: parts(la.solve_discrete_are(joined(a), joined(b), np.eye(3), np.eye(2))),

@@ -159,7 +159,7 @@ def riccati(original: Any, discrete: bool) -> None:
     @named(original)
     @one_by_one("a", "b", "q", "r", "e", "s")
     def call(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: bool = True) -> Any:
-        given = (a, b, q, r, e, s)
+        a, b, q, r, e, s = given = [x if x is None else np.atleast_2d(x) for x in (a, b, q, r, e, s)]
         X = original(*(None if x is None else stripped(x) for x in given), balanced)
         e = np.eye(a.shape[-1], dtype=stripped(a).dtype) if e is None else e
         s = 0 if s is None else s
