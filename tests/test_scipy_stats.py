@@ -333,6 +333,16 @@ def test_results_are_the_objects_scipy_returns():
     assert type(lift(st.linregress)(SAMPLE, OTHER)) is type(st.linregress(SAMPLE, OTHER))
 
 
+@pytest.mark.parametrize("f", [lambda x: st.linregress(x, OTHER), lambda x: st.pearsonr(x, OTHER),
+                               lambda x: st.ttest_1samp(x, 0.5), lambda x: st.kstest(x, "norm")])
+def test_derivatives_of_such_an_object_are_one_with_all_that_it_shows(f):
+    check_derivatives(f, SAMPLE, atol=1e-9)
+    plain, (value, slope) = f(SAMPLE), jvp(f, (SAMPLE,), (OTHER,))
+    assert type(value) is type(slope) is type(plain)
+    np.testing.assert_allclose(gradient(lambda x: f(x)[0], mode="reverse")(SAMPLE) @ OTHER, slope[0])
+    assert slope._asdict().keys() >= {*plain._fields, *plain._extra_fields}
+
+
 def test_a_distribution_is_what_it_was_after_a_derivative():
     state, kind = dict(vars(FROZEN)), type(FROZEN)
     gradient(lambda x: FROZEN.logpdf(x).sum())(X)

@@ -11,7 +11,7 @@ import numpy as np
 from ..dual_array import inexact
 from ..errors import MismatchError, StructureError
 from ..transforms import jacobian
-from ..transforms.trees import flatten
+from ..transforms.trees import flatten, parts_of
 from .references import CONCLUSIVE, SAFETY, UNSEEN, Array, central_differences, complex_step, curves, one_sided, scales
 
 MODES = ("forward", "reverse")
@@ -262,9 +262,9 @@ def labels(tree: Any, path: str) -> list[str]:
     if isinstance(tree, dict):
         return [label for name, part in tree.items() for label in labels(part, f"{path}[{name!r}]")]
     if isinstance(tree, list | tuple):
-        names = getattr(tree, "_fields", None)
-        parts = [f".{name}" for name in names] if names else [f"[{i}]" for i in range(len(tree))]
-        return [label for name, part in zip(parts, tree, strict=True) for label in labels(part, path + name)]
+        fields, parts = getattr(tree, "_fields", ()), parts_of(tree)
+        names = [f".{name}" for name in (*fields, *getattr(tree, "_extra_fields", ()))] or [f"[{i}]" for i in range(len(parts))]
+        return [label for name, part in zip(names, parts, strict=True) for label in labels(part, path + name)]
     return [f"{path}[{', '.join(map(str, index))}]" if index else path for index in np.ndindex(np.shape(tree))]
 
 

@@ -14,6 +14,7 @@ from ..dual import Dual
 from ..dual_array import DualArray, from_objects
 from ..elementwise import LEVELED
 from ..errors import StructureError
+from ..forms import holds_dual
 
 Rebuild = Callable[[list[Any]], Any]
 
@@ -50,9 +51,16 @@ def ordered(tree: Any, like: Any, what: Any) -> Any:
         if tree.keys() != like.keys():
             raise StructureError(f"{what}: its keys are {list(tree)}; they must be {list(like)}")
         return [ordered(tree[name], part, what) for name, part in like.items()]
-    if isinstance(like, list | tuple) and isinstance(tree, list | tuple) and len(tree) == len(like):
-        return [ordered(*pair, what) for pair in zip(tree, like, strict=True)]
+    if isinstance(like, list | tuple) and isinstance(tree, list | tuple):
+        parts, others = parts_of(tree), parts_of(like)
+        if len(parts) == len(others):
+            return [ordered(*pair, what) for pair in zip(parts, others, strict=True)]
     return tree
+
+
+def parts_of(tree: Any) -> list[Any]:
+    """The parts of a list or tuple; of a result of SciPy's with those that it does not show as a tuple."""
+    return [*tree, *(getattr(tree, name) for name in getattr(type(tree), "_extra_fields", ()))]
 
 
 def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], Any]:
@@ -64,12 +72,23 @@ def collect(tree: Any, leaves: list[Any], what: str | None) -> Callable[[Any], A
         parts = {name: collect(part, leaves, what) for name, part in tree.items()}
         return lambda new: refilled(copy(tree), ((name, part(new)) for name, part in parts.items()))
     if isinstance(tree, list | tuple):
-        items = [collect(part, leaves, what) for part in tree]
+        items = [collect(part, leaves, what) for part in parts_of(tree)]
+        if hasattr(kind, "_extra_fields"):
+            state = {name: x for name, x in vars(tree).items() if not holds_dual(x)}
+            return lambda new: result_of(kind, state, [item(new) for item in items])
         if hasattr(kind, "_fields"):
             return lambda new: kind(*(item(new) for item in items))
         return lambda new: kind(item(new) for item in items)
     leaves.append(tree if what is None else checked(tree, what))
     return next
+
+
+def result_of(kind: Any, state: dict[str, Any], parts: list[Any]) -> Any:
+    """A result of SciPy's of other parts."""
+    n = len(kind._fields)
+    new = tuple.__new__(kind, parts[:n])
+    vars(new).update(state, **dict(zip(kind._extra_fields, parts[n:], strict=True)))
+    return new
 
 
 def refilled(tree: Any, parts: Any) -> Any:
