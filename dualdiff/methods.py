@@ -6,6 +6,7 @@ lose the derivative and are absent by name: ``hasattr(x, "ctypes")`` is False, a
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ ABSENT: dict[str, str] = {
 
 def absent(name: str, reason: str) -> property:
     def read(self: Any) -> Any:
+        if name == "setflags" and str(sys._getframe(1).f_globals.get("__name__")).startswith("scipy."):
+            return lambda **flags: None  # SciPy protects what it does not write to
         raise AbsentError(f"a dual array has no {name!r}: {reason}")
     return property(read, lambda self, value: read(self), doc=f"Absent: {reason}.")
 

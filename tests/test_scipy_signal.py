@@ -94,6 +94,8 @@ PROGRAMS = {
     "wiener": (lambda x: signal.wiener(x, 3), X),
     "periodogram": (lambda x: signal.periodogram(x, detrend="linear")[1][1:], X),
     "welch": (lambda x: signal.welch(x, nperseg=8, average="median")[1][1:-1], X),
+    "spectra in rate and window": (lambda x, fs, b: signal.welch(x, fs, signal.windows.kaiser(8, b))[1]
+                                   + signal.periodogram(x[:8], fs)[1], X, 2.0, 5.0),
     "csd": (lambda x, y: parts(signal.csd(x, y, nperseg=8)[1]), X, Y),
     "coherence": (lambda x, y: signal.coherence(x, y, nperseg=8)[1][1:-1], X, Y),
     "spectrogram": (lambda x: signal.spectrogram(x, nperseg=8)[2], X),
@@ -223,6 +225,15 @@ def test_what_find_peaks_says_of_places_is_constant_and_of_heights_is_not():
     jacobian(lift(f))(WALK)
     assert values["left_bases"].dtype.kind == "i"
     assert hasattr(values["prominences"], "level")
+
+
+def test_peaks_of_single_precision_have_scipys_doubles():
+    x = WALK.astype(np.float32)
+    at = signal.find_peaks(x)[0]
+    for f in (lambda x: signal.peak_prominences(x, at)[0], lambda x: signal.peak_widths(x, at)[0], peaks):
+        value, slope = jvp(f, [x], [x])
+        np.testing.assert_array_equal(value, f(x), strict=True)
+        np.testing.assert_allclose(slope, jvp(f, [x.astype(float)], [x.astype(float)])[1], rtol=1e-12, atol=1e-12)
 
 
 def test_a_coefficient_that_is_one_is_perturbed_all_the_same():

@@ -226,10 +226,15 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
 
 
 # ---- peaks
+def doubles(x: Any) -> Any:
+    """A signal as SciPy looks for peaks in it: in double precision."""
+    return floats(x).astype(float, copy=False)
+
+
 @counterpart(plain.find_peaks)
 def find_peaks(x: Any, *args: Any, **options: Any) -> Any:
     """Places are constants; heights, prominences and widths are functions of x."""
-    x = floats(x)
+    x = doubles(x)
     peaks, found = plain.find_peaks(stripped(x), *map(stripped, args), **{key: stripped(y) for key, y in options.items()})
     if "peak_heights" in found:
         found["peak_heights"] = x[peaks]
@@ -265,14 +270,14 @@ def wide(x: Any, peaks: Any, prominences: Any, share: Any, left: Any, right: Any
 @counterpart(plain.peak_prominences)
 def peak_prominences(x: Any, peaks: Any, wlen: Any = None) -> Any:
     _, left, right = plain.peak_prominences(stripped(x), peaks, wlen)
-    return prominent(floats(x), peaks, left, right), left, right
+    return prominent(doubles(x), peaks, left, right), left, right
 
 
 @counterpart(plain.peak_widths)
 def peak_widths(x: Any, peaks: Any, rel_height: Any = 0.5, prominence_data: Any = None, wlen: Any = None) -> Any:
     data = prominence_data or peak_prominences.function(x, peaks, wlen)
     found = plain.peak_widths(stripped(x), peaks, stripped(rel_height), stripped(data), wlen)
-    return wide(floats(x), peaks, data[0], rel_height, *found[2:])
+    return wide(doubles(x), peaks, data[0], rel_height, *found[2:])
 
 
 # ---- what SciPy writes in Python
