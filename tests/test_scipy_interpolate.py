@@ -148,7 +148,7 @@ WITH_DUAL_DATA = {
     "Krogh columns": (lambda y, a: si.KroghInterpolator(x, y)(a), Y, p),
     "krogh_interpolate": (lambda y, a: si.krogh_interpolate(x, y, a, der=1), y, p),
     "Barycentric": (lambda y, a: si.BarycentricInterpolator(x, y, axis=1, rng=3)(a), Y.T, np.r_[p, x[2]]),
-    "Barycentric nodes": (lambda x, a: si.BarycentricInterpolator(x, y, rng=1)(a), x, p[:2]),
+    "Barycentric nodes": (lambda x, a: si.BarycentricInterpolator(x, y, random_state=1)(a), x, p[:2]),
     "barycentric_interpolate": (lambda y, a: si.barycentric_interpolate(x, y, a, rng=2), y, p),
     "surface": (lambda z, a, b: si.RectBivariateSpline(gx, gy, z)(a, b, grid=False), Z, px, py),
     "surface, k = 2, 1": (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -114,9 +114,12 @@ def member(x: Any) -> Any:
 
 def anew(f: Any) -> Any:
     """A method made by lift, but for ``__class__``, by which it finds the next class."""
-    f = getattr(f, "__wrapped__", f)
     if type(f) is not FunctionType:
         return f
+    if hasattr(f, "__wrapped__"):  # by what makes rng of random_state
+        inside = tuple(CellType(anew(f.__wrapped__)) if cell.cell_contents is f.__wrapped__ else cell
+                       for cell in f.__closure__ or ())
+        return FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, inside)
     new = FunctionType(f.__code__, SCIPY.space(f.__globals__), f.__name__, f.__defaults__, f.__closure__)
     new.__kwdefaults__ = f.__kwdefaults__
     return new
