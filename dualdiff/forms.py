@@ -110,8 +110,13 @@ def stop_gradient(x: Any) -> Any:
         new.update({name: stop_gradient(part) for name, part in x.items()})
         return new
     if isinstance(x, list | tuple):
-        parts = [stop_gradient(part) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        kind: Any = type(x)
+        if not hasattr(x, "_fields"):
+            return kind(map(stop_gradient, x))
+        new = tuple.__new__(kind, map(stop_gradient, x))
+        if hasattr(x, "__dict__"):  # SciPy's results have more than their fields
+            vars(new).update(stop_gradient(vars(x)))
+        return new
     value = stripped(dual_form(x) if type(x) is np.ndarray else x)
     if value is not x and type(value) is np.ndarray:
         value = value.view()

@@ -10,7 +10,7 @@ from scipy.stats import norm, rv_continuous
 from scipy.stats._distr_params import distcont
 from scipy_programs import agrees
 
-from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift
+from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
 from dualdiff.errors import DualdiffError, RuleError
 from dualdiff.testing import check_derivatives
 
@@ -341,6 +341,7 @@ def test_derivatives_of_such_an_object_are_one_with_all_that_it_shows(f):
     assert type(value) is type(slope) is type(plain)
     np.testing.assert_allclose(gradient(lambda x: f(x)[0], mode="reverse")(SAMPLE) @ OTHER, slope[0])
     assert slope._asdict().keys() >= {*plain._fields, *plain._extra_fields}
+    assert jvp(lambda x: stop_gradient(f(x)), (SAMPLE,), (OTHER,))[1][0] == 0
 
 
 def test_a_distribution_is_what_it_was_after_a_derivative():
