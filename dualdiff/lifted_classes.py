@@ -33,6 +33,7 @@ from .reading import dtype_of
 from .standins import ANY, ORIGINALS, STANDINS, standin
 
 BOUND = (staticmethod, classmethod)
+HELD = (tuple, *LEVELED)
 LONGEST = 1000  # elements of a container that are looked at
 MOST = 10_000  # in all
 INSTALLED = ("site-packages", "dist-packages")
@@ -176,10 +177,11 @@ def original(x: Any) -> Any:
     """What a run leaves in the place of x: arrays that took no dual, and classes and functions made anew, as they were."""
     if type(x) in LEVELED:
         return constant(x) if x.level is ANY.level else x
-    if type(x) is tuple and len(x) <= LONGEST:
-        parts = tuple(map(original, x))
+    found = origin_of(x) if isinstance(x, Anew) else FUNCTIONS.get(id(x), (ORIGINALS.get(id(x), x),))[0]
+    if found is x and type(x) is tuple and len(x) <= LONGEST:
+        parts = tuple(original(part) if type(part) in HELD else part for part in x)
         return x if all(map(is_, x, parts)) else parts
-    return origin_of(x) if isinstance(x, Anew) else FUNCTIONS.get(id(x), (ORIGINALS.get(id(x), x),))[0]
+    return found
 
 
 class Classes:

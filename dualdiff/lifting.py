@@ -181,7 +181,8 @@ class Run:
         if alien and fresh == cells:
             return f
         space = f.__globals__ if alien else self.space(f.__globals__)
-        code = f.__code__ if alien or not CALLED.keys().isdisjoint(f.__globals__) else with_calls(f.__code__)
+        own = alien or not CALLED.keys().isdisjoint(getattr(space, "origin", space))  # names of its own
+        code = f.__code__ if own else with_calls(f.__code__)
         g = FunctionType(code, space, f.__name__, None, fresh or None)
         self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):

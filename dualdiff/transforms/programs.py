@@ -22,7 +22,7 @@ def as_it_runs(f: Function) -> Function:
     code = getattr(f, "__code__", None)
     found = LIFTED.get(id(code))
     if found is None or found[0]() is not code:
-        if type(code) is not CodeType or root_of(f) == "dualdiff":  # whose code is around many programs
+        if type(code) is not CodeType or is_ours(f):  # whose code is around many programs
             return f
         found = told(code, needs_lift(f, set()))
     if not found[1]:
@@ -88,6 +88,11 @@ def root_of(f: Any) -> str:
     return str(getattr(f, "__module__", None)).partition(".")[0]
 
 
+def is_ours(f: Any) -> bool:
+    """Whether f was written here, whatever it says of itself, as what ``lift`` returns does."""
+    return str(getattr(f, "__globals__", {}).get("__name__")).partition(".")[0] == "dualdiff"
+
+
 def names_in(code: CodeType) -> set[str]:
     """Names outside a function that it or one inside it uses."""
     inner = [names_in(part) for part in code.co_consts if type(part) is CodeType]
@@ -96,7 +101,7 @@ def names_in(code: CodeType) -> set[str]:
 
 def remember(f: Any) -> None:
     """That f runs lifted; of a function of ours around it, the user's."""
-    if root_of(f) == "dualdiff":
+    if is_ours(f):
         for cell in getattr(f, "__closure__", None) or ():
             if type(cell.cell_contents) is FunctionType:
                 remember(cell.cell_contents)
