@@ -158,6 +158,25 @@ def predators_and_prey(points: int) -> Program:
     return loss, by_hand, None, np.array([1.5, 1.0, 1.0, 3.0, 1.0])
 
 
+def fermi_and_dirac(points: int) -> Program:
+    """An integral of Fermi and Dirac's, by quad, in chemical potential, temperature and the energy where it ends."""
+    def occupied(x: Any, level: Any, heat: Any) -> Any:
+        return x**1.5 / (np.exp((x - level) / heat) + 1.0)
+
+    def loss(p: Array) -> Any:
+        return scipy.integrate.quad(occupied, 0.0, p[2], args=(p[0], p[1]))[0]
+
+    def by_hand(p: Array) -> Array:
+        level, heat, end = p
+
+        def slope(x: float) -> Any:
+            e = np.exp((x - level) / heat)
+            return x**1.5 * e / (heat * (e + 1.0) ** 2)
+        slopes = slope, lambda x: slope(x) * (x - level) / heat
+        return np.array([*(scipy.integrate.quad(g, 0.0, end)[0] for g in slopes), occupied(end, level, heat)])
+    return loss, by_hand, None, np.array([1.2, 0.3, 4.0])
+
+
 PROGRAMS: dict[str, tuple[Callable[[int], Program], int, int]] = {
     "likelihood of a Gaussian process, cdist and cho_factor, {} points": (gaussian_process, 20, 300),
     "likelihood of Student's t, stats.t.logpdf, {} points": (students_t, 100, 10_000),
@@ -165,6 +184,7 @@ PROGRAMS: dict[str, tuple[Callable[[int], Program], int, int]] = {
     "loss of a spline of 50 values, CubicSpline, {} points": (spline, 100, 1000),
     "implied volatility, brentq and norm.cdf": (implied_volatility, 1, 1),
     "predators and prey, solve_ivp, {} times": (predators_and_prey, 5, 30),
+    "integral of Fermi and Dirac's, quad": (fermi_and_dirac, 1, 1),
 }
 
 
