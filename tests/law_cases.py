@@ -306,6 +306,8 @@ PRODUCTS_OF_TWO = [
     ("np.convolve(x, [1.0, 2.0, -1.0])", (5,)), ("np.convolve(x, x)", (4,)),
     ("np.convolve(x, y, 1)", (5,), (3,)), ("np.cross(x, y)", (4, 3), (3,)),
     ("np.cross(x, y, axis=0)", (3, 4), (3, 4)), ("np.cross(x, y, axisc=0)", (2, 3), (2, 3)),
+    *((f"np.trapezoid(x, y, axis={axis})", x, y) for axis, x, y in (  # of more axes than the other, either way
+        (-1, (2,), (2, 2)), (-1, (3,), (2, 4, 3)), (0, (3,), (3, 1)), (1, (2, 3), (2, 3, 1)), (-1, (2, 4, 3), (4, 3)))),
     ("np.kron(x, y)", (2, 3), (3,)), ("np.kron(x, y)", (2, 3), (4, 1)), ("np.kron(x, 2.0)", (2, 3)),
 ]
 STATISTICS = {

@@ -24,12 +24,13 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @composite(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    (axis,) = axes_of(axis, y.ndim)
-    head = (slice(None),) * axis
+    """Each of x, y and their product counts the axis for itself, as in NumPy: they may have different numbers of axes."""
+    (along,) = axes_of(axis, y.ndim)
+    head = (slice(None),) * along
     if x is None:
         d = dx
     elif np.ndim(x) == 1:
-        d = lying_along(np.diff(x), axis, y.ndim)
+        d = lying_along(np.diff(x), along, y.ndim)
     else:
         d = np.diff(x, axis=axis)
     return np.sum(d * (y[(*head, slice(1, None))] + y[(*head, slice(None, -1))]) / 2.0, axis=axis)
