@@ -88,7 +88,8 @@ JOINS = [
     ("np.stack([x, 2 * x, y], axis=-1)", (3, 4), (3, 4)), ("np.stack([x, y], axis=1)", (0,), (0,)),
     ("np.stack([x[0], x[1] * x[2], 1.0])", (3,)), ("np.vstack([x, y])", (2, 3), (3,)),
     ("np.hstack([x, y])", (2, 3), (2, 1)), ("np.hstack([x, y])", (3,), (2,)), ("np.dstack([x, y])", (2, 3), (2, 3)),
-    ("np.column_stack([x, y])", (3,), (3, 2)), ("np.where(np.arange(4) % 2 == 0, x, y)", (3, 4), (3, 1)),
+    ("np.column_stack([x, y])", (3,), (3, 2)), ("np.column_stack([x[0], y, x[1]])", (2,), (1, 3)),
+    ("np.where(np.arange(4) % 2 == 0, x, y)", (3, 4), (3, 1)),
     ("np.where([[True], [False]], x, 0.5)", (3,)), ("np.where(True, x, y)", (), (2,)),
     ("np.where(np.zeros(0) > 1, x, y)", (0,), (1,)),
 ]

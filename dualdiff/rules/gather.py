@@ -248,8 +248,8 @@ def sections(function: Any, args: Any, options: dict[str, Any], shapes: list[tup
         return [(*before, i) for i in range(len(shapes))]
     found, start = [], 0
     for shape in shapes:
-        if len(shape) < ndim:  # a column of column_stack
-            found.append((*before, start))
+        if len(shape) < ndim:  # a column of column_stack, or a number
+            found.append((*(before if shape else (0,) * len(before)), start))
             start += 1
         else:
             found.append((*before, slice(start, start + shape[len(before)])))
