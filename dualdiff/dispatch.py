@@ -36,9 +36,9 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """``function(*args, **options)`` with duals among the arguments."""
     if function is np.sum and not options and len(args) == 1 and type(args[0]) is DualArray:
         return summed(args[0])
-    if len(args) > 2 and "out" in (names := places(function)[2:len(args)]):  # a place that rows do not have
-        i = names.index("out") + 2
-        args, options = args[:i], {**options, **dict(zip(names[i - 2:], args[i:], strict=True))}
+    if len(args) > 1 and "out" in (names := places(function)[1:len(args)]):  # a place that rows do not have
+        i = names.index("out") + 1
+        args, options = args[:i], {**options, **dict(zip(names[i - 1:], args[i:], strict=True))}
     out = options.pop("out", None) if "out" in options else None
     if out is not None and not any(map(holds_dual, (*args, *options.values()))):
         return store(out, function(*args, **options))

@@ -60,13 +60,13 @@ def reduce(ufunc: Any, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool 
     plain: Any = np.asarray(ufunc.reduce(stripped(x), axis=axis, keepdims=keepdims, where=where,
                                          **({"initial": stripped(initial)} if start else {})))
     axes = axes_or_all(axis, x.ndim)
-    if not axes:
+    if not (axes or start) and where is True and ufunc is not np.hypot:
         return x.copy("K")
     if ufunc in FOLDS:
         first = {"initial": initial} if start and not holds_dual(initial) else {}
         f = folded(x, ufunc, axes, keepdims, where=where, **first)
         return ufunc(initial, f) if start and not first else f
-    if ufunc in (np.fmax, np.fmin) and x.dtype.kind == "f" and where is True and not start:
+    if ufunc in (np.fmax, np.fmin) and where is True and not start and x.dtype.kind == "f":
         absent = np.isnan(stripped(x))
         extreme = np.max if ufunc is np.fmax else np.min
         f = extreme(np.where(absent, -np.inf if ufunc is np.fmax else np.inf, x), axis=axes, keepdims=keepdims)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp
+from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp, value_and_jacobian
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
 
 NAN, INF = np.nan, np.inf
@@ -71,6 +71,16 @@ def test_a_fold_stays_finite_at_the_ends_of_the_range(call, partial):
 
 def test_the_fold_of_zeros_is_a_kink_of_least_norm():
     np.testing.assert_array_equal(jacobian(np.hypot.reduce)(np.zeros(3)), np.zeros(3))
+
+
+@pytest.mark.parametrize(("call", "partial"), [
+    (lambda x: np.hypot.reduce(x[0]), [-1, 0]), (lambda x: np.hypot.reduce(x, axis=()), [[-1, 0], [0, 1]]),
+    (lambda x: np.subtract.reduce(x[0], initial=x[1]), [-1, 1]), (lambda x: np.fmax.reduce(x[0], initial=x[1]), [0, 1]),
+    (lambda x: np.divide.reduce(x, axis=(), initial=6.0, where=[True, False]), [[-1.5, 0], [0, 0]])])
+def test_a_fold_over_no_axis_still_is_one(call, partial):
+    value, J = value_and_jacobian(call)(np.array([-2.0, 3.0]))
+    np.testing.assert_array_equal(value, call(np.array([-2.0, 3.0])))
+    np.testing.assert_allclose(J, partial)
 
 
 @pytest.mark.parametrize("call", [
@@ -156,7 +166,7 @@ def test_out_may_be_given_by_position():
     lambda a, o: np.dot(a, a, out=o), lambda a, o: np.matmul(a, a, o), lambda a, o: np.add.accumulate(a, out=o),
     lambda a, o: np.sum(a, 0, out=o[0]), lambda a, o: np.minimum.reduce(a, out=o[0]), lambda a, o: np.max(a, 1, o[1]),
     lambda a, o: np.stack([a[0], a[1]], 0, o), lambda a, o: np.fft.irfft(a, 2, out=o), lambda a, o: np.clip(a, 0, 1, out=o),
-    lambda a, o: np.add(a, 1, out=o, where=[1, 0])])
+    lambda a, o: np.add(a, 1, out=o, where=[1, 0]), np.isneginf, np.isposinf, np.fix])
 def test_a_result_of_plain_arrays_may_go_into_a_dual_array(call):
     a = np.array([[1.0, 2.0], [0.5, -1.0]])
     out, plain = DualArray(np.ones((2, 2)), np.ones((2, 2))), np.ones((2, 2))
