@@ -10,7 +10,8 @@ CALLS = [
     ("np.polyval(x, y)", (4,), (2, 3)), ("np.polyval(x, 0.5)", (4,)), ("np.polyadd(x, y)", (3,), (5,)),
     ("np.polysub(x, y)", (4,), (2,)), ("np.polymul(x, y)", (3,), (4,)), ("np.polydiv(x, y)", (5,), (3,)),
     ("np.polydiv(x, y)", (2,), (3,)), ("np.polyder(x, 3)", (5,)), ("np.polyint(x, 2, [1, 2])", (4,)),
-    ("np.polyint(x, 2, y)", (4,), (2,)), ("np.roots(x)", (5,)), ("np.poly(x)", (4,)), ("np.poly(x)", (3, 3)),
+    ("np.polyint(x, 2, y)", (4,), (2,)), ("np.roots(x)", (5,)), ("np.roots(np.poly1d([*x]))", (4,)),
+    ("np.poly(x)", (4,)), ("np.poly(x)", (3, 3)),
     ("np.polyfit(x, y, 2)", (6,), (6,)), ("np.polyfit(x, y, 1)", (6,), (6, 2)),
     ("np.polyfit(x, y, 1, w=[1, 2, 3, 4, 5, 6])", (6,), (6,)), ("np.polyfit(x, y, 1, full=True)[:2]", (6,), (6,)),
     ("np.polyfit(x, y, 1, cov=True)", (6,), (6,)), ("np.polyfit(x, y, 1, cov='unscaled')", (6,), (6,))]

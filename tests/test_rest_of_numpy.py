@@ -39,6 +39,8 @@ ZEROS = [
     ("np.convolve(x, 2.0, 'same')", [2.0, 3.0], [[2, 0], [0, 2]]),
     ("np.tensordot(x[1], x, 0)", [2.0, 3.0], [[3, 2], [0, 6]]),
     ("np.trim_zeros(x[0])", [2.0, 3.0], [1, 0]),
+    *((f"np.pad(x[0], 3, '{mode}')", [2.0, 3.0], [1, 0]) for mode in ("constant", "edge", "mean")),
+    ("np.diff(x, prepend=np._NoValue, append=x[0])", [2.0, 3.0], [[-1, 1], [1, -1]]),
     ("np.piecewise(x, [x > 0, x > 1], [lambda t: t - t.mean(), lambda t: 2 * t])", [3.0, 1.0], [[2, 0], [-0.5, 0.5]]),
     ("np.piecewise(x.reshape(2, 2), [np.array([True, False])], [lambda t: t * t, 7])", [1.0, 2.0, 3.0, 4.0],
      np.diag([2.0, 4, 0, 0])),

@@ -42,14 +42,14 @@ composite(np.trace)(lambda a, offset=0, axis1=0, axis2=1, dtype=None:
 
 
 @composite(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     if n < 0:
         raise ValueError
     (axis,) = axes_of(axis, a.ndim)
-    if n and (prepend is not None or append is not None):
+    if n and (prepend is not np._NoValue or append is not np._NoValue):
         def edge(piece: Any) -> list[Any]:
             shape = (*a.shape[:axis], 1, *a.shape[axis + 1:])
-            return [] if piece is None else [np.broadcast_to(piece, shape) if np.ndim(piece) == 0 else piece]
+            return [] if piece is np._NoValue else [np.broadcast_to(piece, shape) if np.ndim(piece) == 0 else piece]
         a = np.concatenate([*edge(prepend), a, *edge(append)], axis=axis)
     head = (slice(None),) * axis
     for _ in range(n):

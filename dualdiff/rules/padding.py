@@ -18,17 +18,18 @@ STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.m
 @composite(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     refuse_integers(array, "pad")
+    dtype = np.result_type(array)
     if mode == "constant":
         fill = options.get("constant_values", 0)
-        fill = np.asarray(fill, array.dtype) if isinstance(fill, list | tuple) else fill
-        return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(array.dtype, copy=False)
+        fill = np.asarray(fill, dtype) if isinstance(fill, list | tuple) else fill
+        return by_position([array, fill], partial(filled, pad_width=pad_width)).astype(dtype, copy=False)
     if mode in MOVING and options.get("reflect_type") != "odd":
         return by_position([array], partial(np.pad, pad_width=pad_width, mode=mode, **options))
     if mode == "empty" or callable(mode) or mode not in (*STATISTICS, *MOVING, "linear_ramp"):
         raise RuleError(f"numpy.pad: mode={mode!r} has no derivative: what it fills in is not a function of the array; "
                         "use another mode, or numpy.concatenate with the ends you want")
     np.pad(np.zeros(array.shape, bool), pad_width, "edge")  # NumPy's errors
-    widths, dtype = widths_per_axis(pad_width, array.ndim), array.dtype
+    widths = widths_per_axis(pad_width, array.ndim)
     for axis, (before, after) in enumerate(widths):
         if before or after:
             last = np.moveaxis(array, axis, -1)

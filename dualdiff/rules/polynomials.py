@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DegenerateError, RuleError
 from .constant import plain
 from .gather import as_array, stacked
-from .registry import composite, formula
+from .registry import composite, formula, primitive
 
 
 def coefficients(p: Any, function: str) -> Any:
@@ -110,6 +110,11 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 
 
 # ---- roots
+@primitive
+def roots_of(p: Any) -> Any:
+    return np.roots(p)
+
+
 def roots_differential(f: Any, p: Any, dp: Any) -> Any:
     """0 = p(r), so dr = -Σ dp_k r^(n-k) / p'(r), by the implicit function theorem."""
     n = p.shape[0]
@@ -125,7 +130,8 @@ def roots_differential(f: Any, p: Any, dp: Any) -> Any:
     return (powers * (-1 / slope)[:, None]) @ dp
 
 
-formula(np.roots, roots_differential)
+formula(roots_of, roots_differential)
+composite(np.roots)(lambda p: roots_of(p.coeffs if isinstance(p, np.poly1d) else p))
 
 
 @composite(np.poly)
