@@ -179,6 +179,8 @@ def test_the_condition_does_not_change_with_scale():
     (lambda a: np.linalg.qr(a, "complete")[0], np.eye(4, 3), RuleError, "mode='reduced'"),
     (lambda a: np.linalg.qr(a, "raw")[0], np.eye(3), RuleError, "Householder"),
     (lambda a: np.linalg.qr(a)[0], np.ones((3, 3)), DegenerateError, None),
+    (lambda a: np.linalg.qr(a)[1], np.outer([1.0, 2, 3], [1, 2]), DegenerateError, "to rounding"),
+    (lambda a: np.abs(np.linalg.qr(a * (1 + 0.3j))[1]), np.outer([1.0, 3], [1, 3]), DegenerateError, "to rounding"),
     (lambda a: np.linalg.slogdet(a)[1], np.zeros((2, 2)), DegenerateError, "singular"),
     (lambda a: np.linalg.cond(a, 1), np.zeros((2, 2)), DegenerateError, "singular")])
 def test_what_has_no_derivative_is_refused_by_name(f, A, error, words):
@@ -186,6 +188,18 @@ def test_what_has_no_derivative_is_refused_by_name(f, A, error, words):
         A = np.zeros_like(A)                               # exactly dependent columns
     with pytest.raises(error, match=words):
         gradient(lambda a: np.sum(f(a)))(A)
+
+
+@pytest.mark.parametrize("A", [np.zeros((1, 1)), np.outer([1.0, 3], [1, 3]), np.array([[1.0, 2, 1], [2, 4, 0]])])
+def test_the_last_column_of_a_square_q_needs_no_independence(A):
+    """It is ± what the others leave, whatever the last number on R's diagonal."""
+    v, h = drawn(*A.shape, seed=6).real, 1e-5
+    for part in (0, 1):
+        def f(a, part=part):
+            return np.linalg.qr(a)[part]
+        numeric = (f(A + h * v) - f(A - h * v)) / (2 * h)
+        np.testing.assert_allclose(jvp(f, (A,), (v,))[1], numeric, atol=1e-8)
+        np.testing.assert_allclose(np.tensordot(jacobian(f, mode="reverse")(A), v, 2), numeric, atol=1e-8)
 
 
 def test_matrix_rank_is_constant():

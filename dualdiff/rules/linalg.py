@@ -19,7 +19,7 @@ from .formula import euclidean_norm, marked, power_norm
 from .gather import as_array, axes_of, axes_or_all
 from .registry import composite, formula
 from .singular import svd_differential
-from .spectra import adjoint, from_triangle
+from .spectra import adjoint, from_triangle, near_zero
 
 
 # ---- factorisations
@@ -67,7 +67,12 @@ def qr_differential(f: Any, A: Any, dA: Any, mode: str = "reduced") -> Any:
                         "space, so they have no derivative; use mode='reduced'")
     Q, R = np.linalg.qr(A) if mode == "r" else f
     R1 = R[..., :, :k]
-    inverse = inverse_of(R1, "qr", "the first columns are linearly dependent")
+    dependent = near_zero(np.swapaxes(R1, -1, -2), max(m, n)) & np.eye(k, dtype=bool)
+    free = m == k and not np.iscomplexobj(A)  # the last column of a square Q is ± what the others leave: it needs no inverse
+    if np.any(dependent[..., :k - free, :]):
+        raise DegenerateError("numpy.linalg.qr: the first columns are linearly dependent to rounding, so there is no "
+                              "derivative; leave out those that depend on the others")
+    inverse = np.linalg.inv(np.where(dependent, 1, R1))
     first = np.eye(n, k, dtype=plain(R).dtype)
     dA1 = dA if n == k else dA @ first
     QdA = adjoint(Q, A) @ dA1
