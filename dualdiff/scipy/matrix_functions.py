@@ -16,7 +16,7 @@ import scipy.linalg as plain
 from ..errors import DegenerateError
 from ..forms import holds_dual, stripped
 from ..implicit.theorem import differentiated, in_type
-from ..rules.spectra import adjoint
+from ..rules.spectra import adjoint, near_zero
 from .calling import columnwise, linearly, named, one_by_one, transposed
 from .counterparts import with_tangent
 from .linear_systems import System
@@ -200,7 +200,12 @@ def root(A: Any, R: Any, schur: Schur, what: str) -> Any:
 @named(plain.sqrtm)
 @one_by_one("A")
 def sqrtm(A: Any, **options: Any) -> Any:
-    return of_first(plain.sqrtm(stripped(A), **options), lambda R: root(A, R, Schur(R), "sqrtm"))
+    def found(R: Any) -> Any:
+        if np.any(near_zero(np.linalg.eigvals(R) ** 2, len(R))):
+            raise DegenerateError("scipy.linalg.sqrtm: the matrix is singular to rounding, where the derivative of its root is "
+                                  "infinite; add a multiple of the identity to it")
+        return root(A, R, Schur(R), "sqrtm")
+    return of_first(plain.sqrtm(stripped(A), **options), found)
 
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)
