@@ -1,5 +1,7 @@
 """Polynomials by their coefficients: values bit for bit NumPy's, derivatives against exact answers."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,23 @@ def test_roots_undo_poly():
     roots, along = jvp(lambda a: np.roots(np.poly(a)), (r,), (v,))
     order = np.argsort(-roots)
     np.testing.assert_allclose(along[order], v, rtol=1e-12)
+
+
+@pytest.mark.parametrize("A", [
+    np.zeros((2, 2)), np.eye(3), np.eye(4, k=1), np.array([[0.0, 1], [-1, -2]]), np.diag([2.0, 2, 1]) + np.eye(3, k=1),
+    np.array([[0.0, 1, 0], [0, 0, 1], [-1, -3, -3]]), np.array([[1j, 1], [0, 1j]]), [[0.5]]])
+def test_the_characteristic_polynomial_is_smooth_where_eigenvalues_are_repeated(A):
+    """Its coefficients are sums of minors: cₖ = (-1)ᵏ Σ det A[S, S] over the S of k places."""
+    def minors(A):
+        A = np.asarray(A) if isinstance(A, list) else A
+        return np.stack([(-1) ** k * sum(np.linalg.det(A[np.ix_(S, S)]) for S in combinations(range(len(A)), k))
+                         for k in range(1, len(A) + 1)])
+    A = np.asarray(A)
+    V, W = np.random.default_rng(3).standard_normal((2, *A.shape))
+    for sweep in (lambda f: jvp(f, (A,), (V,))[1], lambda f: jacobian(f, mode="reverse")(A), lambda f: jacobian(f)(A),
+                  lambda f: jvp(lambda A: jvp(f, (A,), (V,))[1], (A,), (W,))[1]):
+        np.testing.assert_allclose(sweep(lambda A: np.poly(A)[1:]), sweep(minors), atol=1e-12)
+    np.testing.assert_array_equal(jvp(np.poly, (A,), (V,))[0], np.poly(A))
 
 
 def test_a_repeated_root_raises_and_names_it():

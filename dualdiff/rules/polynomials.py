@@ -134,11 +134,41 @@ formula(roots_of, roots_differential)
 composite(np.roots)(lambda p: roots_of(p.coeffs if isinstance(p, np.poly1d) else p))
 
 
+@primitive
+def characteristic(A: Any) -> Any:
+    return np.poly(A)
+
+
+def characteristic_differential(f: Any, A: Any, dA: Any) -> Any:
+    """dcₖ = -tr(Mₖ dA) where the adjugate of t - A is Σ Mₖ tⁿ⁻ᵏ, by Faddeev's and LeVerrier's recursion."""
+    n = A.shape[0]
+    one = M = np.eye(n, dtype=plain(A).dtype)
+    slopes = [np.zeros_like(one)]
+    for k in range(1, n + 1):
+        slopes.append(-np.transpose(M))
+        M = A @ M
+        M = M - np.trace(M) / k * one
+    dc = np.reshape(np.stack(slopes), (n + 1, n * n)) @ np.reshape(dA, (n * n,))
+    return np.real(dc) if np.iscomplexobj(A) and not np.iscomplexobj(f) else dc
+
+
+formula(characteristic, characteristic_differential)
+
+
+def nearly_defective(A: Any) -> bool:
+    """Whether eigenvalues lie so close, or their vectors, that derivatives by way of them lose digits, or are infinite."""
+    w, V = np.linalg.eig(A)
+    gaps = np.abs(w[:, None] - w)[~np.eye(len(w), dtype=bool)]
+    return bool(np.linalg.cond(V) > 1e3 or np.min(gaps, initial=np.inf) <= 1e-3 * np.max(np.abs(w)))
+
+
 @composite(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
-    """The product of (x - r); of a square matrix, its characteristic polynomial."""
+    """The product of (x - r); of a square matrix, its characteristic polynomial, which is smooth where eigenvalues are not."""
     r = seq_of_zeros
     if r.ndim == 2 and r.shape[0] == r.shape[1] != 0:
+        if nearly_defective(plain(r)):
+            return characteristic(r)
         r = np.linalg.eigvals(r)
     if r.shape == () or not r.shape[0]:
         return 1.0
