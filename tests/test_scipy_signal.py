@@ -34,6 +34,10 @@ def flat(pair):
     return np.concatenate([np.ravel(part) for part in pair])
 
 
+def oscillator(stiffness, damping):
+    return np.array([[0.0, 1.0], [-stiffness, -damping]]), [[0.0], [1.0]], [[1.0, 0.0]], [[0.0]]
+
+
 def smoothed(x):
     return filtfilt(*signal.butter(2, 0.25), x, padlen=5)
 
@@ -125,6 +129,11 @@ PROGRAMS = {
     "dstep of a system made inside": (lambda a: signal.dlti([1.0], a, dt=0.1).step(n=4)[1][0], np.array([1.0, 0.3])),
     "freqresp": (lambda b, a: parts(signal.freqresp((b, a), [1.0, 2.0])[1]), B + np.array([0.0, 0.1, 0.2]), A),
     "bode of a system made inside": (lambda b, a: signal.TransferFunction(b, a).bode([1.0, 2.0])[1], B, A),
+    "bode at critical damping": (lambda p: signal.bode(oscillator(*p), w=[1.0, 3.0])[1], np.array([1.0, 2.0])),
+    "the phase of a double integrator": (lambda p: signal.StateSpace(*oscillator(*p)).bode(w=[1.0, 3.0])[2], np.zeros(2)),
+    "bode at two equal poles": (lambda p, w: flat(signal.bode(([1.0], [1.0, p[1], p[0]]), w)), np.array([1.0, 2.0]), 2 + X[:2]),
+    "ss2tf at critical damping": (lambda p: signal.ss2tf(*oscillator(*p))[1], np.array([1.0, 2.0])),
+    "dbode at two equal poles": (lambda p: signal.dbode((*oscillator(*p), 0.1), w=[1.0, 3.0])[1], np.array([1.0, 2.0])),
     "conversion of systems": (lambda b, a: signal.lti(b, a).to_ss().to_tf().den, B, A),
     "a system made outside": (lambda x: SYSTEM.output(x, TIMES)[1], X[:5]),
     "a system and its state": (lambda x, s: signal.lsim(SYSTEM, x, TIMES, X0=s)[1], X[:5], np.array([0.2, -0.4])),
@@ -138,6 +147,7 @@ if id(scipy.linalg.expm) in FUNCTIONS:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Badly conditioned")  # SciPy's, of its own rounding errors
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_agree_with_scipy_and_with_differences(name):
     agrees(*PROGRAMS[name], order=1 + (name in TWICE))

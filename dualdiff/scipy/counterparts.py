@@ -102,8 +102,8 @@ def without_rule(original: Any, advice: str) -> None:
 
 
 def with_tangent(value: Any, exact: Any) -> Any:
-    """SciPy's value, with the derivative of the exact one."""
+    """SciPy's value, signs of zeros included, with the derivative of the exact one."""
     if not holds_dual(exact):
         return value
-    d = exact - stripped(exact)
-    return value + (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)
+    d = stripped(exact) - exact
+    return value - (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)

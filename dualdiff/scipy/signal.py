@@ -16,8 +16,9 @@ from ..forms import holds_dual, stripped
 from ..implicit.theorem import Factored, differentiated
 from ..reading import dtype_of
 from ..rules.fourier import fitted
+from ..rules.gather import stacked
 from .classes import seen_class
-from .counterparts import FUNCTIONS, counterpart
+from .counterparts import FUNCTIONS, counterpart, with_tangent
 from .linear_maps import behind, crop, extended, floats, full, linear, only, stencil, valid, windows
 from .python_functions import SCIPY, keep_duals, lift_through
 
@@ -314,6 +315,22 @@ def systems(kind: Any) -> None:
 
 for _kind in (plain.lti, plain.dlti, plain.TransferFunction, plain.ZerosPolesGain, plain.StateSpace):
     systems(_kind)
+
+
+@counterpart(plain.freqresp, always=True)
+def freqresp(system: Any, w: Any = None, n: int = 10000) -> Any:
+    """SciPy goes by zeros and poles, the derivative by the transfer function, which is smooth where they are repeated."""
+    law = system if isinstance(system, plain.lti | plain.dlti) else FUNCTIONS[id(plain.lti)](*system)
+    direct = isinstance(law, plain.dlti | plain.ZerosPolesGain) or (law is system and isinstance(law, plain.TransferFunction))
+    parts = () if direct else (law.num, law.den) if isinstance(law, plain.TransferFunction) else (law.A, law.B, law.C, law.D)
+    if not holds_dual(parts):
+        return LIFTED["freqresp"](system, w, n)
+    at, h = plain.freqresp(tuple(map(stripped, parts)), None if w is None else stripped(w), n)
+    at = at if w is None else with_tangent(at, np.atleast_1d(stacked(w)))
+    num, den = parts if len(parts) == 2 else LIFTED["ss2tf"](*parts)
+    return at, with_tangent(h, np.polyval(np.ravel(num), 1j * at) / np.polyval(den, 1j * at))
+
+
 _segments = getattr(sys.modules.get("scipy.signal._spectral_py"), "_fft_helper", None)
 if _segments is not None:
     @counterpart(_segments)
