@@ -305,7 +305,7 @@ def output(value: Any, parts: list[Any], level: Level) -> Any:
     eps: Any = None if parts else Tangent({}, np.shape(value))
     for part in parts:
         if isinstance(part, Without):
-            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level)), level)
+            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level, part.moves)), level)
         if part is not None:
             eps = part.tangent if eps is None else eps.plus(part.tangent)
     return value if eps is None else wrapped(value, eps, level)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
+from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, stop_gradient, vjp
 from dualdiff.errors import DegenerateError
 
 rng = np.random.default_rng(5)
@@ -228,6 +228,35 @@ def test_a_defective_matrix_raises():
     for f in (np.linalg.eigvals, lambda a: np.linalg.eig(a)[0]):
         with pytest.raises(DegenerateError, match=r"1(\+0j)?, 1(\+0j)? are repeated and lack eigenvectors"):
             jacobian(f)(np.array([[1.0, 1], [0, 1]]))
+
+
+@pytest.mark.parametrize("sweep", [
+    gradient, hessian, lambda f: jacobian(f, mode="reverse"), lambda f: lambda x: jvp(f, (x,), (np.ones(2),))[1],
+    lambda f: lambda x: vjp(f, x)[1](1.0)])
+@pytest.mark.parametrize("unit", [1.0, 1j])
+def test_eigenvalues_of_a_defective_matrix_may_be_compared_and_nothing_else(sweep, unit):
+    def spectra(p):
+        A = np.eye(2, k=1) + unit * np.eye(2) * p[0]
+        return np.linalg.eigvals(A), *np.linalg.eig(A)
+
+    def compared(p):
+        w, v, V = spectra(p)
+        unstable = np.any(w.real > 9) or v[0].imag > 9 or np.abs(stop_gradient(w)[1]) > 9 or np.all(V > 9)
+        return p[0] ** 2 if unstable else p[1] ** 2
+
+    p = np.array([0.5, 2.0])
+    np.testing.assert_array_equal(sweep(compared)(p), sweep(lambda p: p[1] ** 2)(p))
+    for use in (lambda w, p: np.max(np.abs(w)), lambda w, p: 0 * w[0].real + p[0], lambda w, p: np.stack([w.real[1], p[0]])[1]):
+        for i in range(3):
+            with pytest.raises(DegenerateError, match="lack eigenvectors"):
+                sweep(lambda p, i=i, use=use: use(np.ravel(spectra(p)[i]), p))(p)
+
+
+def test_equal_eigenvalues_that_a_direction_makes_complex_raise_where_they_are_used():
+    turn = (np.eye(2),), (np.array([[0.0, 1], [-1, 0]]),)
+    assert jvp(lambda a: np.sum(a) * np.all(np.linalg.eigvals(a) > 0), *turn) == (2, 0)
+    with pytest.raises(DegenerateError, match="along this direction equal eigenvalues become complex"):
+        jvp(np.linalg.eigvals, *turn)
 
 
 def test_repeated_eigenvalues_of_a_general_matrix_share_their_mean():

@@ -8,13 +8,13 @@ from typing import Any
 class Without:
     """An output without a derivative here; ``reason`` is raised as a DegenerateError where the program uses it.
 
-    ``level``: of the sweep that could try several bases instead.
+    ``level``: of the sweep that could try several bases instead. ``moves``: so do its parts, since the value is no choice.
     """
 
-    __slots__ = ("level", "reason")
+    __slots__ = ("level", "moves", "reason")
 
-    def __init__(self, reason: str, level: Any = None) -> None:
-        self.reason, self.level = reason, level
+    def __init__(self, reason: str, level: Any = None, moves: bool = False) -> None:
+        self.reason, self.level, self.moves = reason, level, moves
 
 
 class Restated:

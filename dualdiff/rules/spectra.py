@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DegenerateError
 from ..policies import WATCH
 from .bases import FLIPPED, blocks, flips
 from .constant import plain
@@ -179,8 +178,8 @@ formula(np.linalg.eigvalsh, eigvalsh_differential)
 
 
 # ---- general matrices
-def close_groups(w: Any, V: Any, function: str) -> Any:
-    """Groups of equal eigenvalues; raises where they are those of a defective matrix, whose derivative is infinite."""
+def close_groups(w: Any) -> tuple[Any, Any]:
+    """Groups of equal eigenvalues, and of those that rounding may have split because they lack eigenvectors."""
     values, n = plain(w), w.shape[-1]
     eps = np.finfo(values.dtype).eps
     scale = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
@@ -188,33 +187,38 @@ def close_groups(w: Any, V: Any, function: str) -> Any:
     same = distance <= 4 * n * eps * scale
     for _ in range(max(n, 1).bit_length()):  # equal in steps: the transitive closure
         same = same @ same
-    near = distance <= 8 * n * np.sqrt(eps) * scale  # rounding splits a defective double eigenvalue by √eps
-    if are_repeated(near) and np.any(np.linalg.cond(plain(V)) > 0.1 / np.sqrt(eps)):
-        raise DegenerateError(f"numpy.linalg.{function}: the eigenvalues {names(w, near)} are repeated and lack "
-                              "eigenvectors (the matrix is defective), so their derivative is infinite")
-    return same
+    return same, distance <= 8 * n * np.sqrt(eps) * scale  # a defective double eigenvalue is split by √eps
 
 
-def eigenvalue_parts(w: Any, V: Any, dA: Any, function: str) -> tuple[Any, Any, Any]:
+def eigenvalue_parts(w: Any, V: Any, dA: Any, function: str) -> tuple[Any, Any, Any] | Without:
     """dw = diag(V⁻¹ dA V), the matrix V⁻¹ dA V itself, and the groups of equal eigenvalues."""
-    same, one = close_groups(w, V, function), None
+    (same, near), one = close_groups(w), None
+    if are_repeated(near) and np.any(np.linalg.cond(plain(V)) > 0.1 / np.sqrt(np.finfo(plain(w).dtype).eps)):
+        return Without(f"numpy.linalg.{function}: the eigenvalues {names(w, near)} are repeated and lack eigenvectors (the "
+                       "matrix is defective), so their derivative is infinite", moves=True)
     repeated = are_repeated(same)
     if repeated and type(V) is np.ndarray and (one := direction_of(dA)) is not None:
-        V = V @ split_by(linear_solve(one @ V, V), same, function)
+        T = split_by(linear_solve(one @ V, V), same)
+        if T is None:
+            return Without(f"numpy.linalg.{function}: along this direction equal eigenvalues become complex or lack "
+                           "eigenvectors, so they have no derivative", moves=True)
+        V = V @ T
     C = linear_solve(dA @ V, V)
     dw = np.diagonal(C, 0, -2, -1)
     return (group_means(dw, same, w) if repeated and one is None else dw), C, same
 
 
-def split_by(C: Any, same: Any, function: str) -> Any:
-    """The matrices that make each group's block of C diagonal: equal eigenvalues take the derivatives of the direction."""
+def split_by(C: Any, same: Any) -> Any:
+    """The matrices that make each group's block of C diagonal: equal eigenvalues take the derivatives of the direction.
+
+    None where there are none.
+    """
     T = np.zeros_like(C)
     for place in np.ndindex(C.shape[:-2]):
         for members in {tuple(np.flatnonzero(row)) for row in same[place]}:
             vectors = np.linalg.eig(C[place][np.ix_(members, members)])[1]
             if np.linalg.cond(vectors) > 1e8 or np.iscomplexobj(vectors) > np.iscomplexobj(C):
-                raise DegenerateError(f"numpy.linalg.{function}: along this direction equal eigenvalues become complex or "
-                                      "lack eigenvectors, so they have no derivative")
+                return None
             T[place][np.ix_(members, members)] = vectors
     return T
 
@@ -222,7 +226,10 @@ def split_by(C: Any, same: Any, function: str) -> Any:
 def eigvals_differential(f: Any, A: Any, dA: Any) -> Any:
     """The vectors come from eig, which may find the values in another order."""
     w, V = np.linalg.eig(A)
-    dw = eigenvalue_parts(w, V, dA, "eigvals")[0]
+    parts = eigenvalue_parts(w, V, dA, "eigvals")
+    if isinstance(parts, Without):
+        return parts
+    dw = parts[0]
     if not f.size:
         return dw
     order = matched(np.abs(plain(f)[..., :, None] - plain(w)[..., None, :]))
@@ -244,7 +251,10 @@ def matched(distance: Any) -> Any:
 def eig_differential(f: Any, A: Any, dA: Any) -> Any:
     """dV = V (F ∘ V⁻¹ dA V) + V diag(c): LAPACK's vectors have length 1 and their largest component real, which fixes c."""
     w, V = f
-    dw, C, same = eigenvalue_parts(w, V, dA, "eig")
+    parts = eigenvalue_parts(w, V, dA, "eig")
+    if isinstance(parts, Without):
+        return parts, Without(parts.reason)
+    dw, C, same = parts
     if are_repeated(same):
         return dw, undefined("eig", "eigenvectors", w, same)
     dV = V @ (C * inverse_gaps(w, same))
