@@ -51,6 +51,14 @@ def hypot(*coordinates: Any) -> Any:
     return reduce(np.hypot, coordinates, 0.0)
 
 
+def remainder(x: Any, y: Any) -> Any:
+    """What fmod leaves, or that and y more or less, which is exact."""
+    left = np.fmod(x, y)
+    nearest = np.vectorize(math.remainder, otypes=[float])(stripped(x), stripped(y))
+    count = np.rint((stripped(left) - nearest) / stripped(y))[()]
+    return left - count * np.where(count == 0, 0, y)[()]
+
+
 def special(name: str, called: str) -> Callable[[Any], Any]:
     def counterpart(x: Any) -> Any:
         return getattr(needed("scipy.special", f"math.{name}"), called)(x)
@@ -66,9 +74,10 @@ def of_values(function: Any) -> Any:
 
 
 SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "expm1", "sqrt", "cbrt", "log1p", "log2", "log10", "fabs",
-        "degrees", "radians", "copysign", "fmod", "ldexp")
+        "degrees", "radians", "copysign", "fmod", "ldexp", "modf", "frexp")
 OTHERWISE = {"asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh,
              "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power, "log": log, "hypot": hypot, "fsum": sum,
+             "remainder": remainder,
              "dist": lambda p, q: hypot(*(a - b for a, b in zip(p, q, strict=True)))}
 COUNTERPARTS: dict[Any, Any] = {
     getattr(math, name): of_duals(getattr(math, name), counterpart) for name, counterpart in (

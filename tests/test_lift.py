@@ -21,7 +21,20 @@ from numpy import zeros
 from numpy import zeros as nothing
 
 import dualdiff
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, lift, value_and_gradient, vjp
+from dualdiff import (
+    Dual,
+    DualArray,
+    derivative,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    lift,
+    value_and_gradient,
+    value_and_jacobian,
+    vjp,
+)
 from dualdiff.errors import EscapeError, ParameterError, RuleError
 from dualdiff.math_functions import COUNTERPARTS
 
@@ -667,10 +680,10 @@ def test_sparse_matrices_at_constant_points_are_constants_of_a_lifted_program():
 
 # ---- Python's math
 POINTS = {"acosh": (1.5,), "atan2": (0.7, 0.4), "pow": (1.3, 0.6), "log": (0.7, 3.0), "hypot": (0.3, 0.4, 1.2),
-          "fmod": (2.3, 0.9), "isclose": (0.7, 0.8), "copysign": (0.7, -0.3), "ldexp": (0.7, 3),
+          "fmod": (2.3, 0.9), "remainder": (2.3, 0.9), "isclose": (0.7, 0.8), "copysign": (0.7, -0.3), "ldexp": (0.7, 3),
           "dist": ([0.3, 0.4], [1.0, 0.2]), "fsum": ([0.3, 0.4],)}
 INTEGERS = {"ceil", "comb", "factorial", "floor", "gcd", "isqrt", "lcm", "perm", "trunc"}  # of whole numbers, or to them
-REFUSED = {"fma", "fmax", "fmin", "frexp", "modf", "nextafter", "remainder", "signbit", "ulp", "isnormal", "issubnormal"}
+REFUSED = {"fma", "fmax", "fmin", "nextafter", "signbit", "ulp", "isnormal", "issubnormal"}
 
 
 @pytest.mark.parametrize("name", sorted(function.__name__ for function in COUNTERPARTS))
@@ -680,7 +693,8 @@ def test_functions_of_math_are_differentiated_in_a_lifted_program(name):
     number, h = np.size(moved) == 1, 1e-6
 
     def along(t):
-        return function(moved + t, *args[1:]) if number else function([a + t for a in moved], *args[1:])
+        found = function(moved + t, *args[1:]) if number else function([a + t for a in moved], *args[1:])
+        return found[0] if isinstance(found, tuple) else found
     value, slope = value_and_gradient(lift(along))(0.0)
     assert value == pytest.approx(along(0.0), rel=4e-16)
     if name in ("isnan", "isinf", "isfinite", "isclose"):
@@ -694,9 +708,19 @@ def test_every_function_of_math_has_a_counterpart_or_a_reason():
     there = {name for name in dir(math) if callable(getattr(math, name)) and name[0] != "_"}
     covered = {function.__name__ for function in COUNTERPARTS} | INTEGERS | REFUSED | {"prod", "sumprod"}  # these only multiply
     assert there <= covered
-    for name in ("frexp", "modf", "ulp"):
-        with pytest.raises(EscapeError):
-            derivative(lift(lambda t, name=name: getattr(math, name)(t)))(0.7)
+    with pytest.raises(EscapeError):
+        derivative(lift(math.ulp))(0.7)
+
+
+@pytest.mark.parametrize(("x", "y", "n"), [
+    (5.75, 2.5, 2), (-5.75, 2.5, -2), (5.0, 2.0, 2), (7.0, -2.0, -4), (1e17, 3.3, 1e17 / 3.3)])
+def test_the_parts_of_a_number_by_math_are_python_s_and_whole_ones_are_constants(x, y, n):
+    def parts(p):
+        return np.stack([math.remainder(p[0], p[1]), *math.modf(p[0] * p[1]), *math.frexp(p[1])])
+    value, J = value_and_jacobian(lift(parts))(np.array([x, y]))
+    np.testing.assert_array_equal(value, parts([x, y]))
+    np.testing.assert_allclose(J, [[1, -n], [y, x], [0, 0], [0, math.frexp(y)[0] / y], [0, 0]], rtol=1e-15)
+    assert lift(parts)([x, math.inf])[0] == derivative(lift(lambda t: math.remainder(t * x, math.inf)))(1.0) == x
 
 
 def test_a_lifted_program_leaves_the_domain_of_math_as_the_plain_one_does():

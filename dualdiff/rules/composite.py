@@ -10,7 +10,7 @@ import numpy as np
 from .bilinear import LETTERS, explicit_subscripts
 from .constant import plain
 from .gather import as_array, axes_of, floating
-from .registry import composite, known
+from .registry import composite, either, known
 
 
 def count_along(x: Any, axis: Any) -> int:
@@ -65,7 +65,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 
 
 composite(np.compress)(lambda condition, a, axis=None: np.take(a, np.flatnonzero(condition), axis=axis))
-composite(np.modf)(lambda x: (np.fmod(x, 1.0), np.trunc(x)))
+composite(np.modf)(lambda x: (either(np.isinf(x), lambda: np.copysign(0, plain(x)), np.fmod(x, 1.0)), np.trunc(x)))
 composite(np.divmod)(lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
 
 
