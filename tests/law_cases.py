@@ -394,7 +394,8 @@ SPD = "x @ np.swapaxes(x, -1, -2) + 2 * np.eye(3)"
 ANALYTIC_ALGEBRA = {
     (3, 3): ["np.linalg.matrix_power(x, 0) + x", "np.linalg.matrix_power(x, 1)", "np.linalg.matrix_power(x, 3)",
              "np.linalg.matrix_power(x, 5)", "np.linalg.matrix_power(x + 4 * np.eye(3), -2)", "np.linalg.trace(x)",
-             "np.linalg.multi_dot([x[0], x, x.T, x[:, :2]])", "np.poly(x[0])", "np.polyval(x[0], x[1:])",
+             "np.linalg.multi_dot([x[0], x, x.T, x[:, :2]])", "np.poly(x[0])",
+             "np.poly(np.triu(x, 1) + x[0, 0] * np.eye(3))", "np.polyval(x[0], x[1:])",
              "np.polyder(x[0])", "np.polyint(x[0], 2, k=x[1])", "np.polymul(x[0], x[1])", "np.polyadd(x[0], x[1, :2])",
              "np.polysub(x[0, :2], x[1])", "np.polydiv(x[0], x[1, :2] + 3)[0]", "np.polydiv(x[0], x[1, :2] + 3)[1]"],
     (2, 3, 4): ["np.linalg.diagonal(x, offset=1)", "np.linalg.trace(x, offset=-1)", "np.linalg.matrix_transpose(x)",

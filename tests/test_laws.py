@@ -7,7 +7,7 @@ import pytest
 from law_cases import CASES
 
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
-from dualdiff.rules import every_row, folds, formula, gather, linear, products, quantiles, shapes
+from dualdiff.rules import every_row, folds, formula, gather, linear, polynomials, products, quantiles, shapes
 from dualdiff.rules.registry import Constant, Elementwise, Refused, name_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -159,7 +159,8 @@ SPELLED = {operator.getitem: "x[", gather.placed: "x[", formula.marked: ".sort("
            formula.power_norm: "linalg.norm(x, 3", products.product: ".prod(", products.running_product: ".cumprod(",
            products.shifted: ".cumprod(", products.convolved: ".convolve(", quantiles.order_statistic: ".quantile(",
            shapes.arranged: ".pad(", linear.binned: ".bincount(", linear.as_part: "np.imag(",
-           folds.folded: ".hypot.reduce(", folds.accumulated: ".accumulate(",
+           polynomials.roots_of: ".roots(", polynomials.characteristic: ".poly(np.triu(", folds.folded: ".hypot.reduce(",
+           folds.accumulated: ".accumulate(",
            shapes.strided: "sliding_window_view("}  # as_strided, of which test_lift.py has the cases
 
 
