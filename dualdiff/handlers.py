@@ -305,7 +305,9 @@ def output(value: Any, parts: list[Any], level: Level) -> Any:
     eps: Any = None if parts else Tangent({}, np.shape(value))
     for part in parts:
         if isinstance(part, Without):
-            return wrapped(value, cast(Tangent, Undefined(part.reason, np.shape(value), part.level, part.moves)), level)
+            known = None if part.known is None else part.known.tangent
+            lost = Undefined(part.reason, np.shape(value), part.level, part.missing, known)
+            return wrapped(value, cast(Tangent, lost), level)
         if part is not None:
             eps = part.tangent if eps is None else eps.plus(part.tangent)
     return value if eps is None else wrapped(value, eps, level)

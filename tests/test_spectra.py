@@ -352,6 +352,33 @@ def test_the_polar_factor_of_a_singular_matrix_has_no_derivative(s):
         [jvp(polar_factor, (A,), (along,)) for along in (D, -D)]
 
 
+CENTRED = np.random.default_rng(6).standard_normal((4, 5))  # of rank 3 once its mean is taken off
+
+
+@pytest.mark.parametrize("part", [
+    lambda U, s, Vh: Vh[0], lambda U, s, Vh: U.T[1:3], lambda U, s, Vh: U[:, :2] * s[:2] @ Vh[:2],
+    lambda U, s, Vh: Vh[s > 1e-9]])
+@pytest.mark.parametrize("full", [True, False])
+def test_singular_vectors_beside_those_of_zeros_have_their_derivatives_in_every_mode(part, full):
+    def f(a):
+        U, s, Vh = np.linalg.svd(a - np.mean(a, axis=0), full_matrices=full)
+        return np.abs(part(U, s, Vh[:4]))
+    D, h = np.random.default_rng(7).standard_normal((4, 5)), 1e-6
+    along = (f(CENTRED + h * D) - f(CENTRED - h * D)) / (2 * h)
+    for mode, found, expected in every_way(f, CENTRED, D):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13, err_msg=mode)
+        if mode == "one direction":
+            np.testing.assert_allclose(expected, along, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("use", [lambda U, s, Vh: Vh[3], lambda U, s, Vh: Vh[4], lambda U, s, Vh: U * s @ Vh[:4],
+                                 lambda U, s, Vh: np.sum(U[:, 2:])])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_singular_vectors_of_zeros_raise_whatever_stands_beside_them(use, mode):
+    with pytest.raises(DegenerateError, match="singular vectors of the repeated values"):
+        jacobian(lambda a: use(*np.linalg.svd(a - np.mean(a, axis=0))), mode=mode)(CENTRED)
+
+
 # ---- complex and simple ----------------------------------------------------------------------------------------------
 def complex_matrix(*shape):
     r = np.random.default_rng(4)

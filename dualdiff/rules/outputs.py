@@ -8,13 +8,14 @@ from typing import Any
 class Without:
     """An output without a derivative here; ``reason`` is raised as a DegenerateError where the program uses it.
 
-    ``level``: of the sweep that could try several bases instead. ``moves``: so do its parts, since the value is no choice.
+    ``level``: of the sweep that could try several bases instead. ``missing``: which elements lack one, if parts may be taken,
+    and ``known`` the differential of the others.
     """
 
-    __slots__ = ("level", "moves", "reason")
+    __slots__ = ("known", "level", "missing", "reason")
 
-    def __init__(self, reason: str, level: Any = None, moves: bool = False) -> None:
-        self.reason, self.level, self.moves = reason, level, moves
+    def __init__(self, reason: str, level: Any = None, missing: Any = None, known: Any = None) -> None:
+        self.reason, self.level, self.missing, self.known = reason, level, missing, known
 
 
 class Restated:

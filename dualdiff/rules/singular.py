@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DegenerateError
 from .bases import FLIPPED, NOTHING, blocks, flips
 from .gather import placed
-from .outputs import Restated
+from .outputs import Restated, Without
 from .registry import composite, formula
 from .spectra import (
     adjoint,
@@ -95,7 +95,13 @@ def svd_differential(f: Any, A: Any, dA: Any, full_matrices: bool = True, comput
         ds = tied(group_means(ds * ~zero, same, s) if plainly else ds, P, same, s, "svd", zero)
         helped = level if plainly and level.is_sweep and not np.any(zero) else None
         reason = undefined("svd", "singular vectors", s, marked, helped)
-        return (reason, ds, reason) if compute_uv else ds
+        if not compute_uv or not np.any(zero):
+            return (reason, ds, reason) if compute_uv else ds
+        open_ = zero | (np.count_nonzero(same, axis=-1) > 1)
+        missing, missing_h = np.ones(U.shape, bool), np.ones(Vh.shape, bool)
+        missing[..., :k], missing_h[..., :k, :] = open_[..., None, :], open_[..., :, None]
+        dU, dVh = svd_vectors(U, s, Vh, A, dA, P, same, zero)
+        return Without(reason.reason, None, missing, dU), ds, Without(reason.reason, None, missing_h, dVh)
     elif special:
         ds = tied(ds, P, same, s, "svd", zero)
     if not compute_uv:

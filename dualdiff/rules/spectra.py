@@ -15,7 +15,7 @@ Repeated values, equal to rounding, have vectors that are any basis of their spa
   comes out right in every mode, and what depends on the basis raises DegenerateError, naming the values;
 * second derivatives of what needs the values alone come out right in the same way (the trace of a root); second derivatives
   of the vectors, arrays perturbed by hand and singular vectors at s = 0 in several directions have no such help: the first
-  use of the vectors raises.
+  use of the vectors raises. Singular vectors beside those of s = 0 may be taken out of the array; they have derivatives.
 """
 
 from __future__ import annotations
@@ -195,13 +195,13 @@ def eigenvalue_parts(w: Any, V: Any, dA: Any, function: str) -> tuple[Any, Any, 
     (same, near), one = close_groups(w), None
     if are_repeated(near) and np.any(np.linalg.cond(plain(V)) > 0.1 / np.sqrt(np.finfo(plain(w).dtype).eps)):
         return Without(f"numpy.linalg.{function}: the eigenvalues {names(w, near)} are repeated and lack eigenvectors (the "
-                       "matrix is defective), so their derivative is infinite", moves=True)
+                       "matrix is defective), so their derivative is infinite", missing=np.ones(w.shape, bool))
     repeated = are_repeated(same)
     if repeated and type(V) is np.ndarray and (one := direction_of(dA)) is not None:
         T = split_by(linear_solve(one @ V, V), same)
         if T is None:
             return Without(f"numpy.linalg.{function}: along this direction equal eigenvalues become complex or lack "
-                           "eigenvectors, so they have no derivative", moves=True)
+                           "eigenvectors, so they have no derivative", missing=np.ones(w.shape, bool))
         V = V @ T
     C = linear_solve(dA @ V, V)
     dw = np.diagonal(C, 0, -2, -1)

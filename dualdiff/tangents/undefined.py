@@ -2,13 +2,15 @@
 
 At a repeated eigenvalue the eigenvectors have no derivative, but a program that only uses the eigenvalues is well defined.
 So eigh hands the vectors out with this in place of their ε-part, and the first use of it raises; a sweep, whose ``level`` is
-given, then runs the program in several bases (rules/bases.py). Of a defective matrix the eigenvalues are no choice, and
-parts of them may be compared, too.
+given, then runs the program in several bases (rules/bases.py). Where the elements without a derivative are told, as
+``missing``, parts may be taken, and those without such elements have the ``known`` tangent of theirs.
 """
 
 from __future__ import annotations
 
 from typing import Any, NoReturn
+
+import numpy as np
 
 from ..errors import BasisError, DegenerateError
 
@@ -16,18 +18,27 @@ from ..errors import BasisError, DegenerateError
 class Undefined:
     """Stands where a Tangent of this shape would; whatever is asked of it raises DegenerateError with the reason."""
 
-    __slots__ = ("level", "moves", "reason", "shape")
+    __slots__ = ("known", "level", "missing", "reason", "shape")
 
-    def __init__(self, reason: str, shape: tuple[int, ...], level: Any = None, moves: bool = False) -> None:
-        self.reason, self.shape, self.level, self.moves = reason, shape, level, moves
+    def __init__(self, reason: str, shape: tuple[int, ...], level: Any = None, missing: Any = None, known: Any = None) -> None:
+        self.reason, self.shape, self.level = reason, shape, level
+        self.missing, self.known = missing, known
 
-    def gather(self, move: Any) -> Undefined:
-        return self.item(None, None, move.out_shape)
+    def gather(self, move: Any) -> Any:
+        return self.part(lambda a: move.row.function(a, *move.args, **move.options), lambda t: t.gather(move))
 
-    linear = gather
+    def item(self, index: Any, key: Any, out_shape: tuple[int, ...]) -> Any:
+        return self.part(lambda a: a[index], lambda t: t.item(index, key, out_shape))
 
-    def item(self, index: Any, key: Any, out_shape: tuple[int, ...]) -> Undefined:
-        return Undefined(self.reason, out_shape, self.level, True) if self.moves else self.refuse()
+    def linear(self, op: Any) -> Any:
+        return self.part(lambda a: a, lambda t: t.linear(op)) if op.row.local else self.refuse()
+
+    def part(self, taken: Any, moved: Any) -> Any:
+        if self.missing is None:
+            self.refuse()
+        missing = taken(self.missing)
+        known = None if self.known is None else moved(self.known)
+        return Undefined(self.reason, np.shape(missing), None, missing, known) if known is None or np.any(missing) else known
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
