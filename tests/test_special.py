@@ -470,6 +470,13 @@ def test_no_points_give_no_derivatives():
         assert dd.jvp(function, (empty,), (empty,))[1].shape == (0, 3)
 
 
+def test_many_numbers_have_the_derivatives_of_few():
+    a, t = np.random.default_rng(0).uniform(0.5, 5, (2, 700))
+    for f in (lambda a, t: sp.betainc(a, 2.0, t / 6), sp.gammainc, sp.jv, sp.stdtr):
+        whole, some = (dd.jvp(lambda a, f=f, t=t[part]: f(a, t), (a[part],), (t[part],))[1] for part in (slice(None), slice(9)))
+        np.testing.assert_allclose(whole[:9], some, rtol=1e-13)
+
+
 def test_the_chain_rule_runs_through_a_likelihood():
     # maximum likelihood of a gamma distribution: the score at shape a and rate b, by hand
     data = np.array([0.3, 1.2, 2.5, 0.7])
