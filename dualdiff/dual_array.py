@@ -179,13 +179,11 @@ class DualArray:
         if kind == self.dtype:
             return self.copy() if copy else self
         self.refresh()
-        if not self.eps.terms and kind.kind in "biu":  # without a derivative there is none to lose
+        if kind.kind in "biu" and not self.eps.terms:  # without a derivative there is none to lose
             return np.asarray(self.value).astype(kind)
         if kind.kind not in "fc" or (kind.kind == "f" and self.dtype.kind == "c"):
             raise escape(f"astype({kind.name!r})", "use a floating-point type, or np.real(x) for the real part")
-        terms = {leaf: np.ones((), kind) if c is None else c if hasattr(c, "level") or self.level.wide else
-                 np.asarray(c).astype(kind) for leaf, c in self.eps.terms.items()}
-        return array(self.value.astype(kind, order, casting), Tangent(terms, self.shape), self.level)
+        return array(self.value.astype(kind, order, casting), self.eps.converted(kind, self.level.wide), self.level)
 
     def fill(self, value: Any) -> None:
         from .assignment import assign

@@ -481,6 +481,13 @@ def test_where_there_is_no_derivative_it_says_so():
         jacobian(lambda a: np.real(la.solve_sylvester(a, a, joined(COMPLEX))))(M - 9 * np.eye(3, k=1) + 9 * np.eye(3, k=-1))
 
 
+def test_eigenvalues_of_a_defective_matrix_may_be_compared():
+    for spectrum in (la.eigvals, lambda a: la.eig(a)[0]):
+        assert gradient(lambda t, f=spectrum: t * np.all(f(np.eye(2, k=1) * t).real < 1))(3.0) == 1
+        with pytest.raises(errors.DegenerateError, match="lack eigenvectors"):
+            gradient(lambda t, f=spectrum: np.max(f(np.eye(2, k=1) * t).real))(3.0)
+
+
 def test_projections_on_a_space_do_not_depend_on_its_basis():
     def projection(a):
         N = la.null_space(a)

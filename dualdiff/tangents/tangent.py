@@ -50,6 +50,11 @@ class Tangent:
     def broadcast(self, shape: Shape) -> Tangent:
         return Tangent({leaf.broadcast(shape): coef for leaf, coef in self.terms.items()}, shape)
 
+    def converted(self, kind: Any, wide: Any) -> Tangent:
+        """In another type, unless the sweep's own is wider."""
+        return Tangent({leaf: np.ones((), kind) if c is None else c if hasattr(c, "level") or wide else
+                        np.asarray(c).astype(kind) for leaf, c in self.terms.items()}, self.shape)
+
     def scaled(self, p: Any, shape: Shape) -> Tangent:
         """p ⊙ self, for a partial p (None: 1) that broadcasts with self to shape."""
         t = self if self.shape == shape else self.broadcast(shape)

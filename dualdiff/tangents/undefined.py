@@ -33,6 +33,9 @@ class Undefined:
     def linear(self, op: Any) -> Any:
         return self.part(lambda a: a, lambda t: t.linear(op)) if op.row.local else self.refuse()
 
+    def converted(self, kind: Any, wide: Any) -> Any:
+        return self.part(lambda a: a, lambda t: t.converted(kind, wide))
+
     def part(self, taken: Any, moved: Any) -> Any:
         if self.missing is None:
             self.refuse()
