@@ -245,6 +245,8 @@ def home_of(x: Any) -> str:
     home = str(getattr(x, "__module__", None))
     if type(x.__self__ if type(x) is BuiltinMethodType else x).__name__ == "SuperLU":  # which does not say
         return "scipy.sparse"
+    if type(x).__name__ == "fortran" and hasattr(x, "_cpointer"):  # a function, as f2py makes them
+        return "scipy.linalg"
     kind = x if isinstance(x, type) else type(x)
     return home if home.startswith("scipy.") else kind.__mro__[-2:][0].__module__
 

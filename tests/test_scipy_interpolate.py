@@ -336,10 +336,17 @@ def test_data_and_points_at_once_to_second_order():
     np.testing.assert_allclose(H[-1, -1], si.PchipInterpolator(x, y)(0.77, 2))
 
 
+def test_smoothing_splines_of_plain_data_are_scipys():
+    curve, spline = si.make_splprep([x, np.sin(x)], s=0.01)[0], si.make_splrep(x, np.sin(x), s=0.01)
+    np.testing.assert_array_equal(derivative(lambda q: si.make_splprep([x, np.sin(x)], s=0.01)[0](q))(0.3), curve(0.3, 1))
+    assert derivative(lambda q: si.make_splrep(np.copy(x), np.sin(x), s=0.01)(q))(1.2) == spline(1.2, 1)
+
+
 # ---- refused, by name ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("f", "at", "says"), [
     (lambda y: si.UnivariateSpline(x, y)(p), y, "UnivariateSpline.*smoothing.*s=0"),
     (lambda y: si.splev(p, si.splrep(x, y, s=0.1)), y, "splrep.*smoothing.*make_smoothing_spline"),
+    (lambda y: si.make_splprep([x, y], s=0.1)[0](p), y, "make_splprep.*smoothing"),
     (lambda z: si.RectBivariateSpline(gx, gy, z, s=0.1)(px, py), Z, "RectBivariateSpline.*s=0"),
     (lambda a: si.make_lsq_spline(a, y, np.r_[[0] * 4, 0.9, [x[-1]] * 4])(p), x, "make_lsq_spline.*in y and w"),
     (lambda v: si.CloughTocher2DInterpolator(points, v)(inside), heights, "CloughTocher.*LinearND"),

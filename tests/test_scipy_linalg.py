@@ -450,6 +450,28 @@ def test_constants_are_scipys_own_affair():
     assert gradient(lambda x: np.sum(x) if la.issymmetric(x) and la.bandwidth(x) == (2, 2) else 0.0)(S)[0, 0] == 1
 
 
+def overwritten(x):
+    """What five compiled functions leave in the arrays that they are given, and give."""
+    y, z, A, side, grid = np.ones(3), np.zeros(3), np.eye(2, order="F"), np.ones(2), np.ones((3, 3))
+    before = x * y
+    same = la.blas.daxpy(np.arange(3.0), y, a=2.0)
+    la.blas.dswap(y, z)
+    la.blas.dger(1.0, side, side, a=A, overwrite_a=1)
+    la.lapack.dgesv(A + 2, side, overwrite_b=1)
+    grid[0] = 5.0
+    scal, = la.get_blas_funcs(("scal",), (grid,))
+    column = grid[:, 0]
+    scal(2.0, grid[1])
+    strided = la.blas.dscal(3.0, column)  # of which f2py makes a copy
+    return np.concatenate([before, *(x * np.ravel(a) for a in (y, z, same, A, side, grid, column, strided))])
+
+
+def test_what_compiled_functions_write_to_their_arguments_is_written():
+    value, slope = jvp(lift(overwritten), (1.0,), (1.0,))
+    np.testing.assert_array_equal(value, overwritten(1.0))
+    np.testing.assert_array_equal(slope, value)
+
+
 # ---- refused
 @pytest.mark.parametrize(("f", "words"), [
     (la.schur, "scipy.linalg.schur has no derivative rule; its factors are not a function"),
@@ -458,6 +480,7 @@ def test_constants_are_scipys_own_affair():
     (lambda a: la.qr_insert(np.eye(3), np.eye(3), a[0], 1), "take the qr of the new matrix"),
     (lambda a: la.qr(a, mode="raw"), "mode='economic'"), (la.cholesky_banded, "cholesky_banded"),
     (lambda a: la.eig(a, homogeneous_eigvals=True), "homogeneous_eigvals=False"),
+    (lift(lambda a: la.blas.dscal(2.0, a[0])), "dscal is compiled and has no derivative rule"),
 ])
 def test_what_has_no_derivative_says_so_by_name(f, words):
     with pytest.raises(errors.RuleError, match=words):

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..dual_array import DualArray
 from ..elementwise import LEVELED
 from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
 from ..operands import constant
 from ..reading import dtype_of
+from ..views import along, root_of
 
 FUNCTIONS: dict[int, Any] = {}  # by id of SciPy's, which the counterpart keeps
 COMPILED = ("builtin_function_or_method", "cython_function_or_method", "fortran")  # as their types are called
@@ -33,8 +35,8 @@ def counterpart_of(x: Any) -> Any:
 
 def refusal(x: Any) -> Callable[..., Any]:
     def refuse(*args: Any, **options: Any) -> Any:
-        raise RuleError(f"{x.__module__}.{x.__name__} is compiled and has no derivative rule: custom_rule gives it, or "
-                        "the function around it, one")
+        raise RuleError(f"{'.'.join([*filter(None, [getattr(x, '__module__', None)]), x.__name__])} is compiled and has no "
+                        "derivative rule: custom_rule gives it, or the function around it, one")
     return refuse
 
 
@@ -49,11 +51,10 @@ class Counterpart:
         self.original, self.function, self.always = original, function, always
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        args, options = constants_plain(args, options)
-        if self.always or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
-            return self.function(*args, **options)
-        result = self.original(*args, **options)
-        return KINDS[type(result)](result) if type(result) in KINDS else result
+        given, named = constants_plain(args, options)
+        if self.always or any(map(holds_dual, given)) or any(map(holds_dual, named.values())):
+            return self.function(*given, **named)
+        return kind_seen(writing_back(self.original, args, options, given, named))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
@@ -71,17 +72,45 @@ class Counterpart:
         return self.original | getattr(other, "original", other)
 
 
+def kind_seen(x: Any) -> Any:
+    """A result of SciPy's, and what is in a tuple of them, as its class is seen."""
+    return tuple(map(kind_seen, x)) if type(x) is tuple else KINDS[type(x)](x) if type(x) in KINDS else x
+
+
 def plain_if_constant(x: Any) -> Any:
     """An argument as SciPy takes it if nothing in it is perturbed, else as our rows do."""
     if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
         return type(x)(map(plain_if_constant, x)) if holds_dual(x) else x
     x = dual_form(x) if hasattr(x, "level") else x
-    return constant(x) if type(x) in LEVELED else x
+    if type(x) not in LEVELED:
+        return x
+    value = constant(x)
+    return along(x, root_of(x).value) if type(value) is np.ndarray and type(x.source) is tuple else value
 
 
 def constants_plain(args: Any, options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call, each of them so."""
     return tuple(map(plain_if_constant, args)), {name: plain_if_constant(x) for name, x in options.items()}
+
+
+def writing_back(function: Any, args: Any, options: Any, given: Any, named: Any) -> Any:
+    """``function(*given, **named)``; what it writes to the memory of dual arrays becomes an assignment to these."""
+    lent = [(x, a, a.copy("K")) for x, a in zip((*args, *options.values()), (*given, *named.values()), strict=True)
+            if type(x) is DualArray and type(a) is np.ndarray]
+    result = function(*given, **named)
+    written = [(x, a, old, a.copy("K")) for x, a, old in lent if a.tobytes() != old.tobytes()]
+    if not written:
+        return result
+
+    def apart(part: Any) -> Any:
+        shared = type(part) is np.ndarray and any(np.may_share_memory(part, a) for _, a, *_ in written)
+        return next((x for x, a, *_ in written if part is a), part.copy("K")) if shared else part
+    result = tuple(map(apart, result)) if type(result) is tuple else apart(result)
+    for _, a, old, _ in written:  # at which derivatives may have been taken
+        a[...] = old
+    for x, _, _, new in written:
+        x[...] = new  # type: ignore[index]
+    return result
 
 
 def counterpart(original: Any, *, always: bool = False) -> Callable[[Callable[..., Any]], Any]:

@@ -27,6 +27,7 @@ from .interpolate import (
     tensor,
 )
 from .interpolate_nd import product_spline
+from .python_functions import through
 
 # ---- curves: the coefficients with k + 1 zeros behind them, or without
 MODES = {"extrapolate": 0, "zeros": 1, "raise": 2, "const": 3}
@@ -101,6 +102,18 @@ def splrep(x: Any, y: Any, w: Any = None, xb: Any = None, xe: Any = None, k: int
     x, y = array_of(x), array_of(y)
     t, c, k = plain.splrep(stripped(x), stripped(y), stripped(w), xb, xe, k, task, s, t, full_output, per, quiet)
     return fitted(t, c, k, x, y, w, exact, "splrep")
+
+
+def smoothed(original: Any) -> None:
+    @counterpart(original)
+    def call(*args: Any, s: Any = 0, **options: Any) -> Any:
+        if s != 0:
+            refuse(original.__name__, SMOOTH)
+        return through(original)(*args, s=s, **options)
+
+
+for _function in (plain.make_splrep, plain.make_splprep, plain.generate_knots):
+    smoothed(_function)
 
 
 def univariate_init(self: Any, *args: Any, **options: Any) -> None:

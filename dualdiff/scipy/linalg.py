@@ -26,7 +26,7 @@ from ..tangents.differential import Differential
 from ..tangents.moves import Map
 from . import matrix_functions, spectra  # noqa: F401
 from .calling import columnwise, linearly, named, one_by_one, regular, transposed, valued
-from .counterparts import without_rule
+from .counterparts import counterpart, counterpart_of, without_rule
 from .linear_systems import as_read, order_of, solve, solve_triangular, triangle, triangular, trilinear, unit_lower
 
 
@@ -269,6 +269,18 @@ def composed(original: Any) -> None:
 
 for _name in ("circulant", "convolution_matrix", "hankel", "leslie", "toeplitz"):
     composed(getattr(plain, _name))
+
+
+# ---- BLAS and LAPACK
+def chosen(original: Any) -> None:
+    @counterpart(original, always=True)
+    def call(names: Any, arrays: Any = (), *args: Any, **options: Any) -> Any:
+        found = original(names, stripped(arrays), *args, **options)
+        return [*map(counterpart_of, found)] if isinstance(found, list) else counterpart_of(found)
+
+
+for _getter in (plain.get_blas_funcs, plain.get_lapack_funcs):
+    chosen(_getter)
 
 
 # ---- refused
