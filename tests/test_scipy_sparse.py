@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import laplacian
 from scipy.sparse.linalg import factorized, splu, spsolve
 from scipy_programs import agrees
 
-from dualdiff import gradient, hessian, jacobian, lift
+from dualdiff import gradient, hessian, jacobian, jvp, lift
 from dualdiff.errors import DegenerateError, DualdiffError, RuleError
 
 ROWS, COLUMNS = np.array([0, 1, 2, 1, 0, 3, 4, 2, 1]), np.array([0, 1, 1, 3, 3, 3, 4, 2, 1])  # (1, 1) twice
@@ -265,6 +265,25 @@ def test_the_callers_matrix_stays_as_it_is():
     jacobian(lambda d: (d[0] * A + A.multiply(d[:5])).sum(axis=0))(D)
     np.testing.assert_array_equal(A.toarray(), before.toarray())
     assert type(A) is sp.csr_array
+
+
+@pytest.mark.parametrize("first", [sp.csr_array, sp.csc_array, sp.coo_array])
+@pytest.mark.parametrize("combined", [
+    lambda P, A: P, lambda P, A: P + A, lambda P, A: A - P, lambda P, A: P.multiply(A), lambda P, A: P @ P])
+def test_sums_and_products_have_their_entries_in_scipys_order(first, combined):
+    def f(d, what):
+        A = combined(of(d, first) @ of(d), of(d, sp.csc_array))
+        return getattr(A, what) * d[0]
+    for what in ("data", "indices", "nnz"):
+        np.testing.assert_allclose(jvp(lambda d: f(d, what), (D,), (D,))[0], f(D, what))  # noqa: B023
+
+
+def test_unsorted_entries_are_solved_with():
+    def solution(d):
+        A = sp.csc_array((d, [1, 0, 2, 1, 0, 2], [0, 2, 4, 6]), shape=(3, 3))
+        return spsolve(A, X[:3]) + A @ X[:3]
+    slope = (solution(D[:6] + 1e-6) - solution(D[:6] - 1e-6)) / 2e-6
+    np.testing.assert_allclose(jvp(solution, (D[:6],), (np.ones(6),))[1], slope, rtol=1e-8)
 
 
 def test_zeros_that_are_perturbed_stay_entries():

@@ -115,6 +115,16 @@ def summed(rows: Any, cols: Any, data: Any, shape: tuple[int, ...], like: Any, f
     return with_data(kind((np.zeros(len(cols), bool), cols, starts), shape=shape), data)
 
 
+def in_order_of(R: Any, A: Any) -> Any:
+    """The entries of A, sorted, in the order of SciPy's result R; A itself where R has others: see README, Limits."""
+    rows, cols, data = entries(R)
+    if R.format != A.format or len(data) != A.nnz:
+        return A
+    place = np.empty(A.nnz, np.intp)
+    place[ordered(cols, rows, R.shape[::-1]) if A.format == "csc" else ordered(rows, cols, R.shape)] = np.arange(A.nnz)
+    return with_data(R, A.data[place])
+
+
 def unique(A: Any) -> Any:
     """The matrix with one entry at each place."""
     if A.format in ("lil", "dok"):
@@ -127,8 +137,11 @@ def unique(A: Any) -> Any:
 
 
 def plainly(A: Any) -> Any:
-    """A matrix whose data are all perturbed as SciPy's own, without derivatives."""
-    return with_data(A, stripped(A.data), own(A)) if hasattr(A, "level") else A
+    """A matrix as SciPy's own, without derivatives; a copy, which SciPy may sort in place."""
+    if not hasattr(A, "level"):
+        return holding(own(A), A.__dict__)
+    A = A.tocsr() if A.format in ("lil", "dok") else A
+    return with_data(A, stripped(A.data), own(A)).copy()
 
 
 def moved(operation: Callable[[Any], Any], A: Any) -> Any:
@@ -169,13 +182,15 @@ def times_sparse(A: Any, B: Any) -> Any:
     counts = np.diff(right.indptr)[inner]
     first = np.repeat(np.arange(len(inner)), counts)
     second = np.arange(len(first)) + np.repeat(right.indptr[inner] - np.cumsum(counts) + counts, counts)
-    return summed(rows[first], right.indices[second], a[first] * right.data[second], (A.shape[0], B.shape[1]), A,
-                  "csc" if A.format == "csc" else "csr")
+    return in_order_of(plainly(A) @ plainly(B), summed(
+        rows[first], right.indices[second], a[first] * right.data[second], (A.shape[0], B.shape[1]), A,
+        "csc" if A.format == "csc" else "csr"))
 
 
 def in_common(A: Any, B: Any) -> Any:
     """A ⊙ B, where both have entries."""
+    R, format = plainly(A).multiply(plainly(B)), "csc" if A.format == "csc" else "csr"
     A, B = unique(A).tocsr(), unique(B).tocsr()
     p, q = (r.astype(np.int64) * A.shape[1] + c for r, c, _ in (entries(A), entries(B)))
     at, i, j = np.intersect1d(p, q, assume_unique=True, return_indices=True)
-    return summed(at // A.shape[1], at % A.shape[1], A.data[i] * B.data[j], A.shape, A)
+    return in_order_of(R, summed(at // A.shape[1], at % A.shape[1], A.data[i] * B.data[j], A.shape, A, format))

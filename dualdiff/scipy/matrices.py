@@ -25,6 +25,7 @@ from .entries import (
     entries,
     holding,
     in_common,
+    in_order_of,
     is_number,
     moved,
     numbered,
@@ -157,7 +158,7 @@ class Sparse:
 
     @property
     def value(self: Any) -> Any:
-        return with_data(self, self.data.value)
+        return with_data(numbered(self), self.data.value.copy())  # which SciPy may sort, in place
 
     def as_scipys(self) -> Any:
         """The same matrix as SciPy's own, if nothing in it is perturbed: what leaves the lifted program."""
@@ -232,8 +233,9 @@ class Sparse:
             raise ShapeError(f"scipy.sparse: inconsistent shapes: {self.shape} and {other.shape}")
         parts = zip(entries(self), entries(other), strict=True)
         (r, s), (c, d), (a, b) = parts
-        return summed(np.concatenate([r, s]), np.concatenate([c, d]), np.concatenate([mine * a, sign * b]), self.shape, self,
-                      "csc" if self.format == "csc" else "csr")
+        return in_order_of(mine * plainly(self) + sign * plainly(other), summed(
+            np.concatenate([r, s]), np.concatenate([c, d]), np.concatenate([mine * a, sign * b]), self.shape, self,
+            "csc" if self.format == "csc" else "csr"))
 
     @ours
     def __add__(self: Any, other: Any) -> Any:
