@@ -336,6 +336,13 @@ def test_data_and_points_at_once_to_second_order():
     np.testing.assert_allclose(H[-1, -1], si.PchipInterpolator(x, y)(0.77, 2))
 
 
+def test_points_of_scattered_interpolation_are_given_by_coordinates():
+    px, py = inside.T
+    at = jacobian(lambda px: si.griddata(points, heights, (px, py[0])))(px)
+    np.testing.assert_array_equal(at, jacobian(lambda px: si.LinearNDInterpolator(points, heights)((px, py[0])))(px))
+    np.testing.assert_array_equal(at, jacobian(lambda px: si.LinearNDInterpolator(points, heights)(px, py[0]))(px))
+
+
 def test_smoothing_splines_of_plain_data_are_scipys():
     curve, spline = si.make_splprep([x, np.sin(x)], s=0.01)[0], si.make_splrep(x, np.sin(x), s=0.01)
     np.testing.assert_array_equal(derivative(lambda q: si.make_splprep([x, np.sin(x)], s=0.01)[0](q))(0.3), curve(0.3, 1))

@@ -123,9 +123,10 @@ def make_ndbspl(points: Any, values: Any, k: Any = 3, **options: Any) -> Any:
 # ---- grids
 @counterpart(_interpnd._ndim_coords_from_arrays)
 def coordinates(points: Any, ndim: Any = None) -> Any:
-    if isinstance(points, tuple) and len(points) > 1:
+    points = points[0] if isinstance(points, tuple) and len(points) == 1 else points
+    if isinstance(points, tuple):
         return np.stack(np.broadcast_arrays(*map(array_of, points)), -1)
-    points = array_of(points[0] if isinstance(points, tuple) else points)
+    points = array_of(points)
     return np.reshape(points, (-1, ndim or 1)) if points.ndim == 1 else points
 
 
