@@ -295,6 +295,7 @@ def test_zeros_that_are_perturbed_stay_entries():
     lambda d: solvers.expm(of(d, sp.csc_array)), lambda d: solvers.expm_multiply(of(d), X), lambda d: solvers.svds(of(d), 2),
     lambda d: solvers.eigs(of(d), 2), lambda d: solvers.lsqr(of(d), X)[3],
     lambda d: solvers.spilu(of(d, sp.csc_array)).solve(X),
+    lambda d: solvers.norm(of(d), 2),
     lambda d: splu(of(d, sp.csc_array)).L, lambda d: of(d) / of(d), lambda d: of(d, sp.csr_matrix).sum(axis=0).max(),
     lambda d: solvers.lsqr(solvers.LinearOperator((5, 5), matvec=lambda v: v * d[:5], rmatvec=lambda v: v * d[:5]), X)[0]])
 def test_what_has_no_derivative_says_so_and_what_to_do(f):

@@ -249,7 +249,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None) -> Any:
     if ord in (None, "fro", "f") and axis in (None, (0, 1), (1, 0)):
         return np.linalg.norm(unique(x).tocoo().data)
     if ord == 2:
-        raise NotImplementedError
+        raise RuleError("scipy.sparse.linalg.norm with ord=2 has no derivative rule; numpy.linalg.norm(A.toarray(), 2) has one")
     if np.ndim(axis) or axis is None:
         sums = abs(x).sum(axis=0 if ord in (1, -1) else 1)
         sums = sums.A1 if isinstance(sums, Matrix) else sums
