@@ -85,6 +85,12 @@ def slope(x, a):
     return 2 * (x - a) + 0.4 * x**3
 
 
+def well_and_slopes(x, a):
+    slopes = np.zeros(2)
+    slopes[:] = slope(x, a)
+    return well(x, a), slopes
+
+
 MINIMISERS = {
     **{method: lambda a, method=method: minimize(well, [0.5, 0.5], args=(a,), method=method).x
        for method in (None, "BFGS", "CG", "Nelder-Mead", "Powell", "L-BFGS-B", "TNC", "SLSQP", "COBYLA", "trust-constr")},
@@ -102,6 +108,8 @@ MINIMISERS = {
     "fmin_slsqp": lambda a: optimize.fmin_slsqp(well, [0.5, 0.5], args=(a,), iprint=0),
     "differential_evolution": lambda a: optimize.differential_evolution(well, [(-2, 3)] * 2, (a,), rng=1, maxiter=20).x,
     "dual_annealing": lambda a: optimize.dual_annealing(well, [(-2, 3)] * 2, (a,), maxiter=5, rng=1).x,
+    "basinhopping with slopes": lambda a: optimize.basinhopping(
+        well_and_slopes, [0.5, 0.5], niter=2, rng=1, minimizer_kwargs={"method": "L-BFGS-B", "jac": True, "args": (a,)}).x,
     "basinhopping": lambda a: optimize.basinhopping(lambda x: well(x, a), [0.5, 0.5], niter=2, rng=1).x,
     "shgo": lambda a: optimize.shgo(well, [(-2, 3)] * 2, (a,)).x,
     "brute": lambda a: optimize.brute(well, [(-2, 3)] * 2, (a,), Ns=5),
@@ -299,6 +307,9 @@ def test_solutions_that_have_no_derivative_say_why():
         derivative(lambda a: optimize.root(lambda x: np.stack([x[0] - a, x[1], x[0]]), [1.0, 1.0], method="lm").x[0])(1.0)
     with pytest.raises(RuleError, match=r"scipy.optimize.milp has no derivative rule; its solution jumps"):
         derivative(lambda a: optimize.milp(np.stack([a, -a]), integrality=[1, 1], bounds=optimize.Bounds(0, 3)).fun)(1.0)
+    with pytest.raises(RuleError, match=r"scipy.optimize.milp has no derivative rule"):
+        derivative(lambda a: optimize.milp([-1], constraints=optimize.LinearConstraint([1], ub=a)).fun)(1.0)
+    assert derivative(lambda a: a * optimize.milp([-1], bounds=optimize.Bounds(np.zeros(1), np.ones(1))).fun)(1.0) == -1
     with pytest.raises(RuleError, match=r"with nan_policy=.omit."):
         derivative(lambda a: curve_fit(model, X, a * DATA, nan_policy="omit")[0][0])(1.0)
 

@@ -301,6 +301,8 @@ REFUSED = {
     r"has rank 1 of 2": (
         lambda s: st.multivariate_normal.logpdf([1, 1], [0, 0], s * np.ones((2, 2)), allow_singular=True), 1.2),
     r"cdf of a multivariate": (lambda m: st.multivariate_normal.cdf([0.1, 0.2], [m, 0.0]), 0.3),
+    r"scipy.stats.wasserstein_distance_nd has no derivative rule; .*linprog has one":
+        (lambda s: st.wasserstein_distance_nd(s * np.eye(2), np.ones((2, 2))), 1.2),
     r"scipy.stats.shapiro has no derivative rule; it is compiled": (lambda s: st.shapiro(s * SAMPLE).statistic, 1.2),
     r"scipy.stats.ppcc_max has no derivative rule; it searches": (lambda s: st.ppcc_max(s * SAMPLE), 1.2),
 }

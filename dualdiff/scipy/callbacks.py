@@ -91,7 +91,9 @@ def perturbed(x: Any) -> bool:
         return any(map(perturbed, x.values()))
     if isinstance(x, list | tuple):
         return any(map(perturbed, x))
-    return x.dual if type(x) is Plain else perturbed(vars(x)) if type(x).__name__ in LIMITS else holds_dual(x)
+    if type(x).__name__ in LIMITS:
+        return perturbed(vars(x))
+    return x.dual if type(x) is Plain else holds_dual(plain_if_constant(x))
 
 
 SPREADING = ("newton", "fixed_point", "least_squares")  # which call f(x, *args), whatever args is
@@ -149,7 +151,7 @@ def refused(original: Any, advice: str) -> None:
     @wraps(original)
     def function(*args: Any, **options: Any) -> Any:
         given = (*args, *options.values())  # raising inside a callback is too late for some of SciPy's compiled code
-        if any(map(holds_dual, given)) or any(without_derivatives(x) is not x for x in given if type(x) in FUNCTION_KINDS):
+        if perturbed(given) or any(without_derivatives(x) is not x for x in given if type(x) in FUNCTION_KINDS):
             refuse()
         return original(*map(guarded, args), **{name: guarded(x) for name, x in options.items()})
 

@@ -78,6 +78,7 @@ for _name in ("broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden",
 def minimum(f: str) -> Function:
     """What to make of a minimiser's result, if its function is its argument of this name."""
     def finish(name: str, given: dict[str, Any], found: Any) -> Any:
+        given = (given.get("minimizer_kwargs") or {}) | given
         g, args = given[f], tupled(given.get("args", ()))
         if given.get("jac") is True or (name in ("fmin_l_bfgs_b", "fmin_tnc") and given["fprime"] is None and
                                         not given["approx_grad"]):

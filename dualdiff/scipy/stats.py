@@ -206,7 +206,9 @@ def expectile(a: Any, alpha: Any = 0.5, *, weights: Any = None) -> Any:
 SEARCHED = "it searches for its result: write what it solves as an equation for dualdiff.root or implicit.minimize"
 OTHERS = "the distributions with small letters, such as scipy.stats.norm, have one"
 COMPILED = "it is compiled: wrap its arguments in dualdiff.stop_gradient() if they are meant as constants"
-for _reason, _names in ((SEARCHED, ("fit", "goodness_of_fit", "ppcc_max", "ppcc_plot")),
+PROGRAM = "it is the least cost of a linear program, of which scipy.optimize.linprog has one"
+for _reason, _names in ((PROGRAM, ("wasserstein_distance_nd",)),
+                        (SEARCHED, ("fit", "goodness_of_fit", "ppcc_max", "ppcc_plot")),
                         (OTHERS, ("Normal", "Uniform", "Logistic", "Binomial")),
                         (COMPILED, ("shapiro", "siegelslopes", "weightedtau"))):
     for _name in _names:
