@@ -343,6 +343,14 @@ def test_points_of_scattered_interpolation_are_given_by_coordinates():
     np.testing.assert_array_equal(at, jacobian(lambda px: si.LinearNDInterpolator(points, heights)(px, py[0]))(px))
 
 
+def test_splines_on_grids_have_scipys_values_though_it_finds_them_by_steps():
+    F = np.sin(3 * np.linspace(0, 1, 9))[:, None] * np.cos(2 * np.linspace(0, 2, 8))
+    for method in ("cubic", "quintic"):
+        def f(F):
+            return si.interpn((np.linspace(0, 1, 9), np.linspace(0, 2, 8)), F, [[0.3, 0.7], [0.8, 1.1]], method)  # noqa: B023
+        np.testing.assert_allclose(jvp(f, (F,), (F,))[0], f(F), rtol=1e-14)
+
+
 def test_smoothing_splines_of_plain_data_are_scipys():
     curve, spline = si.make_splprep([x, np.sin(x)], s=0.01)[0], si.make_splrep(x, np.sin(x), s=0.01)
     np.testing.assert_array_equal(derivative(lambda q: si.make_splprep([x, np.sin(x)], s=0.01)[0](q))(0.3), curve(0.3, 1))

@@ -15,7 +15,7 @@ from scipy.special import xlogy
 
 from ..forms import stripped
 from .classes import anew, array_of, perturbed, seen_class, state
-from .counterparts import counterpart
+from .counterparts import counterpart, with_tangent
 from .interpolate import along, make_interp_spline, pointwise, refuse, tensor
 
 NDSpline = plain.NdBSpline
@@ -105,18 +105,15 @@ seen_class(plain.NdPPoly, __call__=nd_polynomial)
 
 @counterpart(_ndbspline.make_ndbspl)
 def make_ndbspl(points: Any, values: Any, k: Any = 3, **options: Any) -> Any:
-    """The coefficients, along one axis after the other."""
-    degrees, t, c = [k] * len(points) if np.ndim(k) == 0 else k, [], values
-    for axis, (x, degree) in enumerate(zip(points, degrees, strict=True)):
-        s = make_interp_spline(x, c, degree, axis=axis)
-        t.append(s.t)
-        c = np.moveaxis(s.c, 0, axis)
-    made = object.__new__(NdBSpline)
-    for name, part in state(NDSpline(tuple(map(stripped, t)), stripped(c), degrees)):
-        object.__setattr__(made, name, part)
-    if perturbed(t):
+    """SciPy's coefficients, which it finds by steps, with the derivatives of those found along one axis after the other."""
+    if perturbed(points):
         refuse("RegularGridInterpolator", "no derivative in the points of a grid with splines; method='linear' has it")
-    made._c = c
+    made, c = object.__new__(NdBSpline), values
+    for name, part in state(_ndbspline.make_ndbspl(points, stripped(values), k, **options)):
+        object.__setattr__(made, name, part)
+    for axis, (x, degree) in enumerate(zip(points, made.k, strict=True)):
+        c = np.moveaxis(make_interp_spline(x, c, degree, axis=axis).c, 0, axis)
+    made._c = with_tangent(made.c, c)
     return made
 
 
