@@ -351,6 +351,20 @@ def test_splines_on_grids_have_scipys_values_though_it_finds_them_by_steps():
         np.testing.assert_allclose(jvp(f, (F,), (F,))[0], f(F), rtol=1e-14)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x, y, at: si.interp1d(x, y)(at), lambda x, y, at: si.griddata(x, y, at),
+    lambda x, y, at: si.make_interp_spline(x, y)(at), lambda x, y, at: si.RBFInterpolator(x[:, None], y)(at[:, None]),
+    lambda x, y, at: si.LinearNDInterpolator(np.stack([x, np.sin(9 * x)], 1), y)(at, 0 * at)])
+def test_single_precision_becomes_double_where_it_does_in_scipy(f):
+    given = [a.astype(np.float32) for a in (x, y, p[:2])]
+    for i, a in enumerate(given):
+        def g(a):
+            return f(*given[:i], a, *given[i + 1:])  # noqa: B023
+        value, slope = jvp(g, (a,), (a,))
+        assert value.dtype == slope.dtype == g(a).dtype
+        np.testing.assert_allclose(value, g(a), rtol=1e-10 if value.dtype == float else 1e-6)
+
+
 def test_smoothing_splines_of_plain_data_are_scipys():
     curve, spline = si.make_splprep([x, np.sin(x)], s=0.01)[0], si.make_splrep(x, np.sin(x), s=0.01)
     np.testing.assert_array_equal(derivative(lambda q: si.make_splprep([x, np.sin(x)], s=0.01)[0](q))(0.3), curve(0.3, 1))

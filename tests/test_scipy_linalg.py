@@ -277,7 +277,7 @@ def test_the_value_beside_a_derivative_is_scipys(f):
     lambda a: la.cholesky(a + 9 * np.eye(3, dtype=np.float32)), lambda a: la.lstsq(a, a),
     lambda a: la.solve_banded((1, 1), a, a),
     lambda a: la.solve_sylvester(a, a, a), lambda a: la.eigh(a, a @ a.T + np.eye(3, dtype=np.float32)), la.det,
-    lambda a: la.eig(a, left=True), lambda a: la.solve_continuous_lyapunov(a, a),
+    lambda a: la.eig(a, left=True), lambda a: la.solve_continuous_lyapunov(a, a), lambda a: la.expm_frechet(a, a),
 ])
 def test_single_precision_and_the_form_of_results_stay(f):
     a = A.astype(np.float32)

@@ -246,6 +246,13 @@ def test_single_precision_stays():
     d = D.astype(np.float32)
     y, J = (lift(lambda d: of(d) @ d[:5])(d), jacobian(lambda d: of(d) @ d[:5])(d))
     assert y.dtype == J.dtype == np.float32
+    triangle = sp.csr_array(np.tril(np.eye(5) + 0.3), dtype=np.float32)
+    for f in (lambda d: spsolve(of(d, sp.csc_array), triangle.tocsc()).toarray(), lambda d: of(d).maximum(0.0).toarray(),
+              lambda d: (of(d).maximum(triangle) * 2.0).toarray(), lambda d: solvers.spsolve_triangular(triangle, d[:5]),
+              lambda d: solvers.spsolve_triangular(triangle, d[:5], unit_diagonal=True)):
+        value, slope = jvp(f, (d,), (d,))
+        assert value.dtype == slope.dtype == f(d).dtype == np.float32
+        np.testing.assert_allclose(value, f(d), rtol=1e-6)
 
 
 def test_complex_entries_are_differentiated():

@@ -128,3 +128,13 @@ def test_indices_are_constant_and_shapes_follow_from_the_points():
 def test_what_has_no_derivative_is_refused(f, says):
     with pytest.raises(RuleError, match=says):
         jacobian(f)(np.vstack([A, B]))
+
+
+@pytest.mark.parametrize("metric", [*SMOOTH, "jensenshannon"])
+def test_single_precision_becomes_double_where_it_does_in_scipy(metric):
+    a, b = np.abs(A).astype(np.float32), np.abs(B).astype(np.float32)
+    for f in (lambda a: cdist(a, b, metric), lambda a: sd.pdist(a, metric), lambda a: getattr(sd, metric)(a[0], b[0]),
+              lambda a: cdist(a, b, lambda u, v: np.sum(u * v)), lambda a: sp.distance_matrix(a, b, 3)):
+        value, slope = jvp(f, (a,), (a,))
+        assert value.dtype == slope.dtype == np.asarray(f(a)).dtype
+        np.testing.assert_allclose(value, f(a), rtol=1e-7 if value.dtype == np.float32 else 1e-12)

@@ -127,5 +127,5 @@ def matmul_sparse(A: Any, x: Any) -> Any:
         return sparse_product(x, A.tocsr(copy=True))  # the program may write to its matrix again
     from scipy.sparse import eye_array, kron
     p = x.shape[1]
-    wide = A.tocsr(copy=True) if p == 1 else kron(A, eye_array(p), format="csr")
+    wide = A.tocsr(copy=True) if p == 1 else kron(A, eye_array(p, dtype=A.dtype), format="csr")
     return np.reshape(sparse_product(np.ravel(x), wide), (A.shape[0], p))

@@ -83,6 +83,12 @@ def array_of(x: Any) -> Any:
     return as_array(dual_form(x))
 
 
+def in_double(x: Any) -> Any:
+    """An argument as compiled code takes it that knows no single precision."""
+    x = array_of(x)
+    return x.astype(np.result_type(x.dtype, float), copy=False)
+
+
 def perturbed(x: Any) -> bool:
     """Whether there is a dual in an argument, or in the object whose method this is."""
     if isinstance(x, list | tuple):

@@ -135,4 +135,4 @@ def with_tangent(value: Any, exact: Any) -> Any:
     if not holds_dual(exact):
         return value
     d = stripped(exact) - exact
-    return value - (d.astype(value.dtype) if type(value) is np.ndarray and value.dtype != dtype_of(d) else d)
+    return value - (d.astype(value.dtype) if isinstance(value, np.ndarray | np.generic) and value.dtype != dtype_of(d) else d)

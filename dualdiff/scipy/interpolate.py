@@ -18,9 +18,10 @@ from ..errors import DegenerateError, RuleError
 from ..forms import stripped
 from ..implicit.theorem import Factored, differentiated, factored
 from ..policies import WATCH
+from ..reading import dtype_of
 from ..rules.formula import marked
 from ..transforms import jacobian
-from .classes import anew, array_of, perturbed, seen_class
+from .classes import anew, array_of, in_double, perturbed, seen_class
 from .counterparts import counterpart
 from .python_functions import SCIPY
 
@@ -237,7 +238,7 @@ def make_interp_spline(x: Any, y: Any, k: Any = 3, t: Any = None, bc_type: Any =
                        check_finite: bool = True) -> Any:
     given = plain.make_interp_spline(*(stripped(array_of(a)) for a in (x, y)), k, stripped(t), stripped_ends(bc_type), axis,
                                      check_finite)
-    x, y, what = array_of(x), np.moveaxis(array_of(y), given.axis, 0) * 1.0, "make_interp_spline"
+    x, y, what = in_double(x), np.moveaxis(in_double(y), given.axis, 0) * 1.0, "make_interp_spline"
     k, periodic = given.k, isinstance(bc_type, str) and bc_type == "periodic"
     ends = (bc_type, bc_type) if bc_type is None or isinstance(bc_type, str) else bc_type
     ends = [None if isinstance(end, str) and end in ("not-a-knot", "periodic") else end for end in ends]
@@ -304,7 +305,8 @@ def bounded(self: Any, x: Any) -> Any:
     return np.interp(x, self.x, self.y) if perturbed(self) else linearly(self.x, self.y, x)
 
 
-seen_class(plain.interp1d, _call_linear=lambda self, x: linearly(self.x, self._y, x), _call_linear_np=bounded)
+seen_class(plain.interp1d, _call_linear_np=bounded, _call_linear=lambda self, x: linearly(self.x, self._y, x).astype(
+    np.result_type(*map(dtype_of, (self.x, self._y, x))), copy=False))
 
 
 from . import fitpack, interpolate_nd  # noqa: E402, F401 - what they say in terms of these

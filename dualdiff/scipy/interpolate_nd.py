@@ -14,7 +14,7 @@ from scipy.interpolate import _interpnd, _ndbspline, _rgi_cython
 from scipy.special import xlogy
 
 from ..forms import stripped
-from .classes import anew, array_of, perturbed, seen_class, state
+from .classes import anew, array_of, in_double, perturbed, seen_class, state
 from .counterparts import counterpart, with_tangent
 from .interpolate import along, make_interp_spline, pointwise, refuse, tensor
 
@@ -179,15 +179,15 @@ def triangular_init(self: Any, points: Any, values: Any, fill_value: Any = np.na
     if perturbed(points):
         if rescale:
             refuse("LinearNDInterpolator", "no derivative in the points with rescale=True")
-        self.points = coordinates(points)
-    values = array_of(values)
+        self.points = in_double(coordinates(points))
+    values = in_double(values)
     self.values = np.reshape(values, (values.shape[0], -1))
 
 
 def triangular(self: Any, *args: Any) -> Any:
     """The means of the corners' values by barycentric coordinates."""
     d = self.points.shape[1]
-    xi = coordinates(args, d)
+    xi = in_double(coordinates(args, d))
     x = np.reshape(xi if self.scale is None else (xi - self.offset) / self.scale, (-1, d))
     found = self.tri.find_simplex(stripped(x))
     corners = self.tri.simplices[found]
@@ -245,7 +245,7 @@ def radial_system(y: Any, d: Any, smoothing: Any, kernel: str, epsilon: Any, pow
 
 def radial_init(self: Any, y: Any, d: Any, neighbors: Any = None, smoothing: Any = 0.0, kernel: str = "thin_plate_spline",
                 epsilon: Any = None, degree: Any = None) -> None:
-    y, d = array_of(y), array_of(d)
+    y, d = in_double(y), in_double(d)
     for name, part in state(plain.RBFInterpolator(*map(stripped, (y, d, neighbors, smoothing, kernel, epsilon, degree)))):
         object.__setattr__(self, name, part)
     self.y, self.epsilon = y, self.epsilon if epsilon is None else epsilon
@@ -257,7 +257,7 @@ def radial_init(self: Any, y: Any, d: Any, neighbors: Any = None, smoothing: Any
 
 
 def radial_value(self: Any, x: Any) -> Any:
-    x, y = array_of(x), self.y
+    x, y = in_double(x), self.y
     if self.neighbors is None:
         parts = self._shift, self._scale, self._coeffs
     else:

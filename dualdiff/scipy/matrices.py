@@ -194,7 +194,7 @@ class Sparse:
     @ours
     def multiply(self: Any, other: Any) -> Any:
         if is_number(other):
-            return with_data(self, self.data * dual_or_array(other))
+            return with_data(self, self.data * dual_form(other))
         if plain.issparse(other) and other.shape == self.shape:
             return in_common(self, seen(other))
         other = np.atleast_2d(seen(other).toarray() if plain.issparse(other) else dual_or_array(other))
@@ -257,14 +257,14 @@ class Sparse:
         """``choose`` between entries that both have, one of them perhaps as a zero."""
         if is_number(other):
             if stripped(choose(0, other)) == 0:
-                return with_data(self, choose(self.data, dual_or_array(other)))
+                return with_data(self, choose(self.data, dual_form(other)))
             return self._csr_container(choose(self.toarray(), other))
         if not plain.issparse(other):
             return dense(choose(self.toarray(), dual_or_array(other)), self)
         (r, c, a), (s, d, b) = entries(self), entries(seen(other))
         places = np.concatenate([r, s]), np.concatenate([c, d])
         x, y = (summed(*places, np.concatenate(parts), self.shape, self)
-                for parts in ((a, np.zeros(len(b))), (np.zeros(len(a)), b)))
+                for parts in ((a, np.zeros_like(b)), (np.zeros_like(a), b)))
         return with_data(x, choose(x.data, y.data))
 
     @ours

@@ -67,9 +67,10 @@ def expm(A: Any) -> Any:
 
 @named(plain.expm_frechet)
 def expm_frechet(A: Any, E: Any, compute_expm: bool = True, **options: Any) -> Any:
-    value = plain.expm_frechet(stripped(A), stripped(E), compute_expm=False, **options)
-    along = with_tangent(value, frechet(A, E))
-    return (expm(A), along) if compute_expm else along
+    found = plain.expm_frechet(stripped(A), stripped(E), compute_expm=compute_expm, **options)
+    if not compute_expm:
+        return with_tangent(found, frechet(A, E))
+    return with_tangent(found[0], expm(A)), with_tangent(found[1], frechet(A, E))
 
 
 # ---- Sylvester's equation

@@ -17,7 +17,7 @@ from ..implicit.theorem import Factored, differentiated, factored, in_type, sing
 from ..reading import dtype_of
 from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
-from .counterparts import KINDS, counterpart, plain_if_constant, without_rule
+from .counterparts import KINDS, counterpart, plain_if_constant, with_tangent, without_rule
 from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
 from .matrices import FORMATS, Matrix
 
@@ -129,8 +129,9 @@ def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) ->
 def spsolve_triangular(A: Any, b: Any, lower: bool = True, overwrite_A: bool = False, overwrite_b: bool = False,
                        unit_diagonal: bool = False) -> Any:
     part = PARTS["tril" if lower else "triu"](A, (-1 if lower else 1) if unit_diagonal else 0)
-    x = splu(part + plain.eye_array(A.shape[0]) if unit_diagonal else part).solve(b)
-    return x
+    x = splu(part + plain.eye_array(A.shape[0], dtype=dtype_of(part.data)) if unit_diagonal else part).solve(b)
+    return with_tangent(solvers.spsolve_triangular(plainly(seen(A)), stripped(dual_or_array(b)), lower,
+                                                   unit_diagonal=unit_diagonal), x)
 
 
 @counterpart(solvers.inv)

@@ -19,8 +19,8 @@ from ..custom import custom_rule
 from ..errors import RuleError
 from ..forms import dual_form, stripped
 from .calling import linearly
-from .classes import array_of, perturbed
-from .counterparts import KINDS, counterpart
+from .classes import array_of, in_double, perturbed
+from .counterparts import KINDS, counterpart, with_tangent
 
 
 # ---- distances: of u and v, whose last axes are the vectors
@@ -77,8 +77,9 @@ STEPS = ("hamming", "jaccard", "dice", "rogerstanimoto", "russellrao", "sokalsne
 def named(name: str, metric: Any) -> None:
     @counterpart(getattr(distance, name))
     def between(u: Any, v: Any, *args: Any, **options: Any) -> Any:
-        getattr(distance, name)(*map(stripped, (u, v, *args)), **{key: stripped(x) for key, x in options.items()})  # its errors
-        return metric(array_of(u), array_of(v), *map(dual_form, args), **{key: dual_form(x) for key, x in options.items()})
+        value = getattr(distance, name)(*map(stripped, (u, v, *args)), **{key: stripped(x) for key, x in options.items()})
+        return with_tangent(value, metric(in_double(u), in_double(v), *map(dual_form, args),
+                                          **{key: dual_form(x) for key, x in options.items()}))
 
 
 for _name, _metric in METRICS.items():
@@ -144,7 +145,7 @@ def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[st
         if any(map(perturbed, options.values())):
             raise RuleError(f"scipy.spatial.distance.{what}: metric {name!r} has no derivative in its weights")
         return original()
-    stacked = A if B is A else np.concatenate([A, B])
+    stacked = in_double(A if B is A else np.concatenate([A, B]))
     if name == "seuclidean" and options.get("V") is None:
         options["V"] = np.var(stacked, axis=0, ddof=1)
     if name == "mahalanobis" and options.get("VI") is None:
@@ -153,14 +154,14 @@ def pairwise(what: str, A: Any, B: Any, rows: Any, metric: Any, options: dict[st
         return sloped(original, name, A, B, rows)
     left, right = rows(A, B)
     if name in BETWEEN:
-        return BETWEEN[name](left, right, **options)
+        return BETWEEN[name](in_double(left), in_double(right), **options)
     if not callable(name):
         raise RuleError(f"scipy.spatial.distance.{what}: metric {metric!r} has no derivative; give one of {[*BETWEEN]}, or a "
                         "function of two vectors")
     shape = np.broadcast_shapes(left.shape, right.shape)
     left, right = np.broadcast_to(left, shape), np.broadcast_to(right, shape)
     places = [*np.ndindex(left.shape[:-1])]
-    return np.reshape(np.stack([name(left[i], right[i], **options) for i in places]), left.shape[:-1])
+    return np.reshape(in_double(np.stack([name(left[i], right[i], **options) for i in places])), left.shape[:-1])
 
 
 @counterpart(distance.cdist, always=True)
@@ -200,12 +201,12 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
 @counterpart(distance.directed_hausdorff)
 def directed_hausdorff(u: Any, v: Any, rng: Any = 0) -> Any:
     _, i, j = distance.directed_hausdorff(stripped(u), stripped(v), rng)
-    return np.linalg.norm(array_of(u)[i] - array_of(v)[j]), i, j
+    return np.linalg.norm(in_double(u)[i] - in_double(v)[j]), i, j
 
 
 @counterpart(plain.distance_matrix)
 def distance_matrix(x: Any, y: Any, p: Any = 2, threshold: Any = 1000000) -> Any:
-    return minkowski(array_of(x)[:, None], array_of(y), p)
+    return minkowski(in_double(x)[:, None], in_double(y), p)
 
 
 # ---- neighbours, hulls and triangulations
@@ -294,7 +295,7 @@ class Cells:
 
 for _kind in (plain.ConvexHull, plain.Delaunay):
     counterpart(_kind)(lambda points, *args, _kind=_kind, **options: Cells(_kind(stripped(points), *args, **options),
-                                                                           array_of(points)))
+                                                                           in_double(points)))
 
 
 with suppress(ImportError):  # before SciPy 1.17 rotations are compiled code
