@@ -48,6 +48,7 @@ def constants(args: Any, options: dict[str, Any], function: Any) -> None:
 
 
 # ---- what each kind of row does
+KEPT = (str, np.poly1d)
 WRITERS = (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal)
 
 
@@ -60,7 +61,7 @@ def run_composite(row: Composite, args: Any, options: dict[str, Any]) -> Any:
         if len(args) == 1 and not options and type(args[0]) is DualArray:
             args[0].refresh()
             return row.definition(args[0])
-        return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, str) else dual_form(x)
+        return row.definition(*(as_array(dual_form(x)) if i == 0 and not isinstance(x, KEPT) else dual_form(x)
                                 for i, x in enumerate(args)), **{name: dual_form(x) for name, x in options.items()})
     except DualdiffError:
         raise

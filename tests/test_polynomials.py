@@ -41,6 +41,21 @@ def test_roots_follow_vieta():
     np.testing.assert_allclose(J, -np.vander(r, 3) / (2 * r - 5)[:, None], rtol=1e-14)
 
 
+@pytest.mark.parametrize("f", [
+    lambda p, q: p(q), lambda p, q: q(p), lambda p, q: np.polyval(p.coef, np.poly1d([1.0, 2.0])),
+    lambda p, q: np.polyadd(p.coef, q),
+    lambda p, q: np.polysub(np.poly1d([1.0, 2.0]), p.coef), lambda p, q: np.polymul(p.coef, np.poly1d([1.0, 2.0])),
+    lambda p, q: np.polydiv(p.coef, np.poly1d([1.0, 2.0]))[0]])
+def test_functions_of_a_poly1d_give_one(f):
+    def of(e):
+        found = f(np.poly1d([2.0 * e, 1.0, e]), np.poly1d(np.array([1.0, 3.0]) * e))
+        assert isinstance(found, np.poly1d)
+        return found.coef
+    value, slope = jvp(of, (1.5,), (1.0,))
+    np.testing.assert_allclose(value, of(1.5), rtol=1e-15)
+    np.testing.assert_allclose(slope, (of(1.5 + 1e-5) - of(1.5 - 1e-5)) / 2e-5, rtol=1e-8, atol=1e-8)
+
+
 def test_roots_undo_poly():
     r, v = np.array([4.0, 1.5, -0.25, -3]), np.array([1.0, -2, 3, 0.5])
     roots, along = jvp(lambda a: np.roots(np.poly(a)), (r,), (v,))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,17 @@ def coefficients(p: Any, function: str) -> Any:
     return p
 
 
+def of_its_kind(definition: Any) -> Any:
+    """As NumPy's functions, which give a poly1d where they get one."""
+    @wraps(definition)
+    def call(*args: Any, **options: Any) -> Any:
+        found = definition(*args, **options)
+        if not any(isinstance(p, np.poly1d) for p in (*args, *options.values())):
+            return found
+        return tuple(map(np.poly1d, found)) if isinstance(found, tuple) else np.poly1d(found)
+    return call
+
+
 def without_leading_zeros(p: Any) -> Any:
     """As poly1d trims; a zero coefficient that is perturbed is dropped too, since NumPy takes the same branch."""
     used = [*np.flatnonzero(plain(p)), p.shape[0] - 1]
@@ -37,11 +49,9 @@ def without_leading_zeros(p: Any) -> Any:
 # ---- values
 @composite(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
-    """Horner's rule, in NumPy's order."""
-    if isinstance(x, np.poly1d):
-        raise RuleError("numpy.polyval at a poly1d composes polynomials; with dual coefficients use arrays and numpy.polymul")
-    p, x = coefficients(p, "polyval"), as_array(x)
-    y = np.zeros(x.shape, np.asarray(plain(x)).dtype)[()]
+    """Horner's rule, in NumPy's order; at a poly1d it composes polynomials."""
+    p, x = coefficients(p, "polyval"), x if isinstance(x, np.poly1d) else as_array(x)
+    y: Any = 0 if isinstance(x, np.poly1d) else np.zeros(x.shape, np.asarray(plain(x)).dtype)[()]
     for c in p:
         y = y * x + c
     return y
@@ -49,6 +59,7 @@ def polyval(p: Any, x: Any) -> Any:
 
 # ---- arithmetic
 @composite(np.polyadd)
+@of_its_kind
 def polyadd(a1: Any, a2: Any) -> Any:
     a, b = coefficients(a1, "polyadd"), coefficients(a2, "polyadd")
     longer, shorter = (a, b) if a.shape[0] >= b.shape[0] else (b, a)
@@ -57,17 +68,20 @@ def polyadd(a1: Any, a2: Any) -> Any:
 
 
 @composite(np.polysub)
+@of_its_kind
 def polysub(a1: Any, a2: Any) -> Any:
     return polyadd(coefficients(a1, "polysub"), -coefficients(a2, "polysub"))
 
 
 @composite(np.polymul)
+@of_its_kind
 def polymul(a1: Any, a2: Any) -> Any:
     return np.convolve(without_leading_zeros(coefficients(a1, "polymul")),
                        without_leading_zeros(coefficients(a2, "polymul")))
 
 
 @composite(np.polydiv)
+@of_its_kind
 def polydiv(u: Any, v: Any) -> Any:
     """Long division; the remainder loses leading zeros to within NumPy's tolerance."""
     r, v = coefficients(u, "polydiv") + 0.0, coefficients(v, "polydiv") + 0.0
@@ -86,6 +100,7 @@ def polydiv(u: Any, v: Any) -> Any:
 
 
 @composite(np.polyder)
+@of_its_kind
 def polyder(p: Any, m: int = 1) -> Any:
     p = coefficients(p, "polyder")
     if m < 0:
@@ -96,6 +111,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 
 @composite(np.polyint)
+@of_its_kind
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """m times, with the constants k in the order of the integrations."""
     p = coefficients(p, "polyint")

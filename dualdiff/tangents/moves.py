@@ -66,7 +66,7 @@ def may_change(a: Any) -> bool:
 def converted(x: Any) -> Any:
     """Numbers that another class holds, as array.array or a data frame, in an array of our own."""
     ours = x.__class__.__hash__ or not hasattr(x, "__len__") or hasattr(x, "tocsr")
-    if ours or isinstance(x, np.ndarray | list | dict | set):
+    if ours or isinstance(x, np.ndarray | np.poly1d | list | dict | set):
         return x
     own = dual_of(x)
     return np.array(x) if own is None else own
