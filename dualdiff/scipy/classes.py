@@ -13,7 +13,7 @@ import numpy as np
 
 from ..forms import dual_form
 from ..lifted_classes import BOUND
-from ..rules.gather import as_array
+from ..rules import gather
 from .counterparts import FUNCTIONS, KINDS, constants_plain, plain_if_constant
 from .python_functions import SCIPY
 
@@ -80,13 +80,12 @@ def slots(kind: Any) -> list[str]:
 
 def array_of(x: Any) -> Any:
     """An argument as an array, dual or plain."""
-    return as_array(dual_form(x))
+    return gather.as_array(dual_form(x))
 
 
 def in_double(x: Any) -> Any:
     """An argument as compiled code takes it that knows no single precision."""
-    x = array_of(x)
-    return x.astype(np.result_type(x.dtype, float), copy=False)
+    return gather.in_double(array_of(x))
 
 
 def perturbed(x: Any) -> bool:
