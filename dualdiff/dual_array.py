@@ -342,9 +342,12 @@ def lowered(d: DualScalar) -> Any:
 
 
 def from_objects(a: Any) -> Any:
-    """An object array of Duals and numbers as one DualArray; one without Duals as an array of numbers, if it is one."""
+    """An object array of Duals and numbers as one DualArray; one without Duals as an array of numbers, if it is one: floats,
+    of which NumPy's floor and sign of objects make integers.
+    """
     if not any(isinstance(x, Dual) for x in a.flat):
-        return np.array(a.tolist()) if all(isinstance(x, NUMBERS) for x in a.flat) else a
+        found = np.array(a.tolist()) if all(isinstance(x, NUMBERS) for x in a.flat) else a
+        return found.astype(float) if found.dtype.kind == "i" else found
     flat: list[Any] = [x if isinstance(x, Dual) else inexact(x, "an array of duals") for x in a.flat]
     joined = np.stack(flat)
     return joined if a.ndim == 1 else np.reshape(joined, a.shape)

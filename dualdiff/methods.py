@@ -89,6 +89,9 @@ class Flat:
     def __getitem__(self, index: Any) -> Any:
         return np.ravel(self.x)[index].copy()
 
+    def copy(self) -> Any:
+        return np.ravel(self.x).copy()
+
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.x.size)[index]
         self.x[np.unravel_index(places, self.x.shape)] = np.resize(value, np.shape(places)) if np.ndim(value) else value

@@ -45,6 +45,13 @@ def taking_lists(function: Any) -> Any:
     return call
 
 
+METHODS = ("accumulate", "at", "outer", "reduce", "reduceat")
+
+
+def listed(x: Any) -> Any:
+    return dual_form(x) if isinstance(x, list | tuple) else x
+
+
 class Ufunc:
     """A ufunc that sees the duals in lists, objects to NumPy."""
 
@@ -54,10 +61,11 @@ class Ufunc:
     def __call__(self, *args: Any, **options: Any) -> Any:
         if type(self.ufunc) is not np.ufunc and any(map(holds_dual, args)):
             raise RuleError(f"scipy.special.{self.ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
-        return self.ufunc(*(dual_form(x) if isinstance(x, list | tuple) else x for x in args), **options)
+        return self.ufunc(*map(listed, args), **options)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.ufunc, name)
+        found = getattr(self.ufunc, name)
+        return (lambda *args, **options: found(*map(listed, args), **options)) if name in METHODS else found
 
 
 def creator(make: Any) -> Any:

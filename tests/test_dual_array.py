@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, equality, gradient, jacobian
+from dualdiff import Dual, DualArray, equality, gradient, jacobian, jvp
 from dualdiff.errors import AssignmentError, DerivativeWarning, EscapeError, RuleError, ShapeError, StructureError
 from dualdiff.rules import ROWS
 
@@ -345,6 +345,18 @@ def test_the_elements_in_order_are_compared_one_by_one():
     x = DualArray(np.array([[1.0, 3.0], [2.0, 0.0]]), np.ones((2, 2)))
     for y in (x.flat, x.value.flat):
         assert [(y > 1).tolist(), (y != 5).tolist()] == [[False, True, True, False], [True] * 4]
+    assert x.flat.copy().tangent.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("step", [np.sign, np.fix, np.floor, np.ceil, np.trunc, np.rint])
+def test_steps_of_numbers_in_a_list_are_floats_as_of_plain_ones(step):
+    value, slope = jvp(lambda e: step([-5.0 * e, 4.5 * e]), (1.0,), (1.0,))
+    assert value.dtype == slope.dtype == float
+    assert value.tolist() == step([-5.0, 4.5]).tolist()
+
+
+def test_a_mask_leaves_out_numbers_in_a_list():
+    assert jvp(lambda e: np.sum([e, 2.0], where=[True, False]), (1.0,), (3.0,)) == (1, 3)
 
 
 def test_an_array_without_axes_is_written_to_like_any_other():

@@ -179,7 +179,9 @@ def runs_python_on_elements(x):
 def ufuncs_of_lists(x):
     rows = np.sin([[x[0], 1.0], [2.0, x[1]]]) @ np.hypot([x[2], 3.0], [1.0, x[0]])
     return np.concatenate([rows, np.logaddexp((x[0], 1.0), [x[1], 2.0]), np.divmod([x[0], 7.0], 2)[1],
-                           np.add([x[0], 1.0], 1, out=np.zeros(2)), np.cbrt([x[1], 8.0])])
+                           np.add([x[0], 1.0], 1, out=np.zeros(2)), np.cbrt([x[1], 8.0]),
+                           [np.add.reduce([x[0], 1.0, x[1]], where=[True, False, True])],
+                           np.multiply.outer([x[0], 2.0], [x[1]])[0]])
 
 
 def walks(x):

@@ -112,7 +112,8 @@ def remember(f: Any) -> None:
 def lifted_for(error: Any, f: Function) -> Function:
     """f lifted, where NumPy's or SciPy's need of plain arrays may be the reason of an error; else the error is raised again."""
     asked = isinstance(error, ConversionError) or (
-        isinstance(error, TypeError | AttributeError) and not isinstance(error, DualdiffError))
+        isinstance(error, TypeError | AttributeError) and not isinstance(error, DualdiffError)) or (
+        str(error).startswith("reduction operation"))  # of objects, where a mask needs what is true of numbers
     if not asked and (isinstance(error, CareNeeded | BasisError) or not met_in_scipy(error)):
         raise error
     if str(error).startswith("Iterator operand"):
