@@ -293,6 +293,19 @@ def test_unsorted_entries_are_solved_with():
     np.testing.assert_allclose(jvp(solution, (D[:6],), (np.ones(6),))[1], slope, rtol=1e-8)
 
 
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_what_is_given_as_out_is_written_to(kind):
+    def f(d):
+        dense, sums, whole = np.zeros((5, 5)), np.zeros(5), np.zeros((5, 5))
+        of(d, kind).toarray(out=dense)
+        of(d, kind).sum(axis=0, out=sums)
+        of(D, kind).toarray(out=whole)
+        return np.concatenate([dense, [sums], whole * d[0]])
+    value, slope = jvp(f, (D,), (D,))
+    np.testing.assert_array_equal(value, f(D))
+    np.testing.assert_allclose(slope, f(D))
+
+
 def test_zeros_that_are_perturbed_stay_entries():
     J = jacobian(lambda d: (of(d) - of(D)).toarray().ravel() + csr_matrix(np.diag(d)).toarray().sum())(0 * D)
     np.testing.assert_array_equal(J[0], [2, *[1] * 8])

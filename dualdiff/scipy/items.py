@@ -167,7 +167,7 @@ BASES.update(dict.fromkeys((plain.lil_array, plain.lil_matrix, plain.dok_array, 
 
 def by_rows(name: str) -> Any:
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        if not is_ours(self, *args):
+        if not is_ours(self, *args, *options.values()):
             return original(self, name)(*args, **options)
         return getattr(self.tocsr(), name)(*args, **options)
     return method

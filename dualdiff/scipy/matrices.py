@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as plain
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..assignment import store
 from ..errors import AbsentError, EscapeError, RuleError, ShapeError
 from ..forms import dual_form, holds_dual, stripped
 from ..reading import dtype_of
@@ -111,11 +112,13 @@ def is_ours(self: Any, *others: Any) -> bool:
 
 
 def ours(method: Any) -> Any:
-    """A method that is SciPy's where nothing is perturbed."""
+    """A method that is SciPy's where nothing is perturbed. Where it is not, what is given as ``out`` is written to."""
     @wraps(method)
     def call(self: Any, *args: Any, **options: Any) -> Any:
         if is_ours(self, *args, *options.values()):
-            return method(self, *args, **options)
+            out = options.pop("out", None)
+            result = method(self, *args, **options)
+            return result if out is None else store(out, getattr(result, "A", result))
         return original(self, method.__name__)(*args, **options)
     return call
 
@@ -276,24 +279,24 @@ class Sparse:
         return self._larger(other, np.minimum)
 
     @ours
-    def sum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    def sum(self: Any, axis: Any = None, dtype: Any = None) -> Any:
         if axis is None or self.ndim == 1 or np.size(axis) == 2:
             return np.sum(entries(self)[2] if self.ndim == 2 else self.data, dtype=dtype)
         axis = operator.index(np.ravel(axis)[0]) % 2
         result = binned(entries(self)[2], entries(self)[1 - axis], self.shape[1 - axis])
         if isinstance(self, plain.spmatrix):
-            return Matrix(np.expand_dims(result, axis))
+            return dense(np.expand_dims(result, axis), self)
         return result if dtype is None else result.astype(dtype)
 
     @ours
-    def toarray(self: Any, order: Any = None, out: Any = None) -> Any:
+    def toarray(self: Any, order: Any = None) -> Any:
         if self.ndim == 1:
             return binned(self.data, self.coords[0], self.shape[0])
         rows, cols, data = entries(self)
         return np.reshape(binned(data, rows.astype(np.int64) * self.shape[1] + cols, self.shape[0] * self.shape[1]), self.shape)
 
     @ours
-    def todense(self: Any, order: Any = None, out: Any = None) -> Any:
+    def todense(self: Any, order: Any = None) -> Any:
         return dense(self.toarray(), self)
 
     @ours
