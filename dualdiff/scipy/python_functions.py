@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import wraps
+from importlib import import_module
 from inspect import unwrap
 from typing import Any
 
@@ -22,9 +23,17 @@ class Untouched(Classes):
 
 
 SCIPY = Run("scipy")  # in which it is made
-SCIPY.classes = Untouched(SCIPY.of, foreign, "scipy")
+SCIPY.classes = Untouched(SCIPY.of, foreign, ("scipy",))
 # Those whose branches on equality only check, or take real parts of what is real, so that no derivative is lost in them.
 CHECKING = frozenset(("firwin", "freqz_sos", "lfilter_zi", "lfiltic", "sosfilt_zi", "sosfiltfilt", "sosfreqz", "zpk2tf"))
+
+
+def vendored(name: str) -> Any:
+    """A package that SciPy brings along."""
+    try:
+        return import_module(f"scipy._external.{name}")  # since 1.18
+    except ImportError:
+        return import_module(f"scipy._lib.{name}")
 
 
 class KeepsDuals(type):

@@ -20,7 +20,7 @@ from ..rules.gather import stacked
 from .classes import seen_class
 from .counterparts import FUNCTIONS, counterpart, with_tangent
 from .linear_maps import behind, crop, extended, floats, full, linear, only, stencil, valid, windows
-from .python_functions import SCIPY, keep_duals, lift_through
+from .python_functions import SCIPY, keep_duals, lift_through, vendored
 
 
 # ---- recursive filters
@@ -338,5 +338,5 @@ if _segments is not None:
         """SciPy takes its segments out of all windows; here they are gathered by themselves, each a signal of its own."""
         places = np.arange(0, x.shape[-1] - nperseg + 1, nperseg - noverlap)[:, None] + np.arange(nperseg)
         return SCIPY.function(_segments)(x[..., places], win, detrend_func, nperseg, 0, nfft, sides)[..., 0, :]
-if (_linalg := sys.modules.get("scipy._lib.array_api_compat.numpy.linalg")) is not None:  # which makes NumPy's solve anew
+if hasattr(_linalg := vendored("array_api_compat.numpy.linalg"), "solve"):  # which makes NumPy's anew
     FUNCTIONS[id(_linalg.solve)] = np.linalg.solve

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy._lib.array_api_extra as extra
 import scipy.stats as plain
 from scipy import special
-from scipy._lib.array_api_compat import numpy as compatible
 from scipy.stats import _kde, _morestats, _stats, _stats_py
 
 from ..dual_array import DualArray
@@ -21,7 +19,10 @@ from . import distributions, multivariate  # noqa: F401
 from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, with_tangent, without_rule
 from .distributions import lifted_class, perturbed, seen
 from .linear_maps import floats
-from .python_functions import SCIPY
+from .python_functions import SCIPY, vendored
+
+
+extra, compatible = vendored("array_api_extra"), vendored("array_api_compat.numpy")
 
 
 @counterpart(compatible.clip)
