@@ -15,7 +15,7 @@ from ..lifting import released
 from . import fft as _fft  # noqa: F401 - the counterparts that these are said by
 from .calling import named
 from .counterparts import FUNCTIONS, counterpart, with_tangent
-from .python_functions import SCIPY, keep_duals
+from .python_functions import SCIPY
 
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}  # types of cosine and sine transforms
 
@@ -100,6 +100,5 @@ def without_cache(function: Any) -> None:
         return released(SCIPY.function(function)(**given, _cache={}))
 
 
-keep_duals(plain.diff)
 for _name in _pseudo_diffs.__all__:
     without_cache(getattr(plain, _name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
-from inspect import unwrap
 from typing import Any
 
 from ..forms import holds_dual
@@ -34,21 +33,6 @@ def vendored(name: str) -> Any:
         return import_module(f"scipy._external.{name}")  # since 1.18
     except ImportError:
         return import_module(f"scipy._lib.{name}")
-
-
-class KeepsDuals(type):
-    """``float``, but for duals, which stay what they are."""
-
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, float)
-
-    def __call__(cls, x: Any) -> Any:
-        return x if hasattr(x, "level") else float(x)
-
-
-def keep_duals(function: Any) -> None:
-    """In the module of this function ``float(x)`` only guards against integers."""
-    SCIPY.space(unwrap(function).__globals__)["float"] = KeepsDuals("float", (), {})
 
 
 def through(function: Any) -> Any:

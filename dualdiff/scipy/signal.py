@@ -20,7 +20,7 @@ from ..rules.gather import stacked
 from .classes import seen_class
 from .counterparts import FUNCTIONS, counterpart, with_tangent
 from .linear_maps import behind, crop, extended, floats, full, linear, only, stencil, valid, windows
-from .python_functions import SCIPY, keep_duals, lift_through, vendored
+from .python_functions import SCIPY, lift_through, vendored
 
 
 # ---- recursive filters
@@ -287,8 +287,6 @@ lift_through(plain.windows)
 counterpart(plain.medfilt2d)(lambda input, kernel_size=3: LIFTED["medfilt"](input, kernel_size))
 for _name in ("buttap", "cheb1ap", "cheb2ap", "ellipap", "besselap"):  # which iirfilter finds in a dict and compares
     FUNCTIONS[id(getattr(plain, _name))] = getattr(plain, _name)
-keep_duals(plain.iirfilter)
-keep_duals(plain.chirp)
 for _name in ("CZT", "ZoomFFT", "ShortTimeFFT"):
     if hasattr(plain, _name):
         seen_class(getattr(plain, _name))

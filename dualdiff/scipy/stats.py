@@ -21,7 +21,6 @@ from .distributions import lifted_class, perturbed, seen
 from .linear_maps import floats
 from .python_functions import SCIPY, vendored
 
-
 extra, compatible = vendored("array_api_extra"), vendored("array_api_compat.numpy")
 
 
