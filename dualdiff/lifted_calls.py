@@ -1,4 +1,4 @@
-"""Python's ``float``, ``complex`` and ``hasattr`` as lifted programs call them.
+"""Python's ``float``, ``complex``, ``map`` of these, and ``hasattr`` as lifted programs call them.
 
 ``float`` is a class, too, that programs compare, test against and give as a type: only where the code calls it by name it is
 another, told by the instruction that loads it. So the code is made anew with other names there.
@@ -49,7 +49,12 @@ def hasattr_(x: Any, name: str, /) -> bool:
     return hasattr(x if type(x) is not DualScalar or name in OURS else stripped(x), name)
 
 
-CALLED: dict[str, Any] = {"float": float_, "complex": complex_}
+def map_(function: Any, /, *iterables: Any) -> Any:
+    """``map``, of ``float`` and ``complex`` too."""
+    return map(float_ if function is float else complex_ if function is complex else function, *iterables)
+
+
+CALLED: dict[str, Any] = {"float": float_, "complex": complex_, "map": map_}
 BUILTINS: dict[str, Any] = {f"{name}()": function for name, function in CALLED.items()} | {"hasattr": hasattr_}
 
 

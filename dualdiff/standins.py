@@ -64,6 +64,8 @@ class Ufunc:
         return self.ufunc(*map(listed, args), **options)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "ufunc":  # of a copy that is being made
+            raise AttributeError(name)
         found = getattr(self.ufunc, name)
         return (lambda *args, **options: found(*map(listed, args), **options)) if name in METHODS else found
 

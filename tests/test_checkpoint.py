@@ -193,6 +193,10 @@ def counting():
     return lambda s: np.sin(s + next(count))
 
 
+def shuffling(rng):
+    return lambda s: np.sin(s)[rng.permutation(len(s))]
+
+
 def growing(W):
     def step(s):
         s = s * W
@@ -203,7 +207,8 @@ def growing(W):
 
 @pytest.mark.parametrize(("step", "message"), [
     (written, r"writes to its argument.* x = x\.copy\(\)"), (drawing(np.random.default_rng(0)), "other values when it was run"),
-    (counting(), "other values"), (growing(np.ones(4)), "other values")])
+    (counting(), "other values"), (growing(np.ones(4)), "other values"),
+    (shuffling(np.random.default_rng(1)), "other values")])
 @pytest.mark.parametrize("times", [None, 3])
 def test_a_function_that_is_not_pure_is_refused(step, message, times):
     with pytest.raises(StructureError, match=message):

@@ -473,3 +473,11 @@ def test_second_derivatives_are_there_where_a_first_one_is_zero(code, point, exp
     f, x = function(code), np.array(point)
     for H in (hessian(f)(x), hessian(f, sparse=True)(x).toarray(), jacobian(gradient(f, mode="forward"), mode="reverse")(x)):
         np.testing.assert_allclose(H, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("ord", [-1, -2, -0.5])
+def test_a_norm_of_negative_order_is_differentiated_where_an_element_is_zero(ord):
+    f = lambda x: np.linalg.norm(x, ord=ord)
+    np.testing.assert_array_equal(gradient(f)(np.array([0.0, 1.0, 2.0])), [0.0, 0.0, 0.0])
+    x = np.array([0.5, -1.0, 2.0])
+    np.testing.assert_allclose(gradient(f)(x), np.abs(f(x) / x) ** (1 - ord) * np.sign(x), rtol=1e-13)

@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 from contextlib import suppress
+from copy import deepcopy
 from functools import partial
 
 import mpmath
@@ -764,6 +765,7 @@ def in_a_class(p):
 CONVERTING = {
     "float": (lambda p: float(np.mean(p)) * p[0], [3.5, 1.0]),
     "of each element": (lambda p: sum([float(v) ** 2 for v in p]), [4.0, 6.0]),
+    "by map": (lambda p: sum(map(float, p)) * p[0], [7.0, 2.0]),
     "complex": (lambda p: np.abs(complex(p[0], p[1]) ** 2), [4.0, 6.0]),
     "complex of one": (lambda p: np.real(complex(p[0]) * 1j * complex(0, p[1])), [-3.0, -2.0]),
     "in a method": (in_a_class, [3.5, 1.0]),
@@ -808,6 +810,10 @@ def test_a_program_that_knows_of_duals_is_told_of_them():
     gradient(lambda x: (seen.append(type(x) is dualdiff.DualArray), np.sum(x))[1])(np.ones(2))
     gradient(lambda x: (seen.append(type(x).__name__ == "DualArray"), np.sum(x))[1])(np.ones(2))
     assert seen == [True, True]
+
+
+def test_a_ufunc_is_copied_in_lifted_programs():
+    assert derivative(lift(lambda x: 2 * deepcopy([np.sin])[0](x)))(0.0) == 2.0
 
 
 def test_type_is_generic_in_lifted_programs():

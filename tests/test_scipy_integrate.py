@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import scipy.integrate
 from scipy.integrate import dblquad, nquad, odeint, quad, quad_vec, solve_ivp, tplquad
+from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy_programs import agrees
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
-from dualdiff.errors import ConvergenceError, DegenerateError, RuleError, StructureError
+from dualdiff.errors import ConvergenceError, ConversionError, DegenerateError, RuleError, StructureError
 from dualdiff.scipy import callbacks, trajectories
 from dualdiff.tangents.tape import pull
 
@@ -135,6 +136,41 @@ def with_a_memory(x, p, seen={}):  # noqa: B006 - that is the point
     if str(x) not in seen:
         seen[str(x)] = np.exp(-p * x)
     return seen[str(x)]
+
+
+NODES = np.linspace(0, 2, 21)
+BETWEEN = {
+    "CubicSpline": lambda y: quad(CubicSpline(NODES, y), 0, 2)[0],
+    "Pchip": lambda y: quad(PchipInterpolator(NODES, y), 0, 2, limit=200)[0],
+    "interp": lambda y: quad(lambda x: np.interp(x, NODES, y), 0, 2, limit=300)[0],
+    "steps": lambda y: quad(lambda x: np.piecewise(x, [x < 1.2, (x >= 1.2) & (x < 1.25), x >= 1.25], list(y[:3])), 0, 2,
+                            limit=200)[0]}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_moves_an_integrand_in_a_narrow_part_of_its_range_is_not_missed(name, mode):
+    f, y = BETWEEN[name], np.sin(NODES)
+    found = gradient(f, mode=mode)(y)
+    if name == "steps":
+        np.testing.assert_allclose(found[:3], [1.2, 0.05, 0.75], atol=1e-6)
+        return
+    if name == "CubicSpline":
+        np.testing.assert_allclose(found, CubicSpline(NODES, np.eye(21)).integrate(0, 2), atol=1e-7)
+        return
+    np.testing.assert_allclose(found[3:-3], 0.1, atol=1e-3)
+
+
+def test_an_integrand_that_catches_an_error_and_then_gives_another_value_is_refused():
+    def f(p):
+        def g(x):
+            try:
+                return np.exp(-np.nextafter(p, 2) * x)
+            except TypeError:
+                return 1.0
+        return quad(g, 0, 1)[0]
+    with pytest.raises(ConversionError, match=r"on dual numbers, and .* on plain ones"):
+        gradient(f)(1.5)
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])

@@ -171,13 +171,14 @@ formula(euclidean_norm, euclidean_differential, smooth=True)
 
 @primitive
 def power_norm(size: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """(Σ sᵖ)^(1/p) of sizes s, with the derivative (s/f)^(p-1), which is 0 at the origin for p > 1."""
+    """(Σ sᵖ)^(1/p) of sizes s, with the derivative (s/f)^(p-1), 0 at the origin for p > 1; f is 0 for p < 0 if one is."""
     return np.linalg.norm(size, ord, axis, keepdims)
 
 
 def power_differential(f: Any, size: Any, ds: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     length = spread(f, axis, keepdims)
-    df = np.sum(ds * ratio(size, length, NORM) ** (ord - 1), axis=axis, keepdims=keepdims)
+    slope = ratio(size, length, NORM) ** (ord - 1) if ord > 0 else ratio(length, size, NORM) ** (1 - ord)
+    df = np.sum(ds * slope, axis=axis, keepdims=keepdims)
     return with_kink_at_zero(df, length, size, ds, axis, keepdims) if WATCH.count else df
 
 

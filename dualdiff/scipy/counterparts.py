@@ -98,14 +98,16 @@ def writing_back(function: Any, args: Any, options: Any, given: Any, named: Any)
     lent = [(x, a, a.copy("K")) for x, a in zip((*args, *options.values()), (*given, *named.values()), strict=True)
             if type(x) is DualArray and type(a) is np.ndarray]
     result = function(*given, **named)
-    written = [(x, a, old, a.copy("K")) for x, a, old in lent if a.tobytes() != old.tobytes()]
+    written = [(x, a, old, a.copy("K")) for x, a, old in lent if not np.array_equal(a, old) and a.tobytes() != old.tobytes()]
     if not written:
         return result
 
     def apart(part: Any) -> Any:
+        if type(part) in (tuple, list):
+            return type(part)(map(apart, part))
         shared = type(part) is np.ndarray and any(np.may_share_memory(part, a) for _, a, *_ in written)
         return next((x for x, a, *_ in written if part is a), part.copy("K")) if shared else part
-    result = tuple(map(apart, result)) if type(result) is tuple else apart(result)
+    result = apart(result)
     for _, a, old, _ in written:  # at which derivatives may have been taken
         a[...] = old
     for x, _, _, new in written:

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from scipy.integrate import IntegrationWarning
 
-from ..errors import LATEST, ConvergenceError
+from ..errors import LATEST, ConvergenceError, ConversionError
 from ..forms import stop_gradient
 from ..math_functions import each_element
 from .callbacks import Apart, Key, Plain, perturbed, together, told_apart, value_of
 from .closures import held, put_back, reached
 
 MANY = 128  # numbers that are cheaper integrated as one vector: SciPy takes three times as many places for one
+NODES = 21  # of Gauss and Kronrod's rule on an interval
 SAME = 1e-9  # of a value: what a function of arrays may differ by, in the last digits of NumPy's loops
 MEANT = 1e-3  # a derivative that is known no better than this part of itself is none
 Function = Callable[..., Any]
@@ -76,6 +77,10 @@ class Integrand:
 
     def taken(self, x: float) -> dict[Key, Any]:
         parts = self.apart.parts(value_of(self.f(x, *self.args)))
+        known = self.values.get(x)
+        if known is not None and not same(parts[()], known) and not np.array_equal(parts[()], known, equal_nan=True):
+            raise ConversionError(f"an integrand gives {parts[()]} at {x} on dual numbers, and {known} on plain ones: it may "
+                                  "catch an error of dualdiff's, or keep what it has computed")
         self.notice(parts)
         return parts
 
@@ -162,9 +167,18 @@ class Table(dict[float, Any]):
 
     __call__ = dict.__getitem__
 
+    def parted(self, low: float, high: float, points: Any, limit: int) -> dict[str, Any]:
+        """QUADPACK's options for the intervals into which it has parted the range for the value: where a part is narrow, its
+        nodes on the whole range miss it. It takes 21 places of each, the middle first, and those of both halves of one in turn.
+        """
+        given = [] if points is None else [x for x in np.ravel(points).tolist() if min(low, high) < x < max(low, high)]
+        middles = [*self][len(given) * NODES::NODES]
+        found = sorted({*given, *((x + y) / 2 for x, y in zip(middles[1::2], middles[2::2], strict=False))})
+        return {"points": found, "limit": limit + len(found)} if found else {}
+
 
 def same(a: Any, b: Any) -> bool:
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= SAME * (np.abs(b) + np.max(np.abs(b), initial=0.0))))
+    return np.shape(a) == np.shape(b) and bool(np.all(np.abs(a - b) <= SAME * (np.abs(b) + np.max(np.abs(b), initial=0.0))))
 
 
 def place(x: float) -> str:

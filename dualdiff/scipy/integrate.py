@@ -19,7 +19,8 @@ from ..implicit.theorem import depth
 from . import trajectories  # noqa: F401 - solve_ivp and odeint
 from .callbacks import refused, settled, tupled, value_of
 from .counterparts import counterpart, with_tangent
-from .integrands import Integrand
+from .integrands import Integrand, Table
+from .seeded import in_what_is_perturbed
 
 Function = Callable[..., Any]
 
@@ -59,7 +60,21 @@ def limits(f: Function, a: Any, b: Any, points: Any, what: str) -> Any:
 def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs: float = 1.49e-8, epsrel: float = 1.49e-8,
          limit: int = 50, points: Any = None, weight: Any = None, wvar: Any = None, wopts: Any = None, maxp1: int = 50,
          limlst: int = 50, complex_func: bool = False) -> Any:
-    args = tupled(args)
+    beside: tuple[Any, ...] = ()
+
+    def run(given: Any) -> Any:
+        nonlocal beside
+        f, a, b, args, points, wvar = given
+        value, *beside = integral(f, a, b, args, full_output, epsabs, epsrel, limit, points, weight, wvar,
+                                  wopts, maxp1, limlst, complex_func)
+        return [value]
+    given = func, a, b, tupled(args), points, wvar
+    [value] = run(given) if complex_func else in_what_is_perturbed(run, given)
+    return value, *beside
+
+
+def integral(func: Any, a: Any, b: Any, args: tuple[Any, ...], full_output: Any, epsabs: float, epsrel: float, limit: int,
+             points: Any, weight: Any, wvar: Any, wopts: Any, maxp1: int, limlst: int, complex_func: bool) -> Any:
     options = {"limit": limit, "points": stripped(points), "weight": weight, "wvar": stripped(wvar), "wopts": wopts,
                "maxp1": maxp1, "limlst": limlst}
     known: dict[str, Any] = {"epsabs": epsabs, "epsrel": epsrel}
@@ -76,8 +91,9 @@ def quad(func: Any, a: Any, b: Any, args: Any = (), full_output: Any = 0, epsabs
         return moving_weight(func, a, b, args, full_output, **known, **(options | {"wvar": wvar, "points": points}))
     low, high = stripped(a), stripped(b)
 
-    def one(g: Function, unit: float) -> Any:
-        r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **options)
+    def one(g: Table, unit: float) -> Any:
+        parted = {} if weight or not np.isfinite(high - low) else g.parted(low, high, options["points"], limit)
+        r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **(options | parted))
         return r[0], r[1], r[3] if len(r) > 3 else ""
 
     def many(g: Function) -> Any:

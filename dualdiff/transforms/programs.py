@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
@@ -38,8 +39,8 @@ def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
 
 
 def needs_lift(f: Any, met: set[Any]) -> bool:
-    """Whether f, or a function of the same package that it names, asks what only lift answers as for numbers, or names one of
-    SciPy's functions without a rule, which only lift reaches: an error would tell, too, but some solvers print it.
+    """Whether f, or a function of the user's that it names, asks what only lift answers as for numbers, or names one of SciPy's
+    functions without a rule, which only lift reaches: an error would tell, too, but some solvers print it.
     """
     if f.__code__ in met:
         return False
@@ -52,7 +53,7 @@ def needs_lift(f: Any, met: set[Any]) -> bool:
         with suppress(ValueError):  # not yet assigned
             known[name] = cell.cell_contents
     for x in known.values():
-        if type(x) is FunctionType and root_of(x) == root_of(f):
+        if type(x) is FunctionType and (root_of(x) == root_of(f) or is_users(x)):
             if needs_lift(x, met):
                 return True
             continue
@@ -78,7 +79,7 @@ def asks(code: CodeType) -> bool:
     return any(asks(part) for part in code.co_consts if type(part) is CodeType)
 
 
-AWARE = frozenset(("Dual", "DualArray", "DualScalar", "dualdiff", "dd"))
+AWARE = frozenset(("Dual", "DualArray", "DualScalar", "dualdiff"))
 TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
 COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP")
 NEAR = 14  # instructions
@@ -91,6 +92,10 @@ def root_of(f: Any) -> str:
 def is_ours(f: Any) -> bool:
     """Whether f was written here, whatever it says of itself, as what ``lift`` returns does."""
     return str(getattr(f, "__globals__", {}).get("__name__")).partition(".")[0] == "dualdiff"
+
+
+def is_users(f: FunctionType) -> bool:
+    return root_of(f) not in sys.stdlib_module_names and not is_ours(f) and "-packages" not in f.__code__.co_filename
 
 
 def names_in(code: CodeType) -> set[str]:
