@@ -91,14 +91,16 @@ def integral(func: Any, a: Any, b: Any, args: tuple[Any, ...], full_output: Any,
         return moving_weight(func, a, b, args, full_output, **known, **(options | {"wvar": wvar, "points": points}))
     low, high = stripped(a), stripped(b)
 
+    def parted(g: Table) -> Any:
+        return options | ({} if weight or not np.isfinite(high - low) else g.parted(low, high, options["points"], limit))
+
     def one(g: Table, unit: float) -> Any:
-        parted = {} if weight or not np.isfinite(high - low) else g.parted(low, high, options["points"], limit)
-        r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **(options | parted))
+        r = scipy.quad(g, low, high, (), 1, epsabs * unit, epsrel, **parted(g))
         return r[0], r[1], r[3] if len(r) > 3 else ""
 
-    def many(g: Function) -> Any:
+    def many(g: Table) -> Any:
         value, error, info = scipy.quad_vec(g, low, high, max(epsabs, 1e-200), epsrel, "max", limit=max(limit, 1000),
-                                            points=options["points"], full_output=True)
+                                            points=parted(g)["points"], full_output=True)
         return value, error, "" if info.success else info.message
 
     def integrated(mark: Any) -> Any:
