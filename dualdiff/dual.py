@@ -396,7 +396,6 @@ def logarithm(a: Any, f: Any) -> Any:
 # An element of a plain array asks for a float, as math.sin and float do: nothing tells them apart.
 FLOAT = ("NumPy's functions, such as np.sin(x), keep it where float(x) cannot; an array that x is written into keeps it if it "
          "is made by np.zeros(n, like=x); a program that runs as dualdiff.lift(f) needs neither, not for math.sin(x) either")
-REACHED = "lift(f, packages=['name']) reaches the classes of an installed package"
 
 
 OBJECTS = ("NumPy makes an array of objects of dual numbers, and takes the imaginary parts of objects to be 0: make it by "
@@ -409,7 +408,8 @@ def told_of_equality(equal: Any, x: Any, y: Any) -> None:
 
 
 def escape(what: str, remedy: str, error: type[EscapeError] = EscapeError) -> EscapeError:
-    return error(f"{what} of a dual number would drop its derivative: {remedy}; {REACHED}; "
+    return error(f"{what} of a dual number would drop its derivative: {remedy}; "
+                 "lift(f, packages=['name']) reaches the classes of an installed package; "
                  "for compiled code there is custom_rule, for solvers dualdiff.implicit; "
                  "x.value and dualdiff.stop_gradient(x) give a constant if that is meant")
 

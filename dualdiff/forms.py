@@ -96,6 +96,14 @@ def stripped(x: Any) -> Any:
     return stripped(dual_form(x)) if type(x) is np.ndarray and holds_dual(x) else x
 
 
+def with_parts(kind: Any, part: Any, x: Any) -> Any:
+    """A tuple of this class, of what ``part`` makes of the parts of x; SciPy's results have more than their fields."""
+    new = tuple.__new__(kind, map(part, x))
+    if hasattr(x, "__dict__"):
+        vars(new).update({name: part(more) for name, more in vars(x).items()})
+    return new
+
+
 def stop_gradient(x: Any) -> Any:
     """x as a constant: its value, without the derivative of any level. Lists, tuples and dicts are taken apart.
 
@@ -111,12 +119,7 @@ def stop_gradient(x: Any) -> Any:
         return new
     if isinstance(x, list | tuple):
         kind: Any = type(x)
-        if not hasattr(x, "_fields"):
-            return kind(map(stop_gradient, x))
-        new = tuple.__new__(kind, map(stop_gradient, x))
-        if hasattr(x, "__dict__"):  # SciPy's results have more than their fields
-            vars(new).update(stop_gradient(vars(x)))
-        return new
+        return with_parts(kind, stop_gradient, x) if hasattr(x, "_fields") else kind(map(stop_gradient, x))
     value = stripped(dual_form(x) if type(x) is np.ndarray else x)
     if value is not x and type(value) is np.ndarray:
         value = value.view()

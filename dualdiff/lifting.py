@@ -23,7 +23,7 @@ import numpy as np
 
 from .elementwise import LEVELED
 from .errors import ParameterError, RuleError, require_function
-from .forms import dual_form, holds_dual, stripped
+from .forms import dual_form, holds_dual, stripped, with_parts
 from .lifted_calls import BUILTINS, CALLED, with_calls
 from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
@@ -88,10 +88,7 @@ def released(result: Any) -> Any:
     if type(result) is list:
         return [*map(released, result)]
     if type(result) is tuple or hasattr(result, "_fields"):
-        new = tuple.__new__(origin_of(type(result)), map(released, result))
-        if hasattr(result, "__dict__"):  # SciPy's results have more than their fields
-            vars(new).update({name: released(x) for name, x in vars(result).items()})
-        return new
+        return with_parts(origin_of(type(result)), released, result)
     if hasattr(type(result), "as_scipys"):
         return result.as_scipys()
     return constant(result) if type(result) in LEVELED and result.level is ANY.level else result
