@@ -12,6 +12,8 @@ from scipy_programs import agrees
 from dualdiff import gradient, hessian, jacobian, jvp
 from dualdiff.errors import RuleError
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*distance.*is deprecated in favor of .scipy.spatial.distance")  # by SciPy 1.18
+
 random = np.random.default_rng(5)
 A, B = random.normal(size=(3, 3)), random.normal(size=(4, 3))
 w = random.uniform(0.5, 1.5, 3)

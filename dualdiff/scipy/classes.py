@@ -137,13 +137,11 @@ def guarded(original: Any, function: Callable[..., Any]) -> Any:
     @wraps(original)
     def call(*args: Any, **options: Any) -> Any:
         args, options = constants_plain(args, options)
-        if not any(map(perturbed, args)) and not any(map(perturbed, options.values())):
-            result = original(*args, **options)
-            if begins:
-                settled(args[0])
-            return KINDS[type(result)](result) if type(result) in KINDS else result
-        result = function(*args, **options)
+        moved = any(map(perturbed, args)) or any(map(perturbed, options.values()))
+        result = (function if moved else original)(*args, **options)
         if begins:
             settled(args[0])
+        if type(result) in KINDS:
+            return KINDS[type(result)](result)
         return settled(result) if type(type(result)) is Seen else result
     return call

@@ -6,16 +6,17 @@ functions: piecewise polynomials by Horner's rule, B-splines by their recurrence
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from math import comb
 from typing import Any
 
 import numpy as np
 import scipy.interpolate as plain
-from scipy.interpolate import _bsplines
+from scipy.interpolate import _bsplines, _interpolate
 
 from ..custom import custom_rule
 from ..errors import DegenerateError, RuleError
-from ..forms import stripped
+from ..forms import dual_form, stripped
 from ..implicit.theorem import Factored, differentiated, factored
 from ..policies import WATCH
 from ..reading import dtype_of
@@ -80,6 +81,40 @@ def along(f: Function, x: Any, order: int, trailing: int, knots: Any = ()) -> An
 
 
 # ---- piecewise polynomials
+# Since SciPy 1.18 the classes that a program makes leave all to others, one for each library of arrays; these are NumPy's.
+POWERS, BERNSTEIN, SPLINE = (getattr(module, f"_{kind.__name__}", kind) for module, kind in (
+    (_interpolate, plain.PPoly), (_interpolate, plain.BPoly), (_bsplines, plain.BSpline)))
+
+
+def seen_with(behind: Any, kind: Any, integrate: Function | None = None, **ours: Function) -> Any:
+    """``seen_class`` of a class, with our methods in the one behind it, but for ``integrate``."""
+    own = {"integrate": integrate} if integrate else {}
+    if behind is kind:
+        return seen_class(kind, **own, **ours)
+    made = seen_class(behind, **ours)
+    choice = getattr(import_module(behind.__module__), f"_get_xp_{kind.__name__.lower()}_cls")
+    counterpart(choice, always=True)(lambda xp: (made, xp))
+    seen = seen_class(kind, **own)
+    seen._xp = seen._xp_internal = property(lambda self: NUMPY, lambda self, library: None)
+    return seen
+
+
+class Library:
+    """NumPy for those classes: its ``asarray`` keeps duals."""
+
+    __name__ = "numpy"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def asarray(self, x: Any, **options: Any) -> Any:
+        x = dual_form(x)
+        return np.asarray(x, like=x, **options) if hasattr(x, "level") else np.asarray(x, **options)
+
+
+NUMPY = Library()
+
+
 def piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     x = array_of(x)
     c, X, axis = self.c, self.x, self.axis
@@ -97,7 +132,7 @@ def piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     spread, k = (..., *(None,) * (c.ndim - 2)), c.shape[0] - 1
     s, rows = (x - X[i])[spread], [row[i] for row in c]
     value = rows[0]
-    if isinstance(self, plain.PPoly):
+    if isinstance(self, POWERS):
         for row in rows[1:]:
             value = value * s + row
     else:
@@ -135,15 +170,15 @@ def roots_of(f: Function, slope: Function, roots: Any, what: str) -> Any:
 
 def solve(self: Any, y: Any = 0.0, discontinuity: bool = True, extrapolate: Any = None) -> Any:
     if self.c.ndim > 2:
-        refuse(f"{type(self).__name__}.solve", "roots of several polynomials at once are a list; take one polynomial at a time")
-    bare = plain.PPoly(stripped(self.c), stripped(self.x), self.extrapolate)
+        refuse("PPoly.solve", "roots of several polynomials at once are a list; take one polynomial at a time")
+    bare = POWERS(stripped(self.c), stripped(self.x), self.extrapolate)
     return roots_of(lambda r: self(r, 0, extrapolate) - y, lambda r: bare(r, 1, extrapolate),
-                    bare.solve(stripped(y), discontinuity, extrapolate), f"scipy.interpolate.{type(self).__name__}.solve")
+                    bare.solve(stripped(y), discontinuity, extrapolate), "scipy.interpolate.PPoly.solve")
 
 
-PPoly = seen_class(plain.PPoly, __call__=piecewise, antiderivative=antiderivative, integrate=anew(plain.BPoly.integrate),
-                   solve=solve)
-seen_class(plain.BPoly, __call__=piecewise)
+PPoly = seen_with(POWERS, plain.PPoly, __call__=piecewise, antiderivative=antiderivative, integrate=anew(BERNSTEIN.integrate),
+                  solve=solve)
+seen_with(BERNSTEIN, plain.BPoly, __call__=piecewise)
 for _name in ("CubicSpline", "CubicHermiteSpline", "PchipInterpolator", "Akima1DInterpolator"):
     seen_class(getattr(plain, _name))
 
@@ -186,7 +221,7 @@ def tensor(xs: Sequence[Any], t: Sequence[Any], c: Any, k: Sequence[int], nu: Se
 
 
 def spline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    x, (t, c, k), axis = array_of(x), self.tck, self.axis
+    x, t, c, k, axis = array_of(x), self.t, self.c, self.k, self.axis
     if not perturbed(self):
         return along(lambda x, n: self(x, n, extrapolate), x, nu, c.ndim - 1 - axis, t[k + 1:len(t) - k - 1])
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
@@ -206,7 +241,7 @@ def spline_integral(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     return last - first
 
 
-BSpline = seen_class(plain.BSpline, __call__=spline, integrate=spline_integral)
+BSpline = seen_with(SPLINE, plain.BSpline, __call__=spline, integrate=spline_integral)
 
 
 def solved(operator: Function, rhs: Any, c: Any, what: str, *given: Any) -> Any:

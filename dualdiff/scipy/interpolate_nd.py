@@ -184,12 +184,12 @@ def triangular_init(self: Any, points: Any, values: Any, fill_value: Any = np.na
     self.values = np.reshape(values, (values.shape[0], -1))
 
 
-def triangular(self: Any, *args: Any) -> Any:
+def triangular(self: Any, *args: Any, simplex_tolerance: float = 1.0) -> Any:
     """The means of the corners' values by barycentric coordinates."""
     d = self.points.shape[1]
     xi = in_double(coordinates(args, d))
     x = np.reshape(xi if self.scale is None else (xi - self.offset) / self.scale, (-1, d))
-    found = self.tri.find_simplex(stripped(x))
+    found = self.tri.find_simplex(stripped(x), tol=100 * np.finfo(float).eps * simplex_tolerance)  # as Qhull's
     corners = self.tri.simplices[found]
     if perturbed(self.points):
         edges, last = self.points[corners[:, :d]] - self.points[corners[:, d:]], self.points[corners[:, d]]

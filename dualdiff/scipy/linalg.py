@@ -140,13 +140,15 @@ def cholesky(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
     return cholesky_of(lambda A: plain.cholesky(A, lower, check_finite=check_finite), a, lower)
 
 
+KEPT = plain.cho_factor(np.array([[1.0, 0.0], [0.5, 1.0]]))[0][1, 0] != 0  # the other triangle; zeros since SciPy 1.18
+
+
 @named(plain.cho_factor)
 def cho_factor(a: Any, lower: bool = False, check_finite: bool = True) -> Any:
-    """The other triangle keeps what the matrix has there."""
     n = a.shape[-1]
-    c = cholesky_of(lambda A: plain.cho_factor(A, lower, check_finite=check_finite)[0], a, lower,
-                    ~np.tri(n, n, 0, bool) if lower else np.tri(n, n, -1, bool))
-    return c, lower if a.ndim == 2 else np.full(a.shape[:-2], lower)
+    rest = ~np.tri(n, n, 0, bool) if lower else np.tri(n, n, -1, bool)
+    c = cholesky_of(lambda A: plain.cho_factor(A, lower, check_finite=check_finite)[0], a, lower, rest if KEPT else None)
+    return c, lower if KEPT and a.ndim == 2 else np.full(a.shape[:-2], lower)
 
 
 def lu_differential(f: Any, A: Any, dA: Any) -> Any:
