@@ -113,7 +113,7 @@ def make_ndbspl(points: Any, values: Any, k: Any = 3, **options: Any) -> Any:
         object.__setattr__(made, name, part)
     for axis, (x, degree) in enumerate(zip(points, made.k, strict=True)):
         c = np.moveaxis(make_interp_spline(x, c, degree, axis=axis).c, 0, axis)
-    made._c = with_tangent(made.c, c)
+    setattr(made, "_c" if hasattr(made, "_c") else "c", with_tangent(made.c, c))  # the latter before SciPy 1.17
     return made
 
 
@@ -162,7 +162,7 @@ def grid_value(self: Any, xi: Any, method: Any = None, *, nu: Any = None) -> Any
     if (method or self.method) != "linear" or nu is not None:
         return anew(plain.RegularGridInterpolator.__call__)(self, xi, method, nu=nu)
     xi, shape, _, nans, outside = self._prepare_xi(xi)
-    value = linear_grid(self._grid, self._values, columns(xi))
+    value = linear_grid(self.grid, self.values, columns(xi))
     spread = (..., *(None,) * (value.ndim - 1))
     if not self.bounds_error and self.fill_value is not None:
         value = np.where(outside[spread], self.fill_value, value)
