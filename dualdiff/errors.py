@@ -125,7 +125,9 @@ class MissingExtraError(DualdiffError, ImportError):
 
 
 class DerivativeWarning(UserWarning):
-    """The program ran, but a branch on an equality may have hidden part of the derivative."""
+    """The program ran, but part of the derivative may be missing: behind a branch on an equality, or in a release of SciPy that
+    is not known here.
+    """
 
 
 class FitWarning(UserWarning):

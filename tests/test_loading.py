@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dualdiff import rules
+from dualdiff.errors import DerivativeWarning
 
 ROOT = Path(__file__).parent.parent
 START = """
@@ -16,6 +17,7 @@ import threading
 import numpy as np
 import dualdiff as dd
 from dualdiff import rules
+from dualdiff.errors import DerivativeWarning
 from dualdiff.rules import registry
 
 files = [file for later in rules.LATER.values() for file in later]
@@ -99,3 +101,13 @@ def test_every_file_of_rows_is_read():
     rules.every_row()
     assert [file for file in files if f"dualdiff.rules.{file}" not in sys.modules] == []
     assert rules.LATER == {}
+
+
+def test_a_release_of_scipy_that_is_not_known_is_told_of():
+    from dualdiff.scipy import RELEASES, told_of_release
+
+    for version in (f"{RELEASES[0]}.0", f"{RELEASES[-1]}.1rc1"):
+        told_of_release(version)  # warnings are errors
+    for version in ("1.9.3", "1.16.3", "1.19.0.dev0", "2.0.0"):
+        with pytest.warns(DerivativeWarning, match=f"SciPy 1.17 and 1.18; with {version} some raise and"):
+            told_of_release(version)

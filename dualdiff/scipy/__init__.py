@@ -14,21 +14,37 @@ fitpack and interpolate_nd (interpolate), integrands (integrate), image_interpol
 (spatial), entries, matrices and items (sparse).
 """
 
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+import scipy
+
+from ..errors import DerivativeWarning
 from ..transforms.programs import PARTS
 from .counterparts import counterpart_of
 
+RELEASES = ("1.17", "1.18")  # whose private modules are known here, too
 READ: set[str] = set()
+
+
+def told_of_release(version: str) -> None:
+    """Warn of a release of SciPy other than those."""
+    if ".".join(version.split(".")[:2]) not in RELEASES:
+        warnings.warn(f"derivatives of SciPy's functions are those of SciPy {' and '.join(RELEASES)}; with {version} some raise"
+                      " and some may be wrong: install one of those, or hold yours to dualdiff.testing.check_derivatives",
+                      DerivativeWarning, stacklevel=2)
+
+
+told_of_release(scipy.__version__)
 
 
 def seen(x: Any, home: str) -> Any:
     """What a lifted program sees in place of x, a function, class or object of the SciPy module ``home``; None for x itself."""
     part = home.split(".")[1]
     if part in PARTS and part not in READ:
-        with suppress(ImportError, AttributeError):  # an older release than 1.17 without what the file is about: as it is
+        with suppress(ImportError, AttributeError):  # a release without what the file is about: as it is
             import_module(f"{__name__}.{part}")
         READ.add(part)
     owner = getattr(x, "__self__", None)
