@@ -18,7 +18,7 @@ from .forms import dual_form, stripped
 from .operands import constant
 from .rules.gather import as_array
 from .rules.linear import as_part
-from .tangents.level import HAND, Level
+from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import as_key, dual_of
 from .tangents.tangent import Tangent
 from .views import is_part, overwrite, replace_value, rise, root_of, whole_of, write
@@ -108,7 +108,7 @@ def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
         value, eps = value.value, value.eps
     else:
         value, eps = constant(value), constant_of(value.shape)
-    if hasattr(value, "level") and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
+    if is_dual(value) and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
         root.refresh()
         replace_value(root, array(root.value, Tangent({}, root.shape), value.level))
     return value, eps
@@ -138,9 +138,9 @@ def lost_in(a: Any) -> type[EscapeError]:
 
 def store(out: Any, result: Any, broadcast: bool = False) -> Any:
     """``out=``: the result written into a dual array that the caller owns; a result without derivative into any."""
-    if hasattr(result, "level"):
+    if is_dual(result):
         result = constant(dual_form(result)) if type(out) is not DualArray else result
-        if hasattr(result, "level"):
+        if is_dual(result):
             writable(out)
     if out.shape != np.shape(result):
         if not broadcast:

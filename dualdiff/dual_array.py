@@ -21,7 +21,7 @@ from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
 from .subclasses import base_array, is_subclassed
 from .tangents.leaf import dense_leaf, one
-from .tangents.level import HAND, Level
+from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
 from .views import View, link, read, settle
@@ -48,7 +48,7 @@ class DualArray:
 
     def __init__(self, value: Any, tangent: Any) -> None:
         self.level = above(value, tangent)
-        self.value = kept(value if hasattr(value, "level") else inexact(value, "DualArray"))
+        self.value = kept(value if is_dual(value) else inexact(value, "DualArray"))
         self.eps = Tangent(hand_terms(self.level, self.value.shape, kept(tangent)), self.value.shape)
         self.source: View | Memory | None = None
 
@@ -301,12 +301,12 @@ def inexact(value: Any, what: str) -> Any:
 
 def above(*parts: Any) -> Level:
     """The level of a dual built by hand: on other duals, half-way from the highest of theirs to the next sweep's."""
-    levels: list[Level] = [part.level for part in parts if hasattr(part, "level")]
+    levels: list[Level] = [part.level for part in parts if is_dual(part)]
     return max(levels, key=lambda level: level.number).above() if levels else HAND
 
 
 def hand_terms(level: Level, shape: tuple[int, ...], tangent: Any) -> dict[Any, Any]:
-    if not hasattr(tangent, "level"):
+    if not is_dual(tangent):
         tangent = inexact(tangent, "a tangent")
     if tangent.shape in (shape, ()):
         return {one(level): tangent}
@@ -321,7 +321,7 @@ def nested_by_hand(value: Any, tangent: Any) -> Any:
     if isinstance(value, DualArray) or isinstance(tangent, DualArray):
         return DualArray(value, tangent)
     level = above(value, tangent)
-    b = tangent if hasattr(tangent, "level") else directions(tangent)
+    b = tangent if is_dual(tangent) else directions(tangent)
     return scalar(lifted(value) if type(value) is Dual and np.ndim(b) else value, along(level, b), level)
 
 
@@ -357,7 +357,7 @@ def plain_index(index: Any) -> Any:
     """The index, without classes of its own; duals, masked arrays and matrices in it are refused."""
     parts = index if type(index) is tuple else (index,)
     for part in parts:
-        if hasattr(part, "level"):
+        if is_dual(part):
             raise EscapeError("a dual number cannot be an index: its derivative would be dropped; "
                               "use dualdiff.stop_gradient(i).astype(int) if that is meant")
     if any(map(is_subclassed, parts)):

@@ -10,7 +10,7 @@ import numpy as np
 from .errors import DerivativeWarning, EqualityError
 from .policies import EQUALITY, user_frame, user_line
 from .tangents.coefficients import plain
-from .tangents.level import HAND
+from .tangents.level import HAND, is_dual
 from .tangents.tangent import Tangent
 from .tangents.watch import moving, nonzero
 
@@ -38,7 +38,7 @@ def warn_of_equality(equal: Any, x: Any, y: Any = None, truth: bool = False) -> 
 
 def may_move(x: Any, y: Any, equal: Any, idle: bool) -> bool:
     """Whether x is perturbed where the equality holds, and y not in the very same way, as in the test x != x for a NaN."""
-    if not hasattr(x, "level") or x is y:
+    if not is_dual(x) or x is y:
         return False
     if x.level is HAND and not hasattr(x, "eps"):  # a Dual made by hand
         other = getattr(y, "tangent", 0)

@@ -13,7 +13,7 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .operands import constant
 from .subclasses import base_array
-from .tangents.level import HAND, Level
+from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import converted
 from .tangents.scalars import stacked
 from .tangents.tangent import Tangent
@@ -65,7 +65,7 @@ def in_a_row(parts: Any) -> Any:
 def holds_dual(x: Any) -> bool:
     if type(x) is np.ndarray:  # of objects NumPy makes what a plain array and a list of duals give together
         return x.dtype.kind == "O" and any(map(holds_dual, x.flat))
-    return hasattr(x, "level") or (isinstance(x, list | tuple) and any(map(holds_dual, x)))
+    return is_dual(x) or (isinstance(x, list | tuple) and any(map(holds_dual, x)))
 
 
 def top_level(parts: Any) -> Level:
@@ -87,7 +87,7 @@ def value_at(x: Any, level: Level) -> Any:
 
 def stripped(x: Any) -> Any:
     """The value under every level, inside lists too."""
-    while hasattr(x, "level"):
+    while is_dual(x):
         if x.source is not None:  # a view of an array that may have been written to since
             x.refresh()
         x = x.value

@@ -27,7 +27,7 @@ from .tangents.coefficients import generic
 from .tangents.differential import Differential, contracted, mapped
 from .tangents.join import Arrangement
 from .tangents.joined import joined_or_later
-from .tangents.level import HAND, Level
+from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import PLAIN, Map, Move, as_key, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
@@ -89,7 +89,7 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
 
 def tell_of_zeros(x: Any) -> None:
     """x is taken for truth values, which ask x == 0 of elements of which many may be structural zeros."""
-    if hasattr(x, "level"):
+    if is_dual(x):
         warn_of_equality(np.equal(stripped(x), 0), x, truth=True)
 
 

@@ -18,6 +18,7 @@ from .dual_scalar import DualScalar
 from .forms import dual_form, holds_dual, stripped
 from .operands import constant
 from .reading import dtype_of
+from .tangents.level import is_dual
 
 OURS = frozenset(("value", "tangent", "eps", "level", "source"))
 
@@ -29,7 +30,7 @@ def float_(x: Any = 0.0, /) -> Any:
 
 def complex_(*parts: Any, **named: Any) -> Any:
     """``complex(re, im)``, which keeps a derivative."""
-    if named or not any(hasattr(x, "level") for x in parts):
+    if named or not any(is_dual(x) for x in parts):
         return complex(*parts, **named)
     re, im = (*parts, 0.0)[:2]
     return to_number(re + 1j * im, complex, "c")
@@ -37,7 +38,7 @@ def complex_(*parts: Any, **named: Any) -> Any:
 
 def to_number(x: Any, kind: Callable[[Any], Any], letter: str) -> Any:
     x = constant(dual_form(x))
-    if not hasattr(x, "level"):
+    if not is_dual(x):
         return kind(x)
     kind(stripped(x))  # which raises where there is no such number
     x = np.reshape(x, ())[()]

@@ -13,6 +13,7 @@ from .dual_scalar import DualScalar
 from .errors import ConversionError
 from .reading import dtype_of
 from .subclasses import base_array
+from .tangents.level import is_dual
 
 
 def promoted(c: Any, x: Any) -> Any:
@@ -51,8 +52,8 @@ def operand(x: Any) -> Any:
         return x if type(x) is np.ndarray else base_array(x)
     if isinstance(x, np.generic):
         return x
-    if isinstance(x, list | tuple) and any(hasattr(part, "level") for part in x):
-        return np.stack([part if hasattr(part, "level") else inexact(part, "an array of duals") for part in x])
+    if isinstance(x, list | tuple) and any(is_dual(part) for part in x):
+        return np.stack([part if is_dual(part) else inexact(part, "an array of duals") for part in x])
     if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
         return NotImplemented
     if hasattr(x, "__len__"):

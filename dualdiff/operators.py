@@ -22,7 +22,7 @@ from .rules.linear import matmul_sparse
 from .rules.registry import ROWS, Elementwise
 from .subclasses import base_array, is_subclassed
 from .tangents.differential import Differential
-from .tangents.level import HAND
+from .tangents.level import HAND, is_dual
 
 # ---- ufuncs
 SOLVERS = "scipy.optimize"  # whose steps see plain numbers only
@@ -125,7 +125,7 @@ def comparison(compare: Any) -> Any:
     def operate(self: Any, other: Any) -> Any:
         if self.source is not None:
             self.refresh()
-        same = hasattr(other, "level") and other.level.number >= self.level.number
+        same = hasattr(type(other), "level") and is_dual(other) and other.level.number >= self.level.number
         if same and other.source is not None:
             other.refresh()
         result = compare(self.value, other.value if same else other)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import AssignmentError
 from .memory import Memory
-from .tangents.level import Level
+from .tangents.level import Level, is_dual
 from .tangents.moves import Item, Map, as_key
 from .tangents.tangent import Tangent
 
@@ -167,7 +167,7 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
 def begin(root: Any, memory: Memory) -> None:
     """Open the log: values move to memory of their own."""
     plain = root.value
-    while hasattr(plain, "level"):
+    while is_dual(plain):
         plain = plain.value
     numbers = np.arange(plain.size).reshape(plain.shape)
     if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views

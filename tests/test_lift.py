@@ -16,6 +16,7 @@ import numpy.linalg as la
 import pytest
 import scipy.integrate
 import scipy.linalg
+import scipy.optimize
 import scipy.special as sp
 import scipy.stats
 from numpy import zeros
@@ -859,3 +860,34 @@ def test_an_error_of_compiled_code_says_that_it_met_dual_numbers():
     with pytest.raises(TypeError, match="DualArray found") as raised:
         gradient(lambda x: b"".join([x]))(np.ones(2))
     assert any("custom_rule gives it a derivative" in note for note in raised.value.__notes__)
+
+
+class Tank:
+    def __init__(self, level):
+        self.level = level
+
+
+class Length:
+    """Numbers with a unit, which look like their array."""
+
+    def __init__(self, a, unit):
+        self.a, self.unit = a, unit
+
+    def __array_function__(self, func, types, args, kwargs):
+        return func(*[x.a * x.unit if isinstance(x, Length) else x for x in args], **kwargs)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.a, name)
+
+
+@pytest.mark.parametrize("f", [
+    lambda p: scipy.optimize.brentq(lambda y, tank: y**2 - p * tank.level, 0, 9, args=(Tank(3.0),)),
+    lambda p: scipy.integrate.quad(lambda y, tanks: p * p * tanks[0].level, 0, 1, args=([Tank(0.5)],))[0],
+    lambda p: np.sum(Length(np.stack([p, p * p]), 1000.0)) / 1000 - (p == Tank(2.0)),
+])
+def test_an_object_with_a_level_of_its_own_or_of_a_dual_inside_it_is_no_dual(f):
+    for program in (f, lift(f)):
+        value, slope = value_and_gradient(program)(1.0)
+        np.testing.assert_allclose([value, slope], [f(1.0), (f(1.0 + 1e-6) - f(1.0 - 1e-6)) / 2e-6], rtol=1e-9)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError, ShapeError, StructureError
 from ..tangents.leaf import Leaf, identity_seeds
-from ..tangents.level import CareNeeded, Level
+from ..tangents.level import CareNeeded, Level, is_dual
 from ..tangents.tangent import Tangent
 from ..transforms.forward import derivative
 from ..transforms.sweep import Sweepable, swept, value_and_eps
@@ -206,7 +206,7 @@ class Residuals(Sweepable):
 
 def read(out: Any, level: Level, n: int, free: Any) -> tuple[Array, Any]:
     """Residuals as one vector and their Jacobian transposed, from whatever f returned."""
-    if hasattr(out, "level"):
+    if is_dual(out):
         value, eps = value_and_eps(out, level)
         r, Jt = plain(value), rows(eps, level, n)
     else:
@@ -219,7 +219,7 @@ def read(out: Any, level: Level, n: int, free: Any) -> tuple[Array, Any]:
 
 
 def plain(value: Any) -> Array:
-    if hasattr(value, "level"):
+    if is_dual(value):
         raise StructureError("a fit inside a derivative of its data or parameters is not differentiated; wrap them in "
                              "dualdiff.stop_gradient(), or differentiate the optimality condition")
     r = np.asarray(value)

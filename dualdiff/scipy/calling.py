@@ -14,6 +14,7 @@ import numpy as np
 from ..custom import pair_rule, ruled
 from ..errors import DegenerateError, RuleError
 from ..forms import dual_form, holds_dual
+from ..tangents.level import is_dual
 from ..tangents.moves import kept
 from .counterparts import counterpart
 
@@ -37,7 +38,7 @@ def named(original: Any) -> Callable[[Callable[..., Any]], Any]:
 def argument(name: str, x: Any) -> Any:
     if isinstance(x, list | tuple) and "_" not in name and name != "axis":  # c_and_lower, c_or_cr, … are several
         return array(x)
-    return x if hasattr(x, "level") else kept(x)
+    return x if is_dual(x) else kept(x)
 
 
 def one_by_one(*matrices: str) -> Callable[[Callable[..., Any]], Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..forms import dual_form
 from ..lifted_classes import BOUND
 from ..rules import gather
+from ..tangents.level import is_dual
 from .counterparts import FUNCTIONS, KINDS, constants_plain, plain_if_constant
 from .python_functions import SCIPY
 
@@ -60,7 +61,7 @@ def settled(x: Any) -> Any:
             new = getattr(method, "__func__", None) or SCIPY.of(part)
         else:
             new = KINDS[type(part)](part) if type(part) in KINDS else part
-            new = plain_if_constant(part) if hasattr(part, "level") else new
+            new = plain_if_constant(part) if is_dual(part) else new
         if new is not part:
             object.__setattr__(x, name, new)
     return x
@@ -93,7 +94,7 @@ def perturbed(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return any(map(perturbed, x))
     if type(type(x)) is not Seen:
-        return hasattr(x, "level")
+        return is_dual(x)
     if "_plain" not in x.__dict__ and not any(perturbed(part) for _, part in state(x)):
         x.__dict__["_plain"] = True  # until something is written to it
     return "_plain" not in x.__dict__

@@ -14,6 +14,7 @@ from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
 from ..operands import constant
 from ..reading import dtype_of
+from ..tangents.level import is_dual
 from ..views import along, root_of
 
 FUNCTIONS: dict[int, Any] = {}  # by id of SciPy's, which the counterpart keeps
@@ -81,7 +82,7 @@ def plain_if_constant(x: Any) -> Any:
     """An argument as SciPy takes it if nothing in it is perturbed, else as our rows do."""
     if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
         return type(x)(map(plain_if_constant, x)) if holds_dual(x) else x
-    x = dual_form(x) if hasattr(x, "level") else x
+    x = dual_form(x) if is_dual(x) else x
     if type(x) not in LEVELED:
         return x
     value = constant(x)

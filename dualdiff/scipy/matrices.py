@@ -48,7 +48,7 @@ FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 class Matrix(NDArrayOperatorsMixin):
     """A dual numpy.matrix, as far as sums of sparse matrices are used as one: arithmetic, ufuncs, and its array."""
 
-    source = None
+    source = level = None
 
     def __init__(self, A: Any) -> None:
         self.A = A if A.ndim == 2 else np.reshape(A, (1, A.size))

@@ -94,6 +94,11 @@ class Level:
         raise TypeError("a dual number inside a running sweep cannot be pickled; pickle its value, or the result")
 
 
+def is_dual(x: Any) -> bool:
+    """Whether x is a dual of any kind. An object of the user's may have a level, too, or hand out that of a dual inside it."""
+    return hasattr(type(x), "level") and type(getattr(x, "level", None)) is Level
+
+
 _numbers = itertools.count(1)
 
 

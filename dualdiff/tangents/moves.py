@@ -18,7 +18,7 @@ from ..rules.gather import batched_placed, is_basic
 from ..rules.linear import binned
 from ..rules.registry import ROWS, Gather, Linear
 from .contraction import Label, Way, contracted
-from .level import Level
+from .level import Level, is_dual
 from .meter import owner
 
 Shape = tuple[int, ...]
@@ -74,10 +74,10 @@ def converted(x: Any) -> Any:
 
 def dual_of(x: Any) -> Any:
     """The dual array that an object keeps and gives as its array, or None."""
-    if not hasattr(type(x), "__array__") or isinstance(x, np.ndarray | np.generic) or hasattr(x, "level"):
+    if not hasattr(type(x), "__array__") or isinstance(x, np.ndarray | np.generic) or is_dual(x):
         return None
     own = x.__array__()
-    return own if hasattr(own, "level") else None
+    return own if is_dual(own) else None
 
 
 def sealed(a: Any) -> Any:

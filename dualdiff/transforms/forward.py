@@ -11,7 +11,7 @@ from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
-from ..tangents.level import Level
+from ..tangents.level import Level, is_dual
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
@@ -206,7 +206,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         flatten(tangents, "the tangents", primals)[0]
     if len(directions) != len(inputs.leaves):
         raise StructureError(f"the tangents hold {len(directions)} arrays, the arguments {len(inputs.leaves)}")
-    directions = [v if hasattr(v, "level") else inexact(v, "jvp") for v in directions]
+    directions = [v if is_dual(v) else inexact(v, "jvp") for v in directions]
     counts = {v.shape[0] for v, shape in zip(directions, inputs.shapes, strict=True) if v.shape != shape and v.shape}
     for v, shape in zip(directions, inputs.shapes, strict=True):
         if v.shape != shape and (v.shape[1:] != shape or len(counts) > 1):

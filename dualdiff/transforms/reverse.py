@@ -10,7 +10,7 @@ import numpy as np
 from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
 from ..reading import dtype_of
-from ..tangents.level import Level
+from ..tangents.level import Level, is_dual
 from ..tangents.meter import Meter
 from ..tangents.moves import kept
 from ..tangents.tape import TapeLeaf, pull
@@ -137,7 +137,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
             if leads not in ({0}, {1}) or np.shape(c)[np.ndim(c) - len(eps.shape):] != eps.shape:
                 raise ShapeError(f"the cotangent has shape {np.shape(c)}; the result of f has shape {eps.shape}, so the "
                                  f"cotangent must have that shape, or one leading axis more")
-        arrays = [c if hasattr(c, "level") else inexact(c, "a cotangent") for c in cotangents]
+        arrays = [c if is_dual(c) else inexact(c, "a cotangent") for c in cotangents]
         results, lead = [eps.terms for _, eps in pairs], max(leads, default=0)
         found = carefully(level, lambda: pulled(results, arrays, lead, roots, inputs))
         return inputs.like_arguments(found)  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ from ..policies import WATCH
 from ..reading import dtype_of
 from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
-from ..tangents.level import CareNeeded, Level, next_number
+from ..tangents.level import CareNeeded, Level, is_dual, next_number
 from ..tangents.moves import Shape, may_change
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
@@ -87,7 +87,7 @@ class Inputs(Sweepable):
                 raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
                                      f"positional argument{'s' * (len(args) != 1)}")
             leaves, rebuild = flatten(args[number], f"argument {number}")
-            leaves = [dual_form(x) if hasattr(x, "level") else frozen(as_float(x)) for x in leaves]
+            leaves = [dual_form(x) if is_dual(x) else frozen(as_float(x)) for x in leaves]
             self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
             self.leaves += leaves
             self.chosen.append((int(number), len(leaves), rebuild))
