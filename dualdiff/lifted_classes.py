@@ -42,6 +42,7 @@ RUNS: list[Classes] = []  # that go on now; what follows they share, and the las
 FUNCTIONS: dict[int, tuple[Any, Any]] = {}  # by id of those made anew: what from, and they
 ADOPTED: dict[int, Callable[[], Any]] = {}  # by id: objects that have a class made here, weakly where that is possible
 LOOKED: dict[int, Any] = {}  # containers that were looked into, by id
+OTHERS: dict[int, tuple[Any, Any]] = {}  # by id: objects of SciPy's, and those that programs see, and write to, in their place
 MADE: dict[Any, Any] = {}  # classes and what is seen in their place
 ORIGIN = "made anew from"  # a member that no program names
 member_of = type.__getattribute__
@@ -320,7 +321,7 @@ def everything_back() -> None:
             with suppress(TypeError):  # another layout in memory
                 vars(type)["__bases__"].__set__(made, (blank,))  # no more among the __subclasses__ of the origin
                 break
-    for shared in (MADE, LOOKED, FUNCTIONS, ADOPTED):
+    for shared in (MADE, LOOKED, FUNCTIONS, ADOPTED, OTHERS):
         shared.clear()
 
 

@@ -1,11 +1,16 @@
-"""Functions that a program gives to SciPy: what they close over, and what they keep between calls."""
+"""Functions that a program gives to SciPy: what they close over, and what they keep between calls; objects that it keeps."""
+
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy import sparse, stats
 from scipy.integrate import odeint, quad, solve_ivp
+from scipy.interpolate import CubicSpline, RegularGridInterpolator, UnivariateSpline
 from scipy.optimize import brentq, minimize
+from scipy.signal import ZerosPolesGain
 
-from dualdiff import Dual, gradient
+from dualdiff import Dual, derivative, gradient, lift, value_and_gradient
 from dualdiff.forms import holds_dual
 from dualdiff.scipy.closures import Replaced, quietly, reached, without_derivatives
 
@@ -272,3 +277,65 @@ def test_what_a_callback_writes_down_is_kept():
     assert slope == pytest.approx(2 / (2 + 12 * x**2), rel=1e-5)
     assert len(paths[-2]) == len(paths[-1]) > 1
     np.testing.assert_array_equal(paths[-2], paths[-1])
+
+
+# ---- objects of SciPy's that an object, a class or a module of the program keeps
+KNOTS = np.linspace(0, 5, 6)
+
+
+class Kept:
+    table = CubicSpline(KNOTS, np.cos(KNOTS))
+
+    def __init__(self):
+        self.spline, self.K = CubicSpline(KNOTS, np.sin(KNOTS)), sparse.csr_array(np.eye(3))
+        self.c, self.normal = self.spline.c.copy(), stats.multivariate_normal([0.0, 0.0])
+        self.plant = ZerosPolesGain([], [-1.0], 2.0)
+
+    def slope(self, a):
+        self.spline.c = self.c * a
+        return self.spline(1.3, 1) * 1.0
+
+
+def with_item(kept, a):
+    kept.K[2, 2] = a
+    return (kept.K @ np.arange(1.0, 4.0)).sum()
+
+
+def with_diagonal(kept, a):
+    kept.K.setdiag(a * np.arange(1.0, 4.0))
+    return (kept.K @ np.ones(3)).sum()
+
+
+def with_mean(kept, a):
+    kept.normal.mean = np.array([a, 0.0])
+    return kept.normal.logpdf([0.3, 0.2])
+
+
+def with_gain(kept, a):
+    kept.plant.gain = a
+    return abs(kept.plant.freqresp([1.0])[1][0])
+
+
+def with_values_of_the_class(kept, a):
+    Kept.table.c = kept.c * a
+    return Kept.table(1.3) * 1.0
+
+
+@pytest.mark.parametrize("f", [Kept.slope, with_item, with_diagonal, with_mean, with_gain, with_values_of_the_class])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_is_written_to_an_object_of_scipys_that_is_kept_is_read_there(f, mode):
+    for program in (f, lift(f)):
+        value, slope = value_and_gradient(program, argnums=1, mode=mode)(Kept(), 2.0)
+        assert value == pytest.approx(f(Kept(), 2.0), rel=1e-14)
+        assert slope == pytest.approx((f(Kept(), 2.0 + 1e-5) - f(Kept(), 2.0 - 1e-5)) / 2e-5, rel=1e-8)
+
+
+on_grid = RegularGridInterpolator((KNOTS, KNOTS), np.sin(KNOTS[:, None] * KNOTS)).__call__
+
+
+@pytest.mark.parametrize("f", [
+    CubicSpline(KNOTS, np.sin(KNOTS)).__call__, partial(CubicSpline(KNOTS, np.sin(KNOTS)).integrate, 0),
+    partial(UnivariateSpline(KNOTS, np.sin(KNOTS), s=0).integral, 0.5), lambda a: on_grid([[a, 0.4]])[0]])
+def test_a_method_of_such_an_object_that_is_kept_is_differentiated(f):
+    slope = derivative(lambda a: f(a) * 1.0)(1.3)
+    assert slope == pytest.approx((f(1.3 + 1e-5) - f(1.3 - 1e-5)) / 2e-5, rel=1e-8)

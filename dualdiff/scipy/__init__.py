@@ -22,8 +22,9 @@ from typing import Any
 import scipy
 
 from ..errors import DerivativeWarning
+from ..lifted_classes import OTHERS
 from ..transforms.programs import PARTS
-from .counterparts import counterpart_of
+from .counterparts import KINDS, counterpart_of
 
 RELEASES = ("1.17", "1.18")  # whose private modules are known here, too
 READ: set[str] = set()
@@ -48,4 +49,11 @@ def seen(x: Any, home: str) -> Any:
             import_module(f"{__name__}.{part}")
         READ.add(part)
     owner = getattr(x, "__self__", None)
-    return getattr(counterpart_of(owner), x.__name__) if type(owner).__name__ == "SuperLU" else counterpart_of(x)
+    if type(owner).__name__ == "SuperLU" or not KINDS.keys().isdisjoint(type(owner).__mro__):
+        return getattr(seen(owner, home), x.__name__)
+    if id(x) in OTHERS:
+        return OTHERS[id(x)][1]
+    new = counterpart_of(x)
+    if new is not x and not KINDS.keys().isdisjoint(type(x).__mro__):
+        OTHERS[id(x)] = x, new
+    return new
