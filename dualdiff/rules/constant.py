@@ -18,7 +18,7 @@ def half_way(f: Any, x: Any, decimals: int = 0) -> Any:
 constant("the result is an index or a count",
          np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted,
          np.digitize, np.count_nonzero, np.lexsort, np.ndim, np.shape, np.size, np.linalg.matrix_rank, np.nanargmax,
-         np.nanargmin, np.ix_, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path)
+         np.nanargmin, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path)
 constant("the result is a truth value",
          np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isrealobj,
          np.isreal, np.iscomplex, np.isposinf, np.isneginf, np.may_share_memory, np.shares_memory, np.isin,

@@ -132,6 +132,14 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     return tuple(x.copy() for x in grids) if copy else grids
 
 
+@composite(np.ix_, raw=True)
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """Programs add and multiply what was meant for indices. Truth values stand for the places where they hold."""
+    if any(np.ndim(x) != 1 for x in args):
+        raise ValueError
+    return tuple(lying_along(x if hasattr(x, "level") else np.ix_(x)[0], i, len(args)) for i, x in enumerate(args))
+
+
 @composite(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     (axis,) = axes_of(axis, a.ndim)
