@@ -25,6 +25,7 @@ from .rules import row_of
 from .rules.composite import contraction
 from .rules.registry import Bilinear, Composite, Formula, Linear, Row, name_of
 from .subclasses import refusal, refused_by_masked_arrays
+from .tangents.differential import Differential
 from .tangents.watch import traced
 
 METHODS = ("all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot",
@@ -135,6 +136,8 @@ def protocol(self: Any, function: Any, types: Any, args: Any, options: dict[str,
         return LIKE[function](self, *args, **options)
     for kind in types:
         if kind not in KNOWN:
+            if kind is Differential:  # to which duals of lower levels are constants
+                return NotImplemented
             error = refusal(kind)
             if error is not None:
                 raise error

@@ -125,7 +125,7 @@ def comparison(compare: Any) -> Any:
     def operate(self: Any, other: Any) -> Any:
         if self.source is not None:
             self.refresh()
-        same = hasattr(type(other), "level") and is_dual(other) and other.level.number >= self.level.number
+        same = hasattr(type(other), "value") and is_dual(other) and other.level.number >= self.level.number
         if same and other.source is not None:
             other.refresh()
         result = compare(self.value, other.value if same else other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,14 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
     def ndim(self) -> int:
         return len(self.tangent.shape)
 
+    @property
+    def size(self) -> int:
+        return prod(self.tangent.shape)
+
+    @property
+    def T(self) -> Any:
+        return self.__array_function__(np.transpose, (), (self,), {})
+
     def _like(self, tangent: Tangent) -> Differential:
         return Differential(tangent, self.level)
 
@@ -138,7 +147,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         both = [isinstance(x, Differential) for x in inputs]
         if method != "__call__" or options:
             return NotImplemented
-        if ufunc in (np.matmul, np.conjugate):
+        if ufunc.signature or ufunc is np.conjugate:
             return self.__array_function__(ufunc, (), inputs, {})
         if ufunc is np.negative:
             return self._scaled(-1)
@@ -159,7 +168,9 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         row = row_of(function)
-        t = self.tangent
+        t, options = self.tangent, {name: x for name, x in options.items() if x is not None}
+        if function in (np.ndim, np.shape, np.size):
+            return getattr(self, function.__name__)
         if function is contraction:
             subscripts, *operands = args
             position = operands.index(self) if len(operands) == 1 else int(operands[1] is self)

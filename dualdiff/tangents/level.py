@@ -95,8 +95,10 @@ class Level:
 
 
 def is_dual(x: Any) -> bool:
-    """Whether x is a dual of any kind. An object of the user's may have a level, too, or hand out that of a dual inside it."""
-    return hasattr(type(x), "level") and type(getattr(x, "level", None)) is Level
+    """Whether x is a dual of any kind. An object of the user's may have a level, too, or hand out that of a dual inside it; a
+    formula's differential has no value.
+    """
+    return hasattr(type(x), "value") and type(getattr(x, "level", None)) is Level
 
 
 _numbers = itertools.count(1)
