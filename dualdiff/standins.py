@@ -121,6 +121,12 @@ class ArrayType(type):
     def __getattr__(cls, name: str) -> Any:
         return getattr(np.ndarray, name)
 
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is np.ndarray
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)  # as which tables have it
+
     def __call__(cls, *args: Any, **options: Any) -> Any:
         return np.ndarray(*args, **options)
 

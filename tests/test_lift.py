@@ -749,6 +749,20 @@ def test_a_program_that_needed_lift_runs_once_from_then_on():
         assert len(calls) == 1
 
 
+def test_an_object_and_a_partial_call_that_needed_lift_run_once_from_then_on():
+    calls = []
+
+    class Counting:
+        def __call__(self, x, power=2):
+            calls.append(1)
+            return np.sum(np.asarray(x) ** power)
+
+    for f, times in ((Counting(), 2), (Counting(), 1), (partial(partial(Counting()), power=2), 1)):
+        calls.clear()
+        np.testing.assert_array_equal(gradient(f)(X), 2 * X)
+        assert len(calls) == times
+
+
 def test_compiled_functions_of_scipy_are_refused_by_name():
     from scipy.signal._spline import symiirorder1_ic
     with pytest.raises(RuleError, match="symiirorder1_ic is compiled and has no derivative rule"):
@@ -793,11 +807,22 @@ def test_a_name_float_of_the_program_s_own_is_what_it_says():
     assert derivative(lift(names["f"]))(2.0) == 3.0
 
 
+class Asking:
+    def __call__(self, x, times=1.0):
+        return (2.0 if type(x) is np.ndarray else 3.0) * x[0] * times
+
+
+FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
+
+
 @pytest.mark.parametrize("f", [
     lambda x: x[0] * 2 if hasattr(x[0], "dtype") else x[0] * 3, lambda x: x[0] * 3 if hasattr(x[0], "__iter__") else x[0] * 2,
     lambda x: np.sum(x[:1]) * 2 if type(x) is np.ndarray else np.sum(x[:1]) * 3,
     lambda x: x[0] * 2 if type(x[0]) in (float, np.float64) else x[0] * 3,
     lambda x: next(v * 2 if hasattr(v, "__array__") else v * 3 for v in x),
+    lambda x: FACTORS.get(type(x), 3.0) * x[0], lambda x: FACTORS[type(x[1])] / 2 * x[0],
+    lambda x: {"ndarray": 2.0}.get(type(x).__name__, 3.0) * x[0], lambda x: (3.0 - issubclass(type(x), np.ndarray)) * x[0],
+    Asking(), partial(Asking(), times=1.0),
 ])
 def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
     x = np.array([2.0, 3.0])

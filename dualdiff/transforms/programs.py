@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from itertools import pairwise
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
@@ -20,16 +22,26 @@ LIFTED: dict[int, tuple[Any, bool]] = {}  # by id of its code, which is referred
 
 def as_it_runs(f: Function) -> Function:
     """f, lifted from the start if it calls SciPy or asks for types, or did not run as it stands before."""
-    code = getattr(f, "__code__", None)
+    code = getattr(f, "__code__", None) or getattr(body_of(f), "__code__", None)
     found = LIFTED.get(id(code))
     if found is None or found[0]() is not code:
-        if type(code) is not CodeType or is_ours(f):  # whose code is around many programs
+        if type(code) is not CodeType or is_ours(body := body_of(f)):  # whose code is around many programs
             return f
-        found = told(code, needs_lift(f, set()))
+        found = told(code, needs_lift(body, set()))
     if not found[1]:
         return f
     from ..lifting import lift
     return lift(f)
+
+
+def body_of(f: Any) -> Any:
+    """The function that runs where f is called: of an object, and of a partial call of it, that of its class."""
+    while type(f) is partial:
+        f = f.func
+    if hasattr(f, "__code__"):
+        return f
+    call = vars(type(f)).get("__call__")
+    return call if type(call) is FunctionType and is_users(call) else None
 
 
 def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
@@ -64,8 +76,8 @@ def needs_lift(f: Any, met: set[Any]) -> bool:
 
 
 def asks(code: CodeType) -> bool:
-    """Whether the code, unless it knows of duals, compares ``type(x)``, or asks hasattr for what numbers have and these do not,
-    or the other way round.
+    """Whether the code, unless it knows of duals, compares ``type(x)`` or its name or looks it up, or asks hasattr for what
+    numbers have and these do not, or the other way round.
     """
     if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
         return False
@@ -73,15 +85,23 @@ def asks(code: CodeType) -> bool:
         from dis import get_instructions  # a slow import
         steps = [(step.opname, step.argval) for step in get_instructions(code)]
         if ("LOAD_GLOBAL", "hasattr") in steps or any(
-                step == ("LOAD_GLOBAL", "type") and any(name in COMPARING for name, _ in steps[i:i + NEAR])
+                step == ("LOAD_GLOBAL", "type") and decides(steps[max(i - 4, 0):i], steps[i:i + NEAR])
                 for i, step in enumerate(steps)):
             return True
     return any(asks(part) for part in code.co_consts if type(part) is CodeType)
 
 
+def decides(before: list[Any], after: list[Any]) -> bool:
+    """Whether ``type(x)`` between these is compared, or looked up, or its name is asked for, but not for a text."""
+    named = [text for step, (text, _) in pairwise(after) if step == ("LOAD_ATTR", "__name__")]
+    return any(name in COMPARING for name, _ in after) or any(step in LOOKING for step in before) or \
+        any(not text.startswith("FORMAT") for text in named)
+
+
 AWARE = frozenset(("Dual", "DualArray", "DualScalar", "dualdiff"))
 TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
-COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP")
+COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP", "BINARY_SUBSCR")
+LOOKING = (("LOAD_GLOBAL", "issubclass"), ("LOAD_METHOD", "get"), ("LOAD_ATTR", "get"))
 NEAR = 14  # instructions
 
 
@@ -110,8 +130,8 @@ def remember(f: Any) -> None:
         for cell in getattr(f, "__closure__", None) or ():
             if type(cell.cell_contents) is FunctionType:
                 remember(cell.cell_contents)
-    elif hasattr(f, "__code__"):
-        told(f.__code__, True)
+    elif hasattr(body := body_of(f), "__code__"):
+        told(body.__code__, True)
 
 
 def lifted_for(error: Any, f: Function) -> Function:
