@@ -13,7 +13,7 @@ from abc import ABC, ABCMeta
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import cached_property, partialmethod
+from functools import cached_property, partialmethod, wraps
 from itertools import islice
 from operator import is_, is_not
 from threading import RLock
@@ -30,7 +30,7 @@ from .elementwise import LEVELED
 from .errors import RuleError
 from .operands import constant
 from .reading import dtype_of
-from .standins import ANY, ORIGINALS, STANDINS, standin
+from .standins import ANY, ORIGINALS, STANDINS, Standin, standin
 
 BOUND = (staticmethod, classmethod)
 HELD = (tuple, *LEVELED)
@@ -145,7 +145,7 @@ class Kind(type):
         if len(args) != 1 or options:
             return type(*args, **options)
         x, kind = args[0], type(args[0])
-        kind = dtype_of(x).type if kind is DualScalar else AS_SEEN.get(kind, kind)
+        kind = dtype_of(x).type if kind is DualScalar else x.__class__ if issubclass(kind, Standin) else AS_SEEN.get(kind, kind)
         return STANDINS.get(id(kind)) or seen_as(origin_of(kind))
 
     def __getitem__(cls, item: Any) -> Any:
@@ -254,7 +254,7 @@ class Classes:
         if is_generated(x):
             return (lambda a, b: x(a, self.reach(b))) if name in COMPARISONS else x
         if kind is FunctionType:
-            return of(x)
+            return by_standin(of(x), of) if name in ("__array_function__", "__array_ufunc__") else of(x)
         if kind is property:
             return property(*map(of, (x.fget, x.fset, x.fdel, x.__doc__)))
         if kind is partialmethod:
@@ -297,6 +297,14 @@ class Classes:
                     everything_back()
             finally:
                 RUNS.remove(self)
+
+
+def by_standin(method: Any, of: Callable[[Any], Any]) -> Any:
+    """A method that NumPy gives its own function, given the one that the program knows by that name."""
+    @wraps(method)
+    def call(self: Any, function: Any, *args: Any, **options: Any) -> Any:
+        return method(self, of(function), *args, **options)
+    return call
 
 
 def everything_back() -> None:

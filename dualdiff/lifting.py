@@ -28,7 +28,7 @@ from .lifted_calls import BUILTINS, CALLED, with_calls
 from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
 from .rules import row_of
-from .standins import ANY, DISPATCHER, STANDINS, Ufunc, standin, taking_lists
+from .standins import ANY, DISPATCHER, STANDINS, standin, taking_lists, ufunc_of_lists
 
 
 def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., Any]:
@@ -142,7 +142,7 @@ class Run:
         if kind is DISPATCHER:
             return standin(x, taking_lists(x))
         if kind is np.ufunc or kind.__name__ == "MultiUFunc":
-            return standin(x, Ufunc(x))
+            return standin(x, ufunc_of_lists(x))
         if issubclass(kind, ModuleType):
             if kind is Module or foreign(x.__name__):
                 return x

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import wraps
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,48 @@ ANY = Dual()  # arrays that took no dual yet have the level of duals made by han
 DISPATCHER = type(np.sum)
 STANDINS: dict[int, Any] = {}  # by id of what NumPy holds for ever
 ORIGINALS: dict[int, Any] = {}  # and back
+METHODS = ("accumulate", "at", "outer", "reduce", "reduceat")  # of ufuncs
+
+
+class Standin:
+    """A function in the place of NumPy's or Python's; to dicts, sets, ``==`` and ``isinstance``, in the program or in a package
+    that is not lifted, it is that one: they look it up in tables.
+    """
+
+    def __init__(self, original: Any, call: Any) -> None:
+        self.original, self.call = original, call
+        self.__doc__, self.__module__ = original.__doc__, getattr(original, "__module__", "numpy")
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.call(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.original, name)
+        return (lambda *args, **options: found(*map(listed, args), **options)) if name in METHODS else found
+
+    def __eq__(self, other: object) -> bool:
+        return ORIGINALS.get(id(other), other) is self.original
+
+    def __hash__(self) -> int:
+        return hash(self.original)
+
+    def __repr__(self) -> str:
+        return repr(self.original)
+
+    def __copy__(self) -> Standin:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Standin:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return copy, (self.original,)
+
+    __class__ = property(lambda self: type(self.original))
 
 
 def standin(x: Any, new: Any) -> Any:
+    new = Standin(x, new) if type(new) is FunctionType else new
     STANDINS[id(x)] = STANDINS[id(new)] = new  # itself, where the program kept it
     ORIGINALS[id(new)] = x
     return new
@@ -45,29 +86,17 @@ def taking_lists(function: Any) -> Any:
     return call
 
 
-METHODS = ("accumulate", "at", "outer", "reduce", "reduceat")
-
-
 def listed(x: Any) -> Any:
     return dual_form(x) if isinstance(x, list | tuple) else x
 
 
-class Ufunc:
+def ufunc_of_lists(ufunc: Any) -> Any:
     """A ufunc that sees the duals in lists, objects to NumPy."""
-
-    def __init__(self, ufunc: Any) -> None:
-        self.ufunc = ufunc
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if type(self.ufunc) is not np.ufunc and any(map(holds_dual, args)):
-            raise RuleError(f"scipy.special.{self.ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
-        return self.ufunc(*map(listed, args), **options)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "ufunc":  # of a copy that is being made
-            raise AttributeError(name)
-        found = getattr(self.ufunc, name)
-        return (lambda *args, **options: found(*map(listed, args), **options)) if name in METHODS else found
+    def call(*args: Any, **options: Any) -> Any:
+        if type(ufunc) is not np.ufunc and any(map(holds_dual, args)):
+            raise RuleError(f"scipy.special.{ufunc.__name__} has no derivative rule; eval_legendre, lpmv and the like do")
+        return ufunc(*map(listed, args), **options)
+    return call
 
 
 def creator(make: Any) -> Any:
@@ -129,6 +158,12 @@ class ArrayType(type):
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         return np.ndarray(*args, **options)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is np.ndarray
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)
 
 
 standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__, "__module__": "numpy"}))

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import pickle
 import statistics
 import sys
 import threading
@@ -377,7 +378,7 @@ def test_integers_booleans_and_text_are_numpys_own():
 def test_an_array_that_took_no_dual_goes_where_plain_arrays_go():
     def f(x):
         a = np.array([[2.0, 1.0], [0.0, 3.0]])
-        plain = np.zeros.__wrapped__(2)
+        plain = np.zeros.original(2)
         plain += a[0]
         plain[1] = a[1, 1]
         spectrum = sp.softmax(a[0])
@@ -564,6 +565,56 @@ def test_a_function_of_numpy_that_an_object_keeps_is_numpys():
         a = Filter()
         return a.mean(a.inverse(np.diag(np.array([x, 2 * x]))))
     assert gradient(lift(f))(2.0) == gradient(f)(2.0) == -0.09375
+
+
+SLOPES = {np.tanh: lambda v: 1 - np.tanh(v) ** 2, math.sin: math.cos, np.std: np.var, np.ndarray: 3.0}
+FLAT = {math.floor, math.fabs, np.sign, np.mean, np.zeros}
+MATH = type(math.sin)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(SLOPES.get(np.tanh, np.ones_like)(x)), lambda x: SLOPES[math.sin](x[1]), lambda x: 2 * SLOPES[np.std](x),
+    lambda x: x[0] * SLOPES.get(type(x), 5.0) * SLOPES[np.ndarray],
+    lambda x: x[1] * sum(g in FLAT for g in (math.fabs, np.sign, np.mean, np.zeros, np.ones, math.sin)),
+    lambda x, g=np.tanh, h=math.sin: np.sum(g(x)) * (2.0 if isinstance(g, np.ufunc) and isinstance(h, MATH) else 5.0),
+    lambda x: np.tanh(x[0]) * (2.0 if type(np.tanh) is np.ufunc and g_is(np.tanh) else 5.0),
+])
+def test_functions_of_numpy_and_math_are_found_in_tables_and_by_their_class(f):
+    x = np.array([1.3, 2.7, 0.4])
+    assert lift(f)(x) == f(x)
+    np.testing.assert_allclose(gradient(lift(f), mode="reverse")(x), jacobian(lift(f), mode="forward")(x))
+    assert value_and_gradient(lift(f))(x)[0] == pytest.approx(f(x), rel=1e-15)
+
+
+def g_is(g):
+    """Whether a library that looks at its argument finds NumPy's own function, in a text and in a copy, too."""
+    return repr(g) == "<ufunc 'tanh'>" and g.__name__ == "tanh" and g.__doc__[:7] == "tanh(x," and deepcopy(g) is g and \
+        pickle.loads(pickle.dumps(g)) == g
+
+
+class Weighted:
+    """An array class of the user's: its mean is weighted, its product with a number keeps the weights."""
+
+    def __init__(self, a, w):
+        self.a, self.w = a, w
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func is np.mean:
+            return np.sum(self.a * self.w) / np.sum(self.w)
+        return func(*[x.a if isinstance(x, Weighted) else x for x in args], **kwargs)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        parts = [x.a if isinstance(x, Weighted) else x for x in inputs]
+        return Weighted(ufunc(*parts), self.w) if ufunc is np.multiply else getattr(ufunc, method)(*parts, **options)
+
+
+def test_array_classes_of_the_user_know_numpys_functions():
+    def f(x):
+        s = Weighted(x, np.array([1.0, 2.0, 5.0]))
+        return np.mean(np.multiply(s, 4.0)) + np.std(s) + np.add.reduce(s)
+    x = np.array([1.3, 2.7, 0.4])
+    assert lift(f)(x) == f(x)
+    np.testing.assert_allclose(gradient(lift(f))(x), gradient(f)(x), rtol=1e-14)
 
 
 def helper_of_two(x):
