@@ -567,7 +567,7 @@ def test_a_function_of_numpy_that_an_object_keeps_is_numpys():
     assert gradient(lift(f))(2.0) == gradient(f)(2.0) == -0.09375
 
 
-SLOPES = {np.tanh: lambda v: 1 - np.tanh(v) ** 2, math.sin: math.cos, np.std: np.var, np.ndarray: 3.0}
+SLOPES = {np.tanh: lambda v: 1 - np.tanh(v) ** 2, math.sin: math.cos, np.std: np.var, np.ndarray: 3.0, scipy.linalg.norm: 2.0}
 FLAT = {math.floor, math.fabs, np.sign, np.mean, np.zeros}
 MATH = type(math.sin)
 
@@ -575,11 +575,12 @@ MATH = type(math.sin)
 @pytest.mark.parametrize("f", [
     lambda x: np.sum(SLOPES.get(np.tanh, np.ones_like)(x)), lambda x: SLOPES[math.sin](x[1]), lambda x: 2 * SLOPES[np.std](x),
     lambda x: x[0] * SLOPES.get(type(x), 5.0) * SLOPES[np.ndarray],
+    lambda x: scipy.linalg.norm(x) * SLOPES.get(scipy.linalg.norm, 5.0),
     lambda x: x[1] * sum(g in FLAT for g in (math.fabs, np.sign, np.mean, np.zeros, np.ones, math.sin)),
     lambda x, g=np.tanh, h=math.sin: np.sum(g(x)) * (2.0 if isinstance(g, np.ufunc) and isinstance(h, MATH) else 5.0),
     lambda x: np.tanh(x[0]) * (2.0 if type(np.tanh) is np.ufunc and g_is(np.tanh) else 5.0),
 ])
-def test_functions_of_numpy_and_math_are_found_in_tables_and_by_their_class(f):
+def test_functions_of_numpy_scipy_and_math_are_found_in_tables_and_by_their_class(f):
     x = np.array([1.3, 2.7, 0.4])
     assert lift(f)(x) == f(x)
     np.testing.assert_allclose(gradient(lift(f), mode="reverse")(x), jacobian(lift(f), mode="forward")(x))

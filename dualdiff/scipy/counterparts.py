@@ -60,6 +60,12 @@ class Counterpart:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
+    def __eq__(self, other: object) -> bool:
+        return self.original is getattr(other, "original", other)
+
+    def __hash__(self) -> int:
+        return hash(self.original)
+
     def __instancecheck__(self, x: Any) -> bool:
         return isinstance(x, self.original)
 
