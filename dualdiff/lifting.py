@@ -14,7 +14,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dis import get_instructions, opmap
-from functools import lru_cache, partial, wraps
+from functools import WRAPPER_ASSIGNMENTS, lru_cache, partial, wraps
 from importlib import import_module
 from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -188,7 +188,9 @@ class Run:
         g.__defaults__ = f.__defaults__ and tuple(map(self.of, f.__defaults__))
         g.__kwdefaults__ = f.__kwdefaults__ and {key: self.of(x) for key, x in f.__kwdefaults__.items()}
         g.__dict__.update(f.__dict__)
-        g.__qualname__, g.__doc__ = f.__qualname__, f.__doc__
+        for known in WRAPPER_ASSIGNMENTS:  # its name, its annotations and the like
+            x = getattr(f, known)
+            setattr(g, known, {part: self.of(kind) for part, kind in x.items()} if known == "__annotations__" else x)
         if not alien:
             if opmap["IS_OP"] in f.__code__.co_code[::2]:
                 self.told_apart(f, {**space.origin, **contents(f)})

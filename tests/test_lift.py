@@ -1,6 +1,7 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
 import importlib
+import inspect
 import math
 import pickle
 import statistics
@@ -10,6 +11,8 @@ import types
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from types import FunctionType
+from typing import get_type_hints
 
 import mpmath
 import numpy as np
@@ -591,6 +594,23 @@ def g_is(g):
     """Whether a library that looks at its argument finds NumPy's own function, in a text and in a copy, too."""
     return repr(g) == "<ufunc 'tanh'>" and g.__name__ == "tanh" and g.__doc__[:7] == "tanh(x," and deepcopy(g) is g and \
         pickle.loads(pickle.dumps(g)) == g
+
+
+def scaled(v: float, n: int = 2, *, a: np.ndarray = None) -> "Holder":
+    """A function with hints."""
+    return v * n
+
+
+def test_functions_keep_what_is_known_of_them():
+    def f(x):
+        hints, kept = get_type_hints(scaled), inspect.signature(scaled).parameters
+        return scaled(x) * (2.0 if hints["n"] is int and hints["a"] is np.ndarray and hints["return"] is Holder else 5.0) \
+            * (3.0 if scaled.__annotations__["n"] is kept["n"].annotation is int and scaled.__doc__[:6] == "A func" else 7.0)
+    assert f(1.0) == derivative(lift(f))(1.0) == 12.0
+    same = derivative(lift(lambda x, f: x * (f.__module__ == "elsewhere" and f.__qualname__ == f.__name__ == "g")))
+    g = FunctionType(doubled.__code__, globals(), "g")
+    g.__module__, g.__qualname__ = "elsewhere", "g"
+    assert same(1.0, g) == 1.0
 
 
 class Weighted:
