@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from .dual import Dual
 from .elementwise import LEVELED
 from .errors import ParameterError, RuleError, require_function
 from .forms import dual_form, holds_dual, stripped, with_parts
@@ -148,7 +149,7 @@ class Run:
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
         if kind is MethodType:
-            return MethodType(self.of(x.__func__), self.of(x.__self__))
+            return x if type(x.__self__) in DUALS else MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
             return partial(self.of(x.func), *map(self.of, x.args), **{name: self.of(part) for name, part in x.keywords.items()})
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
@@ -329,6 +330,7 @@ class Module(ModuleType):
         return dir(self._seen[0])
 
 
+DUALS = (Dual, *LEVELED)
 NAMES = ("LOAD_GLOBAL", "LOAD_DEREF")
 ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
 NUMPY = Run("numpy")  # in which NumPy's own functions are made

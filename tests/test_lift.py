@@ -638,6 +638,24 @@ def test_array_classes_of_the_user_know_numpys_functions():
     np.testing.assert_allclose(gradient(lift(f))(x), gradient(f)(x), rtol=1e-14)
 
 
+class Cell:
+    def __init__(self, a, name):
+        self.a, self.kept, self.listed = a, getattr(a, name), [getattr(a, name)]
+
+    def __getattr__(self, name):
+        return getattr(self.a, name)
+
+
+@pytest.mark.parametrize(("name", "args"), [
+    ("any", (1,)), ("sum", ()), ("mean", (0,)), ("max", ()), ("dot", (X,)), ("std", ()), ("cumsum", ()), ("argmax", (1,)),
+    ("take", ([1],)), ("__add__", (2.0,)), ("tolist", ()), ("clip", (0, 1)), ("copy", ())])
+def test_methods_of_arrays_that_an_object_keeps_or_gives_are_those_of_the_array(name, args):
+    def f(x):
+        cell = Cell(np.outer(x, X), name)
+        return np.sum(x[0] * (np.asarray(cell.kept(*args)) + cell.listed[0](*args) + getattr(cell, name)(*args)))
+    np.testing.assert_array_equal(gradient(lift(f))(X), gradient(f)(X))
+
+
 def helper_of_two(x):
     out = np.zeros(2)
     out[:] = x
