@@ -159,7 +159,14 @@ class Run:
             vars(made).update(vars(x), pyfunc=self.of(x.pyfunc), _ufunc={})
             return made
         return self.classes.anew(x) if kind in METACLASSES else \
-            self.function(x.py_func) if is_compiled_by_numba(x) else self.classes.reach(x)
+            self.as_written(x.py_func) if is_compiled_by_numba(x) else self.classes.reach(x)
+
+    def as_written(self, f: Any) -> Any:
+        """A function that numba compiles, which its program may call as it was written, too."""
+        g = self.function(f)
+        if g is not f:
+            g.py_func = g
+        return g
 
     def polynomial_class(self, kind: Any) -> Any:
         """A class of numpy.polynomial whose methods are made anew."""

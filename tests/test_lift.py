@@ -968,7 +968,10 @@ def test_a_function_compiled_by_numba_runs_as_it_was_written():
             return self.py_func(x.__array__(float))
     Dispatcher.__module__ = "numba.core.registry"
     compiled = Dispatcher(lambda x: x * math.sin(x))
-    assert derivative(lift(lambda x: compiled(x)))(2.0) == pytest.approx(np.sin(2.0) + 2 * np.cos(2.0))  # noqa: PLW0108
+    slope = pytest.approx(np.sin(2.0) + 2 * np.cos(2.0))
+    assert derivative(lift(lambda x: compiled(x)))(2.0) == slope  # noqa: PLW0108
+    assert derivative(lift(lambda x: compiled.py_func(x)))(2.0) == slope  # noqa: PLW0108
+    assert not hasattr(compiled.py_func, "py_func")
 
 
 def test_an_error_of_compiled_code_says_that_it_met_dual_numbers():
