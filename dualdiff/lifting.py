@@ -8,6 +8,7 @@ others see is changed: each call makes the functions anew, and the stand-ins hol
 from __future__ import annotations
 
 import builtins
+import cmath
 import math
 import sys
 from abc import ABCMeta
@@ -39,7 +40,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math`` functions and ``float(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
+    ``math`` and ``cmath`` and ``float(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
     reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects
     have a class and containers hold functions that are made for it, in every thread. So are the classes of the installed
     ``packages`` named, as in ``lift(f, packages=["filterpy"])``; the functions of those are reached without.
@@ -341,7 +342,8 @@ DUALS = (Dual, *LEVELED)
 NAMES = ("LOAD_GLOBAL", "LOAD_DEREF")
 ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
 NUMPY = Run("numpy")  # in which NumPy's own functions are made
-standin(math, Module(math, NUMPY))
+for _module in (math, cmath):
+    standin(_module, Module(_module, NUMPY))
 
 
 class Vectorized(np.vectorize):

@@ -1,7 +1,10 @@
-"""Python's ``math`` in lifted programs: its functions take floats and nothing else, so NumPy's answer where a dual is met."""
+"""Python's ``math`` and ``cmath`` in lifted programs: their functions take numbers and nothing else, so NumPy's answer where a
+dual is met. Of complex numbers they have the same branch cuts, and the same signs of zeros.
+"""
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ ELEMENTS: ContextVar[bool] = ContextVar("ELEMENTS", default=False)
 
 
 def of_duals(function: Any, counterpart: Callable[..., Any]) -> Any:
-    """The function of math, and for duals its counterpart; where it is not defined it raises what it raises for floats."""
+    """The function, and for duals its counterpart; where it is not defined it raises what it raises for floats."""
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         args = tuple(list(x) if hasattr(x, "__next__") else x for x in args)
@@ -65,8 +68,13 @@ def special(name: str, called: str) -> Callable[[Any], Any]:
     return counterpart
 
 
+def of_complex(counterpart: Callable[..., Any]) -> Callable[..., Any]:
+    """The counterpart in cmath, whose arguments and results are complex."""
+    return lambda *args: counterpart(*(x.astype(complex) if hasattr(x, "astype") else complex(x) for x in args))
+
+
 def of_values(function: Any) -> Any:
-    """The function of math whose result is a truth value, of the values alone."""
+    """The function of math or cmath whose result is a truth value, of the values alone."""
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         return function(*map(stripped, args), **options)
@@ -84,3 +92,10 @@ COUNTERPARTS: dict[Any, Any] = {
         {name: getattr(np, name) for name in SAME} | OTHERWISE
         | {name: special(name, name.replace("lgamma", "gammaln")) for name in ("erf", "erfc", "gamma", "lgamma")}).items()
 } | {function: of_values(function) for function in (math.isnan, math.isinf, math.isfinite, math.isclose)}
+CMATH: dict[Any, Any] = {
+    getattr(cmath, name): of_duals(getattr(cmath, name), of_complex(counterpart)) for name, counterpart in (
+        {name: getattr(np, name) for name in SAME} | OTHERWISE).items() if hasattr(cmath, name)
+} | {
+    cmath.phase: of_duals(cmath.phase, np.angle), cmath.polar: of_duals(cmath.polar, lambda z: (np.abs(z), np.angle(z))),
+    cmath.rect: of_duals(cmath.rect, lambda r, phi: r * np.cos(phi) + 1j * (r * np.sin(phi)))
+} | {function: of_values(function) for function in (cmath.isnan, cmath.isinf, cmath.isfinite, cmath.isclose)}

@@ -15,7 +15,7 @@ from .dual import Dual
 from .dual_array import DualArray
 from .errors import RuleError
 from .forms import dual_form, holds_dual, stripped
-from .math_functions import COUNTERPARTS
+from .math_functions import CMATH, COUNTERPARTS
 from .rules.gather import shape_of
 from .rules.shapes import strided
 
@@ -118,7 +118,7 @@ def creator(make: Any) -> Any:
     return call
 
 
-for _function, _counterpart in COUNTERPARTS.items():
+for _function, _counterpart in (COUNTERPARTS | CMATH).items():
     standin(_function, _counterpart)
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,
               np.asfortranarray, np.require, np.eye, np.identity, np.fromiter, np.fromfunction):

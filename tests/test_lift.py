@@ -1,5 +1,6 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
+import cmath
 import importlib
 import inspect
 import math
@@ -822,6 +823,30 @@ def test_a_lifted_program_leaves_the_domain_of_math_as_the_plain_one_does():
                      (lambda t: math.exp(1000 * t), OverflowError)):
         with pytest.raises(error):
             derivative(lift(f))(1.0)
+
+
+@pytest.mark.parametrize("z", [0.7, -0.4, -3.0, 0.3 + 0.4j, -1.2 - 0.7j, 2.5])
+@pytest.mark.parametrize("name", sorted(name for name in dir(cmath) if callable(getattr(cmath, name)) and name[0] != "_"))
+def test_functions_of_cmath_are_differentiated_in_a_lifted_program(name, z):
+    function, more = getattr(cmath, name), (0.3,) if name in ("log", "rect", "isclose") else ()
+    z, turn, h = (z.real, 1.0, 1e-6) if name == "rect" else (z, 0.6 + 0.8j if z.imag else 1.0, 1e-6)
+
+    def along(t):
+        found = function(z + turn * t, *more)
+        found = found[0] + 2j * found[1] if name == "polar" else found
+        return np.stack([np.real(found) * 1.0, np.imag(found) * 1.0])
+    for mode in ("forward", "reverse"):
+        value, slope = value_and_jacobian(lift(along), mode=mode)(np.array(0.0))
+        np.testing.assert_allclose(value, along(0.0), rtol=1e-15)  # two libraries
+        np.testing.assert_allclose(slope, 0 if name[:2] == "is" else (along(h) - along(-h)) / (2 * h), rtol=1e-8, atol=1e-9)
+
+
+def test_functions_of_cmath_have_its_results_and_errors_in_a_lifted_program():
+    assert derivative(lift(lambda t: cmath.sqrt(t).imag))(-4.0) == -0.25
+    assert derivative(lift(lambda t: cmath.sqrt(complex(-4.0, -0.0) * t).imag))(1.0) == -1.0  # the other side of the cut
+    assert lift(cmath.sqrt)(-4.0) == 2j
+    with pytest.raises(ValueError, match="domain"):
+        derivative(lift(cmath.log))(0.0)
 
 
 # ---- programs that call SciPy
