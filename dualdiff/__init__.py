@@ -31,7 +31,7 @@ The map of the house; imports point upwards only.
     operators.py     Python's operators and NumPy's ufuncs, generated from the rows
     methods.py       the rest of what NumPy's arrays have: in place, or refused by name
     math_functions.py   Python's math and cmath for lifted programs
-    lifted_calls.py     its float, complex and hasattr
+    lifted_calls.py     its float, complex and hasattr, and np.float64
     standins.py         what stands in for NumPy in lifted programs
     lifted_classes.py   objects of the user's in such programs: their methods made anew
     lifting.py          lift: programs that allocate plain arrays, run as they are

@@ -1,4 +1,4 @@
-"""Python's ``float``, ``complex``, ``map`` of these, and ``hasattr`` as lifted programs call them.
+"""Python's ``float``, ``complex``, ``map`` of these, and ``hasattr`` as lifted programs call them; ``np.float64`` and its kin.
 
 ``float`` is a class, too, that programs compare, test against and give as a type: only where the code calls it by name it is
 another, told by the instruction that loads it. So the code is made anew with other names there.
@@ -6,6 +6,7 @@ another, told by the instruction that loads it. So the code is made anew with ot
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dis import get_instructions
 from functools import lru_cache
@@ -51,26 +52,60 @@ def hasattr_(x: Any, name: str, /) -> bool:
 
 
 def map_(function: Any, /, *iterables: Any) -> Any:
-    """``map``, of ``float`` and ``complex`` too."""
-    return map(float_ if function is float else complex_ if function is complex else function, *iterables)
+    """``map``, of ``float``, ``complex`` and the like, too."""
+    return map(CALLS.get(NAMES.get(id(function), ""), function), *iterables)
 
 
-CALLED: dict[str, Any] = {"float": float_, "complex": complex_, "map": map_}
-BUILTINS: dict[str, Any] = {f"{name}()": function for name, function in CALLED.items()} | {"hasattr": hasattr_}
+def number_of(kind: Any) -> Any:
+    """``np.float64(x)`` and its kin, of numbers and arrays, which keep a derivative."""
+    def number(*args: Any, **options: Any) -> Any:
+        x: Any = constant(dual_form(args[0])) if args and holds_dual(args[0]) else None
+        if hasattr(x, "level"):
+            return x.astype(kind)[()]
+        return kind(*args, **options) if x is None else kind(x)
+    return number
+
+
+PYTHONS: Any = {"float": float, "complex": complex, "map": map}
+KINDS: Any = {np.dtype(letter).type for letter in np.typecodes["AllFloat"]}
+CALLS: dict[str, Any] = {"float": float_, "complex": complex_, "map": map_} | {k.__name__: number_of(k) for k in KINDS}
+NAMES: dict[int, str] = {id(x): x.__name__ for x in (*PYTHONS.values(), *KINDS)} | {id(np): ""}
+CALLED: dict[str, Any] = {f"{name}()": function for name, function in CALLS.items()}
+BUILTINS: dict[str, Any] = CALLED | {"hasattr": hasattr_}
+WIDE = sys.version_info >= (3, 12)  # the place of an attribute has a bit for what is called, as that of a global name
 
 
 @lru_cache(1024)
-def with_calls(code: CodeType) -> CodeType:
+def names_in(code: CodeType) -> frozenset[str]:
+    return frozenset(code.co_names).union(*(names_in(part) for part in code.co_consts if type(part) is CodeType))
+
+
+def names_called(code: CodeType, names: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Which of the global names in the code are theirs; NumPy's as that of none."""
+    return frozenset((name, called) for name in names_in(code)
+                     if (called := NAMES.get(id(names.get(name, PYTHONS.get(name))))) is not None)
+
+
+@lru_cache(1024)
+def with_calls(code: CodeType, known: frozenset[tuple[str, str]]) -> CodeType:
     """The code, which calls these; itself where it calls none. Python marks what is loaded to be called."""
-    parts = tuple(with_calls(part) if type(part) is CodeType else part for part in code.co_consts)
-    names, steps = [*code.co_names], bytearray(code.co_code)
-    if not CALLED.keys().isdisjoint(names):
-        for step in get_instructions(code):
-            if step.opname == "LOAD_GLOBAL" and step.argval in CALLED and step.arg is not None and step.arg & 1:
-                if (called := f"{step.argval}()") not in names:
-                    names.append(called)
-                if (place := 2 * names.index(called) + 1) < 256 and step.arg < 256:
-                    steps[step.offset + 1] = place
+    parts = tuple(with_calls(part, known) if type(part) is CodeType else part for part in code.co_consts)
+    names, steps, called = [*code.co_names], bytearray(code.co_code), dict(known)
+    order = [*get_instructions(code)] if any(called.get(name) or id(vars(np).get(name)) in NAMES for name in names) else []
+    for before, step, after in zip(order[-1:] + order, order, order[1:] + order[:1], strict=False):
+        arg, new = step.arg or 0, ""
+        if step.opname == "LOAD_GLOBAL" and arg & 1:
+            new = called.get(step.argval, "")
+        elif before.opname == "LOAD_GLOBAL" and called.get(before.argval) == "" and (step.opname == "LOAD_METHOD" or (
+                step.opname == "LOAD_ATTR" and ((before.arg or 0) & 1 or arg & WIDE or after.opname == "PUSH_NULL"))):
+            new = NAMES.get(id(vars(np).get(step.argval)), "")
+        if new:
+            if (name := f"{new}()") not in names:
+                names.append(name)
+            place = names.index(name)
+            place = 2 * place + (arg & 1) if WIDE or step.opname == "LOAD_GLOBAL" else place
+            if place < 256 > arg:
+                steps[step.offset + 1] = place
     if bytes(steps) == code.co_code and all(a is b for a, b in zip(parts, code.co_consts, strict=True)):
         return code
     return code.replace(co_code=bytes(steps), co_names=tuple(names), co_consts=parts)

@@ -26,7 +26,7 @@ from .dual import Dual
 from .elementwise import LEVELED
 from .errors import ParameterError, RuleError, require_function
 from .forms import dual_form, holds_dual, stripped, with_parts
-from .lifted_calls import BUILTINS, CALLED, with_calls
+from .lifted_calls import BUILTINS, CALLED, names_called, with_calls
 from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .operands import constant
 from .rules import row_of
@@ -40,7 +40,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math`` and ``cmath`` and ``float(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
+    ``math``, ``cmath``, ``float(x)``, ``np.float64(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
     reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects
     have a class and containers hold functions that are made for it, in every thread. So are the classes of the installed
     ``packages`` named, as in ``lift(f, packages=["filterpy"])``; the functions of those are reached without.
@@ -186,9 +186,8 @@ class Run:
                       for name, cell in zip(f.__code__.co_freevars, cells, strict=True))
         if alien and fresh == cells:
             return f
-        space = f.__globals__ if alien else self.space(f.__globals__)
-        own = alien or not CALLED.keys().isdisjoint(getattr(space, "origin", space))  # names of its own
-        code = f.__code__ if own else with_calls(f.__code__)
+        space: Any = f.__globals__ if alien else self.space(f.__globals__)
+        code = f.__code__ if alien else with_calls(f.__code__, names_called(f.__code__, space.origin))
         g = FunctionType(code, space, f.__name__, None, fresh or None)
         self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
@@ -342,8 +341,9 @@ DUALS = (Dual, *LEVELED)
 NAMES = ("LOAD_GLOBAL", "LOAD_DEREF")
 ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
 NUMPY = Run("numpy")  # in which NumPy's own functions are made
-for _module in (math, cmath):
+for _module in (math, cmath, np):
     standin(_module, Module(_module, NUMPY))
+vars(STANDINS[id(np)]).update(CALLED)
 
 
 class Vectorized(np.vectorize):

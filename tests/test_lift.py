@@ -24,7 +24,7 @@ import scipy.linalg
 import scipy.optimize
 import scipy.special as sp
 import scipy.stats
-from numpy import zeros
+from numpy import double, zeros
 from numpy import zeros as nothing
 
 import dualdiff
@@ -920,6 +920,28 @@ def test_a_name_float_of_the_program_s_own_is_what_it_says():
     names = {"float": lambda x: 3 * x}
     exec("def f(x):\n    return float(x)", names)
     assert derivative(lift(names["f"]))(2.0) == 3.0
+
+
+class Doubling:
+    float64 = staticmethod(lambda x: 2 * x)
+
+
+@pytest.mark.parametrize(("f", "slope"), [
+    (lambda x: np.float64(x[0]) * x[1], [3, 2]), (lambda x: np.sum(np.float64(x)), [1, 1]), (lambda x: double(x[0]), [1, 0]),
+    (lambda x: sum(map(np.double, x)), [1, 1]), (lambda x: np.float64(*x[:1]), [1, 0]),
+    (lambda x: np.abs(np.complex128(x[0] + 1j * x[1])) ** 2, [4, 6]), (lambda x: np.float32(x[0]) + np.float32("2"), [1, 0]),
+    (lambda x: np.float64(np.zeros(2))[0] + np.float64([x[0], 3])[0] + np.float64(np.array(x[1])), [1, 1]),
+    (lambda x: x[0] if isinstance(x[1], np.float64) and np.zeros(1, np.float64).dtype == np.float64 else x[1], [1, 0]),
+    (lambda x: Doubling.float64(x[0]) * np.float64.fromhex("0x1p1") * np.finfo(np.float64).nexp, [44, 0]),
+])
+def test_numpys_types_of_numbers_keep_a_derivative_where_they_are_called(f, slope):
+    x = np.array([2.0, 3.0])
+    assert lift(f)(x) == f(x)
+    assert type(lift(f)(x)) is type(f(x))
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(gradient(lift(f), mode=mode)(x), slope)
+    with pytest.raises(EscapeError, match=r"np\.real\(x\) for the real part"):
+        gradient(lift(lambda x: np.float64((3 + 1j) * x[0])))(x)
 
 
 class Asking:
