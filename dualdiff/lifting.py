@@ -28,6 +28,7 @@ from .errors import ParameterError, RuleError, require_function
 from .forms import dual_form, holds_dual, stripped, with_parts
 from .lifted_calls import BUILTINS, CALLED, names_called, with_calls
 from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
+from .math_functions import of_values
 from .operands import constant
 from .rules import row_of
 from .standins import ANY, DISPATCHER, STANDINS, standin, taking_lists, ufunc_of_lists
@@ -40,10 +41,10 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
     ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
     dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
     that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math``, ``cmath``, ``float(x)``, ``np.float64(x)``. Arrays that took no dual are returned plain. The methods of the user's classes are
-    reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there: while it runs, objects
-    have a class and containers hold functions that are made for it, in every thread. So are the classes of the installed
-    ``packages`` named, as in ``lift(f, packages=["filterpy"])``; the functions of those are reached without.
+    ``math``, ``cmath``, ``float(x)`` and ``np.float64(x)``. Arrays that took no dual are returned plain. The methods of the
+    user's classes are reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there:
+    while it runs, objects have a class and containers hold functions that are made for it, in every thread. So are the
+    classes of the installed ``packages`` named, as in ``lift(f, packages=["filterpy"])``; their functions are reached without.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
     Not reached, and therefore still an EscapeError: classes of other installed packages or of other metaclasses, such as
@@ -146,7 +147,7 @@ class Run:
         if kind is np.ufunc or kind.__name__ == "MultiUFunc":
             return standin(x, ufunc_of_lists(x))
         if issubclass(kind, ModuleType):
-            if kind is Module or foreign(x.__name__):
+            if kind is Module or (foreign(x.__name__) and not x.__name__.startswith(TESTING)):
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
         if kind is MethodType:
@@ -181,6 +182,8 @@ class Run:
         name = f.__globals__.get("__name__", "")
         if name.startswith("scipy.special") and row_of(f) is not None:
             return standin(f, taking_lists(f))
+        if name.startswith(TESTING) and f.__name__ in COMPARING:
+            return standin(f, of_values(f))
         cells, alien = f.__closure__ or (), foreign(name) and vars(sys.modules.get(name, builtins)) is f.__globals__
         fresh = tuple(CellType() if name != "__class__" and self.changes(cell) else cell
                       for name, cell in zip(f.__code__.co_freevars, cells, strict=True))
@@ -295,7 +298,10 @@ def foreign(name: str) -> bool:
     return root in sys.stdlib_module_names or root == "dualdiff" or (root == "numpy" and name.startswith(SEALED))
 
 
-SEALED = ("numpy._", "numpy.testing", "numpy.ma", "numpy.random", "numpy.f2py", "numpy.ctypeslib")
+TESTING = "numpy.testing"
+COMPARING = {f"assert_{name}" for name in ("", "allclose", "almost_equal", "approx_equal", "array_almost_equal",
+                                           "array_almost_equal_nulp", "array_equal", "array_less", "array_max_ulp", "equal")}
+SEALED = ("numpy._", TESTING, "numpy.ma", "numpy.random", "numpy.f2py", "numpy.ctypeslib")
 
 
 def names_of_classes(code: CodeType) -> set[str]:

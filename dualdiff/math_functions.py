@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import needed
-from .forms import holds_dual, stripped
+from .forms import holds_dual, stop_gradient, stripped
 
 ELEMENTS: ContextVar[bool] = ContextVar("ELEMENTS", default=False)
 
@@ -74,10 +74,10 @@ def of_complex(counterpart: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_values(function: Any) -> Any:
-    """The function of math or cmath whose result is a truth value, of the values alone."""
+    """A function whose result is a truth value, or an error, of the values alone."""
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        return function(*map(stripped, args), **options)
+        return function(*map(stop_gradient, args), **{name: stop_gradient(x) for name, x in options.items()})
     return call
 
 

@@ -26,6 +26,7 @@ import scipy.special as sp
 import scipy.stats
 from numpy import double, zeros
 from numpy import zeros as nothing
+from numpy.testing import assert_array_less
 
 import dualdiff
 from dualdiff import (
@@ -847,6 +848,24 @@ def test_functions_of_cmath_have_its_results_and_errors_in_a_lifted_program():
     assert lift(cmath.sqrt)(-4.0) == 2j
     with pytest.raises(ValueError, match="domain"):
         derivative(lift(cmath.log))(0.0)
+
+
+def checked(x):
+    np.testing.assert_allclose(2 * x, x + x, rtol=1e-12)
+    assert_array_less(x, x + 1)
+    np.testing.assert_equal({"a": x, "b": [x[0], 2]}, {"a": x, "b": [x[0], 2]})
+    np.testing.assert_almost_equal(actual=x[0], desired=x[0])
+    with np.testing.assert_raises(ZeroDivisionError):
+        assert 1 / 0
+    return np.testing.assert_no_warnings(np.sum, x ** 2)
+
+
+def test_checks_of_numpy_testing_look_at_values_in_lifted_programs():
+    np.testing.assert_array_equal(gradient(lift(checked))(X), 2 * X)
+    np.testing.assert_array_equal(gradient(checked)(X), 2 * X)
+    for f in (lambda x: np.testing.assert_allclose(x, x + 1), lambda x: assert_array_less(x, x)):
+        with pytest.raises(AssertionError, match="Mismatched elements: 3 / 3"):
+            gradient(lift(f))(X)
 
 
 # ---- programs that call SciPy
