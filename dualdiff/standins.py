@@ -18,6 +18,7 @@ from .forms import dual_form, holds_dual, stripped
 from .math_functions import CMATH, COUNTERPARTS
 from .rules.gather import shape_of
 from .rules.shapes import strided
+from .tangents.differential import Differential
 
 ANY = Dual()  # arrays that took no dual yet have the level of duals made by hand
 DISPATCHER = type(np.sum)
@@ -77,7 +78,7 @@ def taking_lists(function: Any) -> Any:
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        if args and hasattr(type(args[0]), "as_scipys"):  # a sparse matrix, whose methods NumPy calls
+        if args and (hasattr(type(args[0]), "as_scipys") or Differential in map(type, args)):  # which NumPy asks
             return function(*args, **options)
         if calls or any(map(holds_dual, args)) or any(map(holds_dual, options.values())):
             return array_function(function, args, options)
@@ -158,12 +159,6 @@ class ArrayType(type):
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         return np.ndarray(*args, **options)
-
-    def __eq__(cls, other: object) -> bool:
-        return other is cls or other is np.ndarray
-
-    def __hash__(cls) -> int:
-        return hash(np.ndarray)
 
 
 standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__, "__module__": "numpy"}))
