@@ -24,7 +24,7 @@ from .rules.outputs import Restated, Without
 from .rules.registry import Bilinear, Composite, Constant, Elementwise, Formula, Gather, Linear, Refused, Row, name_of
 from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import generic
-from .tangents.differential import Differential, contracted, mapped
+from .tangents.differential import Differential, contracted, mapped, unmoved
 from .tangents.join import Arrangement
 from .tangents.joined import joined_or_later
 from .tangents.level import HAND, Level, is_dual
@@ -276,6 +276,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
+    f = tuple(map(unmoved, f)) if type(f) is tuple else unmoved(f)
     if weak and not level:
         return f
     parts: list[Any] = []  # what each perturbed input contributes

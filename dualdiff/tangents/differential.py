@@ -99,6 +99,17 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tu
 
 
 # ---- the tangent inside a formula
+def unmoved(x: Any) -> Any:
+    """The value of an array that a lifted program made, where it took no dual; anything else as it is."""
+    while hasattr(x, "eps"):
+        if x.source is not None:
+            x.refresh()
+        if x.eps.terms:
+            break
+        x = x.value
+    return x
+
+
 class Differential(np.lib.mixins.NDArrayOperatorsMixin):
     """A tangent that takes part in NumPy's linear operations; made for one formula, thrown away after."""
 
@@ -144,6 +155,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         return self.__array_function__(operator.getitem, (), (self, index), {})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        inputs = tuple(map(unmoved, inputs))
         both = [isinstance(x, Differential) for x in inputs]
         if method != "__call__" or options:
             return NotImplemented
@@ -167,7 +179,7 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
         return self._like(self.tangent.chained(c, shape, 0.0) if self.level.careful else self.tangent.scaled(c, shape))
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        row = row_of(function)
+        row, args = row_of(function), tuple(map(unmoved, args))
         t, options = self.tangent, {name: x for name, x in options.items() if x is not None}
         if function in (np.ndim, np.shape, np.size):
             return getattr(self, function.__name__)
