@@ -1,6 +1,8 @@
 """scipy.interpolate in programs that are differentiated as they stand."""
 # ruff: noqa: PLW0108 - the program is the lambda, in which the object's name is met
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.interpolate as si
@@ -374,6 +376,7 @@ def test_smoothing_splines_of_plain_data_are_scipys():
 # ---- refused, by name ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("f", "at", "says"), [
     (lambda y: si.UnivariateSpline(x, y)(p), y, "UnivariateSpline.*smoothing.*s=0"),
+    (lambda y: si.UnivariateSpline(x, y, s=0).set_smoothing_factor(0.1), y, "set_smoothing_factor.*smoothing.*s=0"),
     (lambda y: si.splev(p, si.splrep(x, y, s=0.1)), y, "splrep.*smoothing.*make_smoothing_spline"),
     (lambda y: si.make_splprep([x, y], s=0.1)[0](p), y, "make_splprep.*smoothing"),
     (lambda z: si.RectBivariateSpline(gx, gy, z, s=0.1)(px, py), Z, "RectBivariateSpline.*s=0"),
@@ -387,6 +390,16 @@ def test_smoothing_splines_of_plain_data_are_scipys():
 def test_what_has_no_derivative_is_refused(f, at, says):
     with pytest.raises(RuleError, match=says):
         jacobian(f)(at)
+
+
+@pytest.mark.parametrize("make", [lambda y: CubicSpline(x, y), lambda y: si.make_interp_spline(x, y),
+                                  lambda y: si.BPoly.from_derivatives(x, y[:, None])])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_copies_of_splines_are_splines(make, copied):
+    outside = make(y)
+    for f in (lambda a: copied(make(y * a))(1.3), lambda a: copied(make(y))(a), lambda a: copied(outside)(a)):
+        slope = derivative(lambda a: f(a) * 1.0)(1.1)  # noqa: B023
+        np.testing.assert_allclose(slope, (f(1.1 + 1e-5) - f(1.1 - 1e-5)) / 2e-5, rtol=1e-8)
 
 
 def test_a_double_root_is_refused():

@@ -136,6 +136,7 @@ def univariate(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
 
 for _name in ("UnivariateSpline", "InterpolatedUnivariateSpline", "LSQUnivariateSpline"):
     seen_class(getattr(plain, _name), __init__=univariate_init, __call__=univariate,
+               set_smoothing_factor=lambda self, s: refuse("UnivariateSpline.set_smoothing_factor", SMOOTH),
                integral=lambda self, a, b: splint(a, b, self._eval_args),
                derivatives=lambda self, x: spalde(x, self._eval_args),
                roots=lambda self: sproot(self._eval_args, 3 * len(self._eval_args[0])))

@@ -196,10 +196,12 @@ def yeojohnson_normmax(x: Any, brack: Any = None, **options: Any) -> Any:
 
 
 @counterpart(plain.expectile)
-def expectile(a: Any, alpha: Any = 0.5, *, weights: Any = None) -> Any:
+def expectile(a: Any, alpha: Any = 0.5, *, weights: Any = None, **options: Any) -> Any:
     def equation(t: Any, a: Any, alpha: Any, weights: Any) -> Any:
         return np.average(np.abs((stripped(a) <= stripped(t)) - alpha) * (t - a), weights=weights)
-    value = plain.expectile(stripped(a), stripped(alpha), weights=stripped(weights))
+    value = plain.expectile(stripped(a), stripped(alpha), weights=stripped(weights), **options)
+    if options or np.ndim(value):  # along an axis, since SciPy 1.18
+        raise RuleError("scipy.stats.expectile has a derivative of one sample without further options; call it for each")
     return found("expectile", equation, value, a, alpha, weights)
 
 
