@@ -24,7 +24,7 @@ from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
-from .views import View, link, read, settle
+from .views import View, bare, link, read, settle
 
 AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray
@@ -165,10 +165,10 @@ class DualArray:
         self.refresh()
         return array(self.value.copy(order), self.eps, self.level)
 
-    __copy__ = copy
+    def __copy__(self, memo: Any = None) -> DualArray:
+        return self.copy("K")
 
-    def __deepcopy__(self, memo: Any) -> DualArray:
-        return self.copy()
+    __deepcopy__ = __copy__
 
     def flatten(self, order: Any = "C") -> Any:
         return np.ravel(self, order=order).copy()
@@ -177,7 +177,7 @@ class DualArray:
         """The array in another floating-point or complex type; an integer type would drop the derivative and raises."""
         kind = np.dtype(dtype)
         if kind == self.dtype:
-            return self.copy() if copy else self
+            return self.copy(order) if copy or (order in ("C", "F") and not bare(self).flags[order]) else self
         self.refresh()
         if kind.kind in "biu" and not self.eps.terms:  # without a derivative there is none to lose
             return np.asarray(self.value).astype(kind)

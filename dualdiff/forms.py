@@ -11,7 +11,7 @@ from .dual import Dual
 from .dual_array import array, from_objects, inexact, lifted
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
-from .operands import constant
+from .operands import constant, in_order
 from .subclasses import base_array
 from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import converted
@@ -35,7 +35,7 @@ def dual_form(x: Any) -> Any:
         return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
         row = in_a_row(x)
-        return np.stack([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x]) \
+        return in_order([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x]) \
             if row is None else row
     return base_array(x) if isinstance(x, np.ndarray) else converted(x)
 

@@ -31,6 +31,7 @@ from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASS
 from .math_functions import of_values
 from .operands import constant
 from .rules import row_of
+from .rules.shapes import lying_as
 from .standins import ANY, DISPATCHER, STANDINS, standin, taking_lists, ufunc_of_lists
 
 
@@ -365,7 +366,8 @@ class Vectorized(np.vectorize):
             return plain._vectorize_call(self, func, [stripped(a) for a in args])
         kinds: Any = self.otypes or map(np.result_type, results[0] if type(results[0]) is tuple else results[:1])
         columns = zip(*results, strict=True) if type(results[0]) is tuple else [results]
-        parts = [np.reshape(np.stack(part), np.shape(arrays[0])).astype(kind, copy=False)
+        like = np.frompyfunc(lambda *a: 0, len(arrays), 1)(*map(stripped, arrays))  # lies in memory as NumPy's result
+        parts = [lying_as(np.reshape(np.stack(part), np.shape(arrays[0])).astype(kind, copy=False), like)
                  for part, kind in zip(columns, kinds, strict=True)]
         return tuple(parts) if type(results[0]) is tuple else parts[0]
 

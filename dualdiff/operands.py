@@ -14,6 +14,7 @@ from .errors import ConversionError
 from .reading import dtype_of
 from .subclasses import base_array
 from .tangents.level import is_dual
+from .views import bare
 
 
 def promoted(c: Any, x: Any) -> Any:
@@ -42,6 +43,12 @@ def constant(x: Any) -> Any:
     return x if x.eps.terms else x.value
 
 
+def in_order(parts: list[Any]) -> Any:
+    """What a list holds as one array, whose elements lie in order, whatever those of its parts do."""
+    a = np.stack(parts)
+    return a if bare(a).flags.c_contiguous else a.copy()
+
+
 def operand(x: Any) -> Any:
     """Anything NumPy would accept beside a dual: a Dual by hand lifted, lists and object arrays as one array."""
     if type(x) is Dual:
@@ -53,7 +60,7 @@ def operand(x: Any) -> Any:
     if isinstance(x, np.generic):
         return x
     if isinstance(x, list | tuple) and any(is_dual(part) for part in x):
-        return np.stack([part if is_dual(part) else inexact(part, "an array of duals") for part in x])
+        return in_order([part if is_dual(part) else inexact(part, "an array of duals") for part in x])
     if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
         return NotImplemented
     if hasattr(x, "__len__"):

@@ -67,6 +67,13 @@ def link(view: Any, base: Any, move: Any, index: Any) -> None:
         memory.copied.append(ref(view))
 
 
+def bare(x: Any) -> Any:
+    """The value under every level, as it lies in memory."""
+    while hasattr(x, "level"):
+        x = x.value
+    return x
+
+
 def trail_of(x: Any) -> tuple[Any, ...]:
     """What leads from an array to its view x."""
     return (*trail_of(x.source[0]), x.source[1:3]) if type(x.source) is tuple else ()
@@ -166,9 +173,7 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
 # ---- writing
 def begin(root: Any, memory: Memory) -> None:
     """Open the log: values move to memory of their own."""
-    plain = root.value
-    while is_dual(plain):
-        plain = plain.value
+    plain = bare(root)
     numbers = np.arange(plain.size).reshape(plain.shape)
     if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
         numbers, in_order = np.empty_like(plain, np.intp), numbers
@@ -251,6 +256,13 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         old = old if memory.index is None else memory.old
         forget(memory)
     root.eps = counted(eps, old, root.level)
-    if type(value) is np.ndarray is type(root.value) and value.strides != root.value.strides:
-        value = np.positive(value, out=np.empty_like(root.value))
-    replace_value(root, value)
+    replace_value(root, laid_out(value, bare(root)))
+
+
+def laid_out(value: Any, like: Any) -> Any:
+    """The value, which nobody else holds, in memory as ``like`` lies there: the same reshapes of it are views."""
+    if hasattr(value, "level"):
+        value.value = laid_out(value.value, like)
+    elif value.strides != like.strides:
+        return np.positive(value, out=np.empty_like(like, value.dtype))
+    return value

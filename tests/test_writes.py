@@ -4,12 +4,14 @@ The reference runs the same program twice on plain arrays: on the values, and on
 derivatives (the complex step, exact to rounding for sums and products).
 """
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualdiff import DualArray, derivative, gradient, jacobian, jvp, linearize
+from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize
 from dualdiff.errors import AssignmentError, EscapeError
 
 STEP = 1e-200
@@ -483,6 +485,53 @@ def test_an_array_lies_in_memory_as_numpys_does_so_that_the_same_reshapes_are_vi
     for way in "CF":
         np.testing.assert_allclose(written(DualArray(x, np.ones((2, 2))), way).value, written(x, way), rtol=1e-15)
         np.testing.assert_allclose(jvp(lambda x, way=way: written(x, way), (x,), (x,))[0], written(x, way), rtol=1e-15)
+
+
+def written_whole(x):
+    y = np.copy(x)
+    y[...] = np.ascontiguousarray(x) ** 2
+    return y
+
+
+NEW_ARRAYS = {
+    "astype": lambda x: x.astype(float), "astype F": lambda x: x.astype(float, order="F"),
+    "astype C": lambda x: x.astype(float, "C", copy=False), "astype complex": lambda x: x.astype(complex),
+    "np.astype": lambda x: np.astype(x, float), "copy": copy.copy, "deepcopy": copy.deepcopy, "sort": lambda x: np.sort(x, 0),
+    "partition": lambda x: np.partition(x, 1, 1), "select": lambda x: np.select([x > 0.5], [x], 1.0),
+    "gradient": lambda x: np.gradient(x, axis=1), "piecewise": lambda x: np.piecewise(x, [x > 0.5], [np.sin, np.cos]),
+    "vectorize": lambda x: np.vectorize(lambda a, b: a * b)(x, x), "list": lambda x: np.array([x, x]),
+    "sum of a list": lambda x: np.sum([x, x], 0), "list beside an array": lambda x: x[:2] * [x[0], x[1]],
+    "written whole": written_whole,
+}
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+@pytest.mark.parametrize("name", NEW_ARRAYS)
+def test_a_new_array_lies_in_memory_as_numpy_s_at_every_level(name, axes):
+    x, seen = np.linspace(0.1, 1.0, 24), []
+
+    def f(x):
+        y = NEW_ARRAYS[name](x.reshape(2, 3, 4).transpose(axes))
+        seen.append(y)
+        return (y.real ** 2).sum()
+    f(x)
+    hvp(f)(x, x)
+    expected, *_, found = seen
+    while hasattr(found, "level"):
+        found = found.value
+    assert found.strides == expected.strides
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_what_numpy_copies_of_a_matrix_in_fortran_s_order_is_copied_after_a_whole_write_at_two_levels():
+    def f(x):
+        A = np.array(x.reshape(2, 3), order="F")
+        A[...] = A ** 2
+        B = A.ravel()
+        B *= 3.0
+        return (A ** 2).sum()
+    x = np.array([0.3, 0.5, 0.7, 1.1, 1.3, 1.7])
+    np.testing.assert_allclose(hessian(f)(x), np.diag(12 * x ** 2), rtol=1e-14)
 
 
 COPIES = [np.conj, lambda x: np.prod(x, axis=()), lambda x: np.hypot.reduce(x, axis=()), lambda x: x.flat[:]]

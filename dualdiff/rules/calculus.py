@@ -12,6 +12,7 @@ from .constant import plain
 from .formula import marked
 from .gather import as_array, axes_of, axes_or_all, floating, in_double, lying_along, stacked
 from .registry import composite, formula
+from .shapes import lying_as
 
 
 # ---- differences and integrals
@@ -43,7 +44,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> An
         raise ValueError
     (f,), spacings = floating([f]), varargs or (1.0,)
     spacings = spacings if len(spacings) == len(axes) else spacings * len(axes)
-    results = tuple(slope(f, *part, edge_order).astype(f.dtype, copy=False) for part in zip(axes, spacings, strict=True))
+    results = tuple(lying_as(slope(f, *part, edge_order).astype(f.dtype, copy=False), plain(f))
+                    for part in zip(axes, spacings, strict=True))
     return results[0] if len(axes) == 1 else results
 
 

@@ -12,7 +12,7 @@ from .constant import plain
 from .formula import mark_ties
 from .gather import as_array, in_double
 from .registry import composite
-from .shapes import by_position
+from .shapes import by_position, lying_as
 
 
 # ---- order
@@ -22,7 +22,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         a, axis = np.ravel(a), -1
     a = mark_ties(a, axis, "numpy.sort") if WATCH.count else a
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable", order=order), axis)
+    return lying_as(np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable", order=order), axis), plain(a))
 
 
 @composite(np.partition)
@@ -30,7 +30,7 @@ def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order
     if axis is None:
         a, axis = np.ravel(a), -1
     a = mark_ties(a, axis, "numpy.partition") if WATCH.count else a
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
+    return lying_as(np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis), plain(a))
 
 
 composite(np.sort_complex)(lambda a: np.sort(a if np.iscomplexobj(a) else in_double(a)) + 0j)
@@ -44,7 +44,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     result = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
-    return result
+    return lying_as(result, np.empty(np.shape(result))) if np.ndim(result) else result
 
 
 @composite(np.choose, raw=True)
@@ -66,7 +66,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **options: Any) 
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
         raise ValueError
-    pieces, source, count = [np.zeros(1)], np.zeros(np.shape(x), int), 1
+    pieces, source, count = [np.zeros(1)], np.zeros_like(plain(x), int), 1
     for condition, function in zip(conditions, funclist, strict=True):
         inside = x[condition]
         if callable(function) and inside.size:

@@ -29,6 +29,18 @@ def strided(x: Any, shape: tuple[int, ...], steps: tuple[float, ...]) -> Any:
 gather(strided)
 
 
+def lying_as(y: Any, like: Any) -> Any:
+    """A new array in memory as NumPy lays out what it makes ``like`` a plain one: the same reshapes of it are views."""
+    made = np.empty_like(like, plain(y).dtype)
+    if made.strides == plain(y).strides:
+        return y
+    for order in "CF":
+        if made.flags[order]:
+            return y.copy(order)
+    axes = sorted(range(y.ndim), key=lambda i: -made.strides[i])
+    return np.transpose(np.transpose(y, axes).copy(), np.argsort(axes))
+
+
 def by_position(arrays: Any, place: Any) -> Any:
     """``place(*arrays)``, which moves elements only, of arrays in their common type. A ``partial`` of a named function is known
     again in a later sweep, a lambda is not.
