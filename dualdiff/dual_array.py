@@ -24,7 +24,7 @@ from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
-from .views import View, bare, link, read, settle
+from .views import View, bare, link, read, settle, show
 
 AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray
@@ -206,10 +206,9 @@ class DualArray:
             unknown[()] = self
             return unknown
         self.refresh()
-        if not self.eps.terms:  # nothing to lose; a copy, and read-only: writes would be lost
+        if not self.eps.terms:  # nothing to lose; a copy
             a = np.array(self.value, dtype)
-            a.flags.writeable = False
-            return a
+            return a if copy or a.dtype != self.dtype else show(self, a)
         raise escape("conversion to a plain NumPy array", "np.stack, np.concatenate and np.zeros_like(x) keep it, "
                      "and np.asarray is not needed; an array that x is written into keeps it if it is made by "
                      "np.zeros(n, like=x), or if the program runs as dualdiff.lift(f); a.dot(x) of a plain array a is a @ x",

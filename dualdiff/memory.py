@@ -29,12 +29,13 @@ class Memory:
     old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``.
     """
 
-    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "size", "starts", "trails", "version", "views")
+    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "shown", "size", "starts", "trails", "version", "views")
 
     def __init__(self) -> None:
         self.version = 0  # how often the array was written to
         self.views: list[Any] = []  # weak: a view holds its base, not the other way round
         self.copied: list[Any] = []  # the views that hold a copy, since they were read
+        self.shown: Any = ()  # weak: plain arrays that were made of it
         self.limit = 8
         self.index: Any = None
         self.old: Any = None

@@ -15,7 +15,7 @@ from weakref import ref
 
 import numpy as np
 
-from .errors import AssignmentError
+from .errors import AssignmentError, ConversionError
 from .memory import Memory
 from .tangents.level import Level, is_dual
 from .tangents.moves import Item, Map, as_key
@@ -170,9 +170,31 @@ def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
     return x.value[index].copy("K"), eps
 
 
+# ---- plain arrays
+def show(x: Any, plain: Any) -> Any:
+    """x without a derivative, as a plain array: read-only, and remembered, because what is written to x it would not see."""
+    plain.flags.writeable = False
+    root = root_of(x)
+    if root.source is None:
+        root.source = Memory()
+    root.refresh()  # the next write opens a log
+    root.source.shown = [*filter(lambda r: r() is not None, root.source.shown), ref(plain)]
+    return plain
+
+
+def hide(memory: Memory) -> None:
+    """Before a write: no plain array may be left that would have to see it. A view of one keeps it alive."""
+    if any(r() is not None for r in memory.shown):
+        raise ConversionError("numpy.asarray has made a plain array of this dual array, which would not see what is written to "
+                              "it now, and is still in use: make it by x.copy(), or run the program as dualdiff.lift(f)")
+    memory.shown = ()
+
+
 # ---- writing
 def begin(root: Any, memory: Memory) -> None:
     """Open the log: values move to memory of their own."""
+    if memory.shown:
+        hide(memory)
     plain = bare(root)
     numbers = np.arange(plain.size).reshape(plain.shape)
     if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
@@ -252,6 +274,8 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
     memory = root.source
     old = root.eps
     if memory is not None:
+        if memory.shown:
+            hide(memory)
         memory.version += 1
         old = old if memory.index is None else memory.old
         forget(memory)

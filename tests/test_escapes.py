@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient, value_and_gradient, vjp
 from dualdiff.errors import ConversionError, DualdiffError, EscapeError, RuleError
 
 
@@ -276,6 +276,71 @@ def test_a_conversion_whose_error_f_catches_is_run_lifted(mode):
     np.testing.assert_array_equal(gradient(f, mode=mode)(x), 2 * x)
     with pytest.raises(EscapeError, match="went another way: astype"):
         gradient(lambda x: f(x, int), mode=mode)(x)
+
+
+class Relaxation:
+    """A solver that keeps a view of its own array, made before anything is written to it."""
+
+    def __init__(self, x, converted):
+        self.u = np.zeros_like(x)
+        self.inner = converted(self.u)
+
+    def run(self, x, write):
+        for _ in range(3):
+            write(self.u, x)
+        return np.sum(self.inner)
+
+
+CONVERSIONS = {
+    "a view": lambda u: np.asarray(u)[1:-1], "of a view": lambda u: np.asarray(u[1:-1]), "itself": np.asarray,
+    "in order": np.ascontiguousarray, "not copied": lambda u: np.asarray(u, copy=None),
+    "of its type": lambda u: np.asarray(u, float),
+    "copied": lambda u: np.array(u)[1:], "of another type": lambda u: np.asarray(u, np.float32)[1:]}
+
+
+def write_whole(u, x):
+    u[:] = 0.5 * u + x
+
+
+def write_elements(u, x):
+    for i in range(1, u.size):
+        u[i] = u[i - 1] + x[i] ** 2
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("write", [write_whole, write_elements])
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_a_plain_array_made_of_one_without_a_derivative_sees_what_is_written_to_it_later(name, write, mode):
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+
+    def f(x):
+        return Relaxation(x, CONVERSIONS[name]).run(x, write)
+    value, slope = value_and_gradient(f, mode=mode)(x)
+    assert value == f(x)
+    steps = np.eye(4) * 1e-3
+    np.testing.assert_allclose(slope, [(f(x + h) - f(x - h)) / 2e-3 for h in steps], atol=1e-9)
+
+
+def test_a_write_beside_a_plain_array_in_use_is_refused_and_one_after_it_is_not():
+    y = np.zeros_like(DualArray(np.ones(3), np.ones(3)))
+    kept = np.asarray(y)[:2]
+    for write in (lambda: y.__setitem__(0, 2.0), lambda: y.fill(2.0), lambda: y[1:].fill(2.0)):
+        with pytest.raises(ConversionError, match="still in use"):
+            write()
+    assert not kept.any()
+    del kept
+    y[0] = 2.0
+    assert np.array_equal(np.asarray(y), [2, 0, 0])
+
+
+def test_a_copy_as_a_plain_array_is_the_caller_s_to_write_to():
+    y = np.zeros_like(DualArray(np.ones(3), np.ones(3)))
+    copied = np.array(y)
+    copied -= 1.0
+    assert np.array_equal(copied, [-1, -1, -1])
+    assert not y.value.any()
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(y)[0] = 1.0
 
 
 def test_an_error_that_hides_an_escape_quotes_it():
