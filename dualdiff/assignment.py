@@ -15,6 +15,7 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .errors import AssignmentError, ConversionError, DualdiffError, EscapeError
 from .forms import dual_form, stripped
+from .memory import memory_of
 from .operands import constant
 from .rules.gather import as_array
 from .rules.linear import as_part
@@ -39,8 +40,9 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     if type(x.source) is tuple and is_part(x):  # the whole number is written
         refuse_complex(x, value)
         z, imaginary = whole_of(x)
-        kept = (np.real if imaginary else np.imag)(z[index])
-        return assign(z, index, as_part(kept, not imaginary) + as_part(as_array(dual_form(value)), imaginary))
+        with memory_of(root_of(x)).lock:
+            kept = (np.real if imaginary else np.imag)(z[index])
+            return assign(z, index, as_part(kept, not imaginary) + as_part(as_array(dual_form(value)), imaginary))
     if kind in REAL_NUMBERS:
         eps = CONSTANT
     elif kind is DualScalar or kind is DualArray:
@@ -103,14 +105,18 @@ def at_level(x: Any, value: Any) -> tuple[Any, Tangent]:
     level: Level = value.level
     root = root_of(x)
     if level is not root.level and level.number > root.level.number:
-        ascend(root, level)
+        with memory_of(root).lock:
+            if level.number > root.level.number:
+                ascend(root, level)
     if level is root.level or level.number == root.level.number:
         value, eps = value.value, value.eps
     else:
         value, eps = constant(value), constant_of(value.shape)
     if is_dual(value) and type(root.value) is np.ndarray:  # its values are to be duals of a lower level
-        root.refresh()
-        replace_value(root, array(root.value, Tangent({}, root.shape), value.level))
+        with memory_of(root).lock:
+            root.refresh()
+            if type(root.value) is np.ndarray:
+                replace_value(root, array(root.value, Tangent({}, root.shape), value.level))
     return value, eps
 
 

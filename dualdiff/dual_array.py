@@ -112,13 +112,14 @@ class DualArray:
         else:
             index = plain_index(index)
             key = as_key(index)
-        source, found = self.source, None
+        source: Any = self.source
+        found = None
         try:
             if source is not None:
-                is_open = (source[3] if type(source) is tuple else source).index is not None
-                if is_open:
+                memory = source if type(source) is Memory else source[3]
+                if memory.index is not None:
                     found = read(self, index)
-                if found is None and (is_open or type(source) is tuple):
+                elif memory is not source and source[4] != memory.version:
                     settle(self)
             if found is not None:
                 value, eps = found

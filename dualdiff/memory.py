@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from math import prod
+from threading import Lock, RLock, get_ident
 from typing import Any
 
 import numpy as np
@@ -20,29 +21,41 @@ from .tangents.writes import rewritten
 
 FEW = 16  # writes that are told one by one when the log is closed
 SMALL = 64  # arrays up to this size are joined whole: it costs no more
+MAKING = Lock()
 
 
 class Memory:
     """The views of an array, and the log of what was written to it since its ε-part was last put together.
 
     ``index`` is None while the log is closed. Open, it holds for each element a number: below ``size`` the place among the
-    old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``.
+    old elements, else the place among the ``pieces`` laid end to end behind them, which begin at ``starts``. Whatever reads or
+    changes it holds the ``lock``: threads may fill an array together.
     """
 
-    __slots__ = ("copied", "end", "index", "limit", "old", "pieces", "shown", "size", "starts", "trails", "version", "views")
+    __slots__ = ("copied", "end", "index", "limit", "lock", "old", "pieces", "shown", "size", "starts", "thread", "trails",
+                 "version", "views")
 
     def __init__(self) -> None:
+        self.lock = RLock()
+        self.thread = get_ident()  # the one that uses it; 0 where several have
         self.version = 0  # how often the array was written to
         self.views: list[Any] = []  # weak: a view holds its base, not the other way round
         self.copied: list[Any] = []  # the views that hold a copy, since they were read
         self.shown: Any = ()  # weak: plain arrays that were made of it
-        self.limit = 8
+        self.limit = 16
         self.index: Any = None
         self.old: Any = None
         self.pieces: list[Tangent] = []
         self.starts: list[int] = []
         self.trails: list[Any] | None = []  # where each piece was written, while they are few
         self.size = self.end = 0
+
+    def forget_dead(self) -> None:
+        """Drop the views that nobody has any more, in place: other threads may add some."""
+        with self.lock:
+            found = self.views[:]
+            self.views[:len(found)] = [r for r in found if r() is not None]
+            self.limit = 2 * len(self.views) + 16
 
     # ---- the log
     def append(self, place: Any, index: Any, eps: Tangent, trail: Any) -> None:
@@ -159,6 +172,14 @@ class Memory:
         sizes = [prod(t.shape) for t in self.pieces]
         self.starts = (self.size + np.cumsum([0, *sizes])[:-1]).tolist()
         self.end = self.size + sum(sizes)
+
+
+def memory_of(root: Any) -> Memory:
+    """The memory of an array, of which there is one, however many threads ask."""
+    with MAKING:
+        if root.source is None:
+            root.source = Memory()
+        return root.source  # type: ignore[no-any-return]
 
 
 def joined(pieces: list[Tangent], index: Any) -> Tangent:

@@ -5,19 +5,22 @@ NumPy would show it. The ε-part is written to a log, the array's `Memory`.
 
 Coefficients often *are* the values of an array. So the memory written to is made anew for each log (``begin``), and what an
 operation is about to read is not written to any more: reading an array closes its log, reading a view while the log is open
-gives the view a copy, which the next write takes back (``relink``).
+gives the view a copy, which the next write takes back (``relink``). Another thread may have begun to read a view just then:
+where several use an array that has views, each write moves the values.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from threading import get_ident
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from .errors import AssignmentError, ConversionError
-from .memory import Memory
-from .tangents.level import Level, is_dual
+from .memory import Memory, memory_of
+from .tangents.level import Level
 from .tangents.moves import Item, Map, as_key
 from .tangents.tangent import Tangent
 
@@ -53,18 +56,18 @@ def root_of(x: Any) -> Any:
 def link(view: Any, base: Any, move: Any, index: Any) -> None:
     """From now on a write to one is a write to the other."""
     memory = base.source
-    if memory is None:
-        memory = base.source = Memory()
-    elif type(memory) is tuple:
-        memory = memory[3]
+    if type(memory) is not Memory:
+        memory = memory_of(base) if memory is None else memory[3]
+    if memory.thread != get_ident():
+        memory.thread = 0
     view.source = (base, move, index, memory, memory.version)
     views = memory.views
     if len(views) >= memory.limit:
-        views[:] = [r for r in views if r() is not None]
-        memory.limit = 2 * len(views) + 8
+        memory.forget_dead()
     views.append(ref(view))
     if memory.index is not None:
-        memory.copied.append(ref(view))
+        with memory.lock:
+            memory.copied.append(ref(view))
 
 
 def bare(x: Any) -> Any:
@@ -122,10 +125,17 @@ def settle(x: Any) -> None:
         if source.index is not None:
             close(x, source)
         return
-    base, _, _, memory, version = source
-    if version == memory.version:
-        return
-    root = root_of(x)
+    memory = source[3]
+    if source[4] != memory.version:
+        with memory.lock:
+            bring_up(x, memory)
+
+
+def bring_up(x: Any, memory: Memory) -> None:
+    """Give the view x what was written since it was last read."""
+    if memory.thread != get_ident():
+        memory.thread = 0
+    base, root = x.source[0], root_of(x)
     if memory.index is not None:
         eps = None if is_part(x) else memory.part(along(x, memory.index))
         if eps is not None:
@@ -154,9 +164,17 @@ def relink(root: Any, views: list[Any]) -> None:
 
 
 def read(x: Any, index: Any) -> tuple[Any, Tangent] | None:
-    """Value and tangent of ``x[index]`` while the log is open; None if it is better closed now."""
+    """Value and tangent of ``x[index]`` while the log is open; None, and x settled, if it was better closed."""
     root = x if type(x.source) is Memory else root_of(x)
     memory = root.source
+    with memory.lock:
+        found = None if memory.index is None else read_open(x, index, root, memory)
+        if found is None:
+            settle(x)
+    return found
+
+
+def read_open(x: Any, index: Any, root: Any, memory: Memory) -> tuple[Any, Tangent] | None:
     if is_part(x):
         close(root, memory)
         return None
@@ -175,10 +193,10 @@ def show(x: Any, plain: Any) -> Any:
     """x without a derivative, as a plain array: read-only, and remembered, because what is written to x it would not see."""
     plain.flags.writeable = False
     root = root_of(x)
-    if root.source is None:
-        root.source = Memory()
-    root.refresh()  # the next write opens a log
-    root.source.shown = [*filter(lambda r: r() is not None, root.source.shown), ref(plain)]
+    memory = memory_of(root)
+    with memory.lock:
+        root.refresh()  # the next write opens a log
+        memory.shown = [*filter(lambda r: r() is not None, memory.shown), ref(plain)]
     return plain
 
 
@@ -201,8 +219,8 @@ def begin(root: Any, memory: Memory) -> None:
         numbers, in_order = np.empty_like(plain, np.intp), numbers
         numbers[...] = in_order
     memory.old = root.eps
-    root.eps = Unsettled(root)
     memory.index, memory.size, memory.end = numbers, numbers.size, numbers.size
+    root.eps = Unsettled(root)  # after the index: another thread may ask it at once
     replace_value(root, root.value.copy("K"))
 
 
@@ -230,9 +248,10 @@ def rise(root: Any, level: Level, value: Any) -> None:
 
 def close(root: Any, memory: Memory) -> None:
     """Put the ε-part together."""
-    eps = counted(memory.whole(), memory.old, root.level)
-    forget(memory)
-    root.eps = eps
+    with memory.lock:
+        if memory.index is not None:
+            root.eps = counted(memory.whole(), memory.old, root.level)
+            forget(memory)
 
 
 def counted(eps: Tangent, old: Tangent, level: Level) -> Tangent:
@@ -250,37 +269,39 @@ def forget(memory: Memory) -> None:
 
 def write(x: Any, index: Any, value: Any, eps: Tangent) -> None:
     """``x[index]`` takes the value, of x's level, and the tangent, which has the value's shape."""
-    root = root_of(x)
-    memory = root.source
-    if memory is None:
-        memory = root.source = Memory()
-    if memory.index is None:
-        begin(root, memory)
-    elif memory.copied:
-        relink(root, memory.copied)
-        memory.copied = []
-    place = memory.index
-    if x is not root:
-        place = along(x, place)
-        if place.size and not np.may_share_memory(place, memory.index):
-            raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
-    x.value[index] = value
-    memory.version += 1
-    memory.append(place, index, eps, trail_of(x))
+    root = root_of(x) if type(x.source) is tuple else x
+    memory = root.source or memory_of(root)
+    with memory.lock:
+        if memory.thread != get_ident():
+            memory.thread = 0
+        if memory.index is None:
+            begin(root, memory)
+        elif not memory.thread and any(r() is not None for r in memory.views):
+            replace_value(root, root.value.copy("K"))
+        elif memory.copied:
+            relink(root, memory.copied)
+            memory.copied = []
+        place = memory.index
+        if x is not root:
+            place = along(x, place)
+            if place.size and not np.may_share_memory(place, memory.index):
+                raise AssignmentError("this view lies in memory in a way that a dual array cannot follow; write to its base")
+        x.value[index] = value
+        memory.version += 1
+        memory.append(place, index, eps, () if x is root else trail_of(x))
 
 
 def overwrite(root: Any, value: Any, eps: Tangent) -> None:
     """Every element takes a new value and tangent; what was logged is forgotten."""
     memory = root.source
-    old = root.eps
-    if memory is not None:
-        if memory.shown:
+    with memory.lock if memory is not None else nullcontext():
+        if memory is not None and memory.shown:
             hide(memory)
-        memory.version += 1
-        old = old if memory.index is None else memory.old
-        forget(memory)
-    root.eps = counted(eps, old, root.level)
-    replace_value(root, laid_out(value, bare(root)))
+        root.eps = counted(eps, root.eps if memory is None or memory.index is None else memory.old, root.level)
+        if memory is not None:
+            memory.version += 1
+            forget(memory)
+        replace_value(root, laid_out(value, bare(root)))
 
 
 def laid_out(value: Any, like: Any) -> Any:

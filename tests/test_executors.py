@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualdiff import gradient, hessian, jacobian, kinks, trace_nonfinite, value_and_jacobian
+from dualdiff import elementwise, gradient, hessian, jacobian, kinks, lift, trace_nonfinite, value_and_jacobian, views
 from dualdiff.errors import ExecutorError, KinkError, RuleError
 
 ROOT = Path(__file__).parent.parent
@@ -267,3 +267,103 @@ def test_eight_threads_sweeping_at_once_get_eight_right_answers():
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def one_after_the_other(work, parts):
+    return [*map(work, parts)]
+
+
+def four_at_once(work, parts):
+    with ThreadPoolExecutor(4) as pool:
+        return [*pool.map(work, parts)]
+
+
+def indices_of_a_new_array(x, run):
+    out = np.zeros_like(x)
+
+    def work(part):
+        for i in part:
+            out[i] = np.sin(x[i])
+            out[i] *= x[i]
+    run(work, np.array_split(np.arange(x.size), 40))
+    return out
+
+
+def views_made_before(x, run):
+    out = np.zeros_like(x)
+
+    def work(i):
+        parts[i][:] = np.sin(given[i])
+        parts[i] *= 2.0
+    parts, given = np.array_split(out, 16), np.array_split(x, 16)
+    run(work, range(16))
+    return out
+
+
+def rows_read_and_written_over(x, run):
+    A = np.zeros_like(x).reshape(20, 3)
+    A[...] = x.reshape(20, 3)
+
+    def work(i):
+        row = A[i]
+        square = row * row
+        A[i] = 0.5
+        row += square * A[i, ::-1]
+        row *= row
+    run(work, range(20))
+    return A.ravel()
+
+
+def a_new_array_of_a_lifted_program(x, run):
+    out = np.zeros(x.size)
+
+    def work(part):
+        for i in part:
+            out[i] = x[i] ** 2
+    run(work, np.array_split(np.arange(x.size), 40))
+    return out
+
+
+def an_array_that_is_only_read(x, run):
+    y = np.zeros_like(x)
+    y[:] = x
+    y[::2] *= 2
+    y[1] = y[2] * y[3]
+    return np.stack(run(lambda i: (y[i:] * y[:x.size - i]).sum(), range(1, 40)))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("f", [indices_of_a_new_array, views_made_before, rows_read_and_written_over,
+                               a_new_array_of_a_lifted_program, an_array_that_is_only_read])
+def test_threads_of_f_may_write_their_own_elements_of_one_array(f, mode):
+    call = value_and_jacobian(lift(f) if f is a_new_array_of_a_lifted_program else f, mode=mode)
+    expected = call(x, one_after_the_other)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            for found, right in zip(call(x, four_at_once), expected, strict=True):
+                np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-15)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_what_a_thread_has_begun_to_read_is_moved_out_of_the_way_of_later_writes(monkeypatch):
+    def between(x):
+        settle(x)
+        if x is seen.get("v"):  # another thread writes to another element just before the values are read
+            thread = threading.Thread(target=lambda: x.source[0].__setitem__(3, 1.0))
+            thread.start()
+            thread.join()
+    settle, seen = views.settle, {}
+    monkeypatch.setattr(elementwise, "settle", between)
+
+    def f(x):
+        y = np.zeros_like(x)
+        y[:] = x
+        seen["v"] = v = y[:2]
+        product = v * x[2:]
+        y[0] = 7.0
+        return product
+    J = [[5.0, 0, 2, 0], [0, 7, 0, 3]]
+    np.testing.assert_array_equal(jacobian(f)(np.array([2.0, 3.0, 5.0, 7.0])), J)
