@@ -65,7 +65,7 @@ def in_a_row(parts: Any) -> Any:
 def holds_dual(x: Any) -> bool:
     if type(x) is np.ndarray:  # of objects NumPy makes what a plain array and a list of duals give together
         return x.dtype.kind == "O" and any(map(holds_dual, x.flat))
-    return is_dual(x) or (isinstance(x, list | tuple) and any(map(holds_dual, x)))
+    return is_dual(x) or (any(map(holds_dual, x)) if isinstance(x, list | tuple) else hasattr(type(x), "copy_as_dual"))
 
 
 def top_level(parts: Any) -> Level:

@@ -73,9 +73,10 @@ def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
 
 
 class Flat:
-    """``x.flat``: the elements in order, to read and to write."""
+    """``x.flat``: the elements in order, to read and to write. NumPy's functions take it as the array of them."""
 
     __slots__ = ("x",)
+    __hash__: Any = None
 
     def __init__(self, x: Any) -> None:
         self.x = x if x.shape else x[None]
@@ -92,9 +93,22 @@ class Flat:
     def copy(self) -> Any:
         return np.ravel(self.x).copy()
 
+    copy_as_dual = copy
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return function(*unrolled(args), **{name: unrolled(x) for name, x in options.items()})
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*unrolled(inputs), **options)
+
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.x.size)[index]
         self.x[np.unravel_index(places, self.x.shape)] = np.resize(value, np.shape(places)) if np.ndim(value) else value
+
+
+def unrolled(x: Any) -> Any:
+    """An argument with arrays of their elements in the places of Flats."""
+    return x.copy() if type(x) is Flat else type(x)(map(unrolled, x)) if type(x) in (list, tuple) else x
 
 
 def compared(name: str) -> Any:

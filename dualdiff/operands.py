@@ -62,7 +62,7 @@ def operand(x: Any) -> Any:
     if isinstance(x, list | tuple) and any(is_dual(part) for part in x):
         return in_order([part if is_dual(part) else inexact(part, "an array of duals") for part in x])
     if x is None or isinstance(x, str | bytes | dict) or hasattr(x, "__array_ufunc__") or hasattr(x, "tocsr"):
-        return NotImplemented
+        return x.copy_as_dual() if hasattr(x, "copy_as_dual") else NotImplemented
     if hasattr(x, "__len__"):
         return operand(np.array(x))
     if isinstance(x, Real) and type(x) not in PLAIN:  # a Fraction, an mpf

@@ -348,6 +348,46 @@ def test_the_elements_in_order_are_compared_one_by_one():
     assert x.flat.copy().tangent.tolist() == [1, 1, 1, 1]
 
 
+def filled(y, write, value):
+    write(y, value)
+    return y
+
+
+FLAT = {
+    "concatenate": lambda A, b: np.concatenate([A.flat, A[0]]), "concatenate after": lambda A, b: np.concatenate([b, A.flat]),
+    "hstack": lambda A, b: np.hstack([A.flat, A[0, 0]]), "stack": lambda A, b: np.stack([A[0].flat, A[1]]),
+    "where": lambda A, b: np.where([True, False, True], A[0], A[1].flat), "append": lambda A, b: np.append(A[0], A.flat),
+    "where number": lambda A, b: np.where([True, False, True], A[1].flat, 0.0), "dot": lambda A, b: np.dot(b, A.flat),
+    "assign": lambda A, b: filled(np.zeros_like(A[0]), lambda y, v: y.__setitem__(slice(None), v), A[1].flat),
+    "copyto": lambda A, b: filled(np.zeros_like(A[0]), np.copyto, A[1].flat),
+    "dot with itself": lambda A, b: np.dot(A.flat, A.flat),
+    "bincount": lambda A, b: np.bincount([0, 2, 2, 1, 0, 1], weights=A.flat),
+    "convolve": lambda A, b: np.convolve(A.flat, A[0]),
+    "interp": lambda A, b: np.interp(2.2, A.flat, b), "insert": lambda A, b: np.insert(A[0], 1, A[1].flat),
+    "block": lambda A, b: np.block([A[0], A.flat]), "full_like": lambda A, b: np.full_like(A[0], A[1].flat),
+    "array": lambda A, b: np.array([A[0].flat, A[1]]), "array itself": lambda A, b: np.array(A.flat),
+    "product": lambda A, b: A.ravel() * A.flat, "beside a plain array": lambda A, b: b * A.flat,
+    "sin": lambda A, b: np.sin(A.flat),
+    "meshgrid": lambda A, b: np.meshgrid(A[0], A[1].flat)[1], "sum": lambda A, b: np.sum(A.flat, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_the_elements_in_order_are_an_array_wherever_a_function_takes_one(name):
+    A, b = np.array([[1.3, 1.7, 2.1], [2.6, 3.2, 4.9]]), np.linspace(0.5, 3.0, 6)
+
+    def complex_step(direction):
+        return FLAT[name](A + 1e-200j * direction, b).imag / 1e-200
+    value, slope = jvp(lambda A: FLAT[name](A, b), (A,), (np.cos(A),))
+    assert value.dtype == slope.dtype == float
+    np.testing.assert_array_equal(value, FLAT[name](A, b))
+    if name in ("bincount", "interp"):  # which take no complex numbers
+        expected = (FLAT[name](A + 1e-6 * np.cos(A), b) - FLAT[name](A - 1e-6 * np.cos(A), b)) / 2e-6
+        np.testing.assert_allclose(slope, expected, rtol=1e-8)
+    else:
+        np.testing.assert_allclose(slope, complex_step(np.cos(A)), rtol=1e-14)
+
+
 @pytest.mark.parametrize("step", [np.sign, np.fix, np.floor, np.ceil, np.trunc, np.rint])
 def test_steps_of_numbers_in_a_list_are_floats_as_of_plain_ones(step):
     value, slope = jvp(lambda e: step([-5.0 * e, 4.5 * e]), (1.0,), (1.0,))

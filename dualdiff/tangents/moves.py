@@ -74,7 +74,9 @@ def converted(x: Any) -> Any:
 
 def dual_of(x: Any) -> Any:
     """The dual array that an object keeps and gives as its array, or None."""
-    if not hasattr(type(x), "__array__") or isinstance(x, np.ndarray | np.generic) or is_dual(x):
+    if not hasattr(type(x), "__array__"):
+        return x.copy_as_dual() if hasattr(type(x), "copy_as_dual") else None
+    if isinstance(x, np.ndarray | np.generic) or is_dual(x):
         return None
     own = x.__array__()
     return own if is_dual(own) else None
