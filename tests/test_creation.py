@@ -7,7 +7,7 @@ import pytest
 
 from dualdiff import Dual, DualArray, derivative, gradient, jacobian, jvp
 from dualdiff.creation import LIKE
-from dualdiff.errors import EscapeError
+from dualdiff.errors import EscapeError, RuleError
 
 MAKERS = {
     "np.zeros((3, 4), like=x)": np.zeros((3, 4)), "np.zeros(0, like=x)": np.zeros(0), "np.ones(3, like=x)": np.ones(3),
@@ -109,6 +109,21 @@ def test_an_array_of_integers_is_a_plain_one_and_refuses_duals():
     assert np.array_equal(x[np.arange(2, like=x)].value, [1, 2])
     with pytest.raises((TypeError, ValueError)):
         counts[0] = x[0]
+
+
+def test_full_like_an_array_of_integers_refuses_a_dual_and_keeps_numpy_s_other_types_and_orders():
+    for like, options in ((np.arange(4), {}), (np.ones((2, 3)), {"dtype": int})):
+        with pytest.raises(RuleError, match="cut the dual numbers off"):
+            derivative(lambda x, like=like, options=options: np.full_like(like, x, **options))(1.5)
+        with pytest.raises(RuleError, match="cut the dual numbers off"):
+            derivative(lambda x, like=like: np.full_like(like * x, x, dtype=int))(1.5)
+    for like, options in ((np.arange(4), {"dtype": float}), (np.ones((2, 3), np.float32, order="F"), {}),
+                          (np.ones((2, 3)), {"shape": (4,)}), ([1.0, 2.0], {})):
+        seen, expected = [], np.full_like(like, 1.5, **options)
+        slope = derivative(lambda x, s=seen, v=like, o=options: s.append(np.full_like(v, x, **o)) or s[0])(1.5)
+        assert np.array_equal(slope, np.ones_like(expected))
+        assert np.array_equal(seen[0].value, expected)
+        assert (seen[0].dtype, seen[0].value.strides) == (expected.dtype, expected.strides)
 
 
 def test_a_buffer_like_the_argument_is_filled_in_every_level():

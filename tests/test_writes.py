@@ -549,12 +549,19 @@ def test_what_numpy_copies_is_copied_and_what_it_hands_on_is_a_view(make):
     np.testing.assert_array_equal(jvp(f, (x,), (x,)), [f(x), f(x)])
 
 
-def test_the_diagonal_of_a_part_is_no_copy_that_a_write_would_be_lost_in():
+@pytest.mark.parametrize("part", [lambda A: A[:, :2], lambda A: A[:, ::-2], lambda A: A.T[1:], lambda A: np.copy(A[:, 1:].T)])
+def test_the_diagonal_of_any_square_matrix_may_be_written_to(part):
     def f(x):
-        np.einsum("ii->i", x[:, :2])[:] = 5.0
-        return x
-    with pytest.raises(AssignmentError, match="read-only"):
-        f(DualArray(np.ones((2, 3)), np.ones((2, 3))))
+        A = x.reshape(2, 3) * 1
+        square = part(A)
+        np.einsum("ii->i", square)[:] = x[:2] * x[3:5]
+        np.einsum("ii->i", square)[0] *= x[5]
+        return np.sum(A * np.arange(6.0).reshape(2, 3)) + np.sum(square ** 2)
+    x = np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
+    expected = np.array([f(x + 1e-200j * e).imag / 1e-200 for e in np.eye(6)])
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(gradient(f, mode=mode)(x), expected, rtol=1e-14)
+    np.testing.assert_allclose(hvp(f)(x, x), jvp(gradient(f, mode="forward"), (x,), (x,))[1], rtol=1e-14)
 
 
 def test_what_is_read_of_an_array_being_written_to_lies_in_memory_as_it_did():
@@ -566,3 +573,15 @@ def test_what_is_read_of_an_array_being_written_to_lies_in_memory_as_it_did():
         return part
     x = np.asfortranarray(np.ones((20, 20)))
     np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
+
+
+@pytest.mark.parametrize("front", [(None,), (None, None), ()])
+def test_copyto_takes_axes_of_length_one_in_front_as_numpy_does(front):
+    def f(x):
+        y = x * 1
+        np.copyto(y, x[front] * 2, where=x > 0)
+        return y
+    x = np.array([[1.0, -1.0, 2.0], [-2.0, 3.0, 0.5]])
+    np.testing.assert_array_equal(jvp(f, (x,), (np.ones((2, 3)),)), [f(x), np.where(x > 0, 2, 1)])
+    with pytest.raises(ValueError, match="shape"):
+        jvp(lambda x: np.copyto(x[0] * 1, x, where=[True, False, True]), (x,), (x,))

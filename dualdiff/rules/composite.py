@@ -10,7 +10,7 @@ import numpy as np
 from .bilinear import LETTERS, explicit_subscripts
 from .constant import plain
 from .gather import as_array, axes_of, floating
-from .registry import composite, either, known
+from .registry import composite, either, gather, known, primitive
 
 
 def count_along(x: Any, axis: Any) -> int:
@@ -92,7 +92,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         return np.transpose(operands[0], [terms[0].index(c) for c in result])
     if len(result) == 1 and terms == [result * 2] and operands[0].shape[0] == operands[0].shape[1]:
         A = operands[0]
-        return np.reshape(A, -1)[::A.shape[0] + 1] if plain(A).flags.c_contiguous else np.diagonal(A)
+        return np.reshape(A, -1)[::A.shape[0] + 1] if plain(A).flags.c_contiguous else diagonal(A)
     if dtype is not None:
         operands = tuple(o.astype(dtype, casting=casting) for o in operands)
     stack = list(zip(terms, operands, strict=True))
@@ -106,6 +106,15 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
             return by_pairs(taken, result)
         stack.append((kept, by_pairs(taken, kept)))
     return by_pairs(stack, result)
+
+
+@primitive
+def diagonal(A: Any) -> Any:
+    """The diagonal of a square matrix, to write to; that of ``numpy.diagonal`` is read-only."""
+    return np.einsum("ii->i", A)
+
+
+gather(diagonal)
 
 
 def from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

@@ -235,6 +235,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     else:
         mask = np.zeros(dst.shape, bool)
         np.copyto(mask, True, where=where)  # or NumPy's error
+        src = np.reshape(src, np.shape(src)[max(np.ndim(src) - dst.ndim, 0):])  # axes of length one in front are no more
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
