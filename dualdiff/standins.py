@@ -152,13 +152,10 @@ class ArrayType(type):
         return getattr(np.ndarray, name)
 
     def __eq__(cls, other: object) -> bool:
-        return other is cls or other is np.ndarray
+        return ORIGINALS.get(id(other), other) is ORIGINALS.get(id(cls), cls)
 
     def __hash__(cls) -> int:
-        return hash(np.ndarray)  # as which tables have it
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        return np.ndarray(*args, **options)
+        return type.__hash__(ORIGINALS.get(id(cls), cls))
 
 
 standin(np.ndarray, ArrayType("ndarray", (), {"__doc__": np.ndarray.__doc__, "__module__": "numpy"}))

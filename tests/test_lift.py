@@ -592,6 +592,14 @@ def test_functions_of_numpy_scipy_and_math_are_found_in_tables_and_by_their_clas
     assert value_and_gradient(lift(f))(x)[0] == pytest.approx(f(x), rel=1e-15)
 
 
+def test_a_class_derived_from_an_array_is_not_the_class_of_arrays():
+    def f(x):
+        class Own(np.ndarray):
+            pass
+        return x * (1.0 if Own != np.ndarray and Own not in SLOPES and np.ndarray in SLOPES else 2.0)
+    assert derivative(lift(f))(1.0) == 1.0
+
+
 def g_is(g):
     """Whether a library that looks at its argument finds NumPy's own function, in a text and in a copy, too."""
     return repr(g) == "<ufunc 'tanh'>" and g.__name__ == "tanh" and g.__doc__[:7] == "tanh(x," and deepcopy(g) is g and \
