@@ -136,7 +136,7 @@ def protocol(self: Any, function: Any, types: Any, args: Any, options: dict[str,
         return LIKE[function](self, *args, **options)
     for kind in types:
         if kind not in KNOWN:
-            if kind is Differential or hasattr(kind, "copy_as_dual"):  # to which lower duals are constants; a Flat, as its array
+            if kind is Differential or hasattr(kind, "copy_as_dual"):  # which know what to make of a dual
                 return NotImplemented
             error = refusal(kind)
             if error is not None:

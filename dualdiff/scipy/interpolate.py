@@ -96,7 +96,7 @@ def seen_with(behind: Any, kind: Any, integrate: Function | None = None, **ours:
     counterpart(choice, always=True)(lambda xp: (made, xp))
     seen = seen_class(kind, **own)
     seen._xp = seen._xp_internal = property(lambda self: NUMPY, lambda self, library: None)
-    seen.__getstate__, seen.__setstate__ = object.__getstate__, lambda self, state: vars(self).update(state)
+    seen.__getstate__, seen.__setstate__ = object.__getstate__, lambda self, state: self.__dict__.update(state)
     return seen
 
 
