@@ -172,6 +172,32 @@ def test_nan_stays_nan_in_order_statistics():
     assert np.isnan(found).any()
 
 
+@pytest.mark.parametrize("extreme", [
+    np.max, np.min, np.ptp, lambda y: y.max(), np.maximum.reduce, lambda y: np.minimum.reduceat(y, [0])[0],
+    lambda y: np.max(y, initial=0.5), lambda y: np.max(y, where=[True, True, False], initial=-9.0),
+    lambda y: np.linalg.norm(y, np.inf), lambda y: np.linalg.norm(y, -np.inf), lambda y: np.sort(y)[-1]])
+@pytest.mark.parametrize("through", [np.sqrt, lambda x: x * x * np.array([NAN, 1.0, 1.0])], ids=["made", "met"])
+def test_the_derivative_of_an_extreme_that_is_nan_is_nan_for_what_feeds_it(extreme, through):
+    x, first = np.array([-1.0, 4.0, 2.0]), np.array([NAN, 0.0, 0.0])
+
+    def f(z):
+        return extreme(through(z))
+    for slopes in (gradient(f, mode="forward")(x), gradient(f, mode="reverse")(x), jacobian(f, sparse=True)(x).toarray()[0],
+                   hessian(f)(x)[0], hessian(f, sparse=True)(x).toarray()[0]):
+        np.testing.assert_array_equal(slopes, first)
+    assert np.isnan(jvp(f, (x,), (x,))[1])
+    assert jvp(f, (x,), (np.array([0.0, 1.0, 1.0]),))[1] == 0
+
+
+@pytest.mark.parametrize("extreme", [np.max, np.min, np.ptp])
+def test_along_an_axis_a_nan_spoils_its_own_row_only(extreme):
+    x = np.array([[1.0, NAN, 3.0, 2.0], [2.0, 5.0, 4.0, 3.0], [NAN, 0.0, NAN, 7.0]])
+    J = jacobian(lambda x: extreme(x, axis=1))(x)
+    np.testing.assert_array_equal(np.isnan(J), np.isnan(x) & np.eye(3, dtype=bool)[:, :, None])
+    np.testing.assert_array_equal(J[1, 1], jacobian(extreme)(x[1]))
+    assert not np.nan_to_num(J)[[0, 0, 1, 1, 2, 2], [1, 2, 0, 2, 0, 1]].any()
+
+
 def test_an_empty_slice_warns_once_as_numpy_does():
     x = np.full((2, 3), NAN)
     x[0] = [3.0, 1.0, 2.0]

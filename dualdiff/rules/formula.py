@@ -29,14 +29,18 @@ def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims
                   where: Any = True) -> Any:
     """d max(x) = the mean of dx over the elements that attain it: the least norm of the subdifferential.
 
-    Where a constant ``initial`` attains it as well, the least norm is 0.
+    Where a constant ``initial`` attains it as well, the least norm is 0. A NaN is the extreme, and its derivative NaN.
     """
     top = spread(f, axis, keepdims)
     attained = x == top if where is True else (x == top) & where
     attained = attained if initial is None else attained & (top != initial)
     share = indicator(attained, f)
     count = np.sum(share, axis=axis, keepdims=True)
-    df = np.sum(dx * (share / np.maximum(count, 1)), axis=axis, keepdims=keepdims)
+    share = share / np.maximum(count, 1)
+    lost = np.isnan(plain(top))
+    if lost.any():
+        share = np.where(lost & np.isnan(x) & where, x * np.nan, share)
+    df = np.sum(dx * share, axis=axis, keepdims=keepdims)
     if not WATCH.count:
         return df
     constant = False if initial is None else plain(top) == initial
