@@ -181,6 +181,15 @@ def test_second_derivatives_and_numbers_made_by_hand_obey():
     assert abs(Dual(0.0, 1.0)).tangent == 0
 
 
+@pytest.mark.parametrize("second", [
+    hessian, lambda f: jacobian(gradient(f, mode="forward")), lambda f: hessian(f, sparse=True)])
+@pytest.mark.parametrize("f", [lambda z: np.sum(np.abs(z) ** 3), lambda z: np.linalg.norm(z, 3) ** 3,
+                               lambda z: np.linalg.norm(z, 1) ** 2, lambda z: np.sum(np.fabs(z) * z**2)])
+def test_a_kink_that_gives_nan_is_not_taken_for_an_equality_of_the_users(f, second):
+    with kinks("nan"), equality("raise"):
+        second(f)(np.array([0.0, 1.0]))
+
+
 def test_each_thread_has_its_own_policy():
     found, ready = {}, threading.Barrier(3)
 
