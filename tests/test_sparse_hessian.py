@@ -92,6 +92,17 @@ def test_a_changed_branch_is_noticed():
         np.testing.assert_allclose(H(x).toarray(), hessian(f)(x), rtol=1e-14)
 
 
+def test_entries_may_come_as_lists_in_one_call_and_in_columns_in_the_next():
+    table, x = np.array([0.0, 1.0, -1.0, 0.5]), np.array([0.6, -1.2, 1.1, -0.4, 1.9, 0.4, 0.3])
+
+    def f(x, interpolated):
+        y = np.interp(x, np.arange(4.0), table) if interpolated else np.concatenate([x * 2, x[::-1]])
+        return np.sum(y**3) + np.sum(y[1:] * y[:-1])
+    H = hessian(f, sparse=True)
+    for way in (True, False, True, True, False):
+        np.testing.assert_allclose(H(x, way).toarray(), hessian(f)(x, way), rtol=1e-14, atol=1e-15)
+
+
 def test_the_pattern_of_a_minimal_surface_is_that_of_its_cells():
     z = RNG.random((50, 50))
     H = hessian(minimal_surface, sparse=True)(z)

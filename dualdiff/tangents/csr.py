@@ -68,12 +68,13 @@ def geometry(leaf: Leaf) -> tuple[Any, Any]:
 
 def alike(known: tuple[Any, Any], leaf: Leaf) -> bool:
     extent, cols = geometry(leaf)
-    return (known[1] is cols or same(known[1], cols)) and \
-        (same(known[0], extent) if type(known[0]) is type(extent) is np.ndarray else known[0] is extent or known[0] == extent)
+    return (known[1] is cols or same(known[1], cols)) and (known[0] is extent or same(known[0], extent))
 
 
 def same(a: Any, b: Any) -> bool:
-    if a is None or b is None or a.shape != b.shape:
+    if not type(a) is type(b) is np.ndarray:  # a leaf of entries has arrays where another has a width, or no columns
+        return a is b or (type(a) is type(b) is tuple and a == b)
+    if a.shape != b.shape:
         return a is b
     return bool((a == b).all())
 
