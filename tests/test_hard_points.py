@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from dualdiff import Dual, DualArray, derivative, gradient, hessian, jacobian, jvp, linearize, vjp
+from dualdiff import Dual, DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, vjp
 from dualdiff.errors import DegenerateError, DerivativeWarning
 
 INF, NAN = np.inf, np.nan
@@ -254,6 +254,25 @@ def test_where_the_value_overflowed_the_derivative_is_not_a_guess(code, point, m
 def test_a_zero_is_a_derivative_only_where_nothing_is_perturbed_or_the_value_is_finite(code, point, expected, mode):
     J = mode(function(code), np.array(point))
     np.testing.assert_allclose(J, np.array(expected, float), rtol=1e-14, atol=1e-14)
+
+
+LOST_TWICE = [  # rows of Hessians where the value is not finite
+    ("np.corrcoef(x, np.arange(4.0))[0, 1]", [1.0, 1.0, 1.0, 1.0], np.full((4, 4), NAN)),
+    ("np.corrcoef(x, x[::-1])[0, 1]", [0.0, 0.0, 0.0, 0.0], np.full((4, 4), NAN)),
+    ("np.sum((x - x.mean()) / (x - x.mean()))", [2.0, 2.0, 2.0], np.full((3, 3), NAN)),
+    ("np.log(np.abs(x[0])) + x[1] ** 2 * x[2]", [0.0, 2.0, 3.0], [[NAN, 0, 0], [0, 6, 4], [0, 4, 0]]),
+    ("np.log(np.exp(x[0])) + x[1] ** 2", [-1000.0, 2.0], [[NAN, 0], [0, 2]]),
+    ("1 / x[0] ** 2 + x[1] ** 3", [0.0, 1.0], [[NAN, 0], [0, 6]]),
+    ("np.log(np.linalg.norm(x))", [0.0, 0.0], np.full((2, 2), NAN))]
+
+
+@pytest.mark.parametrize(("code", "point", "expected"), LOST_TWICE, ids=str)
+def test_a_zero_of_a_second_derivative_is_doubted_where_the_first_was(code, point, expected):
+    f, x, expected = function(code), np.array(point), np.array(expected)
+    for second in SECOND:
+        np.testing.assert_array_equal(second(f)(x), expected)
+    lost = np.isnan(expected).any(axis=0)
+    assert np.isnan(hvp(f)(x, np.where(lost, 1.0, 0.0))[lost]).all()
 
 
 @pytest.mark.parametrize(("scale", "far", "runs"), [(1, 720.0, 1), (1e100, 400.0, 2)])

@@ -6,6 +6,7 @@ value of the result is finite. Only a non-finite operand can break either, so th
 
 from __future__ import annotations
 
+from copy import copy
 from math import isfinite, prod
 from typing import Any
 
@@ -94,10 +95,25 @@ def by_parts(times: Any, a: Any, b: Any) -> Any:
 
 
 def generic(p: Any, keep_zeros: bool) -> Any:
-    """A number near one, each another, in place of every element of p; a zero stays one if it says what is not perturbed."""
-    p = np.asarray(plain(p))
-    near_one = 1 + 0.1 * np.cos(np.arange(1.0, p.size + 1) ** 2).reshape(p.shape)
-    return np.where(p == 0, 0, near_one)[()] if keep_zeros else near_one[()]
+    """A number near one, each another, in place of every element of p, which moves as that does; a zero stays one if it says
+    what is not perturbed.
+    """
+    at = np.asarray(plain(p))
+    near_one = 1 + 0.1 * np.cos(np.arange(1.0, at.size + 1) ** 2).reshape(at.shape)
+    if hasattr(p, "level"):
+        near_one = in_place_of(p, near_one)
+    return np.where(at == 0, 0, near_one)[()] if keep_zeros else near_one[()]
+
+
+def in_place_of(p: Any, value: Any) -> Any:
+    """The value, under every level of p."""
+    if not hasattr(p, "level"):
+        return value
+    if p.source is not None:
+        p.refresh()
+    other = copy(p)
+    other.value = in_place_of(p.value, value)
+    return other
 
 
 def plain(f: Any) -> Any:

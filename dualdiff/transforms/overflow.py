@@ -81,11 +81,12 @@ def mended(x: Any, other: Tangent, level: Level) -> Any:
 
 
 def doubted(a: Any, b: Any, lost: Any) -> Any:
-    """a, NaN where it is zero and b is not."""
+    """a, NaN where it is zero and b is not; for an outer sweep that NaN moves as either does."""
     if a is None:
         return a
-    doubt = lost & (np.asarray(plain(a)) == 0) & (np.asarray(plain(1.0 if b is None else b)) != 0)
-    return np.where(doubt, a * np.nan, a) if np.any(doubt) else a
+    b = 1.0 if b is None else b
+    doubt = lost & (np.asarray(plain(a)) == 0) & (np.asarray(plain(b)) != 0)
+    return np.where(doubt, (a + b) * np.nan, a) if np.any(doubt) else a
 
 
 def written_out(t: Tangent, flat: Any) -> list[Any]:
