@@ -103,6 +103,16 @@ def test_entries_may_come_as_lists_in_one_call_and_in_columns_in_the_next():
         np.testing.assert_allclose(H(x, way).toarray(), hessian(f)(x, way), rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value):RuntimeWarning")
+@pytest.mark.parametrize(("f", "x"), [
+    (lambda x: x @ x / np.prod(x), [0.0, 1.0, 2.0]), (lambda x: np.sum(x / (x[0] * x[1])), [0.0, 0.0, 2.0]),
+    (lambda x: np.sum(x / np.sum(x * x)), [0.0, 0.0, 0.0]), (lambda x: np.sum(np.log(x)) + x[1] * x[2], [0.0, 2.0, 3.0, -1.0])])
+def test_where_the_value_is_not_finite_it_is_still_the_dense_one(f, x):
+    H = hessian(f, sparse=True)
+    for y in (np.array(x), np.arange(1.0, 1 + len(x)), np.array(x)):
+        np.testing.assert_allclose(H(y).toarray(), hessian(f)(y), rtol=1e-13)
+
+
 def test_the_pattern_of_a_minimal_surface_is_that_of_its_cells():
     z = RNG.random((50, 50))
     H = hessian(minimal_surface, sparse=True)(z)
