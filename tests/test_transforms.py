@@ -272,6 +272,7 @@ def test_one_pullback_serves_many_cotangents():
     (lambda: gradient(np.sum)(np.ma.masked_array([1.0])), StructureError, "MaskedArray"),
     (lambda: jvp(np.sin, (X,), (np.ones(4),)), ShapeError, r"tangent has shape \(4,\); its argument has shape \(3, 4\)"),
     (lambda: jvp(np.sin, X, X), StructureError, r"jvp\(f, \(x,\), \(v,\)\)"),
+    (lambda: hvp(np.sum)(X, np.ones((5, 3, 4))), ShapeError, r"v has shape \(5, 3, 4\), one axis more than x: hvp takes one"),
     (lambda: vjp(np.sin, X)[1](np.ones(4)), ShapeError, r"cotangent has shape \(4,\); the result of f has shape \(3, 4\)"),
     (lambda: vjp(np.sin, X)[1]([X, X]), StructureError, "cotangent holds 2 arrays"),
     (lambda: derivative(np.sin, order=-1), StructureError, "order must be"),

@@ -110,7 +110,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...
     """``(f(*primals), pullback)``; ``pullback(u)`` is Jᵀu, one array per argument, for a cotangent u shaped like the result.
 
     The tape is recorded once, by one run of f, and may be pulled back any number of times. u may have one extra leading
-    axis: k cotangents at once, and so have the results. Raises ShapeError where u does not fit.
+    axis: k cotangents at once, and so have the results. The cotangent of a real argument is real: the imaginary part of Jᵀu
+    is left out, which ``linearize(f, x).T @ u`` keeps. Raises ShapeError where u does not fit.
 
     >>> import numpy as np
     >>> value, pullback = vjp(lambda x: x**2, np.array([1.0, 3.0]))

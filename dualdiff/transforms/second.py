@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ..errors import ShapeError
 from .chunks import Parts
 from .forward import jacobian, jvp
 from .programs import as_it_runs
 from .reverse import gradient
 from .sweep import Function, scalar_result
+from .trees import flatten
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = False,
@@ -61,7 +65,8 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     """The Hessian times a vector without the Hessian: ``hvp(f)(x, v)``, shaped like x, as SciPy's ``hessp`` is called.
 
     Runs ``f`` once, reverse over forward: the gradient of the derivative along v, a small multiple of the cost of f.
-    Further arguments are passed on to f. Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
+    Further arguments are passed on to f. Raises ShapeError where v is not shaped like x. Pearlmutter, "Fast exact
+    multiplication by the Hessian", 1994.
 
     >>> import numpy as np
     >>> hvp(lambda x: x[0]**2 * x[1])(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
@@ -69,5 +74,13 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     """
     def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
         g = as_it_runs(f)
-        return gradient(lambda y: jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))[1], mode="reverse")(x)
+
+        def slope(y: Any) -> Any:
+            _, along = jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))
+            if np.ndim(along):
+                shapes = " and ".join(str(np.shape(a)) for a in flatten(v)[0])
+                raise ShapeError(f"v has shape {shapes}, one axis more than x: hvp takes one direction at a time; "
+                                 "for many take hessian(f)(x)")
+            return along
+        return gradient(slope, mode="reverse")(x)
     return product
