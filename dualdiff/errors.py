@@ -117,7 +117,7 @@ class BudgetError(DualdiffError, MemoryError):
 
 
 class ExecutorError(DualdiffError, TypeError):
-    """An executor's workers cannot be given the function or its arguments; the message names the remedy."""
+    """An executor's workers cannot be given the function or its arguments, or are gone; the message names the remedy."""
 
 
 class MissingExtraError(DualdiffError, ImportError):

@@ -156,6 +156,31 @@ def test_a_sweep_inside_a_sweep_may_use_threads_and_is_refused_processes(threads
         jacobian(outer)(x, processes)
 
 
+class Own(ThreadPoolExecutor):
+    """A pool whose workers would wait for each other if one of them gave it work."""
+
+    def submit(self, *task, **options):
+        assert threading.current_thread() not in self._threads
+        return super().submit(*task, **options)
+
+
+def test_a_sweep_on_a_thread_of_the_pool_that_it_is_given_waits_for_nobody():
+    points = [x, x + 1, x - 2]
+    with Own(2) as pool:
+        for J, y in zip(pool.map(jacobian(mixing, executor=pool), points), points, strict=True):
+            assert np.array_equal(J, jacobian(mixing, chunk=8)(y))
+        inner = hessian(lambda y: np.sum(jacobian(mixing, executor=pool)(y) ** 2), executor=pool)(x)
+    np.testing.assert_allclose(inner, hessian(lambda y: np.sum(jacobian(mixing)(y) ** 2))(x), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_an_executor_that_was_shut_down_is_named_with_the_remedy(kind):
+    with kind(1) as pool:
+        pass
+    with pytest.raises(ExecutorError, match=f"the {kind.__name__} was shut down .* with block"):
+        jacobian(mixing, executor=pool)(x)
+
+
 # ---- workers that die -------------------------------------------------------------------------------------------------
 def test_when_a_worker_process_is_killed_the_answer_still_comes_with_a_warning(tmp_path):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool, \

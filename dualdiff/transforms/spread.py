@@ -7,6 +7,7 @@ import pickle
 import warnings
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import current_thread
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: To
         raise ExecutorError("trace_nonfinite sees the threads of this process only: use concurrent.futures.ThreadPoolExecutor, "
                             "or no executor, while looking for the first derivative that is not finite")
     tasks = [(*task, *unit, settings) for unit in units]
+    if own_thread(executor):  # it would wait for what waits for it
+        for unit, arguments in zip(units, tasks, strict=True):
+            together.put(unit_of_work(*arguments), *unit)
+        return
     futures = [submitted(executor, arguments) for arguments in tasks]
     warned = False
     try:
@@ -44,6 +49,14 @@ def spread(executor: Any, task: tuple[Any, ...], units: list[Unit], together: To
         for future in futures:
             if future is not None:
                 future.cancel()
+
+
+def own_thread(executor: Any) -> bool:
+    """Whether this is one of the pool's own threads, of which it learns under its lock, when they already run."""
+    if not isinstance(executor, ThreadPoolExecutor):
+        return False
+    with executor._shutdown_lock:
+        return current_thread() in executor._threads
 
 
 def lost(future: Future[Found] | None, task: tuple[Any, ...]) -> BaseException | None:
@@ -88,6 +101,11 @@ def submitted(executor: Any, arguments: tuple[Any, ...]) -> Future[Found] | None
         future: Future[Found] = executor.submit(unit_of_work, *arguments)
     except BrokenExecutor:
         return None
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+        raise ExecutorError(f"the {type(executor).__name__} was shut down before the sweep: call the derivative inside its "
+                            "with block, or leave executor out") from error
     return future
 
 
