@@ -172,6 +172,9 @@ def test_verify_takes_what_cancels_for_rounding():
         w = np.exp(u - u.mean(axis=1, keepdims=True))
         return w.sum(axis=1) - (w @ np.ones(4)) + 3.0
     np.testing.assert_allclose(jacobian(f, batch_axis=0, verify=True)(u), np.zeros((5, 4)), atol=1e-14)
+    for axis in (0, 1):
+        J = jacobian(lambda u: np.sin(u) ** 2 + np.cos(u) ** 2 - 1.0, batch_axis=axis, verify=True)(u)
+        assert np.abs(J).max() < 1e-15
 
 
 def test_verify_runs_f_once_more_and_passes_over_what_is_infinite_in_both():

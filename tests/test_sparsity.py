@@ -43,6 +43,13 @@ def shares(x):
     return np.exp(x) / np.exp(x).sum()
 
 
+A = np.random.default_rng(5).normal(size=(6, 6))
+
+
+def spread(x):
+    return np.outer(x, x) + np.eye(6)
+
+
 def converting(x):
     """It asks for a plain array, so it runs lifted."""
     return np.asarray(x) ** 2
@@ -50,7 +57,10 @@ def converting(x):
 
 @pytest.mark.parametrize("f", [tridiagonal, converting, lambda x: {"a": tridiagonal(x), "b": [x[0] ** 2, 3.0]},
                                lambda x: x.sum(), lambda x: np.sqrt(x - 1), lambda x: np.sort(x)[::-1].reshape(2, 3),
-                               lambda x: np.append(shares(x), shares(x).sum()), lambda x: shares(x).sum()])
+                               lambda x: np.append(shares(x), shares(x).sum()), lambda x: shares(x).sum(),
+                               lambda x: np.exp(x) * np.exp(-x) - 1,
+                               lambda x: np.linalg.inv(spread(x)) - np.linalg.inv(spread(x)).T,
+                               lambda x: {"a": np.sin(x) ** 2 + np.cos(x) ** 2, "b": (A @ A) @ x - A @ (A @ x)}])
 def test_a_right_jacobian_is_verified(f):
     checked = jacobian(f, sparse=True, verify=True)(X)
     plain = jacobian(f, sparse=True)(X)
@@ -88,6 +98,15 @@ def test_a_wrong_entry_is_named_in_the_shapes_of_the_users_arrays(monkeypatch):
     f = lambda u, v: [u[0], np.outer(v.reshape(-1), np.arange(2.0) + 1)[:3] * u[1]]
     with pytest.raises(MismatchError, match=r"∂f\[\d, \d\] of array 1 / ∂x\[\d, \d\] of array 1 is"):
         jacobian(f, argnums=(0, 1), sparse=True, verify=True)(X[:2], X[2:].reshape(2, 2))
+
+
+@pytest.mark.parametrize("error", [1e-6, 1e-3])
+def test_a_wrong_entry_is_found_beside_those_that_cancel(error, monkeypatch):
+    right = csr.Structure.data
+    monkeypatch.setattr(csr.Structure, "data", lambda *args: right(*args) * (1 + error * (np.arange(6) == 4)))
+    for f in (lambda x: np.append(np.exp(x[:4]) * np.exp(-x[:4]), 1e-30 * x[4:] ** 2), lambda x: x**2 + np.exp(x) * np.exp(-x)):
+        with pytest.raises(MismatchError, match=r"∂f\[4\] / ∂x\[4\]"):
+            jacobian(f, sparse=True, verify=True)(X)
 
 
 def test_verify_without_sparse_names_what_checks_dense_jacobians():

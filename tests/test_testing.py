@@ -18,6 +18,14 @@ def constant(x):
     return dd.stop_gradient(x)
 
 
+def unit(y):
+    return y / np.linalg.norm(y)
+
+
+def square(x):
+    return np.outer(x, x) + np.eye(3)
+
+
 # ---- what is right passes ---------------------------------------------------------------------------------
 
 RIGHT = {
@@ -37,6 +45,12 @@ RIGHT = {
     "complex numbers": (lambda z: np.exp(z) * z, X + 0.5j),
     "fast oscillation": (lambda x: np.sin(1000 * x), X),
     "steps that are whole periods": (lambda x: np.sin(20 * np.pi * x), 0.3),
+    "shares that add up to 1": (lambda x: np.sum(np.exp(x) / np.exp(x).sum()), np.array([0.3, -0.7, 1.1])),
+    "a unit vector along its own direction": (lambda s: unit(np.array([1.0, 2.0, 4.5]) * s), 1.3),
+    "a system solved and multiplied out": (lambda x: np.linalg.solve(square(x), square(x) @ np.ones(3)), X / 3),
+    "an inverse less its transpose": (lambda x: np.linalg.inv(square(x)) - np.linalg.inv(square(x)).T, X),
+    "a linear map less itself": (lambda x: M @ (M.T @ (M @ x)) - M @ M.T @ M @ x, X),
+    "a logarithm of an exponential": (lambda x: np.append(np.log(np.exp(x)) - x, np.cosh(x) ** 2 - np.sinh(x) ** 2), X),
     "a feature narrower than the first steps": (lambda x: x * np.exp(-((x / 1e-3) ** 2)), np.array([0.0, 1e-3])),
     "tiny and huge arguments": (np.log, np.array([1e-12, 1e-3, 1e10])),
     "slow and fast scales at a huge argument": (np.sin, 1e9),
@@ -112,6 +126,25 @@ def test_a_wrong_derivative_is_found_and_its_worst_entry_named(f, args, place, o
     assert verdict.worst.reference == pytest.approx(truth, rel=1e-9)
     assert verdict.worst.error == pytest.approx(abs(truth - ours), rel=1e-3)
     assert verdict.worst.error > verdict.worst.tolerance
+
+
+@pytest.mark.parametrize("error", [3e-9, 1e-6, -1.0])
+@pytest.mark.parametrize("ways", [("forward", "transpose"), ("forward",), ("transpose",)], ids=str)
+@pytest.mark.parametrize("f", [
+    lambda x, g: g(x), lambda x, g: 1e-30 * g(x), lambda x, g: np.append(1e-12 * g(x), np.sum(np.exp(x) / np.exp(x).sum())),
+    lambda x, g: np.exp(x) * np.exp(-x) + g(x), lambda x, g: np.append(1e-20 * g(x), x[0] - x[0] / 3 * 3)],
+    ids=["alone", "tiny", "beside what cancels", "on top of what cancels", "tiny, beside what cancels"])
+def test_what_rounding_explains_excuses_no_wrong_rule(f, ways, error):
+    right = {way: lambda f, x, dx: 2 * x * dx for way in ("forward", "transpose")}
+    g = dd.custom_rule(lambda x: x * x, **right | {way: lambda f, x, dx: 2 * x * dx * (1 + error) for way in ways})
+    with pytest.raises(MismatchError):
+        check_derivatives(lambda x: f(x, g), X)
+
+
+def test_what_differs_from_run_to_run_is_no_rounding():
+    random = np.random.default_rng(0)
+    with pytest.raises(MismatchError):
+        check_derivatives(lambda x: np.sum(x * random.standard_normal(3)), X)
 
 
 def test_a_failure_is_an_assertion_as_test_suites_expect():

@@ -11,6 +11,7 @@ import numpy as np
 from ..dual_array import inexact
 from ..errors import MismatchError, StructureError
 from ..transforms import jacobian
+from ..transforms.sparsity import NOISY, moved, noise
 from ..transforms.trees import flatten, parts_of
 from .references import CONCLUSIVE, SAFETY, UNSEEN, Array, central_differences, complex_step, curves, one_sided, scales
 
@@ -20,6 +21,8 @@ DIFFERENCES, COMPLEX = "finite differences", "complex step"
 STRICT = 1e-3
 # ... but never to less than what a sum of some length loses.
 ROUNDING = 100
+# Of values that cancel, differences over such a part of the scale are believed.
+STEP = 1e-3
 SHOWN = 5
 
 
@@ -101,7 +104,8 @@ def check_derivatives(f: Callable[..., Any], *args: Any, modes: Sequence[str] = 
     pass constants by a ``lambda``. An entry is wrong where it differs from extrapolated central differences by more
     than ``atol + rtol·|entry|`` plus ten times their estimated error, or by a thousandth of that ``rtol`` from the
     complex step (where f is analytic) or from the other mode. ``rtol`` is 1e-6, for single precision 1e-3. At a kink
-    any slope between the one-sided ones is right.
+    any slope between the one-sided ones is right. Where something disagrees, entries that are 0 only because terms cancel are
+    allowed rounding errors of a size that f's derivatives show at neighbouring arguments.
 
     f runs 8 to 32 times per entry of the arguments, more often where they disagree; for large arguments check along a
     direction instead: ``check_derivatives(lambda t: f(x + t * v), 0.0)``.
@@ -123,8 +127,13 @@ def check_derivatives(f: Callable[..., Any], *args: Any, modes: Sequence[str] = 
     if not all(isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf for tol in (rtol, atol)):
         raise StructureError(f"rtol={rtol!r} and atol={atol!r} must be numbers of at least 0")
     ours = {mode: matrix(f, args, mode) for mode in modes}
-    found = Comparison(plain_function(f, args), leaves, ours, rtol, atol, eps)
-    verdict = found.verdict(labels(f(*args), "result"), labels_of_arguments(args))
+    plain = plain_function(f, args)
+    found = Comparison(plain, leaves, ours, rtol, atol, eps)
+    places = labels(f(*args), "result"), labels_of_arguments(args)
+    verdict = found.verdict(*places)
+    if not verdict:
+        found = Comparison(plain, leaves, ours, rtol, atol, eps, rounding(f, args, leaves, modes))
+        verdict = found.verdict(*places)
     if raise_on_failure and not verdict:
         raise MismatchError(str(verdict))
     return verdict
@@ -140,8 +149,9 @@ class Comparison:
     """The matrices side by side, one column (an entry of the arguments) at a time."""
 
     def __init__(self, f: Callable[[list[Any]], Array], leaves: list[Any], ours: dict[str, Array], rtol: float,
-                 atol: float, eps: float) -> None:
+                 atol: float, eps: float, rounding: tuple[Any, Any] = (0.0, 0.0)) -> None:
         self.ours, self.rtol, self.atol, self.eps = ours, rtol, atol, eps
+        self.rounding, self.noise = rounding  # of derivatives and of values, where all else cancels
         shape = next(iter(ours.values())).shape
         kind = np.result_type(float, *ours.values())
         self.differences, self.estimate = np.full(shape, np.nan, kind), np.full(shape, np.inf)
@@ -155,6 +165,8 @@ class Comparison:
     def column(self, j: int, x: Any, g: Callable[[Any], Array]) -> None:
         for scale in scales(float(abs(x))):
             fresh, error, decided = central_differences(g, x, scale, self.eps)
+            rough = self.noise / (STEP * scale)
+            decided, error = decided | (error <= SAFETY * rough), np.maximum(error, rough)
             # Where two scales decide, the shorter one is right: a derivative is a limit.
             self.differences[decided, j], self.estimate[decided, j] = fresh[decided], error[decided]
             self.decided[decided, j] = True
@@ -174,13 +186,14 @@ class Comparison:
 
     def allowed(self) -> Array:
         """By how much an entry may differ from the finite differences."""
-        return np.asarray(self.atol + self.rtol * np.abs(self.differences) + SAFETY * self.estimate)
+        return np.asarray(np.maximum(self.atol + self.rtol * np.abs(self.differences) + SAFETY * self.estimate, self.rounding))
 
     def strictly(self, reference: Array) -> Array:
         """By how much it may differ from a reference that is exact to rounding; rows share their rounding errors."""
         size = np.abs(reference)
         largest = np.max(np.where(np.isfinite(size), size, 0), axis=1, keepdims=True, initial=0)
-        return np.asarray(self.atol + max(STRICT * self.rtol, ROUNDING * self.eps) * np.maximum(size, largest))
+        allowed = self.atol + max(STRICT * self.rtol, ROUNDING * self.eps) * np.maximum(size, largest)
+        return np.asarray(np.maximum(allowed, self.rounding))
 
     def verdict(self, results: list[str], arguments: list[str]) -> DerivativeCheck:
         candidates: list[tuple[float, float, Entry]] = []
@@ -255,6 +268,25 @@ def matrix(f: Callable[..., Any], args: tuple[Any, ...], mode: str) -> Array:
         rows.append(np.hstack([np.reshape(J, (np.size(J) // max(np.size(x), 1), np.size(x)))
                                for J, x in zip(row, leaves, strict=True)]))
     return np.vstack(rows) if rows else np.zeros((0, n))
+
+
+def rounding(f: Callable[..., Any], args: tuple[Any, ...], leaves: list[Any], modes: Sequence[str]) -> tuple[Any, Any]:
+    """By how much two of the matrices may differ, and f's values vary, where all that is not rounding cancels."""
+    rebuild = flatten(args, "the arguments")[1]
+
+    def measure(x: list[Any], scales: list[Any]) -> list[Array]:
+        g, at = moved(lambda new: f(*rebuild(new)), x, scales)
+        units = np.concatenate([np.zeros(0), *map(np.ravel, scales)])
+        found = [matrix(g, at, mode) / units for mode in modes]
+        exact, plain, here = np.zeros(found[0].shape), plain_function(g, at), list(map(np.array, at))
+        for j, (t, along) in enumerate(curves(plain, here)):
+            step = None if np.iscomplexobj(t) else complex_step(along, float(t))
+            exact[:, j] = 0 if step is None else step / units[j]
+        return [plain(here), *found, exact]
+
+    with np.errstate(all="ignore"):
+        found = noise(measure, leaves)
+    return (NOISY * np.max(found[1:], axis=0), found[0]) if found else (0.0, 0.0)
 
 
 def labels(tree: Any, path: str) -> list[str]:

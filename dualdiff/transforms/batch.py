@@ -18,7 +18,7 @@ from ..tangents.leaf import Leaf
 from ..tangents.moves import Move
 from ..tangents.tangent import Tangent
 from .reverse import gradient
-from .sparsity import allowance, along_random
+from .sparsity import compared
 from .sweep import Function, Inputs
 from .trees import flatten
 
@@ -86,16 +86,14 @@ class SampleGradients:
 
 def confirm(inputs: Any, J: Any) -> None:
     """Raise MismatchError, naming a sample, where J · v is not the derivative of f along v, which is random in each sample."""
-    v, values, results = along_random(inputs)
-    blocks, _ = flatten(stripped(J))
-    v = [np.moveaxis(w, inputs.axis, 0) for w in v]
-    for i, pair in enumerate(zip(values, results, strict=True)):
-        y, dy = (np.moveaxis(a, inputs.axis, 0) for a in pair)
-        mine = blocks[i * len(v):(i + 1) * len(v)]
-        found = sum(in_each_sample(b, w, dy.shape) for b, w in zip(mine, v, strict=True))
-        scale = sum(in_each_sample(np.abs(b), np.abs(w), dy.shape) for b, w in zip(mine, v, strict=True))
-        with np.errstate(invalid="ignore"):  # a sample that depends on others differs by a part of its derivative
-            wrong = ~(np.abs(found - dy) <= allowance(y, dy, scale, inputs)) & (np.isfinite(found) | np.isfinite(dy))
+    def placed(a: Any) -> Any:
+        return np.moveaxis(a, inputs.axis, 0)
+
+    def times(blocks: list[Any], v: list[Any], shape: tuple[int, ...]) -> Any:
+        return sum(in_each_sample(b, placed(w), shape) for b, w in zip(blocks, v, strict=True))
+
+    # a sample that depends on others differs by a part of its derivative
+    for found, dy, wrong in compared(inputs, flatten(stripped(J))[0], times, placed, batch_axis=inputs.axis):
         if wrong.any():
             place = tuple(int(n) for n in np.argwhere(wrong)[0])
             raise MismatchError(f"sample {place[0]}: the Jacobian gives {found[place]} along a random direction, f itself "
