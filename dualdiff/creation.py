@@ -13,7 +13,6 @@ from .dual_array import array, zero_dimensional
 from .dual_scalar import DualScalar
 from .errors import ShapeError
 from .forms import dual_form, holds_dual, stripped
-from .rules.shapes import refuse_integers
 from .tangents.moves import dual_of
 from .tangents.tangent import Tangent
 
@@ -35,6 +34,7 @@ def buffer_like(make: Any) -> Any:
 def full_like(x: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
     if not holds_dual(fill_value):
         return buffer_like(lambda v, *a, **o: np.full_like(v, fill_value, *a, **o))(x, *args, **options)
+    from .rules.shapes import refuse_integers  # rows that few programs need
     result = np.zeros_like(dual_form(x), *args, **options)
     refuse_integers(result, "full_like")
     if type(result) is np.ndarray:

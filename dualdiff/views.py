@@ -56,10 +56,12 @@ def root_of(x: Any) -> Any:
 def link(view: Any, base: Any, move: Any, index: Any) -> None:
     """From now on a write to one is a write to the other."""
     memory = base.source
-    if type(memory) is not Memory:
-        memory = memory_of(base) if memory is None else memory[3]
-    if memory.thread != get_ident():
-        memory.thread = 0
+    if memory is None:
+        memory = memory_of(base)
+    else:
+        memory = memory if type(memory) is Memory else memory[3]
+        if memory.thread != get_ident():
+            memory.thread = 0
     view.source = (base, move, index, memory, memory.version)
     views = memory.views
     if len(views) >= memory.limit:

@@ -20,7 +20,7 @@ from ..rules.bilinear import explicit_subscripts
 from ..rules.composite import contraction
 from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
-from .level import Level
+from .level import HAND, Level
 from .moves import Contraction, Map, Move, Shape
 from .tangent import Tangent
 from .watch import spoiled
@@ -101,7 +101,7 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tu
 # ---- the tangent inside a formula
 def unmoved(x: Any) -> Any:
     """The value of an array that a lifted program made, where it took no dual; anything else as it is."""
-    while hasattr(x, "eps"):
+    while hasattr(x, "eps") and x.level is HAND:
         if x.source is not None:
             x.refresh()
         if x.eps.terms:

@@ -25,8 +25,9 @@ def as_it_runs(f: Function) -> Function:
     code = getattr(f, "__code__", None) or getattr(body_of(f), "__code__", None)
     found = LIFTED.get(id(code))
     if found is None or found[0]() is not code:
-        if type(code) is not CodeType or is_ours(body := body_of(f)):  # whose code is around many programs
-            return f
+        body = body_of(f)
+        if type(code) is not CodeType or is_ours(body) or (body is not f and not is_users(body)):
+            return f  # of ours, and of classes of libraries, the code is around many programs
         found = told(code, needs_lift(body, set()))
     if not found[1]:
         return f
@@ -38,10 +39,7 @@ def body_of(f: Any) -> Any:
     """The function that runs where f is called: of an object, and of a partial call of it, that of its class."""
     while type(f) is partial:
         f = f.func
-    if hasattr(f, "__code__"):
-        return f
-    call = vars(type(f)).get("__call__")
-    return call if type(call) is FunctionType and is_users(call) else None
+    return f if hasattr(f, "__code__") else type(f).__call__
 
 
 def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
@@ -130,7 +128,7 @@ def remember(f: Any) -> None:
         for cell in getattr(f, "__closure__", None) or ():
             if type(cell.cell_contents) is FunctionType:
                 remember(cell.cell_contents)
-    elif hasattr(body := body_of(f), "__code__"):
+    elif hasattr(body := body_of(f), "__code__") and (body is f or is_users(body)):
         told(body.__code__, True)
 
 

@@ -77,7 +77,7 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
 
         def slope(y: Any) -> Any:
             _, along = jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))
-            if np.ndim(along):
+            if along.shape:
                 shapes = " and ".join(str(np.shape(a)) for a in flatten(v)[0])
                 raise ShapeError(f"v has shape {shapes}, one axis more than x: hvp takes one direction at a time; "
                                  "for many take hessian(f)(x)")
