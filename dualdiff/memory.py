@@ -7,9 +7,9 @@ the log. `views.py` opens, writes, reads and closes it.
 
 from __future__ import annotations
 
+from _thread import RLock, allocate_lock, get_ident  # threading takes a millisecond to import
 from bisect import bisect_right
 from math import prod
-from threading import Lock, RLock, get_ident
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .tangents.writes import rewritten
 
 FEW = 16  # writes that are told one by one when the log is closed
 SMALL = 64  # arrays up to this size are joined whole: it costs no more
-MAKING = Lock()
+MAKING = allocate_lock()
 
 
 class Memory:

@@ -11,8 +11,8 @@ where several use an array that has views, each write moves the values.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from contextlib import nullcontext
-from threading import get_ident
 from typing import Any
 from weakref import ref
 
