@@ -179,6 +179,8 @@ def memory_of(root: Any) -> Memory:
     with MAKING:
         if root.source is None:
             root.source = Memory()
+        elif root.source.thread != get_ident():
+            root.source.thread = 0
         return root.source  # type: ignore[no-any-return]
 
 
