@@ -20,11 +20,12 @@ from .memory import Memory
 from .reading import tangent_array, tangent_text, text_of
 from .rules.gather import is_basic
 from .subclasses import base_array, is_subclassed
+from .tangents.coefficients import plain
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level, is_dual
 from .tangents.moves import as_key, kept
 from .tangents.tangent import Tangent
-from .views import View, bare, link, read, settle, show
+from .views import View, link, read, settle, show
 
 AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray
@@ -178,7 +179,7 @@ class DualArray:
         """The array in another floating-point or complex type; an integer type would drop the derivative and raises."""
         kind = np.dtype(dtype)
         if kind == self.dtype:
-            return self.copy(order) if copy or (order in ("C", "F") and not bare(self).flags[order]) else self
+            return self.copy(order) if copy or (order in ("C", "F") and not plain(self).flags[order]) else self
         self.refresh()
         if kind.kind in "biu" and not self.eps.terms:  # without a derivative there is none to lose
             return np.asarray(self.value).astype(kind)

@@ -13,8 +13,8 @@ from .dual_scalar import DualScalar
 from .errors import ConversionError
 from .reading import dtype_of
 from .subclasses import base_array
+from .tangents.coefficients import plain
 from .tangents.level import is_dual
-from .views import bare
 
 
 def promoted(c: Any, x: Any) -> Any:
@@ -46,7 +46,7 @@ def constant(x: Any) -> Any:
 def in_order(parts: list[Any]) -> Any:
     """What a list holds as one array, whose elements lie in order, whatever those of its parts do."""
     a = np.stack(parts)
-    return a if bare(a).flags.c_contiguous else a.copy()
+    return a if plain(a).flags.c_contiguous else a.copy()
 
 
 def operand(x: Any) -> Any:

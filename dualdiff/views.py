@@ -20,6 +20,7 @@ import numpy as np
 
 from .errors import AssignmentError, ConversionError
 from .memory import Memory, memory_of
+from .tangents.coefficients import plain
 from .tangents.level import Level
 from .tangents.moves import Item, Map, as_key
 from .tangents.tangent import Tangent
@@ -70,13 +71,6 @@ def link(view: Any, base: Any, move: Any, index: Any) -> None:
     if memory.index is not None:
         with memory.lock:
             memory.copied.append(ref(view))
-
-
-def bare(x: Any) -> Any:
-    """The value under every level, as it lies in memory."""
-    while hasattr(x, "level"):
-        x = x.value
-    return x
 
 
 def trail_of(x: Any) -> tuple[Any, ...]:
@@ -191,15 +185,15 @@ def read_open(x: Any, index: Any, root: Any, memory: Memory) -> tuple[Any, Tange
 
 
 # ---- plain arrays
-def show(x: Any, plain: Any) -> Any:
+def show(x: Any, a: Any) -> Any:
     """x without a derivative, as a plain array: read-only, and remembered, because what is written to x it would not see."""
-    plain.flags.writeable = False
+    a.flags.writeable = False
     root = root_of(x)
     memory = memory_of(root)
     with memory.lock:
         root.refresh()  # the next write opens a log
-        memory.shown = [*filter(lambda r: r() is not None, memory.shown), ref(plain)]
-    return plain
+        memory.shown = [*filter(lambda r: r() is not None, memory.shown), ref(a)]
+    return a
 
 
 def hide(memory: Memory) -> None:
@@ -215,10 +209,10 @@ def begin(root: Any, memory: Memory) -> None:
     """Open the log: values move to memory of their own."""
     if memory.shown:
         hide(memory)
-    plain = bare(root)
-    numbers = np.arange(plain.size).reshape(plain.shape)
-    if not plain.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
-        numbers, in_order = np.empty_like(plain, np.intp), numbers
+    values = plain(root)
+    numbers = np.arange(values.size).reshape(values.shape)
+    if not values.flags.c_contiguous:  # the map lies in memory as the values do: it has the same views
+        numbers, in_order = np.empty_like(values, np.intp), numbers
         numbers[...] = in_order
     memory.old = root.eps
     memory.index, memory.size, memory.end = numbers, numbers.size, numbers.size
@@ -303,7 +297,7 @@ def overwrite(root: Any, value: Any, eps: Tangent) -> None:
         if memory is not None:
             memory.version += 1
             forget(memory)
-        replace_value(root, laid_out(value, bare(root)))
+        replace_value(root, laid_out(value, plain(root)))
 
 
 def laid_out(value: Any, like: Any) -> Any:
