@@ -4,6 +4,7 @@ The map of the house; imports point upwards only.
 
     errors.py        one class per mistake a user can make
     allocator.py     freed memory stays with the process
+    errstate.py      NumPy's floating-point settings, made once
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are;
                      rarer ones are read when they are first met

@@ -14,6 +14,7 @@ from .dual import new
 from .dual_array import DualArray, array, scalar
 from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
+from .errstate import all_ignored
 from .operands import constant, operand, promoted
 from .policies import WATCH
 from .rules.elementwise import OVER_INPUT, inverse, out_of_range
@@ -53,7 +54,7 @@ def unary(row: Elementwise, operate: Any) -> Any:
             eps = differential(row, level, real_linear, f if at is v else operate(at), at, x.eps)
             return wrap(f, x.level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if level.careful:
-            with np.errstate(all="ignore"):
+            with all_ignored():
                 eps = linked(x.eps, p, (f, v), row)
                 return wrap(f, level, observed(row, f, (v,), (x.eps,), eps) if WATCH.count else eps)
         if not varies:
@@ -99,7 +100,7 @@ def widened(partial: Any, at: tuple[Any, ...]) -> Any:
 
 def differential(row: Elementwise, level: Level, real_linear: Any, f: Any, v: Any, eps: Tangent) -> Tangent:
     refuse_holomorphic(level, row.function)
-    with np.errstate(all="ignore"):
+    with all_ignored():
         result: Tangent = real_linear(f, v, Differential(eps, level)).tangent
     return result
 
@@ -216,7 +217,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         shape, level = shape_of(f), dual.level
         if p is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, p, ORDINALS[dual.value is not x])
-        with np.errstate(all="ignore"):
+        with all_ignored():
             # in a generic run a constant zero factor says that nothing is perturbed
             eps: Any = dual.eps.chained(steep(p(f, x, y), f, row.function), shape, 0.0) if level.generic and factor else \
                 linked(dual.eps, p, (f, x, y), row) if callable(p) else \
@@ -263,7 +264,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         shape = shape_of(f)
         if jx is None or jy is None or (not holomorphic and np.iscomplexobj(f)):
             raise no_partial(row, None if jx is None or jy is None else jx, ORDINALS[jx is not None])
-        with np.errstate(all="ignore"):
+        with all_ignored():
             if level.careful:
                 eps = linked(a.eps, jx, (f, x, y), row).plus(linked(b.eps, jy, (f, x, y), row))
                 return wrap(f, level, observed(row, f, (x, y), (a.eps, b.eps), eps) if WATCH.count else eps)
@@ -346,7 +347,7 @@ def nary(row: Elementwise, operate: Any) -> Any:
         results = []
         for value, partials in zip(f if row.outputs else (f,), outputs, strict=True):
             eps: Tangent | None = None
-            with np.errstate(all="ignore"):
+            with all_ignored():
                 for i, p in enumerate(partials):
                     if not mine[i] or (not callable(p) and p == 0):
                         continue

@@ -13,6 +13,7 @@ from .dual_scalar import DualScalar
 from .elementwise import LEVELED, shape_of
 from .equalities import warn_of_equality
 from .errors import ConversionError, DualdiffError, RuleError
+from .errstate import all_ignored
 from .forms import belongs, dual_form, holds_dual, in_a_row, stripped, top_level, value_at
 from .operands import constant
 from .policies import WATCH
@@ -280,7 +281,7 @@ def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
     if weak and not level:
         return f
     parts: list[Any] = []  # what each perturbed input contributes
-    with np.errstate(all="ignore"):
+    with all_ignored():
         at = f
         values = values if weak else floating(values)
         if level.generic and row.smooth:

@@ -21,7 +21,7 @@ MUTUAL = {"dual", "dual_scalar", "dual_array", "reading", "operands", "elementwi
           "assignment", "creation", "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifted_classes", "lifting",
           "subclasses", "math_functions", "lifted_calls", "standins"}
 FLOORS = [
-    {"allocator", "errors"},
+    {"allocator", "errors", "errstate"},
     {"policies"},
     {"rules"},
     {"tangents"},

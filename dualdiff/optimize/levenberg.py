@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConvergenceError, DataError, DegenerateError
-from ..transforms.floating import all_ignored
+from ..errstate import all_ignored
 from .result import EPS, Array
 from .spectrum import FEW, HANDFUL, NEARLY, Damped, Step, of_normal, spectrum, undamped
 from .stopping import (

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy._core import umath
 
+from ..errstate import REMEMBERED, Remembered
 from ..rules.elementwise import CHAINING, noticed
-
-# The variable that np.errstate sets; where a NumPy keeps it elsewhere, errstate itself serves, a little slower.
-_current: Any = getattr(umath, "_extobj_contextvar", None)
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
@@ -51,30 +47,6 @@ def watching() -> Any:
     return np.errstate(all="call", call=Watcher(settings, np.geterrcall() if "call" in settings.values() else None))
 
 
-class Remembered:
-    """``np.errstate`` takes as long as five operations on a short array, because it makes NumPy's settings anew each time. They
-    are immutable, so the ones made for a user's are kept for the next time.
-    """
-
-    __slots__ = ("token",)
-    made: ClassVar[dict[Any, Any]]  # settings by the user's
-    make: ClassVar[Any]  # the errstate that makes them
-
-    def __enter__(self) -> None:
-        users = _current.get()
-        ours = self.made.get(users)
-        if ours is None:
-            with self.make():
-                ours = _current.get()
-            if len(self.made) > 16:
-                self.made.clear()
-            self.made[users] = ours
-        self.token = _current.set(ours)
-
-    def __exit__(self, *error: object) -> None:
-        _current.reset(self.token)
-
-
 class DerivativeWarningsIgnored(Remembered):
     """``with`` this, the user's operations warn as the user set it, and partials that are infinite at a kink do not."""
 
@@ -83,13 +55,4 @@ class DerivativeWarningsIgnored(Remembered):
     make = staticmethod(watching)
 
 
-class AllIgnored(Remembered):
-    """``np.errstate(all="ignore")``."""
-
-    __slots__ = ()
-    made: ClassVar[dict[Any, Any]] = {}
-    make = staticmethod(partial(np.errstate, all="ignore"))
-
-
-derivative_warnings_ignored: Any = watching if _current is None else DerivativeWarningsIgnored
-all_ignored: Any = AllIgnored.make if _current is None else AllIgnored
+derivative_warnings_ignored: Any = DerivativeWarningsIgnored if REMEMBERED else watching
