@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -29,7 +30,7 @@ from .tangents.differential import Differential, contracted, mapped, unmoved
 from .tangents.join import Arrangement
 from .tangents.joined import joined_or_later
 from .tangents.level import HAND, Level, is_dual
-from .tangents.moves import PLAIN, Map, Move, as_key, sealed
+from .tangents.moves import PLAIN, Map, Move, as_key, kept, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed
@@ -242,6 +243,10 @@ def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: L
     first, second = belongs(operands[0], level), belongs(operands[1], level)
     if level.generic:
         values = [generic(v, not own) for v, own in zip(values, (first, second), strict=True)]
+    elif not level.careful and level.meter is None and values[0].shape == values[1].shape and is_inner(subscripts):
+        parts = [x.eps.scaled(kept(v) if first ^ second else v, x.shape) for x, v, own in
+                 zip(operands, reversed(values), (first, second), strict=True) if own]
+        return wrapped(value, (parts[0] if first ^ second else parts[0].plus(parts[1])).total(), level)
     if not second:
         return wrapped(value, contracted(subscripts, 0, operands[0].eps, values[1], level), level)
     t = operands[1].eps
@@ -250,6 +255,15 @@ def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: L
     s = operands[0].eps
     eps = contracted(subscripts, 0, s.beside(t), values[1], level, False)
     return wrapped(value, eps.plus(contracted(subscripts, 1, t.beside(s), values[0], level, False)), level)
+
+
+@lru_cache(maxsize=64)
+def is_inner(subscripts: str) -> bool:
+    """Whether every axis of one operand meets the same axis of the other and is summed: then the product is a scaled array's
+    total, which is one coefficient more.
+    """
+    left, right = subscripts.removesuffix("->").split(",")
+    return left == right and len(set(left)) == len(left)
 
 
 def einsum_pair(subscripts: str, *operands: Any) -> Any:

@@ -162,7 +162,8 @@ def install() -> None:
     DualScalar.__hash__ = Dual.__hash__  # type: ignore[method-assign]
     arrays.__divmod__, arrays.__rdivmod__ = Dual.__divmod__, Dual.__rdivmod__
     product, reflected = swapped(np.matmul, False), swapped(np.matmul, True)
-    arrays.__matmul__ = lambda self, other: (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
+    arrays.__matmul__ = lambda self, other: array_function(np.matmul, (self, other), {}) if type(other) in ARRAYS else \
+        (beside_sparse if hasattr(other, "tocsr") else product)(self, other)
     arrays.__rmatmul__ = lambda self, other: reflected(self, other) if not hasattr(other, "tocsr") else \
         matmul_sparse(other, self)
     arrays.__imatmul__, arrays.__ifloordiv__ = in_place(arrays.__matmul__, "@="), in_place(arrays.__floordiv__, "//=")

@@ -13,7 +13,8 @@ import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
 from dualdiff.tangents import assemble, join, tangent
-from dualdiff.tangents.leaf import dense_leaf, identity_seeds
+from dualdiff.tangents.contraction import packed
+from dualdiff.tangents.leaf import Leaf, dense_leaf, identity_seeds
 from dualdiff.tangents.level import Level, next_number
 from dualdiff.tangents.ragged import Ragged
 from dualdiff.tangents.tangent import MAX_TERMS, Tangent
@@ -464,6 +465,67 @@ def test_elements_that_list_a_quarter_of_the_directions_are_an_array_of_all_of_t
         v = v + 0.3 * (u[1:] - u[:-1])
         u = u + 0.3 * np.concatenate([v[:1], v[1:] - v[:-1], -v[-1:]])  # which lists: both ends are of another kind
         assert i < 20 or any(leaf.is_dense for leaf in leaves(u))
+
+
+@pytest.mark.parametrize("total", [
+    lambda x: np.sum(x[1:] - x[:-1]), lambda x: np.sum(x - x.mean()), lambda x: np.sum(x[:-1] * 2 - x[1:] / 3 + x[2:].mean())])
+def test_a_sum_of_terms_of_which_each_is_a_seed_times_a_number_looks_into_no_leaf(total, monkeypatch):
+    x, _ = seeded(np.linspace(1, 2, 6))
+    monkeypatch.setattr(Leaf, "contract", contracted := Counting(Leaf.contract))
+    slope = total(x).eps.dense()
+    assert contracted.calls <= 1                           # for the mean, which every element depends on
+    np.testing.assert_allclose(slope, dd.gradient(total, mode="reverse")(x.value), atol=1e-15)
+
+
+class Counting:
+    """A method, and how often it ran."""
+
+    def __init__(self, method):
+        self.method, self.calls = method, 0
+
+    def __get__(self, instance, owner):
+        def call(*args):
+            self.calls += 1
+            return self.method(instance, *args)
+        return call
+
+
+A34 = np.random.default_rng(4).standard_normal((3, 4))
+
+
+@pytest.mark.parametrize("product", [
+    lambda x: x[0] @ A34[0], lambda x: np.dot(A34[0], x[1]), lambda x: x[0] @ np.exp(x[1]), lambda x: np.vdot(x, A34),
+    lambda x: np.einsum("ij,ij->", A34, x), lambda x: np.inner(x[0], x[0]), lambda x: np.tensordot(x, x * A34)])
+def test_an_inner_product_is_a_scaled_sum(product):
+    x, _ = seeded(A34 / 2)
+    terms = product(x).eps.terms
+    assert all(leaf.breadth in (4, 12) and not leaf.is_dense for leaf in terms)
+    assert len(terms) <= 2
+    for mode in ("forward", "reverse"):
+        slope = dd.gradient(product, mode=mode)(x.value)
+        np.testing.assert_allclose(slope, dd.jacobian(lambda x: np.sum(A34 * 0) + product(x))(x.value), rtol=1e-14)
+        np.testing.assert_allclose(np.sum(slope * A34), dd.jvp(product, (x.value,), (A34,))[1], rtol=1e-13)
+
+
+def test_a_constant_of_an_inner_product_may_be_written_to_afterwards():
+    a = np.array([1.0, 2.0, 3.0])
+
+    def f(x):
+        first = x @ a
+        a[:] = 0
+        return first
+    for mode in ("forward", "reverse"):
+        a[:] = 1, 2, 3
+        np.testing.assert_array_equal(dd.gradient(f, mode=mode)(np.ones(3)), [1, 2, 3])
+
+
+def test_what_only_repeats_an_array_is_packed_before_it_is_multiplied():
+    a = np.broadcast_to(np.arange(3.0)[:, None], (3, 4))
+    assert 0 in a.strides
+    assert packed(a).strides == (32, 8)
+    np.testing.assert_array_equal(packed(a), a)
+    b = np.ones((3, 4))
+    assert packed(b) is b
 
 
 @pytest.mark.parametrize("use", [

@@ -36,6 +36,8 @@ def gathered(row: Gather, t: Tangent, out_shape: Shape, args: tuple[Any, ...], o
 def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[Any, ...],
            options: dict[str, Any]) -> Tangent:
     if row.subscripts is not None:
+        if not args and options.get("axis") is None and not options.get("keepdims"):
+            return t.total()
         return contracted(row.subscripts(t.shape, *args, **options), 0, t, None, level)
     if row.local:
         refuse_holomorphic(level, row.function)

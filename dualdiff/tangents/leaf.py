@@ -158,12 +158,15 @@ class Leaf:
     def total(self, coef: Any) -> tuple[Leaf, Any] | None:
         """The sum of coef ⊙ leaf over every axis where it is an indexed seed: all axes become width. None elsewhere."""
         cols, shape = self.cols, self.shape
-        if cols is None or self.factors or cols.shape != shape or not (self.affine or self.level.columns is None) \
-                or (coef is not None and getattr(coef, "shape", None) != shape):
+        if cols is None or self.factors or cols.shape != shape or not (self.affine or self.level.columns is None):
             return None
         if not shape:
             return self, coef
-        return Leaf(self.level, self.k, (), shape, cols, () if coef is None else (coef,), self.affine), None
+        size = getattr(coef, "shape", ())  # one number for all stays the coefficient
+        if size not in (shape, ()):
+            return None
+        factors, coef = ((), coef) if size == () else ((coef,), None)
+        return Leaf(self.level, self.k, (), shape, cols, factors, self.affine), coef
 
     def contract(self, coef: Any, op: Contraction) -> tuple[Leaf, Any]:
         """The contraction of coef ⊙ leaf, as a new leaf and coefficient."""

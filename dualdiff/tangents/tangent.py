@@ -173,6 +173,7 @@ class Tangent:
         """The sum over every axis."""
         shape = self.shape
         terms: dict[Any, Any] = {}
+        others: dict[Any, Any] = {}
         for leaf, c in self.terms.items():
             if leaf.k is None:
                 if type(leaf) is TapeLeaf:
@@ -182,8 +183,12 @@ class Tangent:
                 return Tangent({leaf: np.add.reduce(c, axis=None) if type(c) is np.ndarray else np.sum(c)}, ())
             found = leaf.total(c)  # whose coefficient is watched as a factor, by whatever reads it
             if found is None:
-                return self.contract(Contraction([*map(str, range(len(shape)))], shape, (), None, (), leaf.level))
+                others[leaf] = c
+                continue
             moved, terms[moved] = found
+        if others:
+            op = Contraction([*map(str, range(len(shape)))], shape, (), None, (), self.level)
+            terms |= Tangent(others, shape).contract(op).terms
         return Tangent(terms, ())
 
     def linear(self, op: Map) -> Tangent:

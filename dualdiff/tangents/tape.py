@@ -196,8 +196,8 @@ def pull(results: list[dict[Any, Any]], given: list[Any], lead: int, roots: list
                     came * coef if type(came) is np.ndarray else owned(came, coef)
             if WATCH.count and finite(u) and not finite(v):
                 told_of_overflow(leaf, v, lead)
-            if v.shape[lead:] != parent.shape:
-                v = np.broadcast_to(v, v.shape[:lead] + parent.shape)
+            if v.shape[lead:] != parent.shape:  # a sum hands one number to all
+                v = np.full(parent.shape, v) if type(v) is np.float64 else np.broadcast_to(v, v.shape[:lead] + parent.shape)
             cotangents.add(parent, v)
     for root in roots if cotangents.elements else ():
         cotangents.join(root)
