@@ -6,7 +6,7 @@ M. B. Giles, "An extended collection of matrix derivative results for forward an
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -144,12 +144,22 @@ def euclidean_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 NORM = "numpy.linalg.norm"
 
 
+@cache
+def least_norm(dtype: Any) -> Any:
+    """The norm below which NumPy's squares lose digits."""
+    limits = np.finfo(dtype)
+    return np.sqrt(limits.tiny) / limits.eps
+
+
 def unit_vector(x: Any, f: Any, axis: Any) -> Any:
     """x / ‖x‖ and 0 at the origin. NumPy squares: where squares lose digits x is scaled first, where f overflowed the
     direction is not known.
     """
-    direction, limits = ratio(x, f, NORM), np.finfo(plain(x).dtype)
-    small, over = f < np.sqrt(limits.tiny) / limits.eps, np.isinf(f)
+    least = least_norm(plain(x).dtype)
+    if axis is None and not f.shape and least <= plain(f) < np.inf:  # one norm of an ordinary size
+        return x / f
+    direction = ratio(x, f, NORM)
+    small, over = f < least, np.isinf(f)
     if x.size and np.any(small):
         largest = np.max(np.abs(x), axis=axis, keepdims=True)
         scaled = x / np.where(largest == 0, 1, largest)

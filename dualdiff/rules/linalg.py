@@ -158,6 +158,8 @@ formula(np.linalg.lstsq, lstsq_for_matrix, lstsq_for_side)
 @composite(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The spectral and nuclear norms through singular values; the others are elementary."""
+    if ord is None and axis is None:
+        return euclidean_norm(x, keepdims=keepdims)
     if axis is None and ord is not None and x.ndim not in (1, 2):
         raise ValueError
     matrix = (axis is None and x.ndim == 2 and ord is not None) or np.size(axis if axis is not None else 0) == 2
