@@ -11,7 +11,7 @@ from .composite import count_along, counted, of_type
 from .constant import plain
 from .gather import as_array, axes_of, in_double, lying_along, stacked
 from .linear import binned
-from .registry import composite
+from .registry import composite, formula, primitive
 
 
 def squared(x: Any) -> Any:
@@ -19,6 +19,25 @@ def squared(x: Any) -> Any:
 
 
 # ---- variance
+def deviations(x: Any, axis: Any) -> Any:
+    return x - np.sum(x, axis=axis, keepdims=True) / of_type(count_along(x, axis), x)
+
+
+@primitive
+def scatter(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Σ|x - mean|²."""
+    return np.sum(squared(deviations(x, axis)), axis=axis, keepdims=keepdims)
+
+
+def scatter_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """2 Σ Re conj(x - mean) dx: what the mean moves by does not count, for the deviations add up to 0."""
+    twice = 2 * np.conj(deviations(x, axis))
+    return np.sum(np.real(twice * dx) if np.iscomplexobj(x) else twice * dx, axis=axis, keepdims=keepdims)
+
+
+formula(scatter, scatter_differential, smooth=True)
+
+
 @composite(np.var)
 def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, where: Any = True,
         mean: Any = None, correction: Any = None) -> Any:
@@ -27,12 +46,13 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
             raise ValueError
         ddof = correction
     a = a if dtype is None else np.astype(a, dtype)
-    chosen = {} if where is True else {"where": plain(where)}
-    if mean is None:
-        mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a)
-    x = a - mean
-    squares = squared(x)
-    total = np.sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, **chosen)
+    if where is True and mean is None and dtype is None:
+        total = scatter(a, axis, keepdims)
+    else:
+        chosen = {} if where is True else {"where": plain(where)}
+        if mean is None:
+            mean = np.sum(a, axis=axis, keepdims=True, **chosen) / of_type(counted(a, axis, True, where), a)
+        total = np.sum(squared(a - mean), axis=axis, dtype=dtype, keepdims=keepdims, **chosen)
     return total / of_type(np.maximum(counted(a, axis, keepdims, where) - ddof, 0), total)
 
 
