@@ -17,6 +17,7 @@ from .errors import HolomorphicError, RuleError
 from .errstate import all_ignored
 from .operands import constant, operand, promoted
 from .policies import WATCH
+from .reading import dtype_of
 from .rules.elementwise import OVER_INPUT, inverse, out_of_range
 from .rules.registry import Elementwise, name_of
 from .tangents.coefficients import generic, owned, plain, steep
@@ -206,6 +207,10 @@ FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
 
 
 # ---- two inputs
+def is_real(f: Any) -> bool:
+    return dtype_of(f).kind != "c"
+
+
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     """The operation on (dual, constant), (constant, dual) and (dual, dual of the same level)."""
     holomorphic, factor = row.holomorphic, row.function is np.multiply
@@ -228,13 +233,13 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
         return f if eps is None else wrap(f, level, eps)
 
     x_shifts, y_shifts = holomorphic and dx in (1, -1), holomorphic and dy in (1, -1)
-    x_varies, y_varies, jx_varies, jy_varies = (callable(p) for p in (holomorphic and dx, holomorphic and dy, jx, jy))
-    both_quick = holomorphic and jx is not None and jy is not None and (jy_varies or jy != 0)
+    x_varies, y_varies, jx_varies, jy_varies = map(callable, (dx, dy, jx, jy))
+    both_quick = jx is not None and jy is not None and (jy_varies or jy != 0)
 
     def left(a: Any, y: Any) -> Any:
         x, level = a.value, a.level
         f = operate(x, y)
-        if x_varies and not level.careful:
+        if x_varies and not level.careful and (holomorphic or is_real(f)):
             if type(f) is ndarray and f.size > LARGE and \
                     (late := deferred(row, f.shape, ((a.eps, dx),), (f, x, kept(y)))) is not None:
                 return array(f, late, level)
@@ -244,7 +249,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     def right(x: Any, b: Any) -> Any:
         y, level = b.value, b.level
         f = operate(x, y)
-        if y_varies and not level.careful:
+        if y_varies and not level.careful and (holomorphic or is_real(f)):
             if type(f) is ndarray and f.size > LARGE and \
                     (late := deferred(row, f.shape, ((b.eps, dy),), (f, kept(x), y))) is not None:
                 return array(f, late, level)
@@ -254,7 +259,7 @@ def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:
     def both(a: Any, b: Any) -> Any:
         x, y, level = a.value, b.value, a.level
         f = operate(x, y)
-        if both_quick and not level.careful:
+        if both_quick and not level.careful and (holomorphic or is_real(f)):
             if type(f) is ndarray and f.size > LARGE and \
                     (late := deferred(row, f.shape, ((a.eps, jx), (b.eps, jy)), (f, x, y))):
                 return array(f, late, level)
@@ -282,7 +287,7 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
     """
     left, right, both = binary(row, operate)
     dx: Any = row.partials[0]
-    quick = callable(dx) and row.holomorphic
+    quick, holomorphic = callable(dx), row.holomorphic
     whole = any(set(t[:2]) & set("iIlLqQ") and set(t[:2]) & set("efdg") for t in getattr(row.function, "types", ()))
 
     def forward(self: Any, other: Any) -> Any:
@@ -292,6 +297,8 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
         if (t is float or t is int) and quick and not self.level.careful:
             x = self.value
             f = operate(x, other)
+            if not (holomorphic or is_real(f)):
+                return left(self, other)
             if type(f) is ndarray and f.size > LARGE and \
                     (late := deferred(row, f.shape, ((self.eps, dx),), (f, x, other))) is not None:
                 return array(f, late, self.level)
