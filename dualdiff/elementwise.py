@@ -208,7 +208,7 @@ FACTORS: tuple[Any, Any] = (lambda f, x, y: kept(y) if type(y) in ARRAYS else y,
 
 # ---- two inputs
 def is_real(f: Any) -> bool:
-    return dtype_of(f).kind != "c"
+    return bool(dtype_of(f).kind != "c")
 
 
 def binary(row: Elementwise, operate: Any) -> tuple[Any, Any, Any]:

@@ -278,43 +278,56 @@ def einsum_pair(subscripts: str, *operands: Any) -> Any:
 
 
 def run_formula(row: Formula, args: Any, options: dict[str, Any]) -> Any:
+    if row.function is np.where:
+        return where(*args)
     n = len(row.differentials)
-    if row.function is np.where and holds_dual(args[0]):
-        condition = dual_form(args[0])
-        tell_of_zeros(condition)
-        return np.where(stripped(condition), *args[1:])
-    weak = row.function is np.where  # whose plain numbers take the type of the other array
-    kept = int | float | complex if weak else dict | None
-    inputs: list[Any] = [x if isinstance(x, kept) else as_array(dual_form(x)) for x in args[:n]]
+    inputs: list[Any] = [dual_form(x) if type(x) is DualArray else x if isinstance(x, dict | None) else as_array(dual_form(x))
+                         for x in args[:n]]
     constants(args[n:], options, row.function)
-    options = {name: x for name, x in options.items() if x is not np._NoValue}
+    if options:
+        options = {name: x for name, x in options.items() if x is not np._NoValue}
     level = top_level(inputs)
     values = [value_at(x, level) for x in inputs]
     f = row.function(*values, *args[n:], **options)
     f = tuple(map(unmoved, f)) if type(f) is tuple else unmoved(f)
-    if weak and not level:
-        return f
     parts: list[Any] = []  # what each perturbed input contributes
     with all_ignored():
         at = f
-        values = values if weak else floating(values)
+        values = floating(values)
         if level.generic and row.smooth:
             values = [generic(v, not belongs(x, level)) for v, x in zip(values, inputs, strict=True)]
             at = row.function(*values, *args[n:], **options)
         for d, x in zip(row.differentials, inputs, strict=True):
-            if d is not None and belongs(x, level) and (weak or x.eps.terms):
-                part = d(at, *values, Differential(x.eps if weak else x.eps.for_formula(), level), *args[n:], **options)
+            if d is not None and belongs(x, level) and x.eps.terms:
+                part = d(at, *values, Differential(x.eps.for_formula(), level), *args[n:], **options)
                 if isinstance(part, Restated):
                     f, part = part.f if at is f else f, part.parts
                 parts.append(part)
         if row.last is not None and parts:
             parts = [row.last(at, *values, sum(parts[1:], parts[0]), *args[n:], **options)]
-    if not any(belongs(x, level) for x in inputs):
+    if not parts and not any(belongs(x, level) for x in inputs):
         raise RuleError(f"{name_of(row.function)}: only its array arguments can be perturbed")
     if not isinstance(f, tuple):
         return maybe_scalar(output(f, parts, level), args)
     outputs = [maybe_scalar(output(value, mine, level), args) for value, *mine in zip(f, *parts, strict=True)]
     return type(f)(*outputs) if hasattr(f, "_fields") else tuple(outputs)
+
+
+def where(condition: Any, *choices: Any) -> Any:
+    """``np.where``: what is chosen among the values is chosen among the coefficients."""
+    if holds_dual(condition):
+        condition = dual_form(condition)
+        tell_of_zeros(condition)
+        return np.where(stripped(condition), *choices)
+    keep = np.asarray(condition)
+    # plain numbers take the type of the other array
+    inputs: list[Any] = [x if isinstance(x, int | float | complex) else as_array(dual_form(x)) for x in choices]
+    level = top_level(inputs)
+    f = unmoved(np.where(keep, *[value_at(x, level) for x in inputs]))
+    if not level:
+        return f
+    s, t = (x.eps if belongs(x, level) else Tangent({}, f.shape) for x in inputs)
+    return maybe_scalar(wrapped(f, s.or_where(keep, t, f), level), choices)
 
 
 def output(value: Any, parts: list[Any], level: Level) -> Any:

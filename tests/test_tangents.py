@@ -490,6 +490,35 @@ class Counting:
         return call
 
 
+@pytest.mark.parametrize("extreme", [
+    np.max, np.min, lambda x: x.max(keepdims=True)[0, 0], lambda x: np.max(x[:, 1]), np.ptp])
+def test_an_extreme_that_one_element_attains_depends_on_it_alone(extreme):
+    x, _ = seeded(np.cos(np.arange(12.0)).reshape(3, 4))
+    assert all(leaf.breadth == 1 and leaf.cols.size == 1 for leaf in leaves(extreme(x)))
+    g = dd.gradient(extreme)(x.value)
+    assert set(g.ravel()) <= {-1.0, 0.0, 1.0}
+    assert np.sum(g * x.value) == extreme(x.value)
+    assert np.array_equal(dd.gradient(extreme, mode="reverse")(x.value), g)
+    tied = x.value * 0 + 1                                 # all share
+    np.testing.assert_allclose(np.sum(dd.gradient(extreme)(tied)), extreme(tied) and 1.0, rtol=1e-15)
+
+
+def test_the_place_of_an_extreme_is_not_mistaken_for_a_shape():
+    def f(x):
+        return np.max(x) + np.sum(np.broadcast_to(x[1, 2], (1, 2)))  # the extreme is at (1, 2), too
+    x = np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]])
+    for mode in ("forward", "reverse"):
+        assert np.array_equal(dd.gradient(f, mode=mode)(x), [[0, 0, 0], [0, 0, 3]])
+
+
+def test_where_selects_among_the_coefficients_of_a_leaf_that_both_sides_hold():
+    x, leaf = seeded(np.linspace(-1, 1, 6))
+    y = np.where(x > 0, x ** 2, np.sin(x))
+    assert leaves(y) == [leaf]
+    np.testing.assert_array_equal(y.eps.terms[leaf], np.where(x.value > 0, 2 * x.value, np.cos(x.value)))
+    assert len(leaves(np.where(x[1:] > 0, x[1:], x[:-1]))) == 2
+
+
 A34 = np.random.default_rng(4).standard_normal((3, 4))
 
 

@@ -20,9 +20,7 @@ from .linear import linear_solve
 from .registry import formula, primitive
 
 # ---- selection
-formula(np.where, None,
-        lambda f, c, x, y, dx: dx.where(c, f),
-        lambda f, c, x, y, dy: dy.where(np.logical_not(c), f))
+formula(np.where, None, None, None)  # coefficients are selected as values are: see handlers.py
 
 
 def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False, initial: Any = None,
@@ -31,6 +29,13 @@ def extreme_share(name: str, f: Any, x: Any, dx: Any, axis: Any = None, keepdims
 
     Where a constant ``initial`` attains it as well, the least norm is 0. A NaN is the extreme, and its derivative NaN.
     """
+    level = dx.level
+    if axis is None and where is True and initial is None and not (level.careful or level.patterned):
+        attained = np.ravel(plain(x) == plain(f))
+        if np.count_nonzero(attained) == 1:  # no tie: one element moves
+            place = int(attained.argmax())
+            df = dx.element(place if x.ndim == 1 else tuple(map(int, np.unravel_index(place, x.shape))))
+            return np.reshape(df, (1,) * x.ndim) if keepdims else df
     top = spread(f, axis, keepdims)
     attained = x == top if where is True else (x == top) & where
     attained = attained if initial is None else attained & (top != initial)

@@ -21,7 +21,7 @@ from ..rules.composite import contraction
 from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
 from .level import HAND, Level
-from .moves import Contraction, Map, Move, Shape
+from .moves import Contraction, Map, Move, Shape, as_key
 from .tangent import Tangent
 from .watch import spoiled
 
@@ -139,11 +139,6 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
     def _like(self, tangent: Tangent) -> Differential:
         return Differential(tangent, self.level)
 
-    def where(self, keep: Any, f: Any) -> Differential:
-        """The differential where the condition holds, of the shape and type of the result f; none elsewhere."""
-        unit = np.ones((), getattr(f, "dtype", float))
-        return self._like(self.tangent.masked(np.asarray(keep), getattr(f, "shape", ()), unit))
-
     def at_kink(self, name: str, where: Any, x: Any) -> Differential | None:
         """NaN at these elements, of values x, where they are perturbed: at a kink of the function ``name``, if the policy in
         force says so; None where there is nothing to add. Raises where that is the policy.
@@ -155,6 +150,9 @@ class Differential(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Any:
         return self.__array_function__(operator.getitem, (), (self, index), {})
+
+    def element(self, index: int | tuple[int, ...]) -> Differential:
+        return self._like(self.tangent.item(index, as_key(index), ()))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         inputs = tuple(map(unmoved, inputs))

@@ -88,11 +88,19 @@ class Tangent:
         t = Tangent(terms, self.shape)
         return t.fewer() if len(terms) > 2 else t
 
-    def masked(self, keep: Any, shape: Shape, unit: Any) -> Tangent:
-        """The tangent where keep holds, and none elsewhere; ``unit`` is 1 in the type of the result."""
-        t = self if self.shape == shape else self.broadcast(shape)
+    def or_where(self, keep: Any, other: Tangent, f: Any) -> Tangent:
+        """The tangent where ``keep`` holds, and the other elsewhere, for a result f."""
+        shape = f.shape
+        s, t = (t if t.shape == shape else t.broadcast(shape) for t in (self, other))
         keep = keep if keep.shape == shape else np.broadcast_to(keep, shape)
-        return Tangent({leaf: np.where(keep, unit if c is None else c, 0) for leaf, c in t.terms.items()}, shape)
+        unit = np.ones((), getattr(f, "dtype", float))
+        terms = {}
+        for leaf, c in s.terms.items():
+            d = t.terms.get(leaf, 0)
+            terms[leaf] = np.where(keep, unit if c is None else c, unit if d is None else d)
+        terms |= {leaf: np.where(keep, 0, unit if d is None else d) for leaf, d in t.terms.items() if leaf not in terms}
+        merged = Tangent(terms, shape)
+        return merged.fewer() if len(terms) > 2 else merged
 
     # ---- structure: coefficient and leaf alike
     def gather(self, move: Move) -> Tangent:
