@@ -11,6 +11,7 @@ from test_hard_points import MODES
 
 from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
+from dualdiff.rules.constant import stable_order
 
 INF, NAN = np.inf, np.nan
 
@@ -456,3 +457,19 @@ def test_weights_that_sum_to_zero_are_refused_as_numpy_does():
     for x in (np.ones(2), DualArray(np.ones(2), np.ones(2))):
         with pytest.raises(ZeroDivisionError, match="Weights sum to zero"):
             np.average(x, weights=[1.0, -1.0])
+
+
+@pytest.mark.parametrize("a", [
+    np.cos(np.arange(200.0)), np.cos(np.arange(400.0)).reshape(2, 200), np.round(np.cos(np.arange(200.0)), 1),
+    np.r_[np.cos(np.arange(100.0)), [np.nan, 0.0, -0.0, np.nan]], np.zeros(80), np.arange(70)])
+def test_the_fastest_sort_is_taken_where_it_is_the_stable_one(a, monkeypatch):
+    assert np.array_equal(stable_order(a, -1), np.argsort(a, axis=-1, kind="stable"))
+    moved = a.T if a.ndim > 1 else a
+    assert np.array_equal(stable_order(moved, 0), np.argsort(moved, axis=0, kind="stable"))
+    kinds = []
+    argsort = np.argsort
+    monkeypatch.setattr(np, "argsort", lambda *args, kind=None, **options:
+                        kinds.append(kind) or argsort(*args, kind=kind, **options))
+    stable_order(a, -1)
+    distinct = a.dtype.kind == "f" and np.unique(a).size == a.size
+    assert ("stable" in kinds) != distinct

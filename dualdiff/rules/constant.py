@@ -44,3 +44,19 @@ def plain(x: Any) -> Any:
 
 
 constant("the value alone", plain)
+
+
+LONG = 64  # elements from which it pays to look for ties
+
+
+def stable_order(a: Any, axis: int) -> Any:
+    """Where a stable sort takes its elements from. Without ties and NaN any sort says that, and NumPy's fastest in a tenth of
+    the time.
+    """
+    a = np.asarray(plain(a))
+    if a.shape[axis] >= LONG and a.dtype.kind == "f":
+        order = np.argsort(a, axis=axis)
+        s = np.moveaxis(np.take_along_axis(a, order, axis), axis, -1)
+        if np.all(s[..., 1:] > s[..., :-1]):
+            return order
+    return np.argsort(a, axis=axis, kind="stable")

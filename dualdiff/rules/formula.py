@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DegenerateError
 from ..policies import WATCH
-from .constant import plain
+from .constant import plain, stable_order
 from .elementwise import indicator, ratio
 from .gather import spread
 from .linear import linear_solve
@@ -75,7 +75,7 @@ formula(marked, marked_differential)
 def mark_ties(x: Any, axis: int, name: str) -> Any:
     """x, its elements that equal another along the axis marked."""
     values = plain(x)
-    order = np.argsort(values, axis=axis, kind="stable")
+    order = stable_order(values, axis)
     s = np.moveaxis(np.take_along_axis(values, order, axis), axis, -1)
     same, tied = s[..., 1:] == s[..., :-1], np.zeros(s.shape, bool)
     tied[..., 1:] |= same

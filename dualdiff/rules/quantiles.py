@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import RuleError
 from ..policies import WATCH
-from .constant import plain
+from .constant import plain, stable_order
 from .gather import as_array, axes_of, axes_or_all, in_one_axis, lying_along
 from .registry import composite, formula, name_of, primitive
 
@@ -27,14 +27,16 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
     n, batch = a.shape[-1], a.shape[:-1]
     if n == 0:  # the median of nothing is NaN
         return np.sum(da, axis=-1)
-    order = np.argsort(a, axis=-1, kind="stable").reshape(-1, n)
-    ranks = np.empty(order.shape)
-    np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)
-    absent = np.isnan(a).reshape(-1, n)
-    absent[absent.all(axis=-1)] = False  # NumPy would warn of an empty slice a second time
-    if function in (np.nanmedian, np.nanpercentile, np.nanquantile):
-        ranks[absent] = np.nan
-    place = np.asarray(function(ranks.reshape(a.shape), *args, axis=-1, **options))
+    order = stable_order(a, -1).reshape(-1, n)
+    absent = np.isnan(a).reshape(-1, n) & (function in (np.nanmedian, np.nanpercentile, np.nanquantile))
+    if absent.any() or "weights" in options:
+        ranks = np.empty(order.shape)
+        np.put_along_axis(ranks, order, np.arange(float(n))[None], axis=-1)
+        ranks[absent & ~absent.all(axis=-1, keepdims=True)] = np.nan  # of an empty slice NumPy would warn a second time
+        place = np.asarray(function(ranks.reshape(a.shape), *args, axis=-1, **options))
+    else:  # the same in each sample
+        place = np.asarray(function(np.arange(float(n)), *args, **options))
+        place = np.broadcast_to(place.reshape(place.shape + (1,) * len(batch)), np.shape(f))
     low = np.minimum(np.floor(place).astype(int), n - 1)
     high = np.minimum(low + 1, n - 1)
     row = np.arange(order.shape[0]).reshape(batch)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..policies import WATCH
-from .constant import plain
+from .constant import plain, stable_order
 from .formula import mark_ties
 from .gather import as_array, in_double
 from .registry import composite
@@ -22,7 +22,9 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         a, axis = np.ravel(a), -1
     a = mark_ties(a, axis, "numpy.sort") if WATCH.count else a
-    return lying_as(np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable", order=order), axis), plain(a))
+    if order is not None:
+        np.sort(plain(a), axis, order=order)  # an error: there are no fields
+    return lying_as(np.take_along_axis(a, stable_order(a, axis), axis), plain(a))
 
 
 @composite(np.partition)
