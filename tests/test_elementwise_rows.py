@@ -396,3 +396,17 @@ def test_second_derivatives_keep_their_digits_where_they_nearly_vanish(ufunc, se
     for found in (dd.derivative(ufunc, 2)(x), dd.gradient(lambda x: np.sum(dd.derivative(ufunc)(x)), mode="reverse")(x),
                   [dd.derivative(ufunc, 2)(a) for a in x]):
         np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_the_partial_of_arctan2_takes_the_length_of_its_arguments_where_squares_would_not_do(monkeypatch):
+    y, x = np.cos(np.arange(5.0)), np.sin(np.arange(5.0)) + 2
+    partial = ROWS[np.arctan2].partials[0]
+    hypot, lengths = np.hypot, []
+    monkeypatch.setattr(np, "hypot", lambda *args: lengths.append(args) or hypot(*args))
+    np.testing.assert_allclose(partial(np.arctan2(y, x), y, x), x / (x * x + y * y), rtol=1e-15)
+    assert not lengths
+    for size in (1e-160, 1e160):
+        with np.errstate(over="ignore"):
+            slope = partial(np.arctan2(y, x), size * y, size * x)
+        np.testing.assert_allclose(slope * size, x / (x * x + y * y), rtol=1e-14)
+    assert len(lengths) == 2

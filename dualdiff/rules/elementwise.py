@@ -211,8 +211,17 @@ def shared(f: Any, x: Any, y: Any) -> Any:
     return 0.5 * (indicator(f == x, f) + indicator((f == x) & (x != y), f))
 
 
+LEAST_SQUARE = 1e-290  # a sum of squares above it has lost no digit
+
+
 def turn(a: Any, x: Any, y: Any) -> Any:
     """a / (x² + y²), without overflow."""
+    squares = x * x + y * y
+    if getattr(squares, "dtype", None) is DOUBLE:
+        size = plain(squares)
+        if np.minimum.reduce(size, axis=None, initial=1.0) > LEAST_SQUARE and \
+                np.maximum.reduce(size, axis=None, initial=1.0) < np.inf:
+            return a / squares                             # which takes a fifth of the time
     r = np.hypot(x, y)
     return a / r / r
 
