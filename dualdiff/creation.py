@@ -15,6 +15,7 @@ from .errors import ShapeError
 from .forms import dual_form, holds_dual, stripped
 from .tangents.moves import dual_of
 from .tangents.tangent import Tangent
+from .views import where_it_lies
 
 
 def unperturbed(value: Any, like: Any) -> Any:
@@ -83,7 +84,7 @@ def converted(like: Any, x: Any, dtype: Any = None, copy: Any = None, ndmin: int
         raise ValueError("Unable to avoid copy while creating an array as requested.")
     if converts:
         a = a.astype(dtype)
-    elif (copy and a is x) or (order in ("C", "F") and not stripped(a).flags[order]):
+    elif (copy and a is x) or (order in ("C", "F") and not stripped(where_it_lies(a)).flags[order]):
         a = a.copy(order)
     return a if a.ndim >= ndmin else np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .dual import Dual, number_text
 from .errors import EscapeError
+from .tangents.undefined import Undefined
 
 
 def dtype_of(x: Any) -> Any:
@@ -39,6 +40,8 @@ def text_of(a: Any) -> str:
 
 
 def tangent_text(x: Any) -> str:
+    if type(x.eps) is Undefined:
+        return "tangent=<undefined>"
     if x.eps.on_tape:
         return "tangent=<on tape>"
     tangent = x.tangent

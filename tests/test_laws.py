@@ -7,7 +7,19 @@ import pytest
 from law_cases import CASES
 
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, vjp
-from dualdiff.rules import every_row, folds, formula, gather, linear, polynomials, products, quantiles, shapes, statistics
+from dualdiff.rules import (
+    composite,
+    every_row,
+    folds,
+    formula,
+    gather,
+    linear,
+    polynomials,
+    products,
+    quantiles,
+    shapes,
+    statistics,
+)
 from dualdiff.rules.registry import Constant, Elementwise, Refused, name_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
@@ -161,6 +173,7 @@ SPELLED = {operator.getitem: "x[", gather.placed: "x[", formula.marked: ".sort("
            shapes.arranged: ".pad(", linear.binned: ".bincount(", linear.as_part: "np.imag(",
            polynomials.roots_of: ".roots(", polynomials.characteristic: ".poly(np.triu(", folds.folded: ".hypot.reduce(",
            folds.accumulated: ".accumulate(", statistics.scatter: ".var(",
+           composite.diagonals: "einsum(",
            shapes.strided: "sliding_window_view("}  # as_strided, of which test_lift.py has the cases
 
 

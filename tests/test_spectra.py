@@ -455,3 +455,14 @@ def test_the_columns_that_full_matrices_adds_are_placed_and_mirrored_not_multipl
         U = np.linalg.svd(A, False)[0]
         return U @ (U.T @ np.ones(200))
     np.testing.assert_allclose(jvp(outside, (A,), (v,))[1], -jvp(inside, (A,), (v,))[1], atol=1e-12)
+
+
+def test_vectors_without_a_derivative_can_be_shown():
+    shown = []
+
+    def f(p):
+        w, v = np.linalg.eig(p * np.eye(2))
+        shown.append(str(v))
+        return np.sum(w)
+    assert gradient(f)(2.0) == 2
+    assert shown == ["DualArray([[1., 0.],\n [0., 1.]], tangent=<undefined>)"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize
+from dualdiff import DualArray, derivative, gradient, hessian, hvp, jacobian, jvp, linearize, value_and_jacobian
 from dualdiff.errors import AssignmentError, EscapeError
 
 STEP = 1e-200
@@ -585,3 +585,37 @@ def test_copyto_takes_axes_of_length_one_in_front_as_numpy_does(front):
     np.testing.assert_array_equal(jvp(f, (x,), (np.ones((2, 3)),)), [f(x), np.where(x > 0, 2, 1)])
     with pytest.raises(ValueError, match="shape"):
         jvp(lambda x: np.copyto(x[0] * 1, x, where=[True, False, True]), (x,), (x,))
+
+
+@pytest.mark.parametrize(("subscripts", "shape"), [
+    ("kii->ki", (3, 2, 2)), ("ijj->ij", (2, 3, 3)), ("...ii->i...", (2, 3, 3)), ("iji->ji", (3, 2, 3)), ("iii->i", (3, 3, 3)),
+    ("ijij->ij", (2, 3, 2, 3)), ("ijkk->kij", (2, 3, 2, 2)), ("ii->i", (3, 3)), ("ij->ji", (2, 3))])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_einsum_takes_without_a_sum_is_a_view_to_write_to(subscripts, shape, mode):
+    def f(x, like):
+        A = np.zeros(shape, like=like)
+        B = np.transpose(A.copy())
+        for C in (A, B.T):
+            view = np.einsum(subscripts, C)
+            view[...] = np.arange(1.0, view.size + 1).reshape(view.shape)
+            view *= 2 * x[0]
+        return (A + 3 * B.T) * x[1]
+    x = np.array([1.5, 0.5])
+    value, J = value_and_jacobian(lambda x: f(x, x), mode=mode)(x)
+    plain = f(x, np.zeros(0))
+    np.testing.assert_array_equal(value, plain)
+    assert np.any(plain != 0)
+    np.testing.assert_allclose(J, np.stack([plain / x[0], plain / x[1]], axis=-1), rtol=1e-14)
+
+
+def test_a_view_that_was_read_while_its_array_was_written_to_is_copied_where_numpy_would():
+    def f(x):
+        a = x * 1.0
+        b = a[::-1]
+        np.nan_to_num(b, copy=False)
+        np.ascontiguousarray(b).fill(7.0)                  # a copy: b runs backwards
+        return a
+    x = np.arange(3.0)
+    value, J = value_and_jacobian(f)(x)
+    np.testing.assert_array_equal(value, x)
+    np.testing.assert_array_equal(J, np.eye(3))

@@ -88,11 +88,12 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         subscripts, operands = from_lists((subscripts, *operands))
     operands = tuple(floating([as_array(x) for x in operands]))
     terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
-    if len(terms) == 1 and sorted(terms[0]) == sorted(result):  # nothing is summed: views, as NumPy's
-        return np.transpose(operands[0], [terms[0].index(c) for c in result])
-    if len(result) == 1 and terms == [result * 2] and operands[0].shape[0] == operands[0].shape[1]:
-        A = operands[0]
-        return np.reshape(A, -1)[::A.shape[0] + 1] if plain(A).flags.c_contiguous else diagonal(A)
+    if len(terms) == 1 and set(terms[0]) == set(result) and len(set(result)) == len(result):  # no sum: views, as NumPy's
+        (labels,), (A,) = terms, operands
+        if len(labels) == len(result):
+            return np.transpose(A, [labels.index(c) for c in result])
+        flat = labels == result * 2 and A.shape[0] == A.shape[1] and plain(A).flags.c_contiguous
+        return np.reshape(A, -1)[::A.shape[0] + 1] if flat else diagonals(A, f"{labels}->{result}")
     if dtype is not None:
         operands = tuple(o.astype(dtype, casting=casting) for o in operands)
     stack = list(zip(terms, operands, strict=True))
@@ -109,12 +110,12 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
 
 
 @primitive
-def diagonal(A: Any) -> Any:
-    """The diagonal of a square matrix, to write to; that of ``numpy.diagonal`` is read-only."""
-    return np.einsum("ii->i", A)
+def diagonals(A: Any, subscripts: str) -> Any:
+    """What has equal places along the axes of one label, to write to; that of ``numpy.diagonal`` is read-only."""
+    return np.einsum(subscripts, A)
 
 
-gather(diagonal)
+gather(diagonals)
 
 
 def from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
