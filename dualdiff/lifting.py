@@ -76,6 +76,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
             finally:
                 run.store_globals()
+    lifted.runs_lifted = True  # type: ignore[attr-defined]
     return lifted
 
 

@@ -905,6 +905,55 @@ def test_an_object_and_a_partial_call_that_needed_lift_run_once_from_then_on():
         assert len(calls) == times
 
 
+OF_OBJECTS = {                                             # NumPy makes arrays of objects of lists of duals
+    "its type is asked": (lambda x: np.sum(np.array([x[0], 2.0])) * x[1] if np.issubdtype(np.array([x[0]]).dtype, np.floating)
+                          else 0 * x[0], [0.5, 3.5]),
+    "flags add up": (lambda x: x[1] * np.sum(np.array([x[0] > 1, x[1] > 0.25, x[0]])), [0.5, 3.5]),
+    "small integers": (lambda x, a=np.array([200], np.uint8): x[1] * np.sum(np.array([a[0], x[0]]) * 2), [1.0, 403.0]),
+    "logic": (lambda x: np.sum(np.logical_and(np.array([x[0], 2.0]), np.array([x[1], 3.0]))) * x[0], [2.0, 0.0]),
+    "division by 0": (lambda x: np.minimum(1 / np.array([x[0], 0.0]), 5.0) @ x, [0.0, 5.0]),
+    "a large power": (lambda x: (np.array([x[0], 1e200]) ** 2)[0], [3.0, 0.0]),
+    "an integer's power": (lambda x: x[0] * (np.array([x[0], np.int64(2)]) ** -1)[1], [0.5, 0.0]),
+    "limits": (lambda x: x[0] * np.finfo(np.array([x[0], 2.0]).dtype).eps, [np.finfo(float).eps, 0.0]),
+    "astype": (lambda x: np.array([x[0], 1.0]).astype(float)[0], [1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", OF_OBJECTS)
+def test_a_program_in_which_numpy_makes_arrays_of_objects_runs_lifted(name):
+    f, slope = OF_OBJECTS[name]
+    x, calls = np.array([1.5, 0.5]), []
+
+    def counted(x):
+        calls.append(1)
+        return f(x)
+    with np.errstate(all="ignore"):
+        for mode in ("forward", "reverse"):
+            value, found = value_and_gradient(counted, mode=mode)(x)
+            np.testing.assert_allclose(value, f(x), rtol=1e-15)
+            np.testing.assert_allclose(found, slope, rtol=1e-14)
+        calls.clear()
+        np.testing.assert_allclose(jvp(counted, (x,), (np.ones(2),))[1], sum(slope), rtol=1e-14)
+    # lifted from the start, once that is known; where an infinite number is met, once more, carefully
+    assert len(calls) == 1 + (name == "division by 0")
+
+
+def test_a_program_with_arrays_of_objects_that_cannot_run_lifted_is_compared_with_plain_numbers():
+    class Unliftable:                                      # asks what its globals are
+        def __init__(self, f):
+            self.f = f
+
+        def __call__(self, x):
+            if sys._getframe().f_globals.__class__ is not dict:
+                raise RuntimeError("not here")
+            return self.f(x)
+    x = np.array([1.5, 0.5])
+    f = Unliftable(lambda x: x[1] * np.sum(np.array([x[0], 2.0])))
+    np.testing.assert_allclose(gradient(f)(x), [0.5, 3.5])
+    with pytest.raises(RuntimeError, match="not here"):
+        gradient(Unliftable(lambda x: x[1] * np.sum(np.array([x[0] > 1, x[1] > 0.25, x[0]]))))(x)
+
+
 def test_compiled_functions_of_scipy_are_refused_by_name():
     from scipy.signal._spline import symiirorder1_ic
     with pytest.raises(RuleError, match="symiirorder1_ic is compiled and has no derivative rule"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -40,6 +41,7 @@ class Sweepable:
     f: Function
     leaves: list[Any]
     whole: Function | None = None  # f with its result in one piece
+    lifted: bool | None = False  # whether f runs lifted; None: it cannot
 
     def call(self, duals: list[Any]) -> Any:
         raise NotImplementedError
@@ -166,21 +168,25 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f, latest = inputs.f, LATEST.get()
     if (known := as_it_runs(f)) is not f:
-        inputs.f = known
+        inputs.f, inputs.lifted = known, True
         try:
             return attempted(inputs, seed, read, holomorphic)
         except Exception as error:  # what f as it stands says of another branch, say, is told below
             if isinstance(error, RuleError) and str(error).startswith("scipy."):
                 raise
-        inputs.f = f
+    inputs.f, inputs.lifted = f, hasattr(f, "runs_lifted")
     try:
         return attempted(inputs, seed, read, holomorphic)
     except Exception as error:
-        inputs.f, why = lifted_for(error, f), str(error)
+        inputs.f, inputs.lifted, why = lifted_for(error, f), True, str(error)
     met = LATEST.get()
     try:
         found = attempted(inputs, seed, read, holomorphic)
     except Exception as error:
+        if why == OBJECTS:
+            inputs.f, inputs.lifted = f, None
+            with suppress(Exception):
+                return attempted(inputs, seed, read, holomorphic)
         if why != str(error):
             error.add_note(f"f ran lifted: {why}")
         if not isinstance(error, DualdiffError) and any(words in str(error) for words in COMPILED):
@@ -221,6 +227,8 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                 raise
             careful, wide = True, need.wide
         except Exception as error:
+            if level.objects and inputs.lifted is False:
+                raise ConversionError(OBJECTS) from error
             if wide:  # much of linear algebra has no long doubles
                 wide = None
                 continue
@@ -247,7 +255,11 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
     try:
         out = run()
         if LATEST.get() is not latest:
-            same_as_plain(out, inputs, latest)
+            same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
+        if level.objects and not inputs.lifted:
+            if inputs.lifted is False:
+                raise ConversionError(OBJECTS)
+            same_as_plain(out, inputs, latest, OBJECTS)
         if level.careful:
             out = honest(out, run, level)
         elif lost(out):
@@ -265,8 +277,9 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
     return result
 
 
-def same_as_plain(out: Any, inputs: Sweepable, before: list[str]) -> None:
-    """Raise ConversionError if f, which has caught the latest error, gives other values than for plain numbers: one more run.
+def same_as_plain(out: Any, inputs: Sweepable, before: list[str], otherwise: str) -> None:
+    """Raise ConversionError if f, which has caught the latest error or computed with arrays of objects, gives other values
+    than for plain numbers: one more run.
 
     If it meets an error there, too, on duals of an outer sweep, that sweep finds that it is not the one of before.
     """
@@ -275,7 +288,11 @@ def same_as_plain(out: Any, inputs: Sweepable, before: list[str]) -> None:
     a, b = (flatten(y, "the result of f")[0] for y in (out, again))
     if LATEST.get() is met:
         LATEST.set(before)
-    same_values(a, b, inputs.largest(), f"f caught an error of dualdiff's and went another way: {met[0]}", ConversionError)
+    same_values(a, b, inputs.largest(), otherwise, ConversionError)
+
+
+OBJECTS = "NumPy made an array of objects of a list of dual numbers, whose elements compute as Python's do: make it by " \
+          "np.stack, or run the program as dualdiff.lift(f)"
 
 
 def carefully(level: Level, run: Callable[[], Any]) -> Any:
