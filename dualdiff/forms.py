@@ -19,6 +19,7 @@ from .tangents.scalars import stacked
 from .tangents.tangent import Tangent
 
 FLOATS = frozenset((float, np.float64))
+PLAIN_NUMBERS = FLOATS | {int, bool}
 UNMOVED = Tangent({}, ())
 
 
@@ -34,7 +35,7 @@ def dual_form(x: Any) -> Any:
     if type(x) is np.ndarray:
         return from_objects(x) if x.dtype.kind == "O" else x
     if isinstance(x, list | tuple) and holds_dual(x):
-        row = in_a_row(x)
+        row = in_a_row(x) if type(x[0]) is not list else in_a_table(x)
         return in_order([dual_form(part) if holds_dual(part) else inexact(part, "an array of duals") for part in x]) \
             if row is None else row
     return base_array(x) if isinstance(x, np.ndarray) else converted(x)
@@ -51,8 +52,8 @@ def in_a_row(parts: Any) -> Any:
             level = x.level
             values.append(x.value)
             tangents.append(x.eps)
-        elif type(x) in FLOATS:
-            values.append(x)
+        elif type(x) in PLAIN_NUMBERS:
+            values.append(float(x))
             tangents.append(UNMOVED)
         else:
             return None
@@ -60,6 +61,15 @@ def in_a_row(parts: Any) -> Any:
         return None
     value = np.array(values) if FLOATS.issuperset(map(type, values)) else in_a_row(values)
     return None if value is None else array(value, Tangent(stacked(tangents), (len(tangents),)), level)
+
+
+def in_a_table(rows: Any) -> Any:
+    """Lists of so many numbers each, as the rows of a matrix are written; None for others."""
+    count = len(rows[0])
+    if not count or any(type(row) is not list or len(row) != count for row in rows):
+        return None
+    row = in_a_row([x for row in rows for x in row])
+    return None if row is None else np.reshape(row, (len(rows), count))
 
 
 def holds_dual(x: Any) -> bool:

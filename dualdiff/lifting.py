@@ -127,8 +127,7 @@ class Run:
     def __init__(self, *homes: str) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
         self.spaces: dict[int, Space] = {}
-        self.builtins = {**vars(builtins), "__import__": self.imported, "exec": evaluating(exec), "eval": evaluating(eval),
-                         "super": super_, **BUILTINS}
+        self.builtins = {**vars(builtins), **OWN_BUILTINS, "__import__": self.imported}
         self.classes = Classes(self.of, foreign, homes)
 
     def of(self, x: Any) -> Any:
@@ -292,6 +291,9 @@ def evaluating(run: Any) -> Any:
                     names[name]
         return run(code, names, frame.f_locals if globals is None and locals is None else locals, **options)
     return call
+
+
+OWN_BUILTINS = {"exec": evaluating(exec), "eval": evaluating(eval), "super": super_, **BUILTINS}
 
 
 def foreign(name: str) -> bool:

@@ -905,11 +905,12 @@ def test_an_object_and_a_partial_call_that_needed_lift_run_once_from_then_on():
         assert len(calls) == times
 
 
+SMALL_INTEGER = np.uint8(200)
 OF_OBJECTS = {                                             # NumPy makes arrays of objects of lists of duals
     "its type is asked": (lambda x: np.sum(np.array([x[0], 2.0])) * x[1] if np.issubdtype(np.array([x[0]]).dtype, np.floating)
                           else 0 * x[0], [0.5, 3.5]),
     "flags add up": (lambda x: x[1] * np.sum(np.array([x[0] > 1, x[1] > 0.25, x[0]])), [0.5, 3.5]),
-    "small integers": (lambda x, a=np.array([200], np.uint8): x[1] * np.sum(np.array([a[0], x[0]]) * 2), [1.0, 403.0]),
+    "small integers": (lambda x: x[1] * np.sum(np.array([SMALL_INTEGER, x[0]]) * 2), [1.0, 403.0]),
     "logic": (lambda x: np.sum(np.logical_and(np.array([x[0], 2.0]), np.array([x[1], 3.0]))) * x[0], [2.0, 0.0]),
     "division by 0": (lambda x: np.minimum(1 / np.array([x[0], 0.0]), 5.0) @ x, [0.0, 5.0]),
     "a large power": (lambda x: (np.array([x[0], 1e200]) ** 2)[0], [3.0, 0.0]),

@@ -293,3 +293,18 @@ def test_a_number_of_a_dual_array_is_for_isinstance_what_numpy_s_is(kind):
     if kind is np.float64:
         for f in (squared_if_it_is_a_number, lift(squared_if_it_is_a_number)):
             np.testing.assert_array_equal(gradient(f)(x), [6, 0])
+
+
+def test_a_matrix_written_in_rows_of_numbers_is_joined_at_once(monkeypatch):
+    joined = []
+    monkeypatch.setattr(forms, "stacked", lambda tangents, own=forms.stacked: joined.append(len(tangents)) or own(tangents))
+
+    def f(x):
+        c, s = np.cos(x[0]), np.sin(x[0])
+        return np.array([[c, -s, 0], [s, c, False], [0, 0.5, 1]]) @ x[1:]
+    x = np.array([0.3, 1.0, 2.0, 3.0])
+    c, s = np.cos(0.3), np.sin(0.3)
+    J = jacobian(lift(f))(x)
+    assert joined == [9]
+    np.testing.assert_allclose(J[:, 1:], [[c, -s, 0], [s, c, 0], [0, 0.5, 1]], rtol=1e-15)
+    np.testing.assert_allclose(J[:, 0], [-s - 2 * c, c - 2 * s, 0], rtol=1e-14)

@@ -69,7 +69,9 @@ def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) ->
         return None
     if rows:
         return None if first.level.patterned else few_dense(first, shape, rows, single)
-    return few_sparse(first, shape, single) if len(single) != shape[0] else None  # one each has a way of its own
+    if [i for i, _, _ in single] == list(range(shape[0])):
+        return None  # one each has a way of its own
+    return few_sparse(first, shape, single)
 
 
 def few_dense(first: Leaf, shape: tuple[int, ...], rows: list[Any], single: list[Any]) -> Leaf | None:
