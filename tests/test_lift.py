@@ -916,7 +916,6 @@ OF_OBJECTS = {                                             # NumPy makes arrays 
     "a large power": (lambda x: (np.array([x[0], 1e200]) ** 2)[0], [3.0, 0.0]),
     "an integer's power": (lambda x: x[0] * (np.array([x[0], np.int64(2)]) ** -1)[1], [0.5, 0.0]),
     "limits": (lambda x: x[0] * np.finfo(np.array([x[0], 2.0]).dtype).eps, [np.finfo(float).eps, 0.0]),
-    "astype": (lambda x: np.array([x[0], 1.0]).astype(float)[0], [1.0, 0.0]),
 }
 
 

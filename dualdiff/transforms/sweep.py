@@ -227,7 +227,7 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                 raise
             careful, wide = True, need.wide
         except Exception as error:
-            if level.objects and inputs.lifted is False:
+            if level.objects and inputs.lifted is False and not isinstance(own_reason(error), EscapeError):
                 raise ConversionError(OBJECTS) from error
             if wide:  # much of linear algebra has no long doubles
                 wide = None
