@@ -9,7 +9,7 @@ import pytest
 from law_cases import NUMPY
 from test_hard_points import MODES
 
-from dualdiff import Dual, DualArray, gradient, hessian, jacobian, jvp
+from dualdiff import Dual, DualArray, gradient, hessian, hvp, jacobian, jvp
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
 from dualdiff.rules.constant import stable_order
 
@@ -473,3 +473,19 @@ def test_the_fastest_sort_is_taken_where_it_is_the_stable_one(a, monkeypatch):
     stable_order(a, -1)
     distinct = a.dtype.kind == "f" and np.unique(a).size == a.size
     assert ("stable" in kinds) != distinct
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_the_variance_of_data_far_from_zero_keeps_its_digits(axis):
+    x = 1e8 + np.cos(np.arange(12.0)).reshape(6, 2)
+    near = x - 1e8                                         # exact
+    exact = 2 * (near - near.mean(axis=axis)) / (6 if axis == 0 else 12)
+    for mode in ("forward", "reverse"):
+        slope = gradient(lambda x: np.sum(np.var(x, axis=axis)), mode=mode)(x)
+        np.testing.assert_allclose(slope, exact, rtol=1e-14)
+
+
+def test_the_deviation_of_equal_numbers_stays_where_it_is_along_themselves():
+    x = np.full(3, 0.7)
+    np.testing.assert_allclose(hvp(lambda x: np.sum((x - x.mean()) / (0.1 + x.std()) * np.arange(3.0)))(x, x), 0, atol=1e-12)
+    assert hessian(np.std)(np.array([3.0])) == 0

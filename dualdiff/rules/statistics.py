@@ -30,8 +30,14 @@ def scatter(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def scatter_differential(f: Any, x: Any, dx: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """2 Σ Re conj(x - mean) dx: what the mean moves by does not count, for the deviations add up to 0."""
-    twice = 2 * np.conj(deviations(x, axis))
+    """2 Σ Re conj(x - mean) dx: what the mean moves by does not count, for the deviations add up to 0. They do so to the last
+    digit once the mean of what rounding left is taken off, too; where they move themselves, dx is taken from its mean as well.
+    """
+    if hasattr(x, "level"):
+        d, dx = deviations(x, axis), deviations(dx, axis)
+    else:
+        d = deviations(deviations(x, axis), axis)
+    twice = 2 * np.conj(d)
     return np.sum(np.real(twice * dx) if np.iscomplexobj(x) else twice * dx, axis=axis, keepdims=keepdims)
 
 
