@@ -57,7 +57,8 @@ def tensordot_subscripts(a: int, b: int, axes: Any = 2) -> str:
     return f"{''.join(left)},{''.join(right)}->{''.join(result)}"
 
 
-def explicit_subscripts(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+@lru_cache(maxsize=1024)
+def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
     """Every label spelled out: the ellipsis becomes letters, an absent result is NumPy's default."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -75,7 +76,7 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> tuple[list[str], s
     letters = "".join(terms)
     if not arrow:
         right = batch + "".join(sorted(c for c in set(letters) - set(batch) if letters.count(c) == 1))
-    return terms, right.replace("...", batch)
+    return tuple(terms), right.replace("...", batch)
 
 
 linear(np.sum,      subscripts=sum_subscripts)

@@ -87,7 +87,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
     if not isinstance(subscripts, str):
         subscripts, operands = from_lists((subscripts, *operands))
     operands = tuple(floating([as_array(x) for x in operands]))
-    terms, result = explicit_subscripts(subscripts, [np.ndim(o) for o in operands])
+    terms, result = explicit_subscripts(subscripts, tuple([getattr(o, "ndim", 0) for o in operands]))
     if len(terms) == 1 and set(terms[0]) == set(result) and len(set(result)) == len(result):  # no sum: views, as NumPy's
         (labels,), (A,) = terms, operands
         if len(labels) == len(result):

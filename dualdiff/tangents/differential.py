@@ -95,7 +95,7 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tu
         left, _, result = subscripts.partition("->")
         terms = left.split(",")
     else:
-        terms, result = explicit_subscripts(subscripts, list(ndims))
+        terms, result = explicit_subscripts(subscripts, ndims)
     repeats = any(len(set(labels)) < len(labels) for labels in terms)
     return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result)), repeats
 
