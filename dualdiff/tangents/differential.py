@@ -93,11 +93,11 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], tu
     """
     if "1" in subscripts:
         left, _, result = subscripts.partition("->")
-        terms = left.split(",")
+        terms = tuple(left.split(","))
     else:
         terms, result = explicit_subscripts(subscripts, ndims)
     repeats = any(len(set(labels)) < len(labels) for labels in terms)
-    return tuple(terms), tuple(("1", i) if c == "1" else c for i, c in enumerate(result)), repeats
+    return terms, tuple(("1", i) if c == "1" else c for i, c in enumerate(result)), repeats
 
 
 # ---- the tangent inside a formula
