@@ -169,6 +169,12 @@ def super_(*args: Any) -> Any:
     return builtins.super(frame.f_locals["__class__"], frame.f_locals[frame.f_code.co_varnames[0]])
 
 
+def is_shared(x: Any) -> bool:
+    """Whether a container is the names of a module, builtins among them, or the modules: others look them up there."""
+    name = dict.get(x, "__name__") if isinstance(x, dict) else None
+    return x is sys.modules or (type(name) is str and getattr(sys.modules.get(name), "__dict__", None) is x)
+
+
 def is_generated(x: Any) -> bool:
     """Whether a method is one that ``dataclass`` wrote; it holds the class itself, and asks for it by ``is``."""
     return type(x) is FunctionType and x.__code__.co_filename == "<string>"
@@ -267,7 +273,7 @@ class Classes:
             return x
         if (new := self.anew(origin := origin_of(type(x)))) is not origin:
             adopt(x, new)
-        if issubclass(origin, CONTAINERS) and len(LOOKED) < MOST:
+        if issubclass(origin, CONTAINERS) and len(LOOKED) < MOST and not is_shared(x):
             LOOKED[id(x)] = x
             places: Any = [*islice(dict.keys(x), LONGEST)] if issubclass(origin, dict) else range(LONGEST)
             parts = [*islice(dict.values(x) if issubclass(origin, dict) else built_in(origin).__iter__(x), LONGEST)]

@@ -1,8 +1,10 @@
 """Programs made of objects run lifted: their methods fill buffers, and nothing about the objects is another afterwards."""
 
+import builtins
 import copy
 import gc
 import pickle
+import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -652,3 +654,21 @@ def test_arrays_in_a_tuple_that_an_object_keeps_are_plain_afterwards():
     np.testing.assert_array_equal(gradient(lift(model.of))(X), np.ones(3))
     assert [type(a) for a in (model.made[0], model.made[1][0])] == [np.ndarray, np.ndarray]
     assert model.same == (1, 2)
+
+
+NAMESPACES = {"evaluated once": {"np": np, "__builtins__": vars(builtins)}, "a copy": dict(vars(np)), "of numpy": vars(np),
+              "of builtins": vars(builtins), "of this module": globals(), "of modules": sys.modules}
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_names_that_others_look_up_are_the_same_while_a_program_runs(name):
+    namespace, during = NAMESPACES[name], {}
+    shared = {"numpy": vars(np), "builtins": vars(builtins), "modules": sys.modules}
+    before = {part: [*map(id, names.values())] for part, names in shared.items()}
+
+    def f(x):
+        names = dict(namespace)
+        during.update({part: [*map(id, names.values())] for part, names in shared.items()})
+        return x * eval("x * 2", names, {"x": x})
+    assert gradient(lift(f))(1.5) == 6
+    assert during == before
