@@ -365,6 +365,52 @@ def test_instances_and_classes_are_still_told_apart_by_isinstance():
     assert derivative(lift(f))(0.3) == -0.3
 
 
+class Normal(type(norm)):
+    def _cdf(self, x):
+        return super()._cdf(x) ** 2
+
+
+class MaxOfTwo(Normal):
+    def _pdf(self, x):
+        return 2 * np.sqrt(self._cdf(x)) * super()._pdf(x)
+
+
+class SurvivesTwice(type(st.gamma)):
+    def _sf(self, x, a):
+        return super()._sf(x, a) ** 2
+
+
+class Sharper(type(st.gamma)):
+    def _logpdf(self, x, a):
+        return super()._logpdf(x, a) * 1.5
+
+
+class Quantiles(type(st.gamma)):
+    def _ppf(self, q, a):
+        return super()._ppf(q, a) ** 1.5
+
+
+class Whole(Weighted):
+    def _cdf(self, x, c):
+        return -np.expm1(-c * x**3)
+
+
+class WholeTwice(Whole):
+    def _cdf(self, x, c):
+        return super()._cdf(x, c) ** 2
+
+    def _pdf(self, x, c):
+        return 2 * super()._cdf(x, c) * super()._pdf(x, c)
+
+
+@pytest.mark.parametrize("name", ["pdf", "logpdf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf"])
+@pytest.mark.parametrize("kind", [Normal, MaxOfTwo, SurvivesTwice, Sharper, Quantiles, WholeTwice])
+def test_a_distribution_that_overrides_a_part_of_another_has_the_derivatives_of_what_it_computes(kind, name):
+    dist = kind(name="of the user's", **({} if issubclass(kind, type(norm)) else {"a": 0}))
+    shapes = () if issubclass(kind, type(norm)) else (2.3,)
+    check_derivatives(lambda x, s, *shapes: getattr(dist, name)(x, *shapes, scale=s), X[:3] / 2, 1.2, *shapes)
+
+
 def test_distributions_that_the_program_makes_are_reached():
     def f(x):
         class Inner(rv_continuous):

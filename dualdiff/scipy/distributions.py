@@ -9,7 +9,7 @@ nothing lies, so pmf and cdf refuse to be perturbed there; quantiles of counts a
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from inspect import signature
 from types import CellType, FunctionType
 from typing import Any
@@ -33,6 +33,7 @@ from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..reading import dtype_of
 from ..standins import ANY
+from ..transforms import jvp
 from .counterparts import KINDS, constants_plain, counterpart, plain_if_constant
 from .python_functions import SCIPY
 
@@ -165,11 +166,12 @@ def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) 
     if name in SLOPES and np.ndim(args[0]):  # SciPy's take arrays of one size
         args = np.broadcast_arrays(*args)
     kind, base, shapes = type(self.origin), plain.rv_continuous, args[1:]
+    one = belongs_together(kind)  # type: ignore[arg-type]
     if name in SLOPES and not holds_dual(shapes) and isinstance(self, base) and (
-            kind._pdf is not base._pdf or kind._logpdf is not base._logpdf):
+            kind._pdf is not base._pdf or kind._logpdf is not base._logpdf) and (one or x is base._cdf):
         return custom_rule(lambda at: x(self.origin, at, *shapes),
                            partials=lambda f, at: SLOPES[name](self, f, at, *shapes))(args[0])
-    other, latest = OTHERWISE.get(name), LATEST.get()
+    other, latest = OTHERWISE.get(name) if one or x is base._ppf else None, LATEST.get()
     first = () if other and vars(base).get(name) is x else (anew,)
     try:
         with equality("raise"):
@@ -185,6 +187,17 @@ def within(self: Any, name: str, x: Any, anew: Any, *args: Any, **options: Any) 
     return other(self, x(self.origin, *map(stripped, args)), *args)  # type: ignore[misc]
 
 
+@lru_cache(1024)
+def belongs_together(kind: Any) -> bool:
+    """Whether a density and its integrals are those of one distribution: all of them SciPy's or all the user's, none of which
+    overrides another, which super() would still find beside the new density.
+    """
+    kinds = [c for c in kind.__mro__ if c not in (plain.rv_continuous, plain.rv_discrete)]
+    theirs, own = ([name for c in kinds if c.__module__.startswith("scipy.") is scipys
+                    for name in {"_pdf", "_logpdf", *SLOPES} & vars(c).keys()] for scipys in (True, False))
+    return not own or (not theirs and len(own) == len({*own}))
+
+
 def logarithm(of: str) -> Function:
     """log F, from the value that SciPy gives and the derivative of F."""
     def function(self: Any, value: Any, at: Any, *shapes: Any) -> Any:
@@ -196,10 +209,12 @@ def logarithm(of: str) -> Function:
 def inverse(of: str, sign: int) -> Function:
     """x with F(x, shapes) = q, which SciPy has found: by the implicit function theorem, once for each level."""
     def function(self: Any, x: Any, q: Any, *shapes: Any) -> Any:
-        slope = sign * self._pdf(x, *map(stripped, shapes))
-        r = getattr(self, of)(x, *shapes) - q
+        F, known = getattr(self, of), [*map(stripped, shapes)]
+        slope = sign * self._pdf(x, *known) if belongs_together(type(self.origin)) else jvp(  # type: ignore[arg-type]
+            lambda x: F(x, *known), (x,), (np.ones_like(x),))[1]
+        r = F(x, *shapes) - q
         for level in range(depth(r)):
-            r = getattr(self, of)(x, *shapes) - q if level else r
+            r = F(x, *shapes) - q if level else r
             x = x - (r - stripped(r)) / slope
         return x
     return function
