@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dis import get_instructions
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,23 @@ OURS = frozenset(("value", "tangent", "eps", "level", "source"))
 
 def float_(x: Any = 0.0, /) -> Any:
     """``float(x)``, which keeps a derivative."""
+    x = said(x, "__float__")
     return to_number(x, float, "f") if holds_dual(x) and not isinstance(x, list | tuple) else float(x)
 
 
 def complex_(*parts: Any, **named: Any) -> Any:
     """``complex(re, im)``, which keeps a derivative."""
+    parts = tuple(said(x, "__complex__", "__float__") for x in parts)
     if named or not any(is_dual(x) for x in parts):
         return complex(*parts, **named)
     re, im = (*parts, 0.0)[:2]
     return to_number(re + 1j * im, complex, "c")
+
+
+def said(x: Any, *names: str) -> Any:
+    """The number that an object of the user's says it is, which Python takes from it only if that is plain."""
+    method = next(filter(None, (getattr(type(x), name, None) for name in names)), None)
+    return method(x) if type(method) is FunctionType and not is_dual(x) else x
 
 
 def to_number(x: Any, kind: Callable[[Any], Any], letter: str) -> Any:

@@ -968,6 +968,19 @@ def in_a_class(p):
     return Metric().of(p) * p[0]
 
 
+class Parameter:
+    def __init__(self, value):
+        self.value = value
+
+    def __float__(self):
+        return float(self.value)
+
+
+class Wave(Parameter):
+    def __complex__(self):
+        return complex(self.value, 1)
+
+
 CONVERTING = {
     "float": (lambda p: float(np.mean(p)) * p[0], [3.5, 1.0]),
     "of each element": (lambda p: sum([float(v) ** 2 for v in p]), [4.0, 6.0]),
@@ -975,6 +988,9 @@ CONVERTING = {
     "complex": (lambda p: np.abs(complex(p[0], p[1]) ** 2), [4.0, 6.0]),
     "complex of one": (lambda p: np.real(complex(p[0]) * 1j * complex(0, p[1])), [-3.0, -2.0]),
     "in a method": (in_a_class, [3.5, 1.0]),
+    "of an object": (lambda p: float(Parameter(p[0])) ** 2 * p[1], [12.0, 4.0]),
+    "of objects": (lambda p: sum(map(float, [Parameter(p[0]), Parameter(3)])) * p[1], [3.0, 5.0]),
+    "complex of objects": (lambda p: np.abs(complex(Wave(p[0])) * complex(Parameter(p[1]))) ** 2, [36.0, 30.0]),
     "a nested function": (lambda p: partial(lambda x: float(x) * float("2"), p[1])(), [0.0, 2.0]),
     "a type all the same": (lambda p: np.zeros(2, float)[0] + (float(p[0]) if isinstance(p[0], float) else 0.0), [1.0, 0.0]),
 }
