@@ -64,6 +64,12 @@ def stiffness_in_lists(E):
     return spsolve(K[np.ix_(free, free)], np.ones(4))
 
 
+def places_in_a_table(d):
+    table = np.zeros((9, 3))
+    table[:, 0], table[:, 1], table[:, 2] = ROWS, COLUMNS, d
+    return csr_matrix((table[:, 2], (table[:, 0], table[:, 1])), shape=(5, 5)) @ X
+
+
 def graph_laplacian(w):
     W = csr_matrix((np.concatenate([w, w]), (np.concatenate([ROWS, COLUMNS]), np.concatenate([COLUMNS, ROWS]))), shape=(5, 5))
     return (sp.diags(np.array(W.sum(axis=1)).flatten()) - W) @ X + laplacian(W) @ X
@@ -154,6 +160,7 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
     "blocks of lil": (stiffness_in_blocks, D[:4]),
     "lists of entries": (stiffness_in_lists, D[:4]),
     "sums that are numpy.matrix": (rows_of_matrices, D),
+    "places in a table": (places_in_a_table, D),
     "graph laplacian": (graph_laplacian, D),
     "Crank-Nicolson": (crank_nicolson, D[:3]),
     "written to": (written_to, D),
@@ -196,7 +203,7 @@ def test_programs_agree_with_scipy_and_with_differences(name):
 
 
 SECOND = ("sparse @ sparse", "multiply", "spsolve", "items of lil", "Crank-Nicolson", "cg",
-          "factors", "eigsh")
+          "factors", "eigsh", "places in a table")
 
 
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")

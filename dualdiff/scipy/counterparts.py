@@ -92,7 +92,9 @@ def plain_if_constant(x: Any) -> Any:
     if type(x) not in LEVELED:
         return x
     value = constant(x)
-    return along(x, root_of(x).value) if type(value) is np.ndarray and type(x.source) is tuple else value
+    if type(value) is np.ndarray and type(x.source) is tuple:
+        return along(x, root_of(x).value)
+    return value if value is x else plain_if_constant(value)  # of a lower level, perhaps
 
 
 def constants_plain(args: Any, options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
