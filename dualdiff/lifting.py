@@ -346,6 +346,12 @@ class Module(ModuleType):
     def __dir__(self) -> list[str]:
         return dir(self._seen[0])
 
+    def __eq__(self, other: object) -> bool:
+        return self._seen[0] is (other._seen[0] if type(other) is Module else other)
+
+    def __hash__(self) -> int:
+        return hash(self._seen[0])
+
 
 DUALS = (Dual, *LEVELED)
 NAMES = ("LOAD_GLOBAL", "LOAD_DEREF")

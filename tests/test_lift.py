@@ -1148,3 +1148,10 @@ def test_an_object_with_a_level_of_its_own_or_of_a_dual_inside_it_is_no_dual(f):
     for program in (f, lift(f)):
         value, slope = value_and_gradient(program)(1.0)
         np.testing.assert_allclose([value, slope], [f(1.0), (f(1.0 + 1e-6) - f(1.0 - 1e-6)) / 2e-6], rtol=1e-9)
+
+
+def test_a_module_is_one_whenever_it_is_looked_up():
+    def f(x):
+        namespaces = {pytest: 2 * x}
+        return namespaces[sys.modules["pytest"]] if pytest == sys.modules["pytest"] != np else 0 * x
+    assert gradient(lift(f))(1.5) == 2
