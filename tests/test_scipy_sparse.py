@@ -181,6 +181,9 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
         (5, 5), matvec=lambda v: 9 * v + b[0] * np.roll(v, 1), rmatvec=lambda v: 9 * v + b[0] * np.roll(v, -1)), b,
         rtol=1e-14)[0], X),
     "operator of a matrix": (lambda b: solvers.bicg(solvers.aslinearoperator(PLAIN), b, rtol=1e-14)[0], X),
+    "transposed operators": (lambda d: sum(solvers.gmres(A, d[:5], rtol=1e-14)[0] for A in (
+        solvers.aslinearoperator(PLAIN).T,
+        solvers.LinearOperator((5, 5), lambda v: PLAIN @ (d[:5] * v), lambda v: d[:5] * (PLAIN.T @ v)).T)), D),
     "lsqr": (lambda d: solvers.lsqr(of(d), X, damp=0.1, atol=1e-15, btol=1e-15)[0], D),
     "lsmr of an operator": (lambda b: solvers.lsmr(solvers.LinearOperator(
         (5, 3), matvec=lambda v: PLAIN[:, :3] @ v, rmatvec=lambda u: PLAIN[:, :3].T @ u), b**2, 0.3, 1e-15, 1e-15)[0], X),

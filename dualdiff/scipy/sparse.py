@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse as plain
 import scipy.sparse.linalg as solvers
+from scipy.sparse.linalg import _interface
 
 from ..custom import custom_rule
 from ..dual_array import wrapped
@@ -171,7 +172,7 @@ def is_operator(A: Any) -> bool:
 
 def matrix_of(A: Any) -> Any:
     """The matrix that an operator was made from, or what was given."""
-    return getattr(A, "A", A) if is_operator(A) else A
+    return A.A if isinstance(A, _interface.MatrixLinearOperator) else A
 
 
 def iterative(name: str) -> Any:
