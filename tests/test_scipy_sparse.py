@@ -106,6 +106,40 @@ def preconditioned(d):
     return solvers.gmres(A, d[:5], M=M, rtol=1e-14)[0]
 
 
+def filling(v):
+    y = np.zeros(3)
+    for i in range(3):
+        y[i] = B[i] @ v
+    return y
+
+
+class Scaling(solvers.LinearOperator):
+    def __init__(self, d):
+        self.d = d
+        super().__init__(float, (2, 2))
+
+    def _matvec(self, v):
+        return self.d * np.ravel(v)
+
+    _rmatvec = _matvec
+
+
+FILLING = solvers.LinearOperator((3, 2), matvec=filling, rmatvec=lambda u: B[:3].T @ u, dtype=float)
+OF_MATRIX, OF_ARRAY = solvers.aslinearoperator(PLAIN), solvers.aslinearoperator(B[:3])
+
+
+def products_of_operators(d):
+    A = solvers.LinearOperator((3, 2), matvec=lambda v: B[:3] @ (d[:2] * v), rmatvec=lambda u: d[:2] * (B[:3].T @ u))
+    v, u = d[2:4], d[:3]
+    ahead = [A @ v, A.matvec(v), A(v), A.dot(v), FILLING @ v, (A + FILLING) @ v, (A - 2 * FILLING) @ v, -OF_ARRAY @ v,
+             (d[0] * FILLING / 2) @ v, (A @ Scaling(v)) @ v, ((FILLING @ A.H) ** 2) @ u, A.H.T.H.T @ X[:2], OF_ARRAY.T.H @ v]
+    back = [A.H @ u, A.T @ u, A.rmatvec(u), u @ A, (A + OF_ARRAY).H @ u, OF_ARRAY.H @ u, Scaling(v) @ u[:2], Scaling(v).H @ v]
+    S = solvers.aslinearoperator(of(d))
+    both = [OF_MATRIX @ d[:5], OF_MATRIX.T @ d[:5], S @ X, S.H @ X, S.T @ d[:5], X @ S,
+            OF_MATRIX.matmat(np.outer(d[:5], v))[:, 1], solvers.aslinearoperator(B * d[0]) @ v]
+    return np.concatenate([*ahead, *back, *both])
+
+
 def spd(d):
     return of(d).T @ of(d) + sp.eye_array(5)
 
@@ -182,8 +216,8 @@ PROGRAMS = {f"{name} of {kind.__name__}": (lambda d, f=f, kind=kind: f(of(d, kin
         rtol=1e-14)[0], X),
     "operator of a matrix": (lambda b: solvers.bicg(solvers.aslinearoperator(PLAIN), b, rtol=1e-14)[0], X),
     "transposed operators": (lambda d: sum(solvers.gmres(A, d[:5], rtol=1e-14)[0] for A in (
-        solvers.aslinearoperator(PLAIN).T,
-        solvers.LinearOperator((5, 5), lambda v: PLAIN @ (d[:5] * v), lambda v: d[:5] * (PLAIN.T @ v)).T)), D),
+        OF_MATRIX.T, solvers.LinearOperator((5, 5), lambda v: PLAIN @ (d[:5] * v), lambda v: d[:5] * (PLAIN.T @ v)).T)), D),
+    "products of operators": (products_of_operators, D),
     "lsqr": (lambda d: solvers.lsqr(of(d), X, damp=0.1, atol=1e-15, btol=1e-15)[0], D),
     "lsmr of an operator": (lambda b: solvers.lsmr(solvers.LinearOperator(
         (5, 3), matvec=lambda v: PLAIN[:, :3] @ v, rmatvec=lambda u: PLAIN[:, :3].T @ u), b**2, 0.3, 1e-15, 1e-15)[0], X),
@@ -206,7 +240,7 @@ def test_programs_agree_with_scipy_and_with_differences(name):
 
 
 SECOND = ("sparse @ sparse", "multiply", "spsolve", "items of lil", "Crank-Nicolson", "cg",
-          "factors", "eigsh", "places in a table")
+          "factors", "eigsh", "places in a table", "products of operators")
 
 
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import FunctionType
 from typing import Any, cast
 
 import numpy as np
@@ -19,8 +21,9 @@ from ..reading import dtype_of
 from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
 from .counterparts import KINDS, counterpart, plain_if_constant, with_tangent, without_rule
-from .entries import beside, dual_or_array, entries, numbered, own, plainly, renumbered, seen, unique
+from .entries import beside, dual_or_array, entries, holding, numbered, own, plainly, renumbered, seen, unique
 from .matrices import FORMATS, Matrix
+from .python_functions import SCIPY
 
 # ---- what makes matrices
 KINDS.update({plain.sparray: seen, plain.spmatrix: seen})
@@ -144,7 +147,37 @@ def inv(A: Any) -> Any:
 def operator(shape: Any, matvec: Any, rmatvec: Any = None, matmat: Any = None, dtype: Any = None, rmatmat: Any = None) -> Any:
     """SciPy's own, told the type, which else it takes from a product that it converts."""
     dtype = dtype_of(matvec(np.zeros(shape[1]))) if dtype is None else dtype
-    return solvers.LinearOperator(shape, matvec, rmatvec, matmat, dtype, rmatmat)
+    return operator_seen(solvers.LinearOperator(shape, matvec, rmatvec, matmat, dtype, rmatmat))
+
+
+@cache
+def operator_class(kind: Any) -> Any:
+    """A class of SciPy's operators, with its methods lifted."""
+    ours: dict[str, Any] = {"H": property(lambda A: A.adjoint()), "T": property(lambda A: A.transpose())}
+    if issubclass(kind, _interface.MatrixLinearOperator):
+        ours["_matmat"] = lambda A, X: A.A @ X
+    return type(kind.__name__, (kind,), {name: SCIPY.function(x) for c in kind.__mro__[::-1] for name, x in vars(c).items()
+                                         if type(x) is FunctionType} | ours)
+
+
+def operator_of(kind: Any, contents: Any) -> Any:
+    """An operator that is made of what the lifted program sees."""
+    def part(x: Any) -> Any:
+        return tuple(map(part, x)) if type(x) is tuple else SCIPY.of(x)
+    return holding(kind, {name: part(x) for name, x in contents.items()})
+
+
+def operator_seen(A: Any) -> Any:
+    kind: Any = type(A)
+    return operator_of(operator_class(kind), vars(A)) if kind in OPERATORS else A
+
+
+OPERATORS = [kind for kind in vars(_interface).values() if isinstance(kind, type)
+             and issubclass(kind, solvers.LinearOperator) and kind is not solvers.LinearOperator]
+KINDS.update(dict.fromkeys(OPERATORS, operator_seen))
+for _kind in OPERATORS:
+    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: operator_of(
+        made := operator_class(_kind), vars(made(*args, **options))))
 
 
 def stripped_operator(A: Any) -> Any:
