@@ -17,7 +17,7 @@ from .dual import Dual
 from .dual_array import DualArray
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
-from .errors import KinkError, RuleError
+from .errors import ConversionError, KinkError, RuleError
 from .forms import holds_dual
 from .handlers import HANDLERS, einsum_pair, summed
 from .policies import TRACE, WATCH
@@ -49,7 +49,8 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
         return einsum_pair(*args)
     row = row_of(function)
     if row is None:
-        raise RuleError(
+        compiled = type(function).__name__ == "DUFunc"  # by numba; in a lifted program it runs as it was written
+        raise (ConversionError if compiled else RuleError)(
             f"{name_of(function)} has no derivative rule in dualdiff yet, so it is refused rather than computed without "
             "its derivative. Write it with functions that have one, or wrap its argument in dualdiff.stop_gradient() "
             "if it is meant as a constant")

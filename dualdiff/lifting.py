@@ -32,7 +32,7 @@ from .math_functions import of_values
 from .operands import constant
 from .rules import row_of
 from .rules.shapes import lying_as
-from .standins import ANY, DISPATCHER, STANDINS, standin, taking_lists, ufunc_of_lists
+from .standins import ANY, DISPATCHER, STANDINS, Standin, standin, taking_lists, ufunc_of_lists
 
 
 def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., Any]:
@@ -162,12 +162,14 @@ class Run:
             vars(made).update(vars(x), pyfunc=self.of(x.pyfunc), _ufunc={})
             return made
         return self.classes.anew(x) if kind in METACLASSES else \
-            self.as_written(x.py_func) if is_compiled_by_numba(x) else self.classes.reach(x)
+            self.as_written(x) if is_compiled_by_numba(x) else self.classes.reach(x)
 
-    def as_written(self, f: Any) -> Any:
+    def as_written(self, x: Any) -> Any:
         """A function that numba compiles, which its program may call as it was written, too."""
-        g = self.function(f)
-        if g is not f:
+        if type(x).__name__ == "DUFunc":
+            return Standin(x, as_vectorized(x, self.function(x.__wrapped__)))
+        g = self.function(x.py_func)
+        if g is not x.py_func:
             g.py_func = g
         return g
 
@@ -247,8 +249,9 @@ class Run:
 
 
 def is_compiled_by_numba(x: Any) -> bool:
-    """Whether x was made from a function of Python's, which it has as ``py_func``."""
-    return type(x).__module__.startswith("numba.") and type(getattr(x, "py_func", None)) is FunctionType
+    """Whether x was made from a function of Python's, which it has as ``py_func``, or element by element from one."""
+    return type(x).__module__.startswith("numba.") and (
+        type(getattr(x, "py_func", None)) is FunctionType or type(x).__name__ == "DUFunc")
 
 
 def home_of(x: Any) -> str:
@@ -382,3 +385,11 @@ class Vectorized(np.vectorize):
 
 
 standin(np.vectorize, Vectorized)
+
+
+def as_vectorized(compiled: Any, f: Any) -> Any:
+    """A function that ``numba.vectorize`` compiles: of duals as it was written, in the type that the compiled one has."""
+    def call(*args: Any, **options: Any) -> Any:
+        dual = any(map(holds_dual, args))
+        return (Vectorized(f, otypes=[compiled(*map(stripped, args)).dtype]) if dual else compiled)(*args, **options)
+    return call

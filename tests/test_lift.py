@@ -1113,6 +1113,26 @@ def test_a_function_compiled_by_numba_runs_as_it_was_written():
     assert not hasattr(compiled.py_func, "py_func")
 
 
+def test_a_ufunc_compiled_by_numba_runs_as_it_was_written_and_has_the_type_of_what_was_compiled():
+    class DUFunc:
+        types = ("dd->d",)
+
+        def __init__(self, f):
+            self.__wrapped__, self.__name__ = f, "kinked"
+
+        def __call__(self, *args):
+            if any(isinstance(x, DualArray) for x in args):
+                return next(x for x in args if isinstance(x, DualArray)).__array_ufunc__(self, "__call__", *args)
+            return np.vectorize(self.__wrapped__, otypes="d")(*args)
+    DUFunc.__module__ = "numba.np.ufunc.dufunc"
+    kinked = DUFunc(lambda x, y: x * math.sin(y) if x > 0 else 0)
+    X = np.array([[-1.0, 2.0, 3.0], [4.0, -5.0, 0.5]])
+    for run in (lift, lambda f: f):
+        f = run(lambda x, y: np.sum(kinked(x, y)))
+        np.testing.assert_allclose(gradient(f)(X, X[0]), np.where(X > 0, np.sin(X[0]), 0))
+        assert f(X, X[0]) == kinked(X, X[0]).sum()
+
+
 def test_an_error_of_compiled_code_says_that_it_met_dual_numbers():
     with pytest.raises(TypeError, match="DualArray found") as raised:
         gradient(lambda x: b"".join([x]))(np.ones(2))

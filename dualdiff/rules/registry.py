@@ -164,6 +164,8 @@ def name_of(function: Function) -> str:
         special = sys.modules.get("scipy.special")
         module = "scipy.special" if special and (public != name or getattr(special, name, None) is function) else "numpy"
         name = public
+        if module == "numpy" and not hasattr(np, name):  # the user's own
+            return name
     return f"{module.removesuffix('._umath_linalg')}.{name}"
 
 
