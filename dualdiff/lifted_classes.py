@@ -14,10 +14,10 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cached_property, partialmethod, wraps
-from itertools import islice
+from itertools import islice, repeat
 from operator import is_, is_not
 from threading import RLock
-from types import FunctionType
+from types import FunctionType, resolve_bases
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
@@ -30,7 +30,7 @@ from .elementwise import LEVELED
 from .errors import RuleError
 from .operands import constant
 from .reading import dtype_of
-from .standins import ANY, ORIGINALS, STANDINS, Standin, standin
+from .standins import ANY, ORIGINALS, STANDINS, Shown, standin
 
 BOUND = (staticmethod, classmethod)
 HELD = (tuple, *LEVELED)
@@ -44,6 +44,7 @@ ADOPTED: dict[int, Callable[[], Any]] = {}  # by id: objects that have a class m
 LOOKED: dict[int, Any] = {}  # containers that were looked into, by id
 OTHERS: dict[int, tuple[Any, Any]] = {}  # by id: objects of SciPy's, and those that programs see, and write to, in their place
 MADE: dict[Any, Any] = {}  # classes and what is seen in their place
+BESIDE: dict[Any, Any] = {}  # so, classes of the user's that are derived from a library's
 ORIGIN = "made anew from"  # a member that no program names
 member_of = type.__getattribute__
 members_of, bases_of, order_of = (vars(type)[name].__get__ for name in ("__dict__", "__bases__", "__mro__"))
@@ -143,10 +144,11 @@ class Kind(type):
         if cls is not STANDINS[id(type)]:  # a metaclass of the program's
             return super().__call__(*args, **options)
         if len(args) != 1 or options:
-            return type(*args, **options)
+            return type(args[0], resolve_bases(args[1]), *args[2:], **options)
         x, kind = args[0], type(args[0])
-        kind = dtype_of(x).type if kind is DualScalar else x.__class__ if issubclass(kind, Standin) else AS_SEEN.get(kind, kind)
-        return STANDINS.get(id(kind)) or seen_as(origin_of(kind))
+        kind = dtype_of(x).type if kind is DualScalar else x.__class__ if issubclass(kind, Shown) else \
+            AS_SEEN.get(kind) or members_of(kind).get(ORIGIN, kind)
+        return STANDINS.get(id(kind)) or (RUNS[-1].of(kind) if RUNS else kind)
 
     def __getitem__(cls, item: Any) -> Any:
         if cls is not STANDINS[id(type)]:
@@ -162,11 +164,35 @@ standin(type, Kind("type", (type,), {}))
 
 
 def super_(*args: Any) -> Any:
-    """``super`` among classes made anew: the next class is that after the one the program wrote."""
-    if args:
-        return builtins.super(origin_of(args[0]), *args[1:])
-    frame = sys._getframe(1)
-    return builtins.super(frame.f_locals["__class__"], frame.f_locals[frame.f_code.co_varnames[0]])
+    """``super`` among classes made anew: the next class is that after the one the program wrote, or what stands for it."""
+    if not args:
+        frame = sys._getframe(1)
+        args = frame.f_locals["__class__"], frame.f_locals[frame.f_code.co_varnames[0]]
+    kind = members_of(args[0]).get(ORIGIN, args[0]) if isinstance(args[0], type) else getattr(args[0], "original", args[0])
+    order = order_of(x if isinstance(x := args[-1], type) else type(x))
+    if not any(map(is_, order, repeat(kind))):
+        kind = next((c for c in order if members_of(c).get(ORIGIN) is kind), kind)
+    return builtins.super(kind, *args[1:])
+
+
+def beside(kind: Any, see: Callable[[Any], Any], *first: Any, **members: Any) -> Any:
+    """What is seen in place of a class of the user's that is derived from a library's, of which ``see`` gives what is seen: the
+    methods that the user wrote come first, made anew, and super() leads to those that stand for the library's.
+    """
+    if kind in BESIDE:
+        return BESIDE[kind]
+    run = RUNS[-1] if RUNS else None
+    above = (see(b) if any(c.__module__.startswith("scipy.") for c in order_of(b)) else beside(b, see, b) if run and run.own(b)
+             else b for b in bases_of(kind))
+    made = type(kind.__name__, (*first, *(b for b in above if b is not object)), {ORIGIN: kind, **members})
+    if run:
+        BESIDE[kind] = made  # which its own methods may hold
+    for name, x in [*members_of(kind).items()]:
+        if type(x) in MEMBERS and (first or type(x) not in BOUND):
+            setattr(made, name, new := run.member(name, x) if run else x)
+            if type(new) is cached_property:
+                new.__set_name__(made, name)
+    return made
 
 
 def is_shared(x: Any) -> bool:
@@ -335,7 +361,7 @@ def everything_back() -> None:
             with suppress(TypeError):  # another layout in memory
                 vars(type)["__bases__"].__set__(made, (blank,))  # no more among the __subclasses__ of the origin
                 break
-    for shared in (MADE, LOOKED, FUNCTIONS, ADOPTED, OTHERS):
+    for shared in (MADE, BESIDE, LOOKED, FUNCTIONS, ADOPTED, OTHERS):
         shared.clear()
 
 

@@ -27,7 +27,14 @@ ORIGINALS: dict[int, Any] = {}  # and back
 METHODS = ("accumulate", "at", "outer", "reduce", "reduceat")  # of ufuncs
 
 
-class Standin:
+class Shown:
+    """What is an object of the class of its ``original`` to ``type`` and ``isinstance``."""
+
+    original: Any
+    __class__ = property(lambda self: type(self.original))
+
+
+class Standin(Shown):
     """A function in the place of NumPy's or Python's; to dicts, sets, ``==`` and ``isinstance``, in the program or in a package
     that is not lifted, it is that one: they look it up in tables.
     """
@@ -60,8 +67,6 @@ class Standin:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return copy, (self.original,)
-
-    __class__ = property(lambda self: type(self.original))
 
 
 def standin(x: Any, new: Any) -> Any:

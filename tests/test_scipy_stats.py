@@ -411,6 +411,34 @@ def test_a_distribution_that_overrides_a_part_of_another_has_the_derivatives_of_
     check_derivatives(lambda x, s, *shapes: getattr(dist, name)(x, *shapes, scale=s), X[:3] / 2, 1.2, *shapes)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: x if type(st.gaussian_kde(SAMPLE * x)) is st.gaussian_kde and type(DENSITY) is st.gaussian_kde else 0 * x,
+    lambda x: x if type(norm(0.0, x)) is type(FROZEN) and type(norm) is type(st.norm) is not type(st.gamma) else 0 * x,
+    lambda x: x if type(st.multivariate_normal(MEAN * x, COV)) is type(FROZEN_POINTS) else 0 * x,
+    lambda x: x if type(OLD) is Old and type(OLD) is not st.gaussian_kde else 0 * x])
+def test_the_types_of_distributions_are_those_of_scipys(f):
+    agrees(f, 1.3, order=1)
+
+
+class Old(st.gaussian_kde):
+    def evaluate(self, points):
+        return 2 * super(Old, self).evaluate(points)  # noqa: UP008 - as it was written before Python 3
+
+
+class New(Old):
+    def evaluate(self, points):
+        return 3 * super().evaluate(points)
+
+
+OLD, NEW = Old(SAMPLE), New(SAMPLE)
+
+
+@pytest.mark.parametrize("f", [lambda x: OLD.evaluate(x), lambda x: NEW.evaluate(x), lambda x: New(SAMPLE * x[0]).evaluate(x),
+                               lambda x: type("Own", (st.gaussian_kde,), {"two": 2})(SAMPLE).two * x])
+def test_super_in_a_class_of_the_users_is_scipys_density(f):
+    agrees(f, X, order=1)
+
+
 def test_distributions_that_the_program_makes_are_reached():
     def f(x):
         class Inner(rv_continuous):

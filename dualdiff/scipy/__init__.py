@@ -54,6 +54,6 @@ def seen(x: Any, home: str) -> Any:
     if id(x) in OTHERS:
         return OTHERS[id(x)][1]
     new = counterpart_of(x)
-    if new is not x and not KINDS.keys().isdisjoint(type(x).__mro__):
+    if new is not x and not KINDS.keys().isdisjoint((x if isinstance(x, type) else type(x)).__mro__):
         OTHERS[id(x)] = x, new
     return new

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..forms import dual_form
-from ..lifted_classes import BOUND
+from ..lifted_classes import BOUND, ORIGIN, beside
 from ..rules import gather
 from ..tangents.level import is_dual
-from .counterparts import FUNCTIONS, KINDS, constants_plain, plain_if_constant
+from .counterparts import CLASSES, FUNCTIONS, KINDS, constants_plain, plain_if_constant
 from .python_functions import SCIPY
 
 
@@ -30,15 +30,17 @@ class Seen(type):
 
 def seen_class(kind: Any, **ours: Callable[..., Any]) -> Any:
     """What a lifted program sees in place of the class ``kind``; ``ours`` are the methods that are not SciPy's own."""
-    if id(kind) in FUNCTIONS and not ours:
-        return FUNCTIONS[id(kind)]
+    if type(kind) is Seen or (id(kind) in FUNCTIONS and not ours):
+        return FUNCTIONS.get(id(kind), kind)
+    if not kind.__module__.startswith("scipy."):
+        return beside(kind, seen_class, kind, origin=kind)
     above = tuple(seen_class(base) for base in kind.__bases__ if base is not object)
     members = {name: member(x) for name, x in vars(kind).items() if type(x) in (FunctionType, property, *BOUND)}
     members |= {name: guarded(getattr(kind, name, f), f) for name, f in ours.items()}
     members |= {"__module__": kind.__module__, "__doc__": kind.__doc__, "__setattr__": written, "origin": kind,
-                "_asarray": property(lambda self: as_is, lambda self, value: None)}
+                ORIGIN: kind, "_asarray": property(lambda self: as_is, lambda self, value: None)}
     made: Any = Seen(kind.__name__, (kind, *above), members)
-    FUNCTIONS[id(kind)], KINDS[kind] = made, lambda x: seen_object(x, made)
+    FUNCTIONS[id(kind)], KINDS[kind], CLASSES[kind] = made, lambda x: seen_object(x, made), seen_class
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..dual_array import DualArray
 from ..elementwise import LEVELED
 from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
+from ..lifted_classes import RUNS
 from ..operands import constant
 from ..reading import dtype_of
 from ..tangents.level import is_dual
@@ -20,6 +22,7 @@ from ..views import along, root_of
 FUNCTIONS: dict[int, Any] = {}  # by id of SciPy's, which the counterpart keeps
 COMPILED = ("builtin_function_or_method", "cython_function_or_method", "fortran")  # as their types are called
 KINDS: dict[type, Callable[[Any], Any]] = {}  # by class: what its instances are seen as
+CLASSES: dict[type, Callable[[Any], Any]] = {}  # by class: what is seen in place of classes of the user's derived from it
 
 
 def counterpart_of(x: Any) -> Any:
@@ -29,8 +32,10 @@ def counterpart_of(x: Any) -> Any:
     if type(x).__name__ in COMPILED:
         return Counterpart(x, refusal(x), False)
     if isinstance(x, type):  # whose objects are seen as they are made
-        see = next((KINDS[kind] for kind in x.__mro__ if kind in KINDS), None)
-        return see and Counterpart(x, lambda *args, **options: see(x(*args, **options)), True)
+        base = next((kind for kind in x.__mro__ if kind in KINDS), None)
+        if base in CLASSES:
+            return CLASSES[base](x)
+        return base and Counterpart(x, lambda *args, **options: KINDS[base](x(*args, **options)), True)
     return next((KINDS[kind](x) for kind in type(x).__mro__ if kind in KINDS), None)
 
 
@@ -48,7 +53,7 @@ class Counterpart:
     """
 
     def __init__(self, original: Any, function: Callable[..., Any], always: bool) -> None:
-        update_wrapper(self, original)
+        update_wrapper(self, original, updated=())
         self.original, self.function, self.always = original, function, always
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -58,7 +63,9 @@ class Counterpart:
         return kind_seen(writing_back(self.original, args, options, given, named))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
+        x = getattr(self.original, name)
+        users = RUNS and type(x) in (FunctionType, MethodType) and not self.original.__module__.startswith("scipy.")
+        return RUNS[-1].of(x) if users else x
 
     def __eq__(self, other: object) -> bool:
         return self.original is getattr(other, "original", other)
@@ -73,7 +80,7 @@ class Counterpart:
         return (self.original,)  # of a class derived from it
 
     def __subclasscheck__(self, kind: Any) -> bool:
-        return issubclass(kind, self.original)
+        return issubclass(getattr(kind, "original", kind), self.original)
 
     def __or__(self, other: Any) -> Any:
         return self.original | getattr(other, "original", other)

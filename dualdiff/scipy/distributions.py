@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial, wraps
 from inspect import signature
-from types import CellType, FunctionType
+from types import FunctionType
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -28,7 +28,7 @@ from ..custom import custom_rule
 from ..errors import LATEST, DualdiffError, RuleError
 from ..forms import dual_form, holds_dual, stripped
 from ..implicit.theorem import depth
-from ..lifted_classes import origin_of
+from ..lifted_classes import ORIGIN, origin_of
 from ..lifting import Run, Vectorized
 from ..policies import equality
 from ..reading import dtype_of
@@ -82,26 +82,16 @@ def lifted_class(kind: Any, run: Any = SCIPY) -> Any:
     own = kind.__module__.startswith("scipy.")
     run = SCIPY if own else Run(kind.__module__.partition(".")[0]) if run is SCIPY else run
     bases = [lifted_class(base, run) for base in kind.__bases__ if base is not object] or [Seen]
-    cell = CellType()
-    members = {name: method(kind, name, x, with_class(run.function(x), cell)) for name, x in vars(kind).items()
+    members = {name: method(kind, name, x, run.function(x)) for name, x in vars(kind).items()
                if type(x) is FunctionType and name not in LEFT}
     for name, x in vars(kind).items():
         if type(x) is property:
             members[name] = property(run.of(x.fget), x.fset)
         elif type(x) is staticmethod:
             members[name] = staticmethod(run.of(x.__func__))
-    made = type(kind.__name__, (*bases, kind), {"__module__": kind.__module__, **members, **INSTEAD.get(kind, {})})
-    cell.cell_contents = made
+    made = type(kind.__name__, (kind, *bases), {
+        "__module__": kind.__module__, ORIGIN: kind, **members, **INSTEAD.get(kind, {})})
     return MADE.setdefault(kind, made) if own else made
-
-
-def with_class(f: Any, cell: CellType) -> Any:
-    """The function with the class of its own that super() asks for."""
-    free = f.__code__.co_freevars
-    if "__class__" not in free:
-        return f
-    closure = tuple(cell if name == "__class__" else c for name, c in zip(free, f.__closure__, strict=True))
-    return FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, closure)
 
 
 def method(kind: type, name: str, x: Any, anew: Any) -> Any:

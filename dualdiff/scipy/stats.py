@@ -16,7 +16,7 @@ from ..implicit import root
 from ..policies import equality
 from ..transforms import derivative
 from . import distributions, multivariate  # noqa: F401
-from .counterparts import FUNCTIONS, KINDS, Counterpart, counterpart, with_tangent, without_rule
+from .counterparts import CLASSES, FUNCTIONS, KINDS, Counterpart, counterpart, with_tangent, without_rule
 from .distributions import lifted_class, perturbed, seen
 from .linear_maps import floats
 from .python_functions import SCIPY, vendored
@@ -151,11 +151,12 @@ FUNCTIONS[id(_kde.gaussian_kernel_estimate_log)] = Specialised(_kde.gaussian_ker
 KINDS[plain.gaussian_kde] = seen
 
 
-@counterpart(plain.gaussian_kde, always=True)
-def gaussian_kde(*args: Any, **options: Any) -> Any:
-    if not perturbed(args, options):
-        return seen(plain.gaussian_kde(*args, **options))
-    return lifted_class(plain.gaussian_kde)(*args, **options)
+def kernel_density(kind: Any) -> Counterpart:
+    return Counterpart(kind, lambda *args, **options: lifted_class(kind)(*args, **options) if perturbed(args, options) else
+                       seen(kind(*args, **options)), True)
+
+
+CLASSES[plain.gaussian_kde], FUNCTIONS[id(plain.gaussian_kde)] = kernel_density, kernel_density(plain.gaussian_kde)
 
 
 # ---- what SciPy searches for: its derivative is that of the root of an equation, not of the steps of the search
