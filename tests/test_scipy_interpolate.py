@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 from scipy_programs import agrees
 
 import dualdiff.scipy.linalg  # noqa: F401 - that its counterparts are known
-from dualdiff import derivative, gradient, hessian, jacobian, jvp, kinks
+from dualdiff import derivative, gradient, hessian, jacobian, jvp, kinks, lift
 from dualdiff.errors import DegenerateError, KinkError, RuleError
 from dualdiff.scipy.counterparts import FUNCTIONS
 
@@ -240,6 +240,56 @@ def test_a_class_that_is_not_named_here_has_what_its_parents_have():
     rough = si.SmoothBivariateSpline(*points.T, heights, kx=1, ky=1)
     slopes = [(rough.ev(*(inside[0] + step)) - rough.ev(*(inside[0] - step))) / 2e-5 for step in 1e-5 * np.eye(2)]
     np.testing.assert_allclose(gradient(lambda a: rough.ev(*a))(inside[0]), slopes, rtol=1e-6)
+
+
+def doubled(kind):
+    class Doubled(kind):
+        def __call__(self, x):
+            return GAIN * super().__call__(x)
+
+        def slope(self, x):
+            return kind.__call__(self, x, 1) + super(Doubled, self).__call__(x, 1)  # noqa: UP008 - both ways
+
+    class Again(Doubled):
+        def __call__(self, x):
+            out = np.zeros(np.shape(x))
+            out[...] = super().__call__(x)
+            return 1.5 * out
+    return Again
+
+
+GAIN = 2.0
+knots, rows = np.arange(6.0), np.arange(15.0).reshape(3, 5) ** 1.5
+DOUBLED = {
+    **{kind: (doubled(getattr(si, kind)), knots, knots**3) for kind in (
+        "CubicSpline", "PchipInterpolator", "Akima1DInterpolator", "KroghInterpolator", "interp1d")},
+    "PPoly": (doubled(si.PPoly), rows, knots), "BPoly": (doubled(si.BPoly), rows, knots),
+    "BSpline": (doubled(si.BSpline), np.arange(10.0), knots**2, 3)}
+
+
+@pytest.mark.parametrize("kind", DOUBLED)
+def test_super_in_a_class_of_the_users_is_scipys_interpolator_and_not_the_override_again(kind):
+    made, a, b, *rest = DOUBLED[kind]
+    outside = made(a, b, *rest)
+
+    def of(c):
+        return made(*((a * c, b) if kind in ("PPoly", "BPoly") else (a, b * c)), *rest)
+    agrees(lift(lambda x: outside(x)), np.array([3.3, 4.6, 4.1]), order=1)
+    agrees(lift(lambda x: made(a, b, *rest)(x)), np.array([3.3, 4.6]), order=1)
+    agrees(lift(lambda x, c: of(c)(x)), 4.6, 1.3, order=1)
+    if kind not in ("KroghInterpolator", "interp1d"):
+        agrees(lift(lambda x: outside.slope(x)), 3.3, order=1)
+        agrees(lift(lambda x: outside.integrate(3.0, x)), 4.6, order=1)
+        agrees(lift(lambda c: of(c).integrate(3.0, 4.6)), 1.3, order=1)
+    if kind in ("CubicSpline", "PPoly"):
+        agrees(lift(lambda c: outside.solve(c)[0]), 20.0, order=1)
+
+
+def test_methods_of_such_a_class_see_globals_that_change_between_calls(monkeypatch):
+    spline = DOUBLED["CubicSpline"][0](knots, knots**2)
+    assert derivative(lift(lambda x: spline(x)))(1.5) == pytest.approx(9)
+    monkeypatch.setitem(globals(), "GAIN", 3.0)
+    assert derivative(lift(lambda x: spline(x)))(1.5) == pytest.approx(13.5)
 
 
 def test_kinks_are_told_where_that_is_asked():

@@ -23,7 +23,7 @@ from ..reading import dtype_of
 from ..rules.formula import marked
 from ..transforms import jacobian
 from .classes import anew, array_of, in_double, perturbed, seen_class
-from .counterparts import counterpart
+from .counterparts import FUNCTIONS, counterpart
 from .python_functions import SCIPY
 
 Function = Callable[..., Any]
@@ -116,16 +116,22 @@ class Library:
 NUMPY = Library()
 
 
+def coefficients_alone(self: Any) -> Any:
+    """The polynomial as SciPy's compiled code knows it, without what a class of the user's adds."""
+    kind = POWERS if isinstance(self, (POWERS, plain.PPoly)) else BERNSTEIN
+    return FUNCTIONS[id(kind)].construct_fast(self.c, self.x, self.extrapolate, self.axis)
+
+
 def piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     x = array_of(x)
     c, X, axis = self.c, self.x, self.axis
     knots = stripped(X)
     if not perturbed(self):
         inner = knots[1:-1] if knots[-1] >= knots[0] else knots[-2:0:-1]
-        return along(lambda x, n: self(x, n, extrapolate), x, nu, c.ndim - 2 - axis, inner)
+        return along(lambda x, n: POWERS.__call__(self, x, n, extrapolate), x, nu, c.ndim - 2 - axis, inner)
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
     if nu:
-        return self.derivative(nu)(x, 0, extrapolate)
+        return coefficients_alone(self).derivative(nu)(x, 0, extrapolate)
     if extrapolate == "periodic":
         x = X[0] + (x - X[0]) % (X[-1] - X[0])
     at, way = stripped(x), 1 if knots[-1] >= knots[0] else -1
@@ -173,12 +179,15 @@ def solve(self: Any, y: Any = 0.0, discontinuity: bool = True, extrapolate: Any 
     if self.c.ndim > 2:
         refuse("PPoly.solve", "roots of several polynomials at once are a list; take one polynomial at a time")
     bare = POWERS(stripped(self.c), stripped(self.x), self.extrapolate)
-    return roots_of(lambda r: self(r, 0, extrapolate) - y, lambda r: bare(r, 1, extrapolate),
+    return roots_of(lambda r: coefficients_alone(self)(r, 0, extrapolate) - y, lambda r: bare(r, 1, extrapolate),
                     bare.solve(stripped(y), discontinuity, extrapolate), "scipy.interpolate.PPoly.solve")
 
 
-PPoly = seen_with(POWERS, plain.PPoly, __call__=piecewise, antiderivative=antiderivative, integrate=anew(BERNSTEIN.integrate),
-                  solve=solve)
+def integral(self: Any, *args: Any, **options: Any) -> Any:
+    return anew(BERNSTEIN.integrate)(coefficients_alone(self), *args, **options)
+
+
+PPoly = seen_with(POWERS, plain.PPoly, __call__=piecewise, antiderivative=antiderivative, integrate=integral, solve=solve)
 seen_with(BERNSTEIN, plain.BPoly, __call__=piecewise)
 for _name in ("CubicSpline", "CubicHermiteSpline", "PchipInterpolator", "Akima1DInterpolator"):
     seen_class(getattr(plain, _name))
@@ -224,7 +233,7 @@ def tensor(xs: Sequence[Any], t: Sequence[Any], c: Any, k: Sequence[int], nu: Se
 def spline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     x, t, c, k, axis = array_of(x), self.t, self.c, self.k, self.axis
     if not perturbed(self):
-        return along(lambda x, n: self(x, n, extrapolate), x, nu, c.ndim - 1 - axis, t[k + 1:len(t) - k - 1])
+        return along(lambda x, n: SPLINE.__call__(self, x, n, extrapolate), x, nu, c.ndim - 1 - axis, t[k + 1:len(t) - k - 1])
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
     if extrapolate == "periodic":
         x = t[k] + (x - t[k]) % (t[len(t) - k - 1] - t[k])
@@ -234,7 +243,8 @@ def spline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
 
 def spline_integral(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
-    whole, (t, _, k) = self.antiderivative(), self.tck
+    t, c, k = self.tck
+    whole = BSpline.construct_fast(t, c, k, self.extrapolate, self.axis).antiderivative()
     if extrapolate == "periodic":
         refuse("BSpline.integrate", "no derivative with extrapolate='periodic'; split the integral at the ends of the period")
     ends = (a, b) if extrapolate else (np.clip(end, t[k], t[len(t) - k - 1]) for end in (a, b))

@@ -95,7 +95,8 @@ def nd_polynomial(self: Any, x: Any, nu: Any = None, extrapolate: Any = None) ->
         refuse("NdPPoly", "no derivative in its coefficients or breakpoints")
     rest = self.c.ndim - 2 * len(self.x)
     tall = [np.reshape(part, (*part.shape, *(1,) * rest)) for part in columns(x)]
-    return pointwise(lambda xs, nu: self(np.stack([part[(..., *(0,) * rest)] for part in xs], -1), nu, extrapolate),
+    return pointwise(lambda xs, nu: plain.NdPPoly.__call__(self, np.stack([part[(..., *(0,) * rest)] for part in xs], -1), nu,
+                                                           extrapolate),
                      [0] * len(self.x) if nu is None else [*nu], [part[1:-1] for part in self.x])(*tall)
 
 
