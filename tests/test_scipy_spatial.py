@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation, Slerp
 from scipy_programs import agrees
 
-from dualdiff import gradient, hessian, jacobian, jvp
+from dualdiff import gradient, hessian, jacobian, jvp, lift
 from dualdiff.errors import RuleError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*distance.*is deprecated in favor of .scipy.spatial.distance")  # by SciPy 1.18
@@ -118,6 +118,74 @@ def test_indices_are_constant_and_shapes_follow_from_the_points():
     outer = sp.ConvexHull(x).vertices
     expected[outer] = 2 * x[outer]
     np.testing.assert_allclose(gradient(f)(x), expected)
+
+
+class Both:
+    def both(self, q):
+        out = np.zeros(3)
+        out[:] = q * 2
+        return out
+
+
+def with_methods(kind):
+    class Sites(Both, kind):
+        def __init__(self, points, power=2.0):
+            super().__init__(points)
+            self.power, self.asked = power, 0
+
+        def query(self, q, k=1):
+            self.asked += 1
+            d, i = super(Sites, self).query(q, k)  # noqa: UP008 - both ways
+            return d ** self.power, i
+
+        def potential(self, q):
+            return np.sum(q**2) + self.kernel(q[0]) + self.data[self.query_ball_point(q, 9.0)].sum(0) @ q
+
+        @property
+        def scale(self):
+            return self.power * 3
+
+        def __call__(self, q):
+            return self.query(self.both(q))[0] * self.scale
+
+        @classmethod
+        def build(cls, power):
+            return cls(B, power)
+
+        @staticmethod
+        def kernel(t):
+            return t**3
+
+    class Nearer(Sites):
+        def query(self, q, k=1):
+            d, i = super().query(q, k)
+            return 1.5 * d, i
+    return Nearer
+
+
+KINDS = {kind: with_methods(kind) for kind in (sp.KDTree, sp.cKDTree)}
+SITES = {kind: made(B) for kind, made in KINDS.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tree_of_a_class_of_the_users_runs_its_methods_on_duals(kind):
+    sites, made, asked = SITES[kind], KINDS[kind], SITES[kind].asked
+    agrees(lambda q: sites.query(q, 2)[0], A[0], order=1)
+    for f in (lambda q: sites(q), lambda q: sites.potential(q), lambda q: made.build(q[0] ** 2 + 1)(q),
+              lambda q: made(B, q[1] ** 2 + 1).potential(q), lambda q: isinstance(sites, made) * made.kernel(q[0])):
+        agrees(lift(f), A[0], order=1)
+    assert type(sites) is made
+    assert sites.asked > asked
+
+
+@pytest.mark.parametrize("f", [
+    lambda a: sp.ConvexHull(a).volume if isinstance(sp.ConvexHull(a), sp.ConvexHull) else 0.0 * a[0, 0],
+    lambda a: sp.ConvexHull(a).area if type(sp.ConvexHull(a)) is sp.ConvexHull is not sp.Delaunay else 0.0 * a[0, 0],
+    lambda a: a[0, 0] if type(sp.Delaunay(a)).__name__ == "Delaunay" else 0.0 * a[0, 0],
+    lambda a: a[0, 0] if type(tree) is sp.KDTree and type(ctree) is not sp.KDTree else 0.0 * a[0, 0],
+    lambda a: a[0, 0] if type(SITES[sp.KDTree]).__name__ == "Nearer" else 0.0 * a[0, 0]])
+def test_the_types_of_hulls_and_trees_are_those_of_scipys(f):
+    agrees(f, random.normal(size=(6, 2)), order=1)
 
 
 @pytest.mark.parametrize(("f", "says"), [

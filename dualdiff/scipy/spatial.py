@@ -18,6 +18,8 @@ from scipy.special import rel_entr
 from ..custom import custom_rule
 from ..errors import RuleError
 from ..forms import dual_form, stripped
+from ..lifted_classes import LOOKED, RUNS, beside
+from ..standins import Shown
 from .calling import linearly
 from .classes import array_of, in_double, perturbed
 from .counterparts import KINDS, counterpart, with_tangent
@@ -210,39 +212,50 @@ def distance_matrix(x: Any, y: Any, p: Any = 2, threshold: Any = 1000000) -> Any
 
 
 # ---- neighbours, hulls and triangulations
-class Tree:
-    """A KDTree: distances have derivatives, indices are constant."""
+class Tree(Shown):
+    """A KDTree: distances have derivatives, indices are constant. Of a class of the user's it has the user's methods, too."""
 
-    def __init__(self, tree: Any) -> None:
-        self.tree = tree
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        return type(self.tree)
+    original = None
 
     def __len__(self) -> int:
-        return len(self.tree.data)
+        return len(self.data)
 
     def __getattr__(self, name: str) -> Any:
-        part = getattr(self.tree, name)
+        part = getattr(self.original, name)
+        home = next((c.__module__ for c in type(self.original).__mro__ if name in vars(c)), "")
+        if not home.startswith("scipy."):  # the user's
+            return RUNS[-1].of(part) if RUNS else part
         if not callable(part):
             return part
         return lambda *args, **options: part(*map(bare, args), **{key: bare(x) for key, x in options.items()})
 
+    def __setattr__(self, name: str, x: Any) -> None:
+        setattr(self.original, name, x)
+
     def query(self, x: Any, k: Any = 1, eps: Any = 0, p: Any = 2, distance_upper_bound: Any = np.inf, workers: int = 1) -> Any:
-        d, i = self.tree.query(stripped(x), k, eps, p, distance_upper_bound, workers)
+        kind: Any = plain.KDTree if isinstance(self.original, plain.KDTree) else plain.cKDTree
+        d, i = kind.query(self.original, stripped(x), k, eps, p, distance_upper_bound, workers)
         if not perturbed(x):
             return d, i
-        x, points = array_of(x), self.tree.data[np.minimum(i, self.tree.n - 1)]
+        x, points = array_of(x), self.data[np.minimum(i, self.n - 1)]
         x = x if points.ndim == x.ndim else x[..., None, :]
         return np.where(np.isinf(d), np.inf, minkowski(x, points, p)), i
 
-    def sparse_distance_matrix(self, other: Any, *args: Any, **options: Any) -> Any:
-        return self.tree.sparse_distance_matrix(bare(other), *args, **options)
-
 
 def bare(x: Any) -> Any:
-    return x.tree if type(x) is Tree else stripped(x)
+    return x.original if issubclass(type(x), Tree) else stripped(x)
+
+
+def tree_class(kind: Any) -> Any:
+    return Tree if kind.__module__.startswith("scipy.") else beside(kind, tree_class)
+
+
+def seen(tree: Any) -> Any:
+    new = object.__new__(tree_class(type(tree)))
+    object.__setattr__(new, "original", tree)
+    own = getattr(tree, "__dict__", {})
+    LOOKED[id(own)] = own  # arrays that took no dual are plain in it when the run ends
+    return new
 
 
 def tree_of(kind: Any) -> None:
@@ -251,26 +264,26 @@ def tree_of(kind: Any) -> None:
         if perturbed(data):
             raise RuleError(f"scipy.spatial.{kind.__name__} of perturbed points: build it from dualdiff.stop_gradient(points), "
                             "ask it for indices, and take the distances of these points")
-        return Tree(kind(data, *args, **options))
-    KINDS[kind] = Tree
+        return seen(kind(data, *args, **options))
+    KINDS[kind] = seen
 
 
 tree_of(plain.KDTree)
 tree_of(plain.cKDTree)
 
 
-class Cells:
+class Cells(Shown):
     """A hull or triangulation of dual points: its indices, and what follows from them."""
 
     def __init__(self, found: Any, points: Any) -> None:
-        self.found, self.points = found, points
+        self.original, self.points = found, points
 
     def __getattr__(self, name: str) -> Any:
-        x = getattr(self.found, name)
+        x = getattr(self.original, name)
         if isinstance(x, int) or getattr(x, "dtype", np.dtype(float)).kind in "bui":
             return x
-        raise RuleError(f"scipy.spatial.{type(self.found).__name__}: .{name} of perturbed points has no derivative; .points, "
-                        "and a hull's .volume and .area, have one, and indices are constant")
+        raise RuleError(f"scipy.spatial.{type(self.original).__name__}: .{name} of perturbed points has no derivative; "
+                        ".points, and a hull's .volume and .area, have one, and indices are constant")
 
     @property
     def volume(self) -> Any:
@@ -288,9 +301,9 @@ class Cells:
         return np.sum(np.sqrt(np.linalg.det(edges @ np.swapaxes(edges, -1, -2)))) / factorial(hull.ndim - 1)
 
     def hull(self, name: str) -> Any:
-        if not isinstance(self.found, plain.ConvexHull):
-            raise AttributeError(f"{type(self.found).__name__!r} object has no attribute {name!r}")
-        return self.found
+        if not isinstance(self.original, plain.ConvexHull):
+            raise AttributeError(f"{type(self.original).__name__!r} object has no attribute {name!r}")
+        return self.original
 
 
 for _kind in (plain.ConvexHull, plain.Delaunay):
