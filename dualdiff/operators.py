@@ -18,7 +18,7 @@ from .equalities import warn_of_equality
 from .errors import AssignmentError, EscapeError
 from .forms import dual_form, holds_dual
 from .rules import row_of
-from .rules.linear import matmul_sparse
+from .rules.linear import PRODUCTS, matmul_sparse, overridden
 from .rules.registry import ROWS, Elementwise
 from .subclasses import base_array, is_subclassed
 from .tangents.differential import Differential
@@ -175,7 +175,9 @@ def install() -> None:
 
 
 def beside_sparse(x: Any, A: Any) -> Any:
-    """``x @ A`` for a scipy.sparse A."""
+    """``x @ A`` for a scipy.sparse A; one that a lifted program sees knows it by itself."""
+    if PRODUCTS & overridden(A):
+        return NotImplemented if hasattr(A, "as_scipys") else matmul_sparse(A, x)
     return np.transpose(matmul_sparse(A.T, np.transpose(x)))
 
 

@@ -437,3 +437,116 @@ def test_minres_is_differentiated_with_its_shift(form, mode):
     g = lambda a: solvers.minres(solvers.LinearOperator((2, 2), matvec=lambda v: [a, a * a] * v, dtype=float), np.ones(2),
                                  shift=a / 2)[0]
     np.testing.assert_allclose(jacobian(g, mode=mode)(0.7), [-0.5 / 0.35**2, -(1.4 - 0.5) / (0.49 - 0.35)**2], rtol=1e-8)
+
+
+# ---- classes of the user's, and questions of type
+class Scaled:
+    factor = 1.0
+
+    def filled(self, x):
+        out = np.zeros(5)
+        out[:] = self @ x
+        return out * self.factor
+
+
+class Twice(Scaled, sp.csr_array):
+    def __matmul__(self, other):
+        return 2 * super().__matmul__(other)
+
+
+class Thrice(Twice):
+    def __matmul__(self, other):
+        return 1.5 * super(Thrice, self).__matmul__(other)  # noqa: UP008 - as it was written before Python 3
+
+    def __rmatmul__(self, other):
+        return 5 * super().__rmatmul__(other)
+
+
+class Starred(csr_matrix):
+    def __mul__(self, other):
+        return 2 * super().__mul__(other)
+
+    def __rmul__(self, other):
+        return 4 * super().__rmul__(other)
+
+
+class Dotted(sp.csc_array):
+    def dot(self, other):
+        return 2 * super().dot(other)
+
+
+class Matmul(csr_matrix):  # in SciPy its * does not ask its @
+    def __matmul__(self, other):
+        return 3 * super().__matmul__(other)
+
+
+class Private(sp.csr_array):
+    def _matmul_vector(self, other):
+        return 2 * super()._matmul_vector(other)
+
+
+TWICE, THRICE, STARRED, DOTTED, MATMUL, PRIVATE = (kind(PLAIN) for kind in (Twice, Thrice, Starred, Dotted, Matmul, Private))
+THRICE.factor = 7.0
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: TWICE @ x, lambda x: THRICE @ x, lambda x: x @ THRICE, lambda x: STARRED * x, lambda x: x * STARRED,
+    lambda x: 1.0 * DOTTED.dot(x), lambda x: MATMUL @ x, lambda x: MATMUL * x, lambda x: MATMUL.dot(x) / 2,
+    lambda x: THRICE.dot(x) / 2, lambda x: THRICE @ np.outer(x, x), lambda x: Thrice(PLAIN * x[0]) @ x,
+    lambda x: Twice(PLAIN.toarray() * x[0]) @ x, lambda x: TWICE.multiply(x) @ x, lift(lambda x: THRICE.filled(x) / 2),
+    lambda x: x * isinstance(x[0] * TWICE, Twice)])
+def test_products_that_a_class_of_the_users_overrides_are_those_that_run(f):
+    agrees(f, X, order=1)
+
+
+@pytest.mark.parametrize("operation", [
+    lambda A, a: A * a, lambda A, a: a * A, lambda A, a: A / a, lambda A, a: -(A * a), lambda A, a: A * a + A,
+    lambda A, a: A - A * a, lambda A, a: (A * a) @ A, lambda A, a: (A * a).T, lambda A, a: (A * a)[:2],
+    lambda A, a: (A * a).tocsr(), lambda A, a: (A * a).tocsc(), lambda A, a: (A * a).copy(),
+    lambda A, a: (A * a).multiply(A), lambda A, a: (A * a).power(2),
+    lambda A, a: abs(A * a), lambda A, a: (A * a).maximum(A), lambda A, a: (A * a).astype(float)])
+def test_results_are_of_a_class_of_the_users_where_they_are_in_scipy(operation):
+    same = [type(operation(A, 1.3)).__name__ for A in (TWICE, MATMUL)]
+
+    def f(x):
+        made = [operation(A, x[0]) for A in (TWICE, THRICE)]
+        assert [type(operation(A, x[0])).__name__ for A in (TWICE, MATMUL)] == same
+        return sum(A @ x[:A.shape[1]] * getattr(A, "factor", 0.5) for A in made)
+    agrees(lift(f), X, order=1)
+
+
+@pytest.mark.parametrize(("f", "says"), [
+    (lambda x: PRIVATE @ x, "Private overrides _matmul_vector"),
+    (lambda x: solvers.gmres(THRICE, x)[0], "gmres: Thrice has products of its own.*LinearOperator"),
+    (lambda x: solvers.lsqr(THRICE, x)[0], "lsqr: Thrice has products of its own.*LinearOperator")])
+def test_what_such_a_class_changes_inside_scipy_is_refused(f, says):
+    with pytest.raises(RuleError, match=says):
+        jacobian(f)(X)
+
+
+def test_what_such_an_object_keeps_of_a_run_is_plain():
+    class Kept(Twice):
+        def __matmul__(self, x):
+            self.last = np.zeros(5)
+            return super().__matmul__(x)
+    A = Kept(PLAIN)
+    gradient(lift(lambda x: np.sum(A @ x)))(X)
+    assert type(A.last) is np.ndarray
+    assert type(A) is Kept
+
+
+MADE_OUTSIDE = csr_matrix(PLAIN)
+TABLE = {sp.csr_matrix: 2.0, sp.csr_array: 3.0, Twice: 5.0}
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x if type(csr_matrix(np.eye(2) * x)) is csr_matrix else 0 * x,
+    lambda x: x if type(MADE_OUTSIDE) is csr_matrix and type(MADE_OUTSIDE) is not sp.csc_matrix else 0 * x,
+    lambda x: x if type(sp.csr_array(np.eye(2) * x).T) in (sp.csc_array, 1) else 0 * x,
+    lambda x: x if type(sp.lil_array(np.eye(2) * x)) == sp.lil_array else 0 * x,  # noqa: E721 - as users write
+    lambda x: x * TABLE[type(of(x * D) + of(x * D))] * TABLE[type(TWICE * x)],
+    lambda x: x if issubclass(type(TWICE * x), sp.csr_array) and type(TWICE) is Twice is not sp.csr_array else 0 * x,
+    lambda x: type(MADE_OUTSIDE)(PLAIN * x) @ X,
+    lambda x: x if isinstance(splu(x * PLAIN), solvers.SuperLU) and type(LU) is solvers.SuperLU else 0 * x])
+def test_the_type_of_a_dual_matrix_is_that_of_scipys(f):
+    agrees(f, 1.3, order=1)

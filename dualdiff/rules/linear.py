@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ConversionError
 from .registry import linear, primitive
 
 
@@ -117,10 +118,27 @@ linear(sparse_product, lambda x, lead, A: batched_product(A, x, lead),
        matrix=lambda shape, A: (A.indptr, A.indices, A.data))
 
 
+PRODUCTS = frozenset(("__matmul__", "__mul__", "__rmatmul__", "__rmul__", "dot", "_matmul_dispatch", "_rmatmul_dispatch",
+                      "_matmul_vector", "_matmul_multivector"))
+
+
+def overridden(A: Any) -> set[str]:
+    """What classes of the user's put before the members of SciPy's that they are derived from."""
+    names: set[str] = set()
+    for kind in type(A).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root == "scipy":
+            break
+        names.update(vars(kind) if root != "dualdiff" else ())
+    return names
+
+
 def matmul_sparse(A: Any, x: Any) -> Any:
     """``A @ x`` for a scipy.sparse A and x of shape (n,) or (n, p). The columns of x are one long vector to A ⊗ 1."""
     if hasattr(A, "level"):
         return A @ x
+    if PRODUCTS & overridden(A):
+        raise ConversionError(f"{type(A).__name__} has products of its own: run the program as dualdiff.lift(f)")
     if x.ndim not in (1, 2) or A.ndim != 2 or x.shape[0] != A.shape[1]:
         raise ValueError(f"matmul: a sparse matrix of shape {A.shape} and an array of shape {x.shape} do not fit together")
     if x.ndim == 1:

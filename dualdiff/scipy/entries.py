@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as plain
 
+from .. import lifted_classes
 from ..custom import custom_rule
 from ..elementwise import LEVELED
 from ..errors import RuleError
@@ -26,11 +27,15 @@ BASES: dict[Any, type] = {}  # what is put before a class of SciPy's, before tho
 
 
 # ---- the classes
-@cache
 def beside(kind: Any) -> Any:
-    """The subclass of a class of SciPy's that takes duals."""
+    """The subclass of a class of SciPy's, or of one derived from it, that takes duals."""
     return kind if issubclass(kind, BASES[None]) else \
-        type(kind.__name__, (BASES.get(kind, BASES[None]), kind), {"__doc__": kind.__doc__})
+        made(kind) if kind.__module__.startswith("scipy.") else lifted_classes.beside(kind, beside, kind)
+
+
+@cache
+def made(kind: Any) -> Any:
+    return type(kind.__name__, (BASES.get(kind, BASES[None]), kind), {"__doc__": kind.__doc__, lifted_classes.ORIGIN: kind})
 
 
 def own(A: Any) -> type:
@@ -38,10 +43,19 @@ def own(A: Any) -> type:
     return next(kind for kind in type(A).__mro__ if kind.__module__.startswith("scipy.sparse"))
 
 
+def kind_of(A: Any) -> Any:
+    """The class of a matrix to the program."""
+    return vars(type(A)).get(lifted_classes.ORIGIN, type(A))
+
+
 def seen(A: Any) -> Any:
     """A matrix of SciPy's as the lifted program sees it: the same contents."""
     kind: Any = type(A)
-    return A if isinstance(A, BASES[None]) or not plain.issparse(A) else holding(beside(kind), A.__dict__)
+    if isinstance(A, BASES[None]) or not plain.issparse(A):
+        return A
+    if not kind.__module__.startswith("scipy."):
+        lifted_classes.LOOKED[id(A.__dict__)] = A.__dict__  # arrays that took no dual are plain in it when the run ends
+    return holding(beside(kind), A.__dict__)
 
 
 def holding(kind: Any, contents: dict[str, Any]) -> Any:

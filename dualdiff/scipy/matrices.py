@@ -18,7 +18,7 @@ from ..assignment import store
 from ..errors import AbsentError, EscapeError, RuleError, ShapeError
 from ..forms import dual_form, holds_dual, stripped
 from ..reading import dtype_of
-from ..rules.linear import binned, matmul_sparse
+from ..rules.linear import binned, matmul_sparse, overridden
 from .entries import (
     BASES,
     beside,
@@ -28,6 +28,7 @@ from .entries import (
     in_common,
     in_order_of,
     is_number,
+    kind_of,
     moved,
     numbered,
     own,
@@ -111,13 +112,30 @@ def is_ours(self: Any, *others: Any) -> bool:
     return hasattr(self, "level") or any(map(holds_dual, others))
 
 
+def as_users(self: Any, name: str, result: Any, args: Any, options: Any) -> Any:
+    """A result as an object of the user's class, where SciPy's would be one; the rest of its state is that of SciPy's."""
+    kind, plainest = kind_of(self), own(self)
+    if kind is plainest:
+        return result
+    if private := [part for part in overridden(self) & {*dir(plainest)} if part[0] == "_" != part[1] and part[:4] != "_abc"]:
+        raise RuleError(f"scipy.sparse: {kind.__name__} overrides {private[0]}, which is SciPy's own affair: with dual numbers "
+                        "override __matmul__ and the like")
+    if not plain.issparse(result):
+        return result
+    like = getattr(plainest, name)(holding(kind, plainly(self).__dict__), *map(stripped, args), **options)
+    if type(like) is not kind:
+        return result
+    known = vars(plainest(self.shape))
+    return holding(type(self), vars(like) | {key: x for key, x in vars(result.asformat(self.format)).items() if key in known})
+
+
 def ours(method: Any) -> Any:
     """A method that is SciPy's where nothing is perturbed. Where it is not, what is given as ``out`` is written to."""
     @wraps(method)
     def call(self: Any, *args: Any, **options: Any) -> Any:
         if is_ours(self, *args, *options.values()):
             out = options.pop("out", None)
-            result = method(self, *args, **options)
+            result = as_users(self, method.__name__, method(self, *args, **options), args, options)
             return result if out is None else store(out, getattr(result, "A", result))
         return original(self, method.__name__)(*args, **options)
     return call
@@ -165,10 +183,10 @@ class Sparse:
 
     def as_scipys(self) -> Any:
         """The same matrix as SciPy's own, if nothing in it is perturbed: what leaves the lifted program."""
-        return self if hasattr(self, "level") else holding(own(self), self.__dict__)
+        return self if hasattr(self, "level") else holding(kind_of(self), self.__dict__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return super().__reduce_ex__(protocol) if hasattr(self, "level") else (holding, (own(self), self.__dict__))
+        return super().__reduce_ex__(protocol) if hasattr(self, "level") else (holding, (kind_of(self), self.__dict__))
 
     # ---- products
     @ours
@@ -181,14 +199,14 @@ class Sparse:
         if plain.issparse(other):
             return times_sparse(self, other)
         if not hasattr(self, "level"):
-            return matmul_sparse(self, other)
+            return matmul_sparse(plainly(self), other)
         return times_dense(self if self.format in ("csr", "csc", "coo") else self.tocsr(), other)
 
     @ours
     def __rmatmul__(self: Any, other: Any) -> Any:
         if plain.issparse(other):
             return seen(other) @ self
-        return np.transpose(self.transpose() @ np.transpose(dual_or_array(other)))
+        return np.transpose(Sparse.__matmul__(self.transpose(), np.transpose(dual_or_array(other))))
 
     @ours
     def dot(self: Any, other: Any) -> Any:
@@ -210,25 +228,29 @@ class Sparse:
 
     @ours
     def __mul__(self: Any, other: Any) -> Any:
-        return self @ other if isinstance(self, plain.spmatrix) and not is_number(other) else self.multiply(other)
+        if is_number(other):
+            return Sparse.multiply(self, other)
+        return Sparse.__matmul__(self, other) if isinstance(self, plain.spmatrix) else self.multiply(other)
 
     @ours
     def __rmul__(self: Any, other: Any) -> Any:
-        return other @ self if isinstance(self, plain.spmatrix) and not is_number(other) else self.multiply(other)
+        if is_number(other):
+            return Sparse.multiply(self, other)
+        return Sparse.__rmatmul__(self, other) if isinstance(self, plain.spmatrix) else self.multiply(other)
 
     @ours
     def __truediv__(self: Any, other: Any) -> Any:
         if plain.issparse(other):
             raise RuleError("scipy.sparse: a quotient of two sparse matrices, one of them dual, is NaN where both are empty; "
                             "divide their data")
-        return self.multiply(1 / dual_or_array(other))
+        return (Sparse.multiply if is_number(other) else type(self).multiply)(self, 1 / dual_or_array(other))
 
     # ---- sums
     def _plus(self: Any, other: Any, sign: int, mine: int = 1) -> Any:
         if is_number(other):
             if holds_dual(other) or other != 0:
                 raise NotImplementedError("adding a nonzero scalar to a sparse array is not supported")
-            return self * mine
+            return Sparse.multiply(self, mine)
         if not plain.issparse(other):
             return dense(mine * self.toarray() + sign * dual_or_array(other), self)
         other = seen(other)
@@ -321,7 +343,7 @@ def moving(name: str) -> Any:
             kinds.append(type(result := getattr(A, name)(*args, **options)))
             return result
         result = moved(operation, self)
-        return Matrix(result) if issubclass(kinds[0], np.matrix) else result
+        return Matrix(result) if issubclass(kinds[0], np.matrix) else as_users(self, name, result, args, options)
     return method
 
 

@@ -18,17 +18,25 @@ from ..forms import holds_dual, stripped
 from ..implicit.sparse_systems import solution
 from ..implicit.theorem import Factored, differentiated, factored, in_type, singular
 from ..reading import dtype_of
+from ..rules.linear import PRODUCTS, overridden
+from ..standins import Shown
 from ..tangents.undefined import Undefined
 from . import items as _items  # noqa: F401 - how they are written to
-from .counterparts import KINDS, counterpart, plain_if_constant, with_tangent, without_rule
-from .entries import beside, dual_or_array, entries, holding, numbered, own, plainly, renumbered, seen, unique
+from .counterparts import CLASSES, FUNCTIONS, KINDS, Counterpart, counterpart, plain_if_constant, with_tangent, without_rule
+from .entries import beside, dual_or_array, entries, holding, kind_of, numbered, own, plainly, renumbered, seen, unique
 from .matrices import FORMATS, Matrix
 from .python_functions import SCIPY
 
+
 # ---- what makes matrices
+def made(kind: Any) -> Counterpart:
+    return Counterpart(kind, beside(kind), True)
+
+
 KINDS.update({plain.sparray: seen, plain.spmatrix: seen})
+CLASSES.update({plain.sparray: made, plain.spmatrix: made})
 for _kind in (getattr(plain, f"{format}_{of}") for format in FORMATS for of in ("array", "matrix")):
-    counterpart(_kind, always=True)(lambda *args, _kind=_kind, **options: beside(_kind)(*args, **options))
+    FUNCTIONS[id(_kind)] = made(_kind)
 
 
 def assembled(function: Any, depth: int) -> Any:
@@ -58,17 +66,17 @@ PARTS = {name: counterpart(getattr(plain, name))(assembled(getattr(plain, name),
 
 
 # ---- linear systems
-class Factors:
+class Factors(Shown):
     """What splu gives: the factors of a matrix, and solutions that depend on its entries."""
 
     def __init__(self, lu: Any, A: Any = None) -> None:
-        self.lu, self.entries = lu, None if A is None or not hasattr(A, "level") else entries(A)
+        self.original, self.entries = lu, None if A is None or not hasattr(A, "level") else entries(A)
         typed = lu.U if A is None else A
         self.system = Factored(lu.shape[0], *(in_type(typed, lambda b, t=t: lu.solve(b, trans=t)) for t in "NT"))
 
     def solve(self, rhs: Any, trans: str = "N") -> Any:
         if self.entries is None and not holds_dual(rhs):
-            return self.lu.solve(rhs, trans)
+            return self.original.solve(rhs, trans)
         b, known, system = dual_or_array(rhs), self.entries, self.system
         if trans == "H":
             return np.conj(self.solve(np.conj(b), "T"))
@@ -81,7 +89,7 @@ class Factors:
         if self.entries is not None and name not in ("shape", "nnz", "perm_c", "perm_r"):
             raise RuleError(f"scipy.sparse.linalg.splu: {name} of a matrix with dual entries has no derivative rule; "
                             "scipy.linalg.lu of A.toarray() has one")
-        return getattr(self.lu, name)
+        return getattr(self.original, name)
 
 
 KINDS[solvers.SuperLU] = Factors
@@ -208,12 +216,19 @@ def matrix_of(A: Any) -> Any:
     return A.A if isinstance(A, _interface.MatrixLinearOperator) else A
 
 
+def with_products_of(A: Any, what: str) -> Any:
+    """A matrix whose products are SciPy's, that is those of its entries."""
+    if plain.issparse(A) and PRODUCTS & overridden(A):
+        raise RuleError(f"{what}: {kind_of(A).__name__} has products of its own; give LinearOperator(A.shape, A.dot)")
+    return A
+
+
 def iterative(name: str) -> Any:
     """A solver that takes steps: its solution, differentiated by the equation. The start and M have no influence."""
     solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
 
     def call(A: Any, b: Any, x0: Any = None, *args: Any, **options: Any) -> Any:
-        A = matrix_of(A)
+        A = with_products_of(matrix_of(A), what)
         by_product, shift = isinstance(A, solvers.LinearOperator), options.get("shift", 0.0)  # of minres
         if not by_product and not any(map(holds_dual, (A, b, shift))):
             return solver(A, b, x0, *args, **options)
@@ -238,7 +253,7 @@ def least_squares(name: str) -> Any:
     solver, what = getattr(solvers, name), f"scipy.sparse.linalg.{name}"
 
     def call(A: Any, b: Any, damp: float = 0.0, *args: Any, **options: Any) -> Any:
-        A = matrix_of(A)
+        A = with_products_of(matrix_of(A), what)
         if not is_operator(A) and not holds_dual((A, b, damp)):
             return solver(A, b, damp, *args, **options)
         if holds_dual(damp) or (is_operator(A) and holds_dual(plain_if_constant(A._matvec(np.zeros(A.shape[1]))))):
