@@ -184,7 +184,9 @@ def beside(kind: Any, see: Callable[[Any], Any], *first: Any, **members: Any) ->
     run = RUNS[-1] if RUNS else None
     above = (see(b) if any(c.__module__.startswith("scipy.") for c in order_of(b)) else beside(b, see, b) if run and run.own(b)
              else b for b in bases_of(kind))
-    made = type(kind.__name__, (*first, *(b for b in above if b is not object)), {ORIGIN: kind, **members})
+    unnoticed = type("Unnoticed", (), {"__slots__": (), "__init_subclass__": lambda cls, **options: None})
+    bases = (unnoticed, *first, *(b for b in above if b not in (object, Generic)))
+    made = type(kind.__name__, bases, {ORIGIN: kind, **members})
     if run:
         BESIDE[kind] = made  # which its own methods may hold
     for name, x in [*members_of(kind).items()]:

@@ -3,6 +3,8 @@
 import copy
 import pickle
 import warnings
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
 
 import numpy as np
 import pytest
@@ -522,6 +524,28 @@ def test_results_are_of_a_class_of_the_users_where_they_are_in_scipy(operation):
 def test_what_such_a_class_changes_inside_scipy_is_refused(f, says):
     with pytest.raises(RuleError, match=says):
         jacobian(f)(X)
+
+
+def test_a_class_of_the_users_may_be_abstract_generic_and_told_of_its_subclasses():
+    class Root(ABC, Generic[TypeVar("T")]):
+        @abstractmethod
+        def apply(self, x): ...
+
+    class Base(Root, sp.csr_array):
+        known = []  # noqa: RUF012 - as users write
+
+        def __init_subclass__(cls, tag, **options):
+            cls.known.append(cls)
+
+    class Leaf(Base, tag="leaf"):
+        def apply(self, x):
+            return self @ x
+
+        def __matmul__(self, x):
+            return 2 * super().__matmul__(x)
+    A = Leaf(PLAIN)
+    agrees(lift(lambda x: A.apply(x) * Leaf.known.count(Leaf)), X, order=1)
+    assert Base.known == [Leaf]
 
 
 def test_what_such_an_object_keeps_of_a_run_is_plain():

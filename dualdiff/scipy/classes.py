@@ -4,6 +4,7 @@ is SciPy's own, made anew by lift, or the one that we write in its place. Where 
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from types import CellType, FunctionType
@@ -19,7 +20,7 @@ from .counterparts import CLASSES, FUNCTIONS, KINDS, constants_plain, plain_if_c
 from .python_functions import SCIPY
 
 
-class Seen(type):
+class Seen(ABCMeta):
     """The class of these classes: SciPy's objects are instances of them, too."""
 
     origin: type
