@@ -218,6 +218,8 @@ class Run:
         for name, item, near, by_type in asked_is(f.__code__):
             for x in map(names.get, near):
                 if type(x) in METACLASSES and not by_type:
+                    if "__class__" in f.__code__.co_names and home_of(x).startswith("scipy."):
+                        raise RuleError(f"lift: {f.__name__} asks `is {x.__name__}` beside __class__: use isinstance or type()")
                     self.classes.keep(x)
                 if (type(x) is FunctionType and self.made.setdefault(id(x), (x, x))[1] is not x) or (
                         x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):

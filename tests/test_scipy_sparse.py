@@ -563,6 +563,15 @@ MADE_OUTSIDE = csr_matrix(PLAIN)
 TABLE = {sp.csr_matrix: 2.0, sp.csr_array: 3.0, Twice: 5.0}
 
 
+def test_the_class_of_a_dual_matrix_is_equal_to_scipys_and_is_is_refused():
+    def f(x):
+        A = MADE_OUTSIDE * x
+        return x if A.__class__ == csr_matrix and A.__class__ in (csr_matrix, 1) and csr_matrix != A.T.__class__ else 0 * x
+    agrees(f, 1.3, order=1)
+    with pytest.raises(RuleError, match=r"is csr_matrix.*type"):
+        gradient(lift(lambda x: x if (MADE_OUTSIDE * x).__class__ is csr_matrix else 0 * x))(1.3)
+
+
 @pytest.mark.parametrize("f", [
     lambda x: x if type(csr_matrix(np.eye(2) * x)) is csr_matrix else 0 * x,
     lambda x: x if type(MADE_OUTSIDE) is csr_matrix and type(MADE_OUTSIDE) is not sp.csc_matrix else 0 * x,

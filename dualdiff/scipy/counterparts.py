@@ -13,7 +13,7 @@ from ..dual_array import DualArray
 from ..elementwise import LEVELED
 from ..errors import RuleError
 from ..forms import dual_form, holds_dual, stripped
-from ..lifted_classes import RUNS
+from ..lifted_classes import ORIGIN, RUNS
 from ..operands import constant
 from ..reading import dtype_of
 from ..tangents.level import is_dual
@@ -68,6 +68,7 @@ class Counterpart:
         return RUNS[-1].of(x) if users else x
 
     def __eq__(self, other: object) -> bool:
+        other = vars(other).get(ORIGIN, other) if isinstance(other, type) else other
         return self.original is getattr(other, "original", other)
 
     def __hash__(self) -> int:
