@@ -198,7 +198,7 @@ def masked(ufunc: Any, inputs: tuple[Any, ...], where: Any, out: Any) -> Any:
         if hasattr(part, "level"):
             writable(target)
         target[mask] = part
-        results.append(target)
+        results.append(target if shape or (out and out[i] is not None) else target[()])
     return tuple(results) if ufunc.nout > 1 else results[0]
 
 

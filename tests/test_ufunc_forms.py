@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp, value_and_jacobian
+from dualdiff import Dual, DualArray, explain, gradient, jacobian, jvp, value_and_gradient, value_and_jacobian
 from dualdiff.errors import AssignmentError, EscapeError, RuleError
 
 NAN, INF = np.nan, np.inf
@@ -209,6 +209,21 @@ def test_where_leaves_out_as_it_was_for_functions_without_a_derivative_too(code)
     for mode in ("forward", "reverse"):
         np.testing.assert_allclose(jacobian(f, mode=mode)(x), expected, rtol=1e-8, atol=1e-9)
     np.testing.assert_array_equal(jvp(f, (x,), (x,))[0], f(x))
+
+
+@pytest.mark.parametrize("code", [
+    "np.exp(s, out=None, where=mask)", "np.divide(s, x[1], out=None, where=mask)",
+    "np.modf(s, out=(None, None), where=mask)[0]",
+    "np.floor(s, out=None, where=mask)", "np.exp(x[1:], out=None, where=mask)", "np.exp(s, out=o, where=mask)"])
+def test_a_number_where_a_mask_of_no_axes_holds_is_a_number(code):
+    def f(x, mask):
+        o = eval(code, {"np": np, "x": x, "s": x[0], "o": np.zeros_like(x[0]), "mask": mask})
+        return np.sum(o) * (2.0 if np.isscalar(o) else 5.0) + x[0]
+    x = np.array([0.7, 2.5])
+    for mask in (np.True_, np.array(True)):
+        (value, slope), expected = value_and_gradient(f)(x, mask), value_and_gradient(f)(x, True)
+        assert value == expected[0] == f(x, mask)
+        np.testing.assert_array_equal(slope, expected[1])
 
 
 def test_casting_is_numpys():
