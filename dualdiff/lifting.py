@@ -378,7 +378,8 @@ class Vectorized(np.vectorize):
         results = [func(*(a[i] for a in arrays)) for i in np.ndindex(np.shape(arrays[0]))] if any(map(holds_dual, args)) else []
         if not results:
             return plain._vectorize_call(self, func, [stripped(a) for a in args])
-        kinds: Any = self.otypes or map(np.result_type, results[0] if type(results[0]) is tuple else results[:1])
+        first = results[0] if type(results[0]) is tuple else results[:1]
+        kinds: Any = self.otypes or [np.asarray(stripped(x)).dtype.char for x in first]
         columns = zip(*results, strict=True) if type(results[0]) is tuple else [results]
         like = np.frompyfunc(lambda *a: 0, len(arrays), 1)(*map(stripped, arrays))  # lies in memory as NumPy's result
         parts = [lying_as(np.reshape(np.stack(part), np.shape(arrays[0])).astype(kind, copy=False), like)

@@ -271,6 +271,23 @@ def test_vectorize_gives_the_types_that_numpy_gives():
         jacobian(np.vectorize(lambda a: 0 if a < 1 else a * a))(X)
 
 
+@pytest.mark.parametrize("f", [
+    lambda a: "a" if a > 1 else "b", lambda a: "high" if a > 1 else "low", lambda a: ("d", a) if a > 1 else ("longer", a * a),
+    lambda a: None if a > 1 else a > 0.9, lambda a: 1 if a > 1 else 0])
+def test_vectorize_gives_words_and_objects_as_numpy_does(f):
+    told = []
+
+    def g(x):
+        r = np.vectorize(f)(x)
+        words = r[0] if type(r) is tuple else r
+        told.append((words.tolist(), words.dtype))
+        return x[words == words[0]]
+    x = np.array([1.3, 0.7, 2.2])
+    np.testing.assert_array_equal(g(x), [1.3, 2.2])
+    np.testing.assert_array_equal(jacobian(g)(x), np.eye(3)[[0, 2]])
+    assert told[0] == told[-1]
+
+
 # ---- what can be lifted ----------------------------------------------------------------------------------------------
 class Model:
     def __init__(self, scale):
