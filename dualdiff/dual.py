@@ -274,6 +274,12 @@ class Dual:
         raise escape("as_integer_ratio()", "np.mean, np.var and np.median keep it where the module "
                      "statistics cannot")
 
+    @property
+    def is_integer(self) -> Any:
+        """Whether the value is whole, which is an equality; absent where numbers of its type do not say."""
+        whole = self.value.is_integer
+        return (lambda: whole() and bool(self == self.value)) if callable(whole) else whole
+
     def __round__(self, digits: int | None = None) -> Any:
         if WATCH.count:
             return np.round(self, digits or 0)

@@ -5,7 +5,7 @@ from numbers import Number, Real
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, forms, gradient, hessian, jacobian, jvp, lift, linearize
+from dualdiff import DerivativeWarning, Dual, DualArray, derivative, forms, gradient, hessian, jacobian, jvp, lift, linearize
 from dualdiff.tangents import join, moves, scalars
 
 N = 7
@@ -212,6 +212,26 @@ def test_a_number_has_a_type_in_lifted_programs_alone_and_says_what_else_has():
     assert jacobian(lambda x: np.zeros(2, x[0].dtype))(np.ones(2)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
     with pytest.raises(AttributeError, match="no attribute 'total'"):
         jacobian(lambda x: x[0].total())(np.ones(2))
+
+
+@pytest.mark.filterwarnings("ignore:== is true:dualdiff.DerivativeWarning")
+@pytest.mark.parametrize("f", [lambda x: x[1] * (2 if x[0].is_integer() else 3),
+                               lambda x: x[1] * (2 if hasattr(x[0], "is_integer") and x[0].is_integer() else 3)])
+def test_a_number_says_whether_it_is_whole_as_numpy_s_do(f):
+    for start in (1.0, 1.5, np.inf, np.nan):
+        x = np.array([start, 0.7])
+        for g in (f, lift(f), f):
+            np.testing.assert_array_equal(gradient(g)(x), [0, f([x[0], 1.0])])
+    assert Dual(2.0, 1.0).is_integer()
+    assert hasattr(Dual(2, 1), "is_integer") is hasattr(2, "is_integer")
+    with pytest.raises(AttributeError, match="is_integer"):
+        gradient(lambda x: x[0] * x[0].is_integer())(np.array([1j, 2.0]))
+
+
+def test_asking_whether_a_number_is_whole_is_a_test_of_equality():
+    with pytest.warns(DerivativeWarning, match="== is true"):
+        assert derivative(lambda x: 2 * x if x.is_integer() else x * x)(3.0) == 2
+    assert derivative(lambda x: 2 * x if x.is_integer() else x * x)(2.5) == 5
 
 
 def test_a_number_copies_to_itself_and_np_copy_makes_an_array_of_it():
