@@ -12,7 +12,7 @@ import cmath
 import math
 import sys
 from abc import ABCMeta
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dis import get_instructions, opmap
 from functools import WRAPPER_ASSIGNMENTS, lru_cache, partial, wraps
@@ -104,14 +104,48 @@ READ = ("__name__", "__package__", "__spec__", "__path__", "__loader__", "__file
 
 
 class Space(dict[str, Any]):
-    """The globals of lifted functions: those of their module, each seen through the run when it is first asked for."""
+    """The globals of lifted functions: those of their module, each seen through the run when it is first asked for. Python
+    reads a name past these methods; to the program, which asks for ``globals()``, all are there.
+    """
 
     __slots__ = ("origin", "run", "seen")
 
     def __init__(self, origin: dict[str, Any], run: Run) -> None:
-        super().__init__({name: origin[name] for name in READ if name in origin})
-        self["__builtins__"] = run.builtins
-        self.origin, self.run, self.seen = origin, run, dict(self)
+        self.seen = {name: origin[name] for name in READ if name in origin} | {"__builtins__": run.builtins}
+        super().__init__(self.seen)
+        self.origin, self.run = origin, run
+
+    def wrote(self, name: str) -> bool:
+        """Whether the program assigned it."""
+        return dict.get(self, name, self) is not self.seen.get(name, self)
+
+    def __contains__(self, name: Any) -> bool:
+        return name in self.origin or self.wrote(name)
+
+    def __iter__(self) -> Any:
+        return iter([*self.origin, *(name for name in dict.keys(self) if name not in self.origin and self.wrote(name))])
+
+    def __reversed__(self) -> Any:
+        return reversed([*iter(self)])
+
+    def __len__(self) -> int:
+        return len([*iter(self)])
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default  # noqa: SIM401 - which this is
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def copy(self) -> dict[str, Any]:
+        return {**self}
+
+    __or__: Any = lambda self, other: {**self, **other}
+    keys: Any = Mapping.keys
+    values: Any = Mapping.values
+    items: Any = Mapping.items
 
     def __missing__(self, name: str) -> Any:
         x = self.origin[name] if name in self.origin else self.run.builtins[name]
@@ -209,7 +243,7 @@ class Run:
             if opmap["IS_OP"] in f.__code__.co_code[::2]:
                 self.told_apart(f, {**space.origin, **contents(f)})
             for key in names_of_classes(f.__code__):  # which Python looks up without asking __missing__
-                if key not in space and key in space.origin:
+                if key in space.origin:
                     space[key]
         return g
 
@@ -246,7 +280,7 @@ class Run:
 
     def store_globals(self) -> None:
         for space in self.spaces.values():
-            for name in [name for name, x in space.items() if space.seen.get(name, space) is not x]:
+            for name in [name for name, x in dict.items(space) if space.seen.get(name, space) is not x]:
                 space.origin[name] = original(space[name])
 
 
@@ -292,7 +326,7 @@ def evaluating(run: Any) -> Any:
         code = source if type(source) is CodeType else compile(source, "<string>", run.__name__)
         if type(names) is Space:
             for name in {*code.co_names, *names_of_classes(code)}:
-                if name not in names and name in names.origin:
+                if name in names.origin:
                     names[name]
         return run(code, names, frame.f_locals if globals is None and locals is None else locals, **options)
     return call
@@ -340,13 +374,17 @@ class Module(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         origin, run = self._seen
-        new = run.of(getattr(origin, name))
+        space = run.spaces.get(id(vars(origin)))
+        new = space[name] if space is not None and space.wrote(name) else run.of(getattr(origin, name))
         if run is NUMPY:  # whose names stay what they are
             object.__setattr__(self, name, new)
         return new
 
     def __setattr__(self, name: str, x: Any) -> None:
         setattr(self._seen[0], name, x)
+        vars(self)[name] = x
+
+    __dict__: Any = property(lambda self: self._seen[1].space(vars(self._seen[0])))
 
     def __dir__(self) -> list[str]:
         return dir(self._seen[0])
@@ -364,7 +402,8 @@ ITEMS = ("LOAD_ATTR", "BINARY_SUBSCR", "BINARY_OP")
 NUMPY = Run("numpy")  # in which NumPy's own functions are made
 for _module in (math, cmath, np):
     standin(_module, Module(_module, NUMPY))
-vars(STANDINS[id(np)]).update(CALLED)
+for _name, _call in CALLED.items():
+    object.__setattr__(STANDINS[id(np)], _name, _call)
 
 
 class Vectorized(np.vectorize):

@@ -556,6 +556,28 @@ def test_text_that_the_program_evaluates_finds_its_names():
     assert lift(evaluates)(0.3) == evaluates(0.3)
 
 
+@pytest.mark.parametrize("code", [
+    "'K' in globals()", "globals().get('K', 1.0)", "globals().get('sum', 1.0)", "[name for name in globals() if name != 'f']",
+    "dict(globals())['K']", "{**globals()}['K']", "globals().copy()['K']", "(globals() | {'other': 1})['K']", "len(globals())",
+    "globals().setdefault('K', 1.0)", "globals().setdefault('fresh', 1.5) + globals()['fresh'] + fresh",
+    "[*reversed(globals())]",
+    "'len' in globals(), len([1]), 'len' in globals()", "sum(x for name, x in globals().items() if name == 'K')",
+    "'{K}'.format(**globals())", "[x for x in globals().values() if x == 3.0]", "globals().keys() & {'K', 'no'}",
+    "vars(users)['k'], 'k' in users.__dict__, 'no' in vars(users), sum(x == 2.0 for x in vars(users).values())",
+    "vars(np)['sin'](0.5)", "hasattr(users, 'len')", "eval('K + k', globals(), vars(users))",
+    "users.get(), setattr(users, 'k', 5.0), users.get(), users.k, vars(users)['k']",
+    "users.put(7.0), users.k, users.get(), vars(users)['k']", "vars(users).update(k=8.0), users.k, users.get()"])
+def test_the_names_of_a_module_are_those_of_the_plain_program(code):
+    def run(lifted):
+        users = types.ModuleType("users")
+        exec("k = 2.0\ndef get(): return k\ndef put(x):\n    global k; k = x", vars(users))
+        space = {"K": 3.0, "np": np, "users": users, "__name__": "program"}
+        exec(f"def f(x): return 2.0 * x, ({code})", space)
+        y, seen = (lift(space["f"]) if lifted else space["f"])(Dual(2.0, 1.0))
+        return f"{y.tangent}, {seen}, {users.k}, {space.get('fresh')}"
+    assert run(True) == run(False)
+
+
 class Holder:
     def __init__(self, x):
         self.a = np.zeros(2)

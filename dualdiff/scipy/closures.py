@@ -111,8 +111,9 @@ def reached(f: Any) -> list[Any]:
         met.add(id(x))
         parts: Any = ()
         if kind is FunctionType and not foreign(str(x.__module__)):
-            known = {**getattr(x.__globals__, "origin", {}), **x.__globals__}
-            parts = [known.get(name) for name in names_in(x.__code__)] + [*(x.__defaults__ or ()), *contents(x).values()]
+            known: Any = x.__globals__, getattr(x.__globals__, "origin", {})
+            parts = [dict.get(known[0], name, known[1].get(name)) for name in names_in(x.__code__)] + [
+                *(x.__defaults__ or ()), *contents(x).values()]
             found += [cell for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True)
                       if name in names_bound(x.__code__)]
             depth -= 1
