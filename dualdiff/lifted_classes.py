@@ -45,6 +45,7 @@ LOOKED: dict[int, Any] = {}  # containers that were looked into, by id
 OTHERS: dict[int, tuple[Any, Any]] = {}  # by id: objects of SciPy's, and those that programs see, and write to, in their place
 MADE: dict[Any, Any] = {}  # classes and what is seen in their place
 BESIDE: dict[Any, Any] = {}  # so, classes of the user's that are derived from a library's
+HOMES: set[str] = set()  # the roots of packages whose classes are made anew
 ORIGIN = "made anew from"  # a member that no program names
 member_of = type.__getattribute__
 members_of, bases_of, order_of = (vars(type)[name].__get__ for name in ("__dict__", "__bases__", "__mro__"))
@@ -234,7 +235,7 @@ class Classes:
         if type(kind) not in METACLASSES or self.foreign(kind.__module__) or root in ("numpy", "scipy"):
             return False
         file = str(getattr(sys.modules.get(root), "__file__", ""))
-        if root not in self.homes and any(place in file for place in INSTALLED):
+        if root not in HOMES and any(place in file for place in INSTALLED):
             return False
         base = built_in(kind)
         return base is object or (base in BASES and any(  # of a named tuple, nothing is the user's but its methods
@@ -322,6 +323,7 @@ class Classes:
     def __enter__(self) -> None:
         with LOCK:
             RUNS.append(self)
+            HOMES.update(self.homes)
 
     def __exit__(self, *_: object) -> None:
         """When no other run goes on, objects have their own class again, and they and containers hold what is theirs."""
@@ -363,7 +365,7 @@ def everything_back() -> None:
             with suppress(TypeError):  # another layout in memory
                 vars(type)["__bases__"].__set__(made, (blank,))  # no more among the __subclasses__ of the origin
                 break
-    for shared in (MADE, BESIDE, LOOKED, FUNCTIONS, ADOPTED, OTHERS):
+    for shared in (MADE, BESIDE, LOOKED, FUNCTIONS, ADOPTED, OTHERS, HOMES):
         shared.clear()
 
 

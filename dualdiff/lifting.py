@@ -27,7 +27,7 @@ from .elementwise import LEVELED
 from .errors import ParameterError, RuleError, require_function
 from .forms import dual_form, holds_dual, stripped, with_parts
 from .lifted_calls import BUILTINS, CALLED, names_called, with_calls
-from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
+from .lifted_classes import ADOPTED, BOUND, FUNCTIONS, HOMES, LOOKED, METACLASSES, PASSED, Classes, origin_of, original, super_
 from .math_functions import of_values
 from .operands import constant
 from .rules import row_of
@@ -64,7 +64,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
     np.float64(10.0)
     """
     require_function(f, "lift")
-    packages = names_of_packages(packages)
+    packages = [*names_of_packages(packages), *getattr(f, "runs_lifted", ())]
     call = vars(type(f)).get("__call__")
     target = MethodType(call, f) if type(call) is FunctionType and type(f) is not np.vectorize else f  # called as an object
 
@@ -76,7 +76,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
             finally:
                 run.store_globals()
-    lifted.runs_lifted = True  # type: ignore[attr-defined]
+    lifted.runs_lifted = packages  # type: ignore[attr-defined]
     return lifted
 
 
@@ -236,6 +236,7 @@ class Run:
         g.__defaults__ = f.__defaults__ and tuple(map(self.of, f.__defaults__))
         g.__kwdefaults__ = f.__kwdefaults__ and {key: self.of(x) for key, x in f.__kwdefaults__.items()}
         g.__dict__.update(f.__dict__)
+        HOMES.update(f.__dict__.get("runs_lifted", ()))  # before their classes are met
         for known in WRAPPER_ASSIGNMENTS:  # its name, its annotations and the like
             x = getattr(f, known)
             setattr(g, known, {part: self.of(kind) for part, kind in x.items()} if known == "__annotations__" else x)

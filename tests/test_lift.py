@@ -1137,6 +1137,25 @@ def test_classes_of_the_installed_packages_named_are_reached(installed):
             lift(f, packages=bad)
 
 
+def test_a_lifted_function_reaches_its_packages_in_another_lifted_run(installed):
+    inner = lift(lambda x: installed.Filter().mean(x), packages=["filters"])
+    means = lift(lambda a, x: a.mean(x), packages=["filters"])
+
+    def fills(x):
+        out = np.zeros(2)
+        out[0] = inner(x)
+        return out[0]
+    for f in (lambda x: 2 * inner(x) / 2, lambda x: inner(x) + 0 * sp.logsumexp(x), lift(inner), lift(fills),
+              lambda x: means(installed.Filter(), x) + 0 * sp.logsumexp(x)):
+        np.testing.assert_array_equal(gradient(f)(np.ones(2)), [0.5, 0.5])
+    np.testing.assert_array_equal(gradient(lift(means), 1)(installed.Filter(), np.ones(2)), [0.5, 0.5])
+    fails = lift(lambda a, x: a.mean(x) * len(3), packages=["filters"])
+    with pytest.raises(TypeError, match=r"'int' has no len"):
+        jacobian(fails, 1)(installed.Filter(), np.ones(2))
+    with pytest.raises(EscapeError, match=r"packages=\['name'\]"):  # other runs do not
+        gradient(lift(lambda x: installed.Filter().mean(x)))(np.ones(2))
+
+
 def test_a_function_compiled_by_numba_runs_as_it_was_written():
     class Dispatcher:
         def __init__(self, f):
