@@ -26,6 +26,7 @@ from .views import is_part, overwrite, replace_value, rise, root_of, whole_of, w
 
 CONSTANT = Tangent({}, ())
 ARRAYS = (np.ndarray, DualArray)
+OBJECT = np.dtype(object)
 REAL_NUMBERS = frozenset({float, int, bool, np.float64})
 
 
@@ -56,6 +57,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
         value = as_array(dual_form(value)) if (own := dual_of(value)) is None else own
         if type(value) in LEVELED:
             return assign(x, index, value)
+        value = value if getattr(value, "dtype", OBJECT) != OBJECT else np.array(value, x.dtype)  # a Fraction, an mpf, None
         if value.dtype.kind not in "fciub":
             raise AssignmentError(f"cannot assign {value.dtype} values to a dual array")
         refuse_complex(x, value)

@@ -2,11 +2,14 @@
 
 import copy
 import pickle
+from decimal import Decimal
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, equality, gradient, jacobian, jvp
+from dualdiff import Dual, DualArray, equality, gradient, jacobian, jvp, lift, value_and_jacobian
 from dualdiff.errors import AssignmentError, DerivativeWarning, EscapeError, RuleError, ShapeError, StructureError
 from dualdiff.rules import ROWS
 
@@ -272,12 +275,34 @@ def test_a_buffer_made_like_the_argument_is_filled_element_by_element():
     (lambda x: x.__setitem__(0, np.ones(4)), AssignmentError, r"from shape \(4,\) into shape \(3,\)"),
     (lambda x: x.__setitem__(0, 1j), AssignmentError, "complex"),
     (lambda x: x.__setitem__(0, "a"), AssignmentError, "<U1"),
+    (lambda x: x.__setitem__(0, {}), TypeError, "not 'dict'"),
+    (lambda x: x.__setitem__(0, np.array(1j, object)), AssignmentError, "complex"),
+    (lambda x: x.__setitem__(0, mpmath.mpc(1, 2)), TypeError, "not 'mpc'"),
     (lambda x: x.__setitem__(5, 1.0), IndexError, "out of bounds"),
     (lambda x: x[0].__iadd__(np.ones((2, 3))), AssignmentError, "would change the shape"),
 ])
 def test_an_assignment_that_numpy_refuses_is_refused(act, error, message):
     with pytest.raises(error, match=message):
         act(DualArray(VALUE, ONE))
+
+
+class Third:
+    def __float__(self):
+        return 1 / 3
+
+
+@pytest.mark.parametrize("c", [Third(), Fraction(1, 3), Decimal("0.5"), None, mpmath.mpf(3), [Fraction(1, 2)] * 2,
+                               np.array([None, 1.0]), (None, 1.0)])
+def test_what_numpy_makes_a_number_of_is_written_as_one(c):
+    def f(x):
+        out = np.zeros_like(x)
+        out[0 if np.ndim(c) == 0 else slice(None)] = c
+        return out + x * x[1]
+    x = np.array([1.0, 2.0])
+    for g in (f, lift(f)):
+        value, J = value_and_jacobian(g)(x)
+        np.testing.assert_array_equal(value, f(x))
+        np.testing.assert_array_equal(J, [[2, 1], [0, 4]])
 
 
 def test_out_may_be_a_dual_array():
