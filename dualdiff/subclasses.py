@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -36,5 +37,11 @@ def base_array(x: Any) -> Any:
 
 
 def refused_by_masked_arrays(x: Any) -> Any:
-    """numpy.ma asks for these names before it takes something for a number or an array."""
+    """numpy.ma asks for these names before it takes something for a number or an array, or whether there is a mask: none."""
+    frame: Any = sys._getframe(1)
+    asked = "getmask"
+    while str(frame.f_globals.get("__name__")).startswith("numpy.ma."):
+        asked, frame = frame.f_code.co_name, frame.f_back
+    if asked in ("getmask", "getmaskarray", "is_masked"):
+        raise AttributeError("a dual number has no mask")
     raise StructureError(f"MaskedArray cannot meet a dual number: {MEANING['MaskedArray']}")

@@ -9,8 +9,21 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dualdiff import Dual, DualArray, checkpoint, gradient, hessian, hvp, jacobian, jvp, linearize, value_and_jacobian, vjp
-from dualdiff.errors import AbsentError, StructureError
+from dualdiff import (
+    Dual,
+    DualArray,
+    checkpoint,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    lift,
+    linearize,
+    value_and_jacobian,
+    vjp,
+)
+from dualdiff.errors import AbsentError, EscapeError, StructureError
 
 A = np.array([[0.5, 1.25, 0.75], [1.5, 0.25, 2.0]])
 CALLS = [
@@ -328,6 +341,25 @@ def test_masked_arrays_and_matrices_are_refused_by_name(meet, name):
     m = MASKED if name == "MaskedArray" else np.matrix(MATRIX)
     with pytest.raises((StructureError, AbsentError), match=f"{name} cannot meet a dual number: .*(filled|asarray)"):
         meet(DualArray([1.0, 2.0, 3.0], [1.0, 0.0, 0.0]), m)
+
+
+@pytest.mark.parametrize("has_none", [
+    lambda x: not np.ma.is_masked(x), lambda x: np.ma.getmask(x) is np.ma.nomask, lambda x: not np.any(np.ma.getmaskarray(x)),
+    lambda x: np.ma.getmaskarray(x).shape == np.shape(x), lambda x: getattr(x, "_mask", 3) == 3,
+    lambda x: not hasattr(x, "_data")])
+def test_a_dual_without_masked_arrays_has_no_mask(has_none):
+    f = lambda x: x[0] * x[1] * has_none(x) * has_none(x[0])
+    for g in (f, lift(f)):
+        np.testing.assert_array_equal(gradient(g)(np.array([1.5, 2.0])), [2.0, 1.5])
+    assert has_none(Dual(1.0, 1.0))
+
+
+@pytest.mark.parametrize("make", [np.ma.array, np.ma.asarray, np.ma.getdata, np.ma.sin, lambda x: np.ma.dot(x, MASKED),
+                                  lambda x: np.ma.where(MASKED > 1, x, 0.0), lambda x: MASKED.copy().__setitem__(0, x)])
+def test_nor_does_it_become_a_masked_array(make):
+    for x in (DualArray([1.0, 2.0, 3.0], 1.0), DualArray([1.0], 1.0)[0], Dual(1.0, 1.0)):
+        with pytest.raises(EscapeError if type(x) is DualArray and make in (np.ma.array, np.ma.asarray) else StructureError):
+            make(x)
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
