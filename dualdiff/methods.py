@@ -126,11 +126,17 @@ def to_device(self: Any, device: str, /, *, stream: Any = None) -> Any:
     return self
 
 
+def namespace(self: Any, *, api_version: Any = None) -> Any:
+    """NumPy, as the program that asks sees it."""
+    run = getattr(sys._getframe(1).f_globals, "run", None)
+    return np if run is None else run.of(np)
+
+
 def install() -> None:
     arrays: Any = DualArray
     for method in (choose, sort, partition, put, to_device):
         setattr(arrays, method.__name__, method)
-    arrays.__array_namespace__ = lambda self, *, api_version=None: np
+    arrays.__array_namespace__ = namespace
     arrays.device = property(lambda self: "cpu", doc="Where the array is: NumPy knows no other place.")
     arrays.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value), doc=Flat.__doc__)
     arrays.shape = arrays.shape.setter(set_shape)

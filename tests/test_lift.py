@@ -741,6 +741,16 @@ def test_functions_of_the_array_api_find_numpy_as_the_namespace_of_a_dual_array(
     np.testing.assert_allclose(gradient(f)(x), slopes, rtol=1e-7)
 
 
+def test_the_namespace_of_a_dual_array_makes_arrays_that_take_duals_in_a_lifted_program():
+    def f(x):
+        xp = x.__array_namespace__(api_version=None)
+        out = xp.zeros(2)
+        out[0] = x[0] * x[1]
+        return xp.sum(out) * (xp is np)
+    np.testing.assert_array_equal(gradient(lift(f))(np.array([1.0, 2.0])), [2.0, 1.0])
+    assert DualArray([1.0], 1.0).__array_namespace__() is np
+
+
 def test_copies_are_asked_for_as_scipy_does_by_numpys_enum():
     data, mode = np.array([1.0, 0.5]), np._CopyMode
     for copy in (mode.ALWAYS, mode.IF_NEEDED, True, None):
