@@ -32,19 +32,19 @@ from .math_functions import of_values
 from .operands import constant
 from .rules import row_of
 from .rules.shapes import lying_as
-from .standins import ANY, DISPATCHER, STANDINS, Standin, standin, taking_lists, ufunc_of_lists
+from .standins import ANY, DISPATCHER, STANDINS, Standin, drawn, standin, taking_lists, ufunc_of_lists
 
 
 def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., Any]:
     """``f`` with arrays that take duals: code that fills ``np.zeros(n)`` or calls ``np.array([a, b])`` runs unmodified.
 
     In f, and in the functions it reaches by name, closure or module, whoever wrote them, NumPy's creation functions (zeros,
-    ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays) give arrays that start plain and become dual when a
-    dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds; functions
-    that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are Python's
-    ``math``, ``cmath``, ``float(x)`` and ``np.float64(x)``. Arrays that took no dual are returned plain. The methods of the
-    user's classes are reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept there:
-    while it runs, objects have a class and containers hold functions that are made for it, in every thread. So are the
+    ones, empty, full, array, asarray, eye, …, zeros_like of plain arrays, np.random's) give arrays that start plain and become
+    dual when a dual is written into them; NumPy's functions take lists that hold duals; ``isinstance(x, np.ndarray)`` holds;
+    functions that convert their arguments (``numpy.polynomial``, ``scipy.special.logsumexp``) are differentiated, and so are
+    Python's ``math``, ``cmath``, ``float(x)`` and ``np.float64(x)``. Arrays that took no dual are returned plain. The methods
+    of the user's classes are reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept
+    there: while it runs, objects have a class and containers hold functions that are made for it, in every thread. So are the
     classes of the installed ``packages`` named, as in ``lift(f, packages=["filterpy"])``; their functions are reached without.
     Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
 
@@ -182,11 +182,12 @@ class Run:
         if kind is np.ufunc or kind.__name__ == "MultiUFunc":
             return standin(x, ufunc_of_lists(x))
         if issubclass(kind, ModuleType):
-            if kind is Module or (foreign(x.__name__) and not x.__name__.startswith(TESTING)):
+            if kind is Module or (foreign(x.__name__) and not x.__name__.startswith((TESTING, RANDOM))):
                 return x
             return standin(x, Module(x, NUMPY)) if x.__name__.partition(".")[0] == "numpy" else Module(x, self)
         if kind is MethodType:
-            return x if type(x.__self__) in DUALS else MethodType(self.of(x.__func__), self.of(x.__self__))
+            return standin(x, drawn(x)) if is_of_random(x) else x if type(x.__self__) in DUALS else \
+                MethodType(self.of(x.__func__), self.of(x.__self__))
         if kind is partial:
             return partial(self.of(x.func), *map(self.of, x.args), **{name: self.of(part) for name, part in x.keywords.items()})
         if kind is ABCMeta and x.__module__.startswith("numpy.polynomial") and not x.__abstractmethods__:
@@ -285,6 +286,11 @@ class Run:
                 space.origin[name] = original(space[name])
 
 
+def is_of_random(x: Any) -> bool:
+    """Whether x is a function of np.random, which NumPy has as a method."""
+    return type(x.__self__).__name__ == "RandomState" and getattr(np.random, x.__name__, None) is x
+
+
 def is_compiled_by_numba(x: Any) -> bool:
     """Whether x was made from a function of Python's, which it has as ``py_func``, or element by element from one."""
     return type(x).__module__.startswith("numba.") and (
@@ -342,10 +348,10 @@ def foreign(name: str) -> bool:
     return root in sys.stdlib_module_names or root == "dualdiff" or (root == "numpy" and name.startswith(SEALED))
 
 
-TESTING = "numpy.testing"
+TESTING, RANDOM = "numpy.testing", "numpy.random"
 COMPARING = {f"assert_{name}" for name in ("", "allclose", "almost_equal", "approx_equal", "array_almost_equal",
                                            "array_almost_equal_nulp", "array_equal", "array_less", "array_max_ulp", "equal")}
-SEALED = ("numpy._", TESTING, "numpy.ma", "numpy.random", "numpy.f2py", "numpy.ctypeslib")
+SEALED = ("numpy._", TESTING, "numpy.ma", RANDOM, "numpy.f2py", "numpy.ctypeslib")
 
 
 def names_of_classes(code: CodeType) -> set[str]:

@@ -124,6 +124,19 @@ def creator(make: Any) -> Any:
     return call
 
 
+def drawn(draw: Any) -> Any:
+    """A function of random numbers, whose arrays take duals, too; ``shuffle`` swaps rows of arrays that are its own only."""
+    def call(*args: Any, **options: Any) -> Any:
+        x: Any = args[0] if args and draw.__name__ == "shuffle" else None
+        if hasattr(x, "level"):
+            draw(places := np.arange(len(x)))
+            x[...] = x[places]
+            return None
+        a = draw(*args, **options)
+        return unperturbed(a, ANY) if type(a) is np.ndarray else a
+    return call
+
+
 for _function, _counterpart in (COUNTERPARTS | CMATH).items():
     standin(_function, _counterpart)
 for _make in (np.zeros, np.ones, np.empty, np.full, np.array, np.asarray, np.asanyarray, np.ascontiguousarray,

@@ -26,6 +26,7 @@ import scipy.special as sp
 import scipy.stats
 from numpy import double, zeros
 from numpy import zeros as nothing
+from numpy.random import uniform  # noqa: F401 - that a text names
 from numpy.testing import assert_array_less
 
 import dualdiff
@@ -739,6 +740,24 @@ def test_functions_of_the_array_api_find_numpy_as_the_namespace_of_a_dual_array(
     x, h = np.array([0.3, 1.2, 0.7, 2.0]), 1e-6
     slopes = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(4)]
     np.testing.assert_allclose(gradient(f)(x), slopes, rtol=1e-7)
+
+
+@pytest.mark.parametrize("code", [
+    "np.random.rand(3, 2)", "np.random.normal(1.0, 2.0, size=(3, 2))", "np.random.permutation(np.eye(3, 2))",
+    "np.array(np.random.randint(0, 9, (3, 2)) + np.random.normal())", "np.random.choice([0.5, 1.5], (3, 2))",
+    "uniform(size=(3, 2))"])
+def test_random_numbers_are_those_of_the_plain_program_in_arrays_that_take_duals(code):
+    def f(x):
+        np.random.seed(0)  # noqa: NPY002 - what programs call
+        w = eval(code)
+        for _ in range(3):
+            w -= 0.1 * (w - x)
+        np.random.shuffle(w)  # noqa: NPY002
+        return w[0] @ w[1] + w[2, 0]
+    x = np.array([0.5, 1.5])
+    value, slope = value_and_gradient(lift(f))(x)
+    assert value == pytest.approx(f(x), rel=1e-14)
+    np.testing.assert_allclose(slope, [(f(x + e) - f(x - e)) / 2e-6 for e in 1e-6 * np.eye(2)], rtol=1e-8)
 
 
 def test_the_namespace_of_a_dual_array_makes_arrays_that_take_duals_in_a_lifted_program():
