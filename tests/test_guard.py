@@ -71,6 +71,10 @@ def chain(x):
     return sum((x[i] - x[i - 1] ** 2) ** 2 for i in range(1, len(x)))
 
 
+def reduced(x):
+    return np.linalg.norm(x) + x @ x + np.std(x) + np.max(x) + np.median(x) + np.sum(np.where(x > 0, x ** 2, np.sin(x)))
+
+
 SMALL, LARGE, MIDDLE = (RNG.standard_normal(n) for n in (10, 100_000, 300))
 RESIDUAL, _, _, PARAMETERS, _ = network(8, 64, 200)
 LOSS = Network([20, 8, 5], 30, "tanh")
@@ -90,6 +94,8 @@ CASES = {                                                  # the transform, f, w
     "steps of an orbit":                (partial(dd.jacobian, mode="forward"), orbit, np.array([1.0, 0.0, 0.0, 1.0])),
     "steps of a heat equation":         (partial(dd.jacobian, mode="forward"), heat, MIDDLE[:100]),
     "one number":                       (dd.derivative, scalar, 1.5),
+    "reductions, forward":              (partial(dd.gradient, mode="forward"), reduced, SMALL),
+    "reductions, reverse":              (partial(dd.gradient, mode="reverse"), reduced, SMALL),
 }
 
 

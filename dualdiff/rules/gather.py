@@ -66,6 +66,8 @@ def spread(f: Any, axis: Any, keepdims: bool) -> Any:
 
 def in_one_axis(x: Any, axes: tuple[int, ...]) -> Any:
     """x with these axes as one, the last."""
+    if x.ndim == 1 and axes:
+        return x
     kept = [i for i in range(x.ndim) if i not in axes]
     return np.reshape(np.transpose(x, (*kept, *sorted(axes))), (*(x.shape[i] for i in kept), prod(x.shape[i] for i in axes)))
 

@@ -39,6 +39,11 @@ def order_differential(f: Any, a: Any, da: Any, function: Any, *args: Any, **opt
         place = np.broadcast_to(place.reshape(place.shape + (1,) * len(batch)), np.shape(f))
     low = np.minimum(np.floor(place).astype(int), n - 1)
     high = np.minimum(low + 1, n - 1)
+    if not batch and not place.ndim and not np.isnan(f):  # one sample, one number: two of its elements move it
+        i, j, t = order[0, low], order[0, high], plain(f).dtype.type(place - low)
+        values = plain(a)
+        if np.count_nonzero(values == values[i]) == 1 and (t == 0 or np.count_nonzero(values == values[j]) == 1):
+            return da.element(int(i)) * (1 - t) + da.element(int(j)) * t if t else da.element(int(i))
     row = np.arange(order.shape[0]).reshape(batch)
     flat = np.reshape(da, (row.size * n,))
     fraction = np.where(np.isnan(f), np.nan, place - low).astype(plain(f).dtype)
