@@ -573,3 +573,25 @@ def test_one_element_of_all_directions_is_listed_and_the_others_are_not_filled_u
 
 
 C60 = np.random.default_rng(3).standard_normal((60, 60))
+
+
+M22 = np.array([[1.0, 2.0], [0.0, 3.0]])
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(np.ones((3, 1)) + (M22 @ x) ** 2), lambda x: np.sum(x[:, None] + np.cumsum(x) ** 2),
+    lambda x: np.mean(np.ones((4, 1)) - np.tanh(M22 @ x) * np.arange(1.0, 3.0)),
+    lambda x: np.sum(M22 @ x + np.exp(M22 @ x)[:, None]), lambda x: np.einsum("ij->", x[:, None] + (M22 @ x) ** 2),
+    lambda x: np.sum(np.ones((3, 1)) + M22[0] * (M22 @ x), axis=(0, 1)),
+    lambda x: np.sum(x[:, None] + np.cumsum(x) ** 2) ** 2, lambda x: np.var(x[:, None] + np.cumsum(x) ** 2),
+    lambda x: np.sum(np.sum(np.ones((3, 1, 4)) + ((M22 @ x) ** 2)[:, None], axis=(0, 2)) ** 2)])
+def test_an_axis_that_only_repeats_a_dense_tangent_counts_in_its_sum(f):
+    x = np.array([0.5, -0.7])
+    reverse, second = dd.gradient(f, mode="reverse"), dd.hvp(f)
+    H = np.stack([second(x, e) for e in np.eye(2)])
+    np.testing.assert_allclose([(f(x + 1e-6 * e) - f(x - 1e-6 * e)) / 2e-6 for e in np.eye(2)], reverse(x), rtol=1e-7)
+    for found in (dd.gradient(f, mode="forward")(x), dd.gradient(f)(x), dd.jacobian(f, sparse=True)(x).toarray()[0]):
+        np.testing.assert_allclose(found, reverse(x), rtol=1e-13)
+    for found in (dd.hessian(f)(x), dd.hessian(f, sparse=True)(x).toarray(), dd.jacobian(reverse, mode="forward")(x),
+                  dd.jacobian(dd.gradient(f, mode="forward"), mode="forward")(x)):
+        np.testing.assert_allclose(found, H, rtol=1e-12, atol=1e-13)

@@ -174,7 +174,8 @@ def eliminate(operands: list[Operand], gone: Sequence[Label], sizes: dict[Label,
     if not gone:
         return operands
     if not level.careful:
-        if len(operands) == 2 and as_matrices(operands[0][1], operands[1][1], tuple(order)) is not None:
+        # with more labels gone, there is one that no operand has, whose length counts
+        if len(operands) == 2 and len(gone) == 1 and as_matrices(operands[0][1], operands[1][1], tuple(order)) is not None:
             r = metered_pair(operands[0], operands[1], tuple(order), sizes, level)  # by far the most frequent case
             if finite(r[0]):
                 return [r]
