@@ -186,7 +186,7 @@ def beside(kind: Any, see: Callable[[Any], Any], *first: Any, **members: Any) ->
     above = (see(b) if any(c.__module__.startswith("scipy.") for c in order_of(b)) else beside(b, see, b) if run and run.own(b)
              else b for b in bases_of(kind))
     unnoticed = type("Unnoticed", (), {"__slots__": (), "__init_subclass__": lambda cls, **options: None})
-    bases = (unnoticed, *first, *(b for b in above if b not in (object, Generic)))
+    bases = resolve_bases((unnoticed, *first, *(b for b in above if b not in (object, Generic))))
     made = type(kind.__name__, bases, {ORIGIN: kind, **members})
     if run:
         BESIDE[kind] = made  # which its own methods may hold

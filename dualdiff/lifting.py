@@ -439,6 +439,7 @@ standin(np.vectorize, Vectorized)
 def as_vectorized(compiled: Any, f: Any) -> Any:
     """A function that ``numba.vectorize`` compiles: of duals as it was written, in the type that the compiled one has."""
     def call(*args: Any, **options: Any) -> Any:
-        dual = any(map(holds_dual, args))
-        return (Vectorized(f, otypes=[compiled(*map(stripped, args)).dtype]) if dual else compiled)(*args, **options)
+        if not any(map(holds_dual, args)):
+            return compiled(*args, **options)
+        return Vectorized(f, otypes=[compiled(*map(stripped, args)).dtype])(*args, **options)[()]  # a number of numbers
     return call

@@ -70,7 +70,7 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
             return NotImplemented
     row = row_of(ufunc)
     only_out = out is not None and not any(map(holds_dual, (*inputs, *options.values())))
-    made_of_python = row is None and ufunc.types[0].strip("O") == "->"
+    made_of_python = row is None and "".join(ufunc.types[:1]).strip("O") == "->"
     if method != "__call__" or options or made_of_python:
         from .ufunc_forms import along_axes, by_elements, method_call, with_options
     if only_out and (method != "__call__" or "where" not in options):

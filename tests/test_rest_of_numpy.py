@@ -489,3 +489,13 @@ def test_the_deviation_of_equal_numbers_stays_where_it_is_along_themselves():
     x = np.full(3, 0.7)
     np.testing.assert_allclose(hvp(lambda x: np.sum((x - x.mean()) / (0.1 + x.std()) * np.arange(3.0)))(x, x), 0, atol=1e-12)
     assert hessian(np.std)(np.array([3.0])) == 0
+
+
+def test_a_variance_of_too_few_numbers_is_undefined_and_so_is_its_derivative():
+    undefined, x = lambda x: np.var(x, ddof=1), np.array([0.7])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for found in (gradient(undefined)(x), hessian(undefined)(x), hessian(undefined, sparse=True)(x).toarray()):
+            assert np.isnan(found).all()
+        of_none = hessian(lambda x: np.nan_to_num(np.std(x[x > 9])) + x[0] ** 2)(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(of_none, [[2, 0], [0, 0]])

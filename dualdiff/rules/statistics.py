@@ -52,7 +52,7 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
             raise ValueError
         ddof = correction
     a = a if dtype is None else np.astype(a, dtype)
-    if where is True and mean is None and dtype is None:
+    if where is True and mean is None and dtype is None and count_along(a, axis) > ddof:
         total = scatter(a, axis, keepdims)
     else:
         chosen = {} if where is True else {"where": plain(where)}
