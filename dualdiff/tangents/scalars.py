@@ -33,7 +33,7 @@ def stacked(tangents: list[Tangent]) -> dict[Any, Any]:
         return {first: plain_array([t.terms.get(first, 0.0) for t in tangents])}
     few = few_stacked(first, tangents, shape) if len(tangents) <= FEW else None
     if few is not None:
-        return {few: None}
+        return few
     terms: dict[Any, Any] = {}
     for dense, make in ((True, stacked_dense), (False, stacked_sparse)):
         owners, leaves, coefs = [], [], []
@@ -52,8 +52,8 @@ FEW = 64  # entries that are put in their places one by one in the time of the c
 NUMBERS = frozenset((float, np.float64, type(None)))
 
 
-def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) -> Leaf | None:
-    """The one leaf of a few numbers that depend on single directions, or are rows of all; None for others."""
+def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) -> dict[Any, Any] | None:
+    """The term of a few numbers that depend on single directions, or are rows of all; None for others."""
     single, rows = [], []
     for i, t in enumerate(tangents):
         for leaf, c in t.terms.items():
@@ -68,10 +68,13 @@ def few_stacked(first: Leaf, tangents: list[Tangent], shape: tuple[int, ...]) ->
     if len(single) + first.k * len(rows) > FEW:
         return None
     if rows:
-        return None if first.level.patterned else few_dense(first, shape, rows, single)
-    if [i for i, _, _ in single] == list(range(shape[0])):
-        return None  # one each has a way of its own
-    return few_sparse(first, shape, single)
+        leaf = None if first.level.patterned else few_dense(first, shape, rows, single)
+    elif [i for i, _, _ in single] == list(range(shape[0])):  # one direction each
+        _, cols, weights = zip(*single, strict=True)
+        return {Leaf(first.level, first.k, shape, (), np.array(cols, first.cols.dtype), ()): np.array(weights)}
+    else:
+        leaf = few_sparse(first, shape, single)
+    return None if leaf is None else {leaf: None}
 
 
 def few_dense(first: Leaf, shape: tuple[int, ...], rows: list[Any], single: list[Any]) -> Leaf | None:
