@@ -35,6 +35,7 @@ The map of the house; imports point upwards only.
     lifted_calls.py     its float, complex and hasattr, and np.float64
     standins.py         what stands in for NumPy in lifted programs
     lifted_classes.py   objects of the user's in such programs: their methods made anew
+    lifted_names.py     the globals of such programs, and what looks names up in them
     lifting.py          lift: programs that allocate plain arrays, run as they are
     transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
                      and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds

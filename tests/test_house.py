@@ -18,8 +18,8 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 # gathers the public names from everywhere and has no limits of its own; who imports them stands above it.
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
 MUTUAL = {"dual", "dual_scalar", "dual_array", "reading", "operands", "elementwise", "equalities", "forms",
-          "assignment", "creation", "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifted_classes", "lifting",
-          "subclasses", "math_functions", "lifted_calls", "standins"}
+          "assignment", "creation", "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifted_classes",
+          "lifted_names", "lifting", "subclasses", "math_functions", "lifted_calls", "standins"}
 FLOORS = [
     {"allocator", "errors", "errstate"},
     {"policies"},
