@@ -244,9 +244,10 @@ def product_of(value: Any, subscripts: str, operands: Any, values: Any, level: L
     if level.generic:
         values = [generic(v, not own) for v, own in zip(values, (first, second), strict=True)]
     elif not level.careful and level.meter is None and values[0].shape == values[1].shape and is_inner(subscripts):
-        parts = [x.eps.scaled(kept(v) if first ^ second else v, x.shape) for x, v, own in
-                 zip(operands, reversed(values), (first, second), strict=True) if own]
-        return wrapped(value, (parts[0] if first ^ second else parts[0].plus(parts[1])).total(), level)
+        (a, b), (x, y) = operands, values  # a constant is the program's own, which it may write to again
+        eps = a.eps.scaled(y, x.shape).plus(b.eps.scaled(x, x.shape)) if first and second else \
+            a.eps.scaled(kept(y), x.shape) if first else b.eps.scaled(kept(x), x.shape)
+        return wrapped(value, eps.total(), level)
     if not second:
         return wrapped(value, contracted(subscripts, 0, operands[0].eps, values[1], level), level)
     t = operands[1].eps
