@@ -59,6 +59,8 @@ def put_array(a, b, index, number):
         fits = np.broadcast_shapes(target, b.shape) == target
     except ValueError:
         fits = False
+    if type(a) is type(b) is np.ndarray and np.may_share_memory(a, b):
+        b = b.copy()  # NumPy says it does so itself, but 2.4 does not for a[::2] = a[:3]
     a[index] = (b * number if number > 0 else b) if fits else np.sum(b)
 
 
