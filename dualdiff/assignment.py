@@ -38,6 +38,7 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
     """
     kind = type(value)
     index = index if type(index) is int else with_plain_bounds(plain_index(index))
+    unnoted(x)
     if type(x.source) is tuple and is_part(x):  # the whole number is written
         refuse_complex(x, value)
         z, imaginary = whole_of(x)
@@ -73,6 +74,12 @@ def assign(x: DualArray, index: Any, value: Any, fresh: bool = False) -> None:
             raise
         raise AssignmentError(str(error)) from None
     return None
+
+
+def unnoted(x: Any) -> None:
+    """Before a dual is written to whose operation is noted: what was noted is worked off."""
+    if type(x.source) is int:
+        x.refresh()
 
 
 def constant_of(shape: tuple[int, ...]) -> Tangent:

@@ -35,6 +35,8 @@ METHODS = ("all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", 
 
 def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """``function(*args, **options)`` with duals among the arguments."""
+    if function in NOTED and (result := noted(function, args, options)) is not None:
+        return result
     if function is np.sum and not options and len(args) == 1 and type(args[0]) is DualArray:
         return summed(args[0])
     if len(args) > 1 and "out" in (names := places(function)[1:len(args)]):  # a place that rows do not have
@@ -58,6 +60,35 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
         args = by_place(row, args, options)
     result = watched(row, args, options) if WATCH.count else HANDLERS[type(row)](row, args, options)
     return result if out is None else store(out, result)
+
+
+NOTED: dict[Any, str] = {np.sum: "total", np.mean: "total", np.matmul: "product", np.dot: "product", np.transpose: "move",
+                         np.reshape: "move", np.ravel: "move", np.stack: "row", np.concatenate: "joined", np.where: "where"}
+LISTED = (np.stack, np.concatenate)
+
+
+def noted(function: Any, args: Any, options: dict[str, Any]) -> Any:
+    """The dual of a call that a sweep notes (plans/notes.py), or None."""
+    if options:
+        if len(args) != 1 or len(options) != 1 or (axis := options.get("axis", args)) is args or NOTED[function] != "total":
+            return None
+        args = (*args, axis)
+    if function in LISTED:
+        notes = notes_of(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else None
+    elif len(args) == 1 and function is np.sum:  # what most programs end with
+        x = args[0]
+        return x.level.notes.total(function, x) if type(x) is DualArray and type(x.source) is int and x.level.notes else None
+    else:
+        notes = notes_of(args) if len(args) < 4 else None
+    return None if notes is None else getattr(notes, NOTED[function])(function, *args)
+
+
+def notes_of(parts: Any) -> Any:
+    """The open notes of the first dual among these whose operation is noted."""
+    for x in parts:
+        if (type(x) is DualArray or type(x) is DualScalar) and type(x.source) is int:
+            return x.level.notes
+    return None
 
 
 @cache

@@ -51,27 +51,30 @@ class DualArray:
         self.level = above(value, tangent)
         self.value = kept(value if is_dual(value) else inexact(value, "DualArray"))
         self.eps = Tangent(hand_terms(self.level, self.value.shape, kept(tangent)), self.value.shape)
-        self.source: View | Memory | None = None
+        self.source: View | Memory | int | None = None  # a number: see plans/notes.py
 
     # ---- what an array is
     @property
     def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self.value.shape
+        try:
+            shape: tuple[int, ...] = self.value.shape
+        except AttributeError:  # a value that is to come, see plans/notes.py
+            return noted_value(self).shape  # type: ignore[no-any-return]
         return shape
 
     @property
     def ndim(self) -> int:
-        return len(self.value.shape)
+        return len(self.shape)
 
     @property
     def size(self) -> int:
-        return prod(self.value.shape)
+        return prod(self.shape)
 
     @property
     def dtype(self) -> Any:
-        return self.value.dtype
+        return (self.value if type(self.source) is not int else noted_value(self)).dtype
 
-    itemsize = property(lambda self: self.value.dtype.itemsize)
+    itemsize = property(lambda self: self.dtype.itemsize)
     nbytes = property(lambda self: self.size * self.itemsize)
 
     @property
@@ -93,9 +96,9 @@ class DualArray:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        if self.source is not None:
+        if self.source is not None and type(self.source) is not int:
             self.refresh()
-        truth = bool(self.value)
+        truth = bool(self.value if type(self.source) is not int else noted_value(self))
         if not truth and self.size:  # self == 0
             told_of_equality(True, self, 0)
         return truth
@@ -105,15 +108,15 @@ class DualArray:
 
     # ---- items
     def __getitem__(self, index: Any) -> Any:
+        source: Any = self.source
+        if type(source) is int:
+            return noted_item(self, index)
         kind = type(index)
         if kind is slice:
             key: Any = ("slice", index.start, index.stop, index.step)
-        elif kind is int:
-            key = index
         else:
-            index = plain_index(index)
-            key = as_key(index)
-        source: Any = self.source
+            index = index if kind is int else plain_index(index)
+            key = index if kind is int else as_key(index)
         found = None
         try:
             if source is not None:
@@ -255,6 +258,20 @@ class DualArray:
 NUMBERS = int | float | complex | np.number
 
 
+def noted_value(x: Any) -> Any:
+    """The plain value of a dual whose operation is noted."""
+    return x.level.noted.nodes[x.source][1]
+
+
+def noted_item(x: Any, index: Any) -> Any:
+    """An item of it, noted too if that can be."""
+    notes = x.level.notes
+    if notes is not None and (item := notes.item(x, index)) is not None:
+        return item
+    settle(x)
+    return x[index]
+
+
 # ---- making them
 def array(value: Any, eps: Tangent, level: Level) -> DualArray:
     r = new(DualArray)
@@ -270,6 +287,7 @@ def scalar(value: Any, eps: Tangent, level: Level) -> DualScalar:
     r.value = value
     r.eps = eps
     r.level = level
+    r.source = None
     return r
 
 

@@ -12,6 +12,7 @@ from .policies import WATCH
 from .reading import dtype_of, tangent_array, tangent_text
 from .tangents.level import HAND
 from .tangents.tangent import Tangent
+from .views import settle
 
 MISJUDGED = frozenset({"real", "imag", "nan_to_num"})  # what NumPy answers otherwise for objects than for numbers
 SHOWN: dict[Any, Any] = {np.dtype(c).type: type("DualScalar", (np.dtype(c).type,), {}) for c in np.typecodes["AllFloat"]}
@@ -20,10 +21,9 @@ SHOWN: dict[Any, Any] = {np.dtype(c).type: type("DualScalar", (np.dtype(c).type,
 class DualScalar(Dual):
     """One dual number inside a sweep, or built by hand on another dual: a Dual whose ε-part is a Tangent."""
 
-    __slots__ = ("eps", "level")
+    __slots__ = ("eps", "level", "source")
 
     eps: Tangent
-    source = None
     __iter__: Any = None  # or __getitem__ makes it an empty sequence
 
     def shown_class(self) -> Any:
@@ -38,6 +38,11 @@ class DualScalar(Dual):
     def __int__(self) -> int:
         return super().__int__() if self.eps.terms else int(self.value)
 
+    def refresh(self) -> None:
+        """Before the tangent is read: what was noted is worked off."""
+        if self.source is not None:
+            settle(self)
+
     @property
     def tangent(self) -> Any:
         """The ε-part: a number for one direction, else an array of shape (k,)."""
@@ -49,6 +54,9 @@ class DualScalar(Dual):
 
     def __getattr__(self, name: str) -> Any:
         """What else NumPy's numbers have in common with its arrays, but for ``dtype``: NumPy would convert results to it."""
+        if name in ("eps", "value") and type(self.source) is int:
+            self.refresh()
+            return getattr(self, name)
         if name.startswith("_") or not hasattr(np.float64, name):
             raise AttributeError(f"a dual number has no attribute {name!r}")
         if name == "dtype":

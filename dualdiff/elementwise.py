@@ -16,6 +16,7 @@ from .dual_scalar import DualScalar
 from .errors import HolomorphicError, RuleError
 from .errstate import all_ignored
 from .operands import constant, operand, promoted
+from .plans.notes import noted_as
 from .policies import WATCH
 from .reading import dtype_of
 from .rules.elementwise import OVER_INPUT, inverse, out_of_range
@@ -43,9 +44,13 @@ def unary(row: Elementwise, operate: Any) -> Any:
     p: Any = row.partials[0]
     varies = callable(p)
     real_linear = row.real_linear
+    noted = noted_as(row, operate)
 
     def apply(x: Any) -> Any:
         if x.source is not None:
+            if noted is not None and type(x.source) is int and (notes := x.level.notes) is not None \
+                    and (r := notes.unary(noted, x)) is not None:
+                return r
             settle(x)
         v = x.value
         f = operate(v)
@@ -65,6 +70,8 @@ def unary(row: Elementwise, operate: Any) -> Any:
             return array(f, late, level)
         return propagated(f, level, x.eps, p(f, v))
 
+    if noted is not None:
+        noted.again = apply
     return apply
 
 
@@ -288,10 +295,14 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
     left, right, both = binary(row, operate)
     dx: Any = row.partials[0]
     quick, holomorphic = callable(dx), row.holomorphic
+    noted = noted_as(row, operate)
     whole = any(set(t[:2]) & set("iIlLqQ") and set(t[:2]) & set("efdg") for t in getattr(row.function, "types", ()))
 
     def forward(self: Any, other: Any) -> Any:
         if self.source is not None:
+            if noted is not None and type(self.source) is int and (notes := self.level.notes) is not None \
+                    and (r := notes.binary(noted, self, other)) is not None:
+                return r
             settle(self)
         t = type(other)
         if (t is float or t is int) and quick and not self.level.careful:
@@ -321,6 +332,9 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
 
     def backward(self: Any, other: Any) -> Any:
         if self.source is not None:
+            if noted is not None and type(self.source) is int and (notes := self.level.notes) is not None \
+                    and (r := notes.binary(noted, other, self)) is not None:
+                return r
             settle(self)
         t = type(other)
         if t in NUMBERS or (t is ndarray and other.dtype is DOUBLE):
@@ -330,6 +344,8 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
             return known if foreign is None else foreign(self, other, True)
         return forward(known, self) if type(known) in LEVELED else right(known if whole else promoted(known, self), self)
 
+    if noted is not None:
+        noted.again = forward, backward
     return forward, backward
 
 

@@ -43,6 +43,8 @@ def may_move(x: Any, y: Any, equal: Any, idle: bool) -> bool:
     if x.level is HAND and not hasattr(x, "eps"):  # a Dual made by hand
         other = getattr(y, "tangent", 0)
         return bool(np.any(nonzero(np.asarray(x.tangent)) & np.asarray(x.tangent != other)))
+    if x.source is not None:
+        x.refresh()
     eps = x.eps
     if not isinstance(eps, Tangent) or eps is getattr(y, "eps", None):
         return False

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .dual import Dual
-from .dual_array import array, from_objects, inexact, lifted
+from .dual_array import array, from_objects, inexact, lifted, noted_value
 from .dual_scalar import DualScalar
 from .elementwise import LEVELED
 from .operands import constant, in_order
@@ -98,6 +98,8 @@ def value_at(x: Any, level: Level) -> Any:
 def stripped(x: Any) -> Any:
     """The value under every level, inside lists too."""
     while is_dual(x):
+        if type(x.source) is int:
+            return noted_value(x)
         if x.source is not None:  # a view of an array that may have been written to since
             x.refresh()
         x = x.value

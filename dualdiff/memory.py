@@ -177,6 +177,8 @@ class Memory:
 def memory_of(root: Any) -> Memory:
     """The memory of an array, of which there is one, however many threads ask."""
     with MAKING:
+        if type(root.source) is int:
+            root.level.noted.work_off(root.level, root)
         if root.source is None:
             root.source = Memory()
         elif root.source.thread != get_ident():

@@ -11,7 +11,7 @@ import numpy as np
 from .assignment import assign, store
 from .dispatch import array_function
 from .dual import Dual
-from .dual_array import DualArray, lowered
+from .dual_array import DualArray, lowered, noted_value
 from .dual_scalar import DualScalar
 from .elementwise import ARRAYS, LEVELED, nary, operations, shape_of, unary
 from .equalities import warn_of_equality
@@ -123,12 +123,16 @@ def comparison(compare: Any) -> Any:
     loaded, frame = sys.modules, sys._getframe
 
     def operate(self: Any, other: Any) -> Any:
-        if self.source is not None:
+        noted = type(self.source) is int
+        if self.source is not None and not noted:
             self.refresh()
         same = hasattr(type(other), "value") and is_dual(other) and other.level.number >= self.level.number
-        if same and other.source is not None:
-            other.refresh()
-        result = compare(self.value, other.value if same else other)
+        others = noted_value(other) if same and type(other.source) is int else None
+        if others is None and same:
+            if other.source is not None:
+                other.refresh()
+            others = other.value
+        result = compare(noted_value(self) if noted else self.value, others if same else other)
         if SOLVERS in loaded and frame(1).f_globals.get("__package__") == SOLVERS and self.eps.terms:
             raise EscapeError("scipy.optimize compares dual numbers: its steps would be differentiated, not what they solve. "
                               "Run the program as dualdiff.lift(f), or use dualdiff.root, dualdiff.implicit.minimize")

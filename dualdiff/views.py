@@ -117,6 +117,9 @@ def view_move(view: View) -> Any:
 def settle(x: Any) -> None:
     """Before x is read: close its log; give a view what was written since, in values that nobody writes to."""
     source = x.source
+    if type(source) is int:
+        x.level.noted.work_off(x.level, x)
+        return
     if type(source) is Memory:
         if source.index is not None:
             close(x, source)

@@ -19,7 +19,7 @@ MODULES = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__
 # An element of an array is a number, a number times an array is an array: this floor's rooms need each other.
 MUTUAL = {"dual", "dual_scalar", "dual_array", "reading", "operands", "elementwise", "equalities", "forms",
           "assignment", "creation", "operators", "ufunc_forms", "handlers", "dispatch", "methods", "lifted_classes",
-          "lifted_names", "lifting", "subclasses", "math_functions", "lifted_calls", "standins"}
+          "lifted_names", "lifting", "subclasses", "math_functions", "lifted_calls", "standins", "plans"}
 FLOORS = [
     {"allocator", "errors", "errstate"},
     {"policies"},

@@ -7,6 +7,7 @@ import pytest
 
 from dualdiff import DerivativeWarning, Dual, DualArray, derivative, forms, gradient, hessian, jacobian, jvp, lift, linearize
 from dualdiff.tangents import join, moves, scalars
+from dualdiff.transforms import sweep
 
 N = 7
 X = np.linspace(0.4, 1.6, N)
@@ -104,8 +105,8 @@ def test_numbers_that_are_listed_have_the_same_derivatives(f, monkeypatch):
               lambda: jvp(gradient(lambda x: f(x) @ u, mode="forward"), (X,), (V,))[1]]
     filled = [sweep() for sweep in sweeps]
     monkeypatch.setattr(scalars, "wasteful", lambda filled, held: True)
-    for sweep, expected in zip(sweeps, filled, strict=True):
-        np.testing.assert_allclose(sweep(), expected, rtol=1e-14, atol=1e-14)
+    for again, expected in zip(sweeps, filled, strict=True):
+        np.testing.assert_allclose(again(), expected, rtol=1e-14, atol=1e-14)
 
 
 def test_few_numbers_list_what_they_depend_on_and_no_more():
@@ -154,6 +155,7 @@ def test_an_infinite_coefficient_stays_where_it_is():
 def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
     """Numbers take one pass together: no array operation of the join is made for each of them."""
     calls = []
+    monkeypatch.setattr(sweep, "FEW_NUMBERS", 0)
     for module, name in ((forms, "stacked"), (join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"),
                          (moves, "take_or_fill")):
         original = getattr(module, name)

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ShapeError, StructureError
+from ..plans.plan import FEW as FEW_DIRECTIONS
+from ..plans.plan import planned
+from ..plans.plan import rows as transposed
 from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import CareNeeded, Level, is_dual
 from ..tangents.tangent import Tangent
@@ -117,8 +120,16 @@ class Residuals(Sweepable):
 
     def by_duals(self, x: Array) -> tuple[Array, Any]:
         self.leaves = self.numbers(x)
-        found: tuple[Array, Any] = swept(self, self.seeds, lambda out, level: read(out, level, x.size, self.free))
+        found: tuple[Array, Any] = swept(self, self.seeds, lambda out, level: read(out, level, x.size, self.free),
+                                         plan=self.planned if x.size <= FEW_DIRECTIONS else None)
         return found
+
+    def planned(self, out: Any, notes: Any) -> tuple[Array, Any] | None:
+        found = planned(notes, out, transposed)
+        if found is None:
+            return None
+        Jt = found[0].reshape(len(found[0]), -1)
+        return plain(out.value), Jt if self.free is None else Jt[self.free]
 
     def seeds(self, level: Level) -> list[tuple[Any, Any]]:
         if self.parameters.spread is None:

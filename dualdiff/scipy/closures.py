@@ -146,7 +146,11 @@ def is_object(x: Any) -> bool:
 
 
 def without_derivatives(f: Any) -> Any:
-    return Replaced(lambda x: stop_gradient(x) if type(x) is Dual or x.eps.terms else x).of(f)
+    def constant(x: Any) -> Any:
+        if type(x) is not Dual:
+            x.refresh()
+        return stop_gradient(x) if type(x) is Dual or x.eps.terms else x
+    return Replaced(constant).of(f)
 
 
 class Replaced:

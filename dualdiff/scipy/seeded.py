@@ -30,8 +30,10 @@ def in_what_is_perturbed(run: Callable[[Any], Arrays], given: Any) -> Arrays:
     duals: dict[int, Any] = {}
 
     def listed(x: Any) -> Any:
-        if type(x) in LEVELED and x.eps.terms:
-            duals[id(x)] = x
+        if type(x) in LEVELED:
+            x.refresh()
+            if x.eps.terms:
+                duals[id(x)] = x
         return x
     Replaced(listed).of(given)
     level = top_level(duals.values())

@@ -75,6 +75,8 @@ def beaten(r: Any, *factors: Any) -> Any:
     other = OTHER.get()
     found: Any = 0
     for c in factors:
+        if hasattr(c, "level") and c.source is not None:
+            c.refresh()
         if not (hasattr(c, "level") and c.eps.terms and (other or c.level.generic)):
             continue
         moves = c == 0

@@ -45,6 +45,8 @@ class Level:
     geometry: dict[Any, Any] | None = None  # joined leaves by name, where the next sweep will want them
     columns: Any = None  # of a sweep of some directions: their numbers, -1 for others
     meter: Meter | None = None  # of a sweep with a memory budget
+    notes: Any = None  # while operations are noted: where, see plans/notes.py
+    noted: Any = None  # where they were
     k: int | None = None
     over = False  # its duals are spent
     objects = False  # whether NumPy was asked for an array of its numbers, and made one of objects
@@ -58,6 +60,12 @@ class Level:
             below = int(self.number)
             self.half_step = Level(self.number + (below + 1 - self.number) / 2)
         return self.half_step
+
+    def close(self) -> None:
+        """The run is over: its duals are spent."""
+        self.over = True
+        if self.noted is not None:
+            self.noted.release()
 
     @property
     def is_sweep(self) -> bool:

@@ -59,7 +59,7 @@ class Parts:
         return machine_memory() // (SHARE if self.executor is None else SHARE * (os.cpu_count() or 1))
 
     def sweep(self, inputs: Inputs, argnums: Any, batch_axis: int | None, read: Read, join: Join,
-              work: list[int] | None = None) -> Any:
+              work: list[int] | None = None, plan: Any = None) -> Any:
         """``read(result, level)`` of one run of f; or, split, ``join(f's result, one matrix (*R, n) for each array of it)``.
 
         Given a list for its multiply-adds, it ends in TapeNeeded where these are many times as many as those of f.
@@ -84,7 +84,7 @@ class Parts:
         meter = Meter(budget, work is None)
         seed = seed_identity(inputs)
         try:
-            found = swept(inputs, within(meter, seed), read, inputs.is_complex)
+            found = swept(inputs, within(meter, seed), read, inputs.is_complex, plan)
         except SplitNeeded as need:
             if need.meter is not meter:  # an outer sweep's budget: that sweep starts again
                 raise

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
+from ..plans.plan import FEW, planned
+from ..plans.plan import along as one_way
+from ..plans.plan import forward as ahead
 from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level, is_dual
@@ -100,10 +103,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     directions split, f running once for each part. Not counted are f's own arrays, copies of its sparse matrices and, in a
     Hessian's record, of constants that are not read-only. Raises BudgetError where not even one direction fits. ``chunk``:
     at most so many directions in one run of f. The parts agree with the whole, forward, to rounding, and to the bit but for
-    matrix products with dense tangents, which BLAS rounds by their size. ``executor``, a ``concurrent.futures.Executor``
-    (threads, processes, a Dask client's ``get_executor()``), runs parts at the same time, each in its own ``max_bytes``:
-    16 of them or ``chunk``, with the bits of the same ``chunk`` without it. What lost workers owe is computed here, and
-    warned of; raises ExecutorError where f cannot be sent to another process.
+    short programs and matrix products with dense tangents, which BLAS rounds by their size. ``executor``, a
+    ``concurrent.futures.Executor`` (threads, processes, a Dask client's ``get_executor()``), runs parts at the same time, each
+    in its own ``max_bytes``: 16 of them or ``chunk``, with the bits of the same ``chunk`` without it. What lost workers owe is
+    computed here, and warned of; raises ExecutorError where f cannot be sent to another process.
 
     ``batch_axis`` says that the arguments and results hold N samples along that axis, and that sample i of the results
     depends on sample i of the arguments alone: the answer then is N small Jacobians, shape (N, …) + S for samples of shape
@@ -157,12 +160,17 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
             matrices = [inputs.like_arguments(split(inputs.matrix(value, eps), inputs)) for value, eps in pairs]
             return rebuild([value for value, _ in pairs]), rebuild(matrices)
 
+        def plan(out: Any, notes: Any) -> Any:
+            found = planned(notes, out, ahead)
+            return None if found is None else (own_value(out), inputs.like_arguments(split(found[0], inputs)))
+
         def join(out: Any, matrices: list[Any]) -> Any:
             _, rebuild = flatten(out)
             return out, rebuild([inputs.like_arguments(split(J, inputs)) for J in matrices])
 
         def forward(work: list[int] | None) -> Any:
-            return parts.sweep(inputs, argnums, batch_axis, read, join, work)
+            few = batch_axis is None and sum(inputs.sizes) <= FEW
+            return parts.sweep(inputs, argnums, batch_axis, read, join, work, plan if few else None)
 
         found = choices.sweep(inputs, mode, forward, join) if whole else forward(None)
         if verify:
@@ -233,8 +241,19 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             return np.zeros(front + eps.shape, dtype)[()]
         return number(of_type(eps.dense(dtype=dtype), dtype))
 
-    result: tuple[Any, Any] = swept(inputs, seed, read)
+    def plan(out: Any, notes: Any) -> Any:
+        found = planned(notes, out, one_way, tuple(directions))
+        return None if found is None else (own_value(out), number(found[0]))
+
+    plain = not several and all(type(v) is np.ndarray and v.dtype == DOUBLE for v in directions)
+    result: tuple[Any, Any] = swept(inputs, seed, read, plan=plan if plain else None)
     return result
+
+
+def own_value(out: Any) -> Any:
+    """The value of a result as the caller's own."""
+    value = out.value
+    return value.copy() if type(value) is np.ndarray and not value.flags.writeable else value
 
 
 def all_ones(v: Any, x: Any) -> bool:

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dual_array import inexact
+from ..dual_scalar import DualScalar
 from ..errors import ShapeError, StructureError
+from ..plans.plan import FEW, backward, planned
+from ..plans.plan import forward as ahead
 from ..reading import dtype_of
 from ..tangents.level import Level, is_dual
 from ..tangents.meter import Meter
@@ -85,8 +88,17 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
                 arrays = [a if own.kind == "c" else a - 1j * b for a, b, own in zip(arrays, turned, inputs.dtypes, strict=True)]
             return number(value), inputs.like_arguments(list(map(number, arrays)))
 
+        def plan(out: Any, notes: Any) -> Any:
+            if type(out) is not DualScalar:
+                return None
+            if (found := planned(notes, out, ahead if forward else backward)) is None:
+                return None
+            arrays = split(found[0], inputs) if forward else list(map(number, found))
+            return out.value, inputs.like_arguments(arrays)
+
         seed = seed_identity(inputs) if forward else seed_tape(inputs, roots)
-        return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex)
+        return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex,
+                     None if forward and sum(inputs.sizes) > FEW else plan)
 
     return both
 

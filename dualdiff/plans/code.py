@@ -1,0 +1,148 @@
+"""A graph as a function of Python: one statement for each operation that the results need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .graph import Graph, Shape
+from .notes import index_of
+
+Compiled = Callable[[tuple[Any, ...]], list[Any]]
+SYMBOLS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
+VIEWS = ("value", "fixed", "item", "swap", "reshape", "partial")  # kinds whose arrays may be somebody else's
+
+
+def spread(a: Any, shape: Shape) -> Any:
+    """The array, repeated, as a new one: NumPy's own view takes ten times as long to make."""
+    new = np.empty(shape)
+    new[...] = a
+    return new
+
+
+def scattered(a: Any, index: Any, shape: Shape) -> Any:
+    """Zeros, to which the array is added at the indices."""
+    new = np.zeros(shape)
+    np.add.at(new, index, a)
+    return new
+
+
+class Writer:
+    """The statements, and what their names mean."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lines: list[str] = []
+        self.meant: dict[str, Any] = {
+            "reduce": np.add.reduce, "zeros": np.zeros, "empty": np.empty, "spread": spread, "scattered": scattered,
+            "every": slice(None), "swapaxes": np.swapaxes, "matmul": np.matmul}
+        self.names: dict[Any, str] = {}
+
+    def name(self, stem: str, key: Any, meant: Any) -> str:
+        if (stem, key) not in self.names:
+            self.names[stem, key] = name = f"{stem}{len(self.names)}"
+            self.meant[name] = meant
+        return self.names[stem, key]
+
+    def called(self, i: int) -> str:
+        """What stands for a node in an expression."""
+        kind, _, more = self.graph.nodes[i]
+        return f"t{i}" if kind != "number" else repr(more)
+
+    def write(self, i: int) -> None:
+        graph = self.graph
+        kind, of, more = graph.nodes[i]
+        if kind == "number":
+            return
+        if i in graph.noted:
+            self.lines.append(f"t{i} = v[{graph.noted[i]}]")
+        elif kind == "put":
+            shape, keys = more
+            self.put(i, shape, keys, [self.called(j) for j in of])
+        else:
+            self.lines.append(f"t{i} = {getattr(self, kind)(i, of, more, *map(self.called, of))}")
+
+    def put(self, i: int, shape: Shape, keys: tuple[Any, ...], parts: list[str]) -> None:
+        """Indices of one place each, of the first axis or of the last, do not overlap."""
+        apart = len({key if type(key) is int else key[2] for key in keys if in_a_place(key)}) == len(keys)
+        filled = keys[0] is Ellipsis or (apart and len(keys) == shape[-1 if type(keys[0]) is tuple else 0])
+        self.lines.append(f"t{i} = {'empty' if filled else 'zeros'}({shape})")
+        for j, (key, part) in enumerate(zip(keys, parts, strict=True)):
+            self.lines.append(f"t{i}[{self.name('i', key, index_of(key))}] {'+=' if j and not apart else '='} {part}")
+
+    # ---- the expression of a node, by its kind
+    def fixed(self, i: int, of: Any, more: Any) -> str:
+        return self.name("array", more, self.graph.fixed[more])
+
+    def apply(self, i: int, of: Any, function: Any, *a: str) -> str:
+        if function in SYMBOLS:
+            return f"{a[0]} {SYMBOLS[function]} {a[1]}"
+        return f"-{a[0]}" if function is np.negative else f"{self.name('f', function, function)}({', '.join(a)})"
+
+    partial = apply
+
+    def item(self, i: int, of: Any, key: Any, a: str) -> str:
+        return f"{a}[{self.name('i', key, index_of(key))}]"
+
+    def take(self, i: int, of: Any, front: Any, a: str, index: str) -> str:
+        return f"{a}[every, {index}]" if front else f"{a}[{index}]"
+
+    def scatter(self, i: int, of: Any, front: Any, a: str, index: str) -> str:
+        return f"scattered({a}, {f'(every, {index})' if front else index}, {self.graph.shapes[i]})"
+
+    def sum(self, i: int, of: Any, more: Any, a: str) -> str:
+        axes, divisor = more
+        axis = None if len(axes) == len(self.graph.shapes[of[0]]) else axes[0] if len(axes) == 1 else axes
+        return f"reduce({a}, {axis})" + (f" / {divisor}" if divisor != 1 else "")
+
+    def product(self, i: int, of: Any, more: Any, a: str, b: str) -> str:
+        flat = max(len(self.graph.shapes[j]) for j in of) < 3  # there dot is the same, and sooner called
+        return f"{a}.dot({b})" if flat else f"matmul({a}, {b})"
+
+    def swap(self, i: int, of: Any, more: Any, a: str) -> str:
+        return f"swapaxes({a}, -1, -2)"
+
+    def reshape(self, i: int, of: Any, shape: Shape, a: str) -> str:
+        return f"{a}.reshape({shape})"
+
+    def spread(self, i: int, of: Any, shape: Shape, a: str) -> str:
+        return f"spread({a}, {shape})"
+
+    def behind(self, i: int, of: Any, more: Any, a: str) -> str:
+        return f"{a}.transpose({(*range(1, len(self.graph.shapes[i])), 0)}).copy()"
+
+
+def compiled(graph: Graph, results: list[int | None], shapes: list[Any]) -> Compiled:
+    """The function of the noted values that gives the results, each an array of its own in the shape asked for."""
+    writer, final = Writer(graph), []
+    for i in needed(graph, [r for r in results if r is not None]):
+        writer.write(i)
+    for result, shape in zip(results, shapes, strict=True):
+        if result is None:
+            final.append(f"zeros({shape})")
+            continue
+        at = writer.called(result)
+        own = shape and graph.shapes[result] == shape and graph.nodes[result][0] not in VIEWS and result not in graph.noted
+        final.append(at if own and at not in final else f"spread({at}, {shape})")
+    body = "".join(f"    {line}\n" for line in writer.lines)
+    exec(compile(f"def plan(v):\n{body}    return [{', '.join(final)}]\n", "<plan>", "exec"), writer.meant)
+    plan: Compiled = writer.meant["plan"]
+    return plan
+
+
+def in_a_place(key: Any) -> bool:
+    """Whether an index is of one place of the first or of the last axis."""
+    return (type(key) is int and key >= 0) or (type(key) is tuple and key[:2] == (tuple, Ellipsis) and type(key[-1]) is int)
+
+
+def needed(graph: Graph, results: list[int]) -> list[int]:
+    """The nodes that the results are computed from, operands first; what was noted is known."""
+    found, stack = set(), list(results)
+    while stack:
+        i = stack.pop()
+        if i not in found:
+            found.add(i)
+            stack += graph.nodes[i][1] if i not in graph.noted else ()
+    return sorted(found)

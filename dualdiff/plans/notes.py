@@ -1,0 +1,363 @@
+"""What a short program did, noted while it runs: values are computed at once, derivatives when all of it is known.
+
+On arrays of a few numbers NumPy takes half a microsecond for an operation and Python several for the tangent of its result. So
+a sweep over few inputs first only notes which operations f runs. If all of them are of the kinds below, the derivative of the
+whole comes from a plan, made once for every program of that structure (`plan.py`). Whatever else needs a tangent has what was
+noted worked off by the ordinary rules, in place: from then on the sweep is one like any other.
+
+A dual whose operation is noted has in ``source`` the number of its note, which no other dual has, and no ``eps`` yet.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock
+from itertools import count
+from math import isfinite
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ..dual import new
+from ..dual_array import DualArray
+from ..dual_scalar import DualScalar
+from ..rules.registry import Elementwise
+from ..tangents.level import Level
+from ..tangents.moves import sealed
+from ..tangents.tangent import Tangent
+from ..views import link
+
+MOST = 200  # operations that are noted: the plan of a longer program would take longer to make than it saves
+LARGEST = 1 << 16  # numbers in the largest array: the time of larger ones is NumPy's
+INPUT, NUMBER, ARRAY, INDEX = "input", "number", "array", "index"
+ITEM, TAKE, MOVE, SUM, PRODUCT, ROW, JOIN, WHERE = "item", "take", "move", "sum", "product", "row", "join", "where"
+CONSTANTS = (NUMBER, ARRAY, INDEX)
+NUMBERED = (NUMBER,)
+NONE, NUMERAL = -1, -2  # in place of an operand's number: it cannot be noted; it stands in the note itself
+NUMBERS = frozenset({float, int, np.float64})
+DOUBLE = np.dtype(np.float64)
+ndarray = np.ndarray
+WORKING = RLock()
+
+
+class Operation:
+    """An elementwise operation as it is noted: how the value is computed, and the ordinary way of doing all of it."""
+
+    __slots__ = ("again", "operate", "power", "row", "steps")
+
+    def __init__(self, row: Elementwise, operate: Any) -> None:
+        self.row, self.operate = row, operate
+        self.power = row.function is np.power
+        self.steps = not callable(row.partials[0]) and row.partials[0] == 0  # then its result is a constant
+        self.again: Any = None
+
+
+def noted_as(row: Elementwise, operate: Any) -> Operation | None:
+    """The operation, if it is one of those that are noted: NumPy's and SciPy's, of numbers."""
+    partials = row.partials
+    whole = len(partials) == 2 and any(p is None or (not callable(p) and p == 0) for p in partials)
+    return Operation(row, operate) if isinstance(row.function, np.ufunc) and not whole else None
+
+
+class NotesFailed(BaseException):
+    """The ε-part of an array was read before it was made: the sweep begins again, without notes.
+
+    Not an Exception, so that a user's ``except Exception`` does not swallow it.
+    """
+
+
+class Unmade:
+    """Stands for the ε-part of an array whose operation is noted. Nobody reads it who has looked at ``source`` before."""
+
+    __slots__ = ("failed",)
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.failed = True
+        raise NotesFailed
+
+
+class Notes:
+    """The operations of one run. ``nodes[i]`` is what was done, with the numbers of its operands, and its value.
+
+    ``seed(level)`` gives the seeds of the ordinary sweep, ``beneath()`` the duals of an outer sweep that its inputs are the
+    values of, if there is one: then the noted duals have no ``value`` either, for that will be a dual of the outer one.
+    """
+
+    __slots__ = ("beneath", "duals", "leaves", "nodes", "numbers", "pairs", "seed", "unmade")
+
+    def __init__(self, seed: Any, beneath: Any = None) -> None:
+        self.seed, self.beneath = seed, beneath
+        self.pairs: list[Any] | None = None  # what these two gave
+        self.leaves: list[Any] | None = None
+        self.nodes: dict[int, tuple[Any, Any]] = {}
+        self.duals: dict[int, Any] = {}
+        self.unmade: Any = Unmade()
+        self.numbers = count()  # threads of the program may note at the same time
+
+    def inputs(self, leaves: list[Any], level: Level) -> list[Any]:
+        return [self.noted((INPUT, x.shape), x, level) for x in leaves]
+
+    def noted(self, entry: Any, f: Any, level: Level) -> Any:
+        """The dual of a value whose tangent is put off."""
+        i = next(self.numbers)
+        if type(f) is ndarray:
+            r: Any = new(DualArray)
+            r.eps = self.unmade
+        else:
+            r = new(DualScalar)
+        if self.beneath is None:
+            r.value = f
+        r.level = level
+        r.source = i
+        self.nodes[i] = entry, f
+        self.duals[i] = r
+        return r
+
+    def constant(self, c: Any, kind: Any) -> int:
+        """The number of a constant operand of this type, or NONE."""
+        if kind in NUMBERS:
+            i = next(self.numbers)
+            self.nodes[i] = NUMBERED, c
+            self.duals[i] = c
+            return i
+        if kind is not ndarray or c.size > LARGEST or c.dtype.kind not in "fiub" or c.dtype.itemsize > 8:
+            return NONE
+        c = sealed(c) if c.dtype is DOUBLE else c.astype(DOUBLE)
+        i = next(self.numbers)
+        self.nodes[i] = (ARRAY, c.shape), c
+        self.duals[i] = c
+        return i
+
+    # ---- operations: each gives the dual, or None where it cannot be noted
+    def unary(self, op: Operation, x: Any) -> Any:
+        i = x.source
+        if op.steps:
+            return op.operate(self.nodes[i][1])
+        return self.noted((op, i), op.operate(self.nodes[i][1]), x.level) if len(self.nodes) < MOST else None
+
+    def binary(self, op: Operation, a: Any, b: Any) -> Any:
+        """Of which one at least is a noted dual."""
+        nodes, left, right = self.nodes, type(a), type(b)
+        if left is DualArray or left is DualScalar:
+            i, level = a.source, a.level
+            if type(i) is not int or level.notes is not self:
+                return None
+            x = nodes[i][1]
+        else:
+            x, level, i = a, b.level, self.constant(a, left)
+        if right is DualArray or right is DualScalar:
+            j = b.source
+            if type(j) is not int or b.level is not level:
+                return None
+            y = nodes[j][1]
+        else:
+            y, j = b, self.exponent(b, right) if op.power else self.constant(b, right)
+        if i < 0 or j == NONE or len(nodes) > MOST:
+            return None
+        f = op.operate(x, y)
+        entry: Any = (op, i, j) if j >= 0 else (op, i, right, y)
+        i = next(self.numbers)  # ``noted`` written out
+        if type(f) is ndarray:
+            r: Any = new(DualArray)
+            r.eps = self.unmade
+        else:
+            r = new(DualScalar)
+        if self.beneath is None:
+            r.value = f
+        r.level = level
+        r.source = i
+        nodes[i] = entry, f
+        self.duals[i] = r
+        return r
+
+    def exponent(self, c: Any, kind: Any) -> int:
+        """A number as an exponent belongs to the structure: it decides the form of the derivative."""
+        return self.constant(c, kind) if kind not in NUMBERS else NUMERAL if isfinite(c) else NONE
+
+    def item(self, x: Any, index: Any) -> Any:
+        kind, i = type(index), x.source
+        key: Any = None
+        if kind is slice:
+            key = ("slice", index.start, index.stop, index.step)
+        elif kind is int or isinstance(index, np.integer):
+            key = int(index)
+        elif kind is tuple and all(part is None or part is Ellipsis or type(part) in (int, slice) for part in index):
+            key = (tuple, *(("slice", p.start, p.stop, p.step) if type(p) is slice else p for p in index))
+        elif kind is ndarray and index.dtype.kind == "i" and index.ndim and index.size <= LARGEST:
+            return self.taken(i, sealed(index), x.level)
+        if key is None or len(self.nodes) >= MOST:
+            return None
+        return self.noted((ITEM, i, key), self.nodes[i][1][index], x.level)
+
+    def taken(self, i: int, index: Any, level: Level) -> Any:
+        """An item by an array of whole numbers, which may be other ones in the next run."""
+        f, j = self.nodes[i][1][index], next(self.numbers)
+        self.nodes[j] = (INDEX, index.shape), index
+        self.duals[j] = index
+        return self.noted((TAKE, i, j), f, level) if len(self.nodes) < MOST and f.size <= LARGEST else None
+
+    def total(self, function: Any, x: Any, axis: Any = None) -> Any:
+        """np.sum or np.mean over one axis or all."""
+        if (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.nodes) >= MOST:
+            return None
+        i: Any = x.source
+        v = self.nodes[i][1]
+        f = np.add.reduce(v, axis=axis) if function is np.sum else np.mean(v, axis=axis)
+        return self.noted((SUM, i, function, axis), f, x.level)
+
+    def move(self, function: Any, x: Any, *args: Any) -> Any:
+        """np.transpose of a matrix or vector, np.reshape to a shape, np.ravel."""
+        if type(x) is not DualArray or len(self.nodes) >= MOST:
+            return None
+        i: Any = x.source
+        v = self.nodes[i][1]
+        if function is np.reshape:
+            (shape,) = args if len(args) == 1 else (None,)
+            args = (tuple(shape) if type(shape) is list else shape,)
+            if type(shape) is not int and not (type(args[0]) is tuple and set(map(type, args[0])) == {int}):
+                return None
+        elif args or (function is np.transpose and v.ndim > 2):
+            return None
+        return self.noted((MOVE, i, function, *args), function(v, *args), x.level)
+
+    def operands(self, parts: Any) -> tuple[list[int], list[Any], Level] | None:
+        """The numbers and values of duals and constants, and their level; None where one cannot be noted."""
+        numbers, values = [], []
+        level: Any = None
+        for x in parts:
+            kind = type(x)
+            if kind is DualArray or kind is DualScalar:
+                i = x.source
+                if type(i) is not int or x.level.notes is not self:
+                    return None
+                level = x.level
+            elif (i := self.constant(x, kind)) < 0:
+                return None
+            numbers.append(i)
+            values.append(self.nodes[i][1])
+        return (numbers, values, level) if level is not None and len(self.nodes) < MOST else None
+
+    def product(self, function: Any, *factors: Any) -> Any:
+        """np.matmul or np.dot of vectors and matrices."""
+        found = self.operands(factors)
+        if found is None or len(factors) != 2:
+            return None
+        numbers, values, level = found
+        if any(not 1 <= np.ndim(v) <= 2 for v in values):
+            return None
+        return self.noted((PRODUCT, *numbers, function), function(*values), level)
+
+    def row(self, function: Any, parts: Any) -> Any:
+        """np.stack of numbers or arrays."""
+        found = self.operands(parts)
+        if found is None:
+            return None
+        numbers, values, level = found
+        f = np.stack(values) if any(type(v) is ndarray for v in values) else np.array(values, DOUBLE)
+        return self.noted((ROW, *numbers), f, level) if f.size <= LARGEST else None
+
+    def joined(self, function: Any, parts: Any) -> Any:
+        """np.concatenate of vectors, some of which may be lists of numbers."""
+        found = self.operands([np.array(x, DOUBLE) if type(x) is list and x and NUMBERS.issuperset(map(type, x)) else x
+                               for x in parts])
+        if found is None or any(np.ndim(v) != 1 for v in found[1]):
+            return None
+        numbers, values, level = found
+        return self.noted((JOIN, *numbers), np.concatenate(values), level)
+
+    def where(self, function: Any, *parts: Any) -> Any:
+        """np.where, by a plain condition."""
+        condition = parts[0]
+        if len(parts) != 3 or type(condition) is not ndarray or condition.dtype != bool or not condition.ndim:
+            return None
+        found = self.operands(parts)
+        if found is None:
+            return None
+        numbers, values, level = found
+        return self.noted((WHERE, *numbers), np.where(condition, *values[1:]), level)
+
+    # ---- the ordinary way
+    def work_off(self, level: Level, late: Any = None) -> None:
+        """Give the duals their tangents by the ordinary rules; ``late`` is one that was left of a run that is over."""
+        with WORKING:
+            level.notes = None
+            if late is not None and type(late.source) is not int:  # another thread has done it
+                return
+            if self.pairs is None:
+                self.pairs = list(self.seed(level))
+                self.leaves = None if self.beneath is None else self.beneath()
+            place = 0
+            for i, (entry, f) in sorted(self.nodes.items()):
+                what, x = entry[0], self.duals.get(i)
+                if x is None:  # the run is over and its duals are the program's
+                    x = self.duals[i] = f if what in CONSTANTS else shell(f, level, i)
+                if what is INPUT:
+                    self.seeded(x, place, f.shape)
+                    place += 1
+                elif what not in CONSTANTS and type(x.source) is int:
+                    self.done(x, entry)
+            if late is not None and type(late.source) is int:
+                x = self.duals[late.source]
+                late.value, late.eps, late.source = x.value, x.eps, None
+
+    def release(self) -> None:
+        """The run is over: what it made goes with it."""
+        self.duals.clear()
+        self.pairs = self.leaves = None
+
+    def seeded(self, x: Any, place: int, shape: tuple[int, ...]) -> None:
+        """An input becomes that of the ordinary sweep."""
+        if type(x.source) is int:
+            leaf, c = self.pairs[place]  # type: ignore[index]
+            if self.leaves is not None:
+                x.value = self.leaves[place]
+            x.eps, x.source = Tangent({} if leaf is None else {leaf: c}, shape), None
+
+    def done(self, x: Any, entry: Any) -> None:
+        """One operation, done the ordinary way."""
+        what, a = entry[0], self.duals[entry[1]]
+        y: Any
+        if what is ROW or what is JOIN:
+            y = (np.stack if what is ROW else np.concatenate)([self.duals[i] for i in entry[1:]])
+        elif what is WHERE:
+            y = np.where(a != 0, *(self.duals[i] for i in entry[2:]))
+        elif type(what) is str:
+            y = AGAIN[what](self.duals, a, *entry[2:])
+        elif len(entry) == 2:
+            y = what.again(a)
+        else:
+            b = entry[3] if len(entry) == 4 else self.duals[entry[2]]
+            forward, backward = what.again
+            y = forward(a, b) if type(a) in (DualArray, DualScalar) else backward(b, a)
+        if self.leaves is not None:
+            x.value = y.value
+        x.eps, x.source = y.eps, None
+        if y is a:
+            link(x, a, None, ...)
+        elif type(y.source) is tuple:  # x is the view that others know
+            x.source = y.source
+            y.source[3].views.append(ref(x))
+
+
+AGAIN: dict[str, Any] = {
+    ITEM: lambda duals, a, key: a[index_of(key)], TAKE: lambda duals, a, j: a[duals[j]],
+    MOVE: lambda duals, a, function, *args: function(a, *args), SUM: lambda duals, a, function, axis: function(a, axis=axis),
+    PRODUCT: lambda duals, a, j, function: function(a, duals[j])}
+
+
+def shell(f: Any, level: Level, i: int) -> Any:
+    r: Any = new(DualArray if type(f) is ndarray else DualScalar)
+    r.value, r.level, r.source = f, level, i
+    return r
+
+
+def index_of(key: Any) -> Any:
+    """The index of a note."""
+    if type(key) is not tuple:
+        return key
+    return slice(*key[1:]) if key[0] == "slice" else tuple(map(index_of, key[1:]))

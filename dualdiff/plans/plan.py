@@ -1,0 +1,152 @@
+"""Plans: for each structure of a program, a function of what was noted that gives the derivative."""
+
+from __future__ import annotations
+
+from _thread import _local
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..dual_array import DualArray
+from ..dual_scalar import DualScalar
+from ..errstate import REMEMBERED, Remembered
+from ..tangents.coefficients import finite
+from .code import Compiled, compiled
+from .derive import cotangents, jacobians, size_of, tangents
+from .graph import Graph, UnplannedError
+from .notes import INDEX, Notes
+
+Results = tuple[list[int | None], list[Any]]  # nodes, None for zeros, and the shapes that are asked for
+Maker = Callable[[Graph, int, list[int]], Results]
+PLANS: dict[Any, Compiled | None] = {}
+MOST_PLANS = 1000
+ORDERS = [list(range(n)) for n in range(512)]
+DOUBLE = np.dtype(np.float64)
+
+
+class Events(_local):
+    """Whether this thread's plan met a floating-point event: the ordinary rules look whether a derivative is lost by it."""
+
+    met = False
+
+
+EVENTS = Events()
+
+
+def told(kind: str, flag: int) -> None:
+    EVENTS.met = True  # not an error: some of NumPy's functions go on with one
+
+
+class Watched(Remembered):
+    """``with`` this, floating-point events are told."""
+
+    __slots__ = ()
+    made: ClassVar[dict[Any, Any]] = {}
+    make = staticmethod(lambda: np.errstate(all="call", call=told))
+
+
+watched: Any = Watched if REMEMBERED else Watched.make
+
+
+def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> list[Any] | None:
+    """The arrays that the plan for what was noted gives, from it and from ``more``; None where there is none, or where it met
+    what is not finite.
+    """
+    kind = type(out)
+    if (kind is not DualScalar and kind is not DualArray) or type(out.source) is not int or out.level.notes is not notes:
+        return None
+    nodes = notes.nodes
+    n = len(nodes)
+    if n >= len(ORDERS) or [*nodes] != ORDERS[n]:
+        return None
+    entries, values = zip(*nodes.values(), strict=True)
+    if not finite(values[out.source]):
+        return None
+    key = make, out.source, entries
+    if key in PLANS:
+        plan = PLANS[key]
+    else:
+        plan = plan_for(notes, out.source, make)
+        if len(PLANS) >= MOST_PLANS:
+            PLANS.clear()
+        PLANS[key] = plan
+    if plan is None:
+        return None
+    try:
+        return worked_out(plan, values + more)
+    except Exception as error:  # a mistake of ours: the ordinary rules have the answer
+        dropped(key, error)
+        return None
+
+
+def worked_out(plan: Compiled, values: tuple[Any, ...]) -> list[Any] | None:
+    """What the plan gives, if all of it is finite and nothing happened on the way."""
+    EVENTS.met = False
+    with watched():
+        results = plan(values)
+        if EVENTS.met:
+            return None
+        for a in results:
+            flat = a.ravel()
+            if not flat.dot(flat) < np.inf:
+                return None
+    return results
+
+
+def dropped(key: Any, error: Exception) -> None:
+    PLANS[key] = None
+
+
+def plan_for(notes: Notes, out: int, make: Maker) -> Compiled | None:
+    if any(f.dtype != DOUBLE for entry, f in notes.nodes.values() if hasattr(f, "dtype") and entry[0] is not INDEX):
+        return None
+    graph = Graph()
+    try:
+        inputs, made = graph.read(notes)
+        return compiled(graph, *make(graph, made[out], inputs))
+    except UnplannedError:
+        return None
+
+
+# ---- what is planned
+FEW = 16  # directions that are worth carrying along together
+SEVERAL = 64  # of a Hessian, whose graph has two derivatives
+
+
+def backward(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The gradient, by a reverse sweep."""
+    return cotangents(graph, out, inputs), [graph.shapes[i] for i in inputs]
+
+
+def forward(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The Jacobian, by a forward sweep: the directions last."""
+    return jacobians(graph, [out], inputs, FEW), [(*graph.shapes[out], size_of(graph, inputs))]
+
+
+def rows(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The Jacobian with the directions first."""
+    return jacobians(graph, [out], inputs, FEW, False), [(size_of(graph, inputs), *graph.shapes[out])]
+
+
+def along(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The derivative along the directions that follow the notes."""
+    return tangents(graph, seeded(graph, inputs), [out], None), [graph.shapes[out]]
+
+
+def seeded(graph: Graph, inputs: list[int]) -> Any:
+    return {i: {None: graph.value(graph.count + place, graph.shapes[i])} for place, i in enumerate(inputs)}
+
+
+def second(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The derivatives of the gradient, the directions last."""
+    shapes, n = [graph.shapes[i] for i in inputs], size_of(graph, inputs)
+    slopes = [None if i is None else graph.spread(i, s) for i, s in zip(cotangents(graph, out, inputs), shapes, strict=True)]
+    return jacobians(graph, slopes, inputs, SEVERAL), [(*s, n) for s in shapes]
+
+
+def turned(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The derivative of the gradient along the directions that follow the notes."""
+    slopes = cotangents(graph, out, inputs)
+    each = iter(tangents(graph, seeded(graph, inputs), [i for i in slopes if i is not None], None))
+    return [None if i is None else next(each) for i in slopes], [graph.shapes[i] for i in inputs]
