@@ -436,6 +436,10 @@ def test_a_plan_that_fails_is_dropped(monkeypatch):
     plan.PLANS[key] = lambda v: [1 // 0]
     close(gradient(rosenbrock)(X), ordinary("reverse", rosenbrock, X))
     assert {key: None} == plan.PLANS
+    plan.PLANS.clear()
+    monkeypatch.setattr(plan, "plan_for", lambda *_: 1 // 0)
+    close(gradient(rosenbrock)(X), ordinary("reverse", rosenbrock, X))
+    assert {key: None} == plan.PLANS
 
 
 # ---- which programs are noted

@@ -21,6 +21,7 @@ Results = tuple[list[int | None], list[Any]]  # nodes, None for zeros, and the s
 Maker = Callable[[Graph, int, list[int]], Results]
 PLANS: dict[Any, Compiled | None] = {}
 MOST_PLANS = 1000
+UNKNOWN = object()
 ORDERS = [list(range(n)) for n in range(512)]
 DOUBLE = np.dtype(np.float64)
 
@@ -64,17 +65,14 @@ def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> 
     if not finite(values[out.source]):
         return None
     key = make, out.source, entries
-    if key in PLANS:
-        plan = PLANS[key]
-    else:
-        plan = plan_for(notes, out.source, make)
-        if len(PLANS) >= MOST_PLANS:
-            PLANS.clear()
-        PLANS[key] = plan
-    if plan is None:
-        return None
     try:
-        return worked_out(plan, values + more)
+        plan: Any = PLANS.get(key, UNKNOWN)
+        if plan is UNKNOWN:
+            plan = plan_for(notes, out.source, make)
+            if len(PLANS) >= MOST_PLANS:
+                PLANS.clear()
+            PLANS[key] = plan
+        return None if plan is None else worked_out(plan, values + more)
     except Exception as error:  # a mistake of ours: the ordinary rules have the answer
         dropped(key, error)
         return None
