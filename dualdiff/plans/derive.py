@@ -82,16 +82,13 @@ def pulled(graph: Graph, i: int, kind: str, of: tuple[int, ...], more: Any, plac
         return [(None, g if divisor == 1 else graph.apply(np.divide, g, graph.number(divisor)))]
     if kind == "product":
         return [(None, factor(graph, of, place, graph.spread(g, full)))]
-    if kind == "spread":
-        return [(None, reduced(graph, g, shape, full))]
     if kind == "reshape":
         return [(None, graph.reshape(graph.spread(g, full), shape))]
     if kind == "swap":
         return [(None, graph.swap(graph.spread(g, full)))]
-    if kind == "put":
-        return [(None, reduced(graph, g if not graph.shapes[g] else graph.item(graph.spread(g, full), more[1][place]), shape,
-                               graph.item_shape(full, more[1][place])))]
-    raise UnplannedError(kind)
+    key = more[1][place]  # of a put
+    g = g if not graph.shapes[g] else graph.item(graph.spread(g, full), key)
+    return [(None, reduced(graph, g, shape, graph.item_shape(full, key)))]
 
 
 def factor(graph: Graph, of: tuple[int, ...], place: int, g: int) -> int:
@@ -133,15 +130,13 @@ def size_of(graph: Graph, nodes: list[int]) -> int:
     return sum(prod(graph.shapes[i]) for i in nodes)
 
 
-def jacobians(graph: Graph, targets: list[int | None], inputs: list[int], most: int, last: bool = True) -> list[int | None]:
+def jacobians(graph: Graph, targets: list[int | None], inputs: list[int], last: bool = True) -> list[int | None]:
     """The derivatives of targets in all numbers of the inputs, which are the last or the first axis of the results.
 
     Where the program takes the inputs apart into numbers each of them has a sweep of its own, and what does not depend on
     it costs nothing; else the directions go together.
     """
     n, known = size_of(graph, inputs), [i for i in targets if i is not None]
-    if n > most:
-        raise UnplannedError(n)
     numbers = taken_apart(graph, inputs, known)
     found: list[int | None]
     if numbers is not None:

@@ -119,12 +119,12 @@ def backward(graph: Graph, out: int, inputs: list[int]) -> Results:
 
 def forward(graph: Graph, out: int, inputs: list[int]) -> Results:
     """The Jacobian, by a forward sweep: the directions last."""
-    return jacobians(graph, [out], inputs, FEW), [(*graph.shapes[out], size_of(graph, inputs))]
+    return jacobians(graph, [out], inputs), [(*graph.shapes[out], size_of(graph, inputs))]
 
 
 def rows(graph: Graph, out: int, inputs: list[int]) -> Results:
     """The Jacobian with the directions first."""
-    return jacobians(graph, [out], inputs, FEW, False), [(size_of(graph, inputs), *graph.shapes[out])]
+    return jacobians(graph, [out], inputs, False), [(size_of(graph, inputs), *graph.shapes[out])]
 
 
 def along(graph: Graph, out: int, inputs: list[int]) -> Results:
@@ -140,7 +140,7 @@ def second(graph: Graph, out: int, inputs: list[int]) -> Results:
     """The derivatives of the gradient, the directions last."""
     shapes, n = [graph.shapes[i] for i in inputs], size_of(graph, inputs)
     slopes = [None if i is None else graph.spread(i, s) for i, s in zip(cotangents(graph, out, inputs), shapes, strict=True)]
-    return jacobians(graph, slopes, inputs, SEVERAL), [(*s, n) for s in shapes]
+    return jacobians(graph, slopes, inputs), [(*s, n) for s in shapes]
 
 
 def turned(graph: Graph, out: int, inputs: list[int]) -> Results:

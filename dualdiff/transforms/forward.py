@@ -245,8 +245,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         found = planned(notes, out, one_way, tuple(directions))
         return None if found is None else (own_value(out), number(found[0]))
 
-    plain = not several and all(type(v) is np.ndarray and v.dtype == DOUBLE for v in directions)
-    result: tuple[Any, Any] = swept(inputs, seed, read, plan=plan if plain else None)
+    brief = not several and directions != [] and directions[0].size <= LONG and \
+        all(type(v) is np.ndarray and v.dtype == DOUBLE and v.size <= LONG for v in directions)
+    result: tuple[Any, Any] = swept(inputs, seed, read, plan=plan if brief else None)
     return result
 
 

@@ -209,7 +209,7 @@ COMPILED = ("Dual", "No matching signature", "ambiguous argument types", "buffer
 def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
               holomorphic: bool, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met or one may have been lost."""
-    wide: bool | None = any(type(x) in LEVELED and x.level.wide for x in inputs.leaves)
+    wide: bool | None = is_wide(inputs.leaves)
     careful, latest = wide or WATCH.count > 0, LATEST.get()
     while True:
         met = LATEST.get()
@@ -255,6 +255,14 @@ def is_brief(inputs: Sweepable) -> bool:
             return False
         size += x.size
     return 0 < size <= FEW_NUMBERS and is_within_reach(inputs.f)
+
+
+def is_wide(leaves: list[Any]) -> bool:
+    """Whether these are duals of a sweep in long doubles."""
+    for x in leaves:  # noqa: SIM110 - half as long as any() takes for one
+        if type(x) in LEVELED and x.level.wide:
+            return True
+    return False
 
 
 def is_of(level: Level, need: CareNeeded | NotesFailed) -> bool:
