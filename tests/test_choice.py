@@ -11,7 +11,7 @@ from dualdiff.errors import StructureError
 from dualdiff.tangents import contraction
 from dualdiff.tangents import work as counting
 from dualdiff.tangents.work import forward_work, reverse_work
-from dualdiff.transforms import sweep
+from dualdiff.transforms import noting
 
 RNG = np.random.default_rng(0)
 H = 20
@@ -321,7 +321,7 @@ def test_an_infinite_partial_beside_a_bottleneck_is_met_under_the_strong_zero():
     (stencil, RNG.standard_normal(40)),
 ], ids=["narrowing", "widening", "two layers of parameters", "a loss", "bilinear", "a stencil"])
 def test_the_multiply_adds_that_are_counted_are_those_that_a_forward_sweep_makes(f, x, monkeypatch):
-    monkeypatch.setattr(sweep, "FEW_NUMBERS", 0)  # a plan makes other products
+    monkeypatch.setattr(noting, "FEW_NUMBERS", 0)  # a plan makes other products
     made, pair = [0], contraction.pair
 
     def counted(a, b, result):

@@ -9,7 +9,7 @@ import dualdiff as dd
 from dualdiff import elementwise, gradient, hvp, jacobian, jvp, linearize, stop_gradient, vjp
 from dualdiff.rules.registry import ROWS, Elementwise
 from dualdiff.tangents import deferred
-from dualdiff.transforms import forward, sweep
+from dualdiff.transforms import forward, noting
 
 X = np.linspace(0.25, 2.0, 23)
 A = np.linspace(-1.0, 3.0, 23)
@@ -28,7 +28,7 @@ def small_slabs(monkeypatch):
 def put_off(monkeypatch, slab):
     monkeypatch.setattr(elementwise, "LARGE", 3)
     monkeypatch.setattr(forward, "LONG", 3)
-    monkeypatch.setattr(sweep, "FEW_NUMBERS", 0)  # so short ones would be noted, not put off
+    monkeypatch.setattr(noting, "FEW_NUMBERS", 0)  # so short ones would be noted, not put off
     monkeypatch.setattr(deferred, "SLAB", slab)
 
 
@@ -92,7 +92,7 @@ MODES = {
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_slabs_give_the_bits_of_whole_arrays(program, mode, slab, monkeypatch):
-    monkeypatch.setattr(sweep, "FEW_NUMBERS", 0)
+    monkeypatch.setattr(noting, "FEW_NUMBERS", 0)
     expected = MODES[mode](PROGRAMS[program])
     put_off(monkeypatch, slab)
     found = MODES[mode](PROGRAMS[program])

@@ -15,7 +15,7 @@ from dualdiff import equality, gradient, hessian, hvp, jacobian, jvp, kinks, val
 from dualdiff.errors import DualdiffError, EscapeError, KinkError, StructureError
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, notes, plan, reach
-from dualdiff.transforms import sweep
+from dualdiff.transforms import noting
 
 X = np.array([0.3, -0.7, 1.2, 0.5])
 V = np.array([1.0, 0.5, -2.0, 0.25])
@@ -38,7 +38,7 @@ def rosenbrock(x):
 def ordinary(mode, f, x):
     """What the sweeps give that note nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "FEW_NUMBERS", 0)
+        patch.setattr(noting, "FEW_NUMBERS", 0)
         return MODES[mode](f, x)
 
 

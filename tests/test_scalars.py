@@ -7,7 +7,7 @@ import pytest
 
 from dualdiff import DerivativeWarning, Dual, DualArray, derivative, forms, gradient, hessian, jacobian, jvp, lift, linearize
 from dualdiff.tangents import join, moves, scalars
-from dualdiff.transforms import sweep
+from dualdiff.transforms import noting
 
 N = 7
 X = np.linspace(0.4, 1.6, N)
@@ -155,7 +155,7 @@ def test_an_infinite_coefficient_stays_where_it_is():
 def test_the_work_of_stacking_does_not_grow_with_each_number(monkeypatch):
     """Numbers take one pass together: no array operation of the join is made for each of them."""
     calls = []
-    monkeypatch.setattr(sweep, "FEW_NUMBERS", 0)
+    monkeypatch.setattr(noting, "FEW_NUMBERS", 0)
     for module, name in ((forms, "stacked"), (join, "stacked"), (join, "joined_dense"), (join, "joined_sparse"),
                          (moves, "take_or_fill")):
         original = getattr(module, name)

@@ -22,9 +22,10 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .forward import number, split
+from .noting import is_brief
 from .overflow import lost
 from .reverse import pulled
-from .sweep import DOUBLE, Function, Inputs, is_brief, scalar_result, seed_tape, swept, value_and_eps
+from .sweep import DOUBLE, Function, Inputs, scalar_result, seed_tape, swept, value_and_eps
 
 
 def nested(inputs: Inputs, outer: Level, leaves: Callable[[], list[Any]], seed: Any, read: Any, plan: Any) -> Any:

@@ -19,7 +19,6 @@ from ..elementwise import LEVELED
 from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
 from ..forms import belongs, dual_form
 from ..plans.notes import Notes, NotesFailed
-from ..plans.reach import is_within_reach
 from ..policies import WATCH
 from ..reading import dtype_of
 from ..tangents.coefficients import plain
@@ -30,6 +29,7 @@ from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
 from .floating import derivative_warnings_ignored
+from .noting import from_notes, is_brief, noting
 from .overflow import honest, lost
 from .programs import as_it_runs, lifted_for, remember
 from .trees import Rebuild, flatten
@@ -244,19 +244,6 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
             level.wide = wide or None
 
 
-FEW_NUMBERS = 20_000  # arrays of more take longer than the operations on them
-
-
-def is_brief(inputs: Sweepable) -> bool:
-    """Whether the inputs are few plain numbers, and what f does to them is worth noting."""
-    size = 0
-    for x in inputs.leaves:
-        if type(x) not in PLAIN or (x.dtype is not DOUBLE and x.dtype != DOUBLE):  # one that was pickled is another object
-            return False
-        size += x.size
-    return 0 < size <= FEW_NUMBERS and is_within_reach(inputs.f)
-
-
 def is_wide(leaves: list[Any]) -> bool:
     """Whether these are duals of a sweep in long doubles."""
     for x in leaves:  # noqa: SIM110 - half as long as any() takes for one
@@ -268,29 +255,6 @@ def is_wide(leaves: list[Any]) -> bool:
 def is_of(level: Level, need: CareNeeded | NotesFailed) -> bool:
     """Whether it is this sweep that has to start again."""
     return need.level is level if type(need) is CareNeeded else level.noted is not None and level.noted.unmade.failed
-
-
-def noting(level: Level, inputs: Sweepable) -> Callable[[], Any]:
-    """f on inputs whose operations are noted; on ordinary ones when it is called again."""
-    notes = level.notes
-
-    def run() -> Any:
-        if level.notes is not None:
-            return inputs.call(notes.inputs(inputs.leaves, level))
-        return inputs.runner(notes.pairs, level, notes.leaves)()
-    return run
-
-
-def from_notes(out: Any, level: Level, plan: Any, latest: Any) -> Any:
-    """What the plan makes of the notes of a run; None where there is none, and they are worked off."""
-    if level.noted.unmade.failed:  # and f caught what was raised
-        raise NotesFailed
-    if level.notes is None:
-        return None
-    found = plan(out, level.notes) if LATEST.get() is latest and not level.objects else None
-    if found is None:
-        level.noted.work_off(level)
-    return found
 
 
 def own_reason(error: BaseException) -> BaseException:
