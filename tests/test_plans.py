@@ -194,6 +194,27 @@ def test_random_programs_have_the_derivatives_of_the_ordinary_sweeps(seed):
                 close(MODES[mode](f, at), expected)
 
 
+@pytest.mark.parametrize("indices", [(0, (..., 1)), ((..., 0), (..., -1)), ((..., 0, 1), (..., 1)), (0, -2),
+                                     ((..., 1), (..., 0)), (0, 1), (1, slice(None)), ((0, 1), (..., 1)),
+                                     (None, (..., 0))], ids=str)
+@pytest.mark.parametrize("shape", [(2, 2), (2, 1), (2, 2, 2)])
+def test_items_that_overlap_add_up(indices, shape):
+    x = np.linspace(0.5, 1.5, np.prod(shape)).reshape(shape)
+    indices = [i for i in indices if fits(x, i)]
+
+    def f(x):
+        return sum(np.sum(np.sin(x[i]) * (k + 1)) for k, i in enumerate(indices)) ** 2
+    for mode in ("forward", "reverse", "hvp", "hessian"):
+        close(MODES[mode](f, x), ordinary(mode, f, x))
+
+
+def fits(x, index):
+    try:
+        return x[index] is not None
+    except IndexError:
+        return False
+
+
 # ---- work
 @pytest.mark.parametrize(("mode", "most"), [("reverse", 11), ("forward", 14), ("hvp", 23)])
 def test_a_plan_has_no_operation_too_many(mode, most, monkeypatch):

@@ -66,7 +66,7 @@ class Writer:
 
     def put(self, i: int, shape: Shape, keys: tuple[Any, ...], parts: list[str]) -> None:
         """Indices of one place each, of the first axis or of the last, do not overlap."""
-        apart = len({key if type(key) is int else key[2] for key in keys if in_a_place(key)}) == len(keys)
+        apart = are_places(keys)
         filled = keys[0] is Ellipsis or (apart and len(keys) == shape[-1 if type(keys[0]) is tuple else 0])
         self.lines.append(f"t{i} = {'empty' if filled else 'zeros'}({shape})")
         for j, (key, part) in enumerate(zip(keys, parts, strict=True)):
@@ -132,9 +132,11 @@ def compiled(graph: Graph, results: list[int | None], shapes: list[Any]) -> Comp
     return plan
 
 
-def in_a_place(key: Any) -> bool:
-    """Whether an index is of one place of the first or of the last axis."""
-    return (type(key) is int and key >= 0) or (type(key) is tuple and key[:2] == (tuple, Ellipsis) and type(key[-1]) is int)
+def are_places(keys: tuple[Any, ...]) -> bool:
+    """Whether the indices are of one place each, another for each, all of the first axis or all of the last."""
+    last = [key[2] for key in keys if type(key) is tuple and key[:2] == (tuple, Ellipsis) and len(key) == 3]
+    places = last if len(last) == len(keys) else keys
+    return len(set(places)) == len(keys) and all(type(place) is int and place >= 0 for place in places)
 
 
 def needed(graph: Graph, results: list[int]) -> list[int]:
