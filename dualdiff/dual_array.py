@@ -110,7 +110,7 @@ class DualArray:
     def __getitem__(self, index: Any) -> Any:
         source: Any = self.source
         if type(source) is int:
-            return noted_item(self, index)
+            return self.level.noted.item(self, index)
         kind = type(index)
         if kind is slice:
             key: Any = ("slice", index.start, index.stop, index.step)
@@ -260,16 +260,7 @@ NUMBERS = int | float | complex | np.number
 
 def noted_value(x: Any) -> Any:
     """The plain value of a dual whose operation is noted."""
-    return x.level.noted.nodes[x.source][1]
-
-
-def noted_item(x: Any, index: Any) -> Any:
-    """An item of it, noted too if that can be."""
-    notes = x.level.notes
-    if notes is not None and (item := notes.item(x, index)) is not None:
-        return item
-    settle(x)
-    return x[index]
+    return x.level.noted.values[x.source]
 
 
 # ---- making them

@@ -333,7 +333,7 @@ def operations(row: Elementwise, operate: Any, foreign: Any = None) -> tuple[Any
     def backward(self: Any, other: Any) -> Any:
         if self.source is not None:
             if noted is not None and type(self.source) is int and (notes := self.level.notes) is not None \
-                    and (r := notes.binary(noted, other, self)) is not None:
+                    and (r := notes.reflected(noted, other, self)) is not None:
                 return r
             settle(self)
         t = type(other)

@@ -32,7 +32,7 @@ def promoted(c: Any, x: Any) -> Any:
         return c
     c = c.astype(dtype)
     if c.shape:
-        c.flags.writeable = False  # nobody else's: a record need not copy it
+        c.setflags(False)  # nobody else's: a record need not copy it
     return c
 
 

@@ -15,7 +15,7 @@ def dtype_of(x: Any) -> Any:
     """NumPy's type of a value, of a dual's too. A Dual has no ``dtype`` of its own: NumPy would convert results to it."""
     while not hasattr(x, "dtype"):
         if type(getattr(x, "source", None)) is int:  # what is noted has a plain value: NumPy asks where no error may be raised
-            return x.level.noted.nodes[x.source][1].dtype
+            return x.level.noted.values[x.source].dtype
         x = x.value if isinstance(x, Dual) else np.asarray(x)
     return x.dtype
 

@@ -190,7 +190,7 @@ def read_open(x: Any, index: Any, root: Any, memory: Memory) -> tuple[Any, Tange
 # ---- plain arrays
 def show(x: Any, a: Any) -> Any:
     """x without a derivative, as a plain array: read-only, and remembered, because what is written to x it would not see."""
-    a.flags.writeable = False
+    a.setflags(False)
     root = root_of(x)
     memory = memory_of(root)
     with memory.lock:

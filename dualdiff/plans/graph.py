@@ -157,9 +157,9 @@ class Graph:
         """The nodes of the inputs, and of each note."""
         inputs: list[int] = []
         made: list[int] = []
-        self.count = len(notes.nodes)
-        for i, (entry, f) in enumerate(notes.nodes.values()):
-            what = entry[0]
+        self.count = len(notes.values)
+        for i, entry in notes.entries.items():
+            what, f = entry[0], notes.values[i]
             if what is INPUT or what is ARRAY or what is NUMBER or what is INDEX:
                 new = self.value(i, entry[1] if len(entry) > 1 else ())
                 inputs += [new] if what is INPUT else []

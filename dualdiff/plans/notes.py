@@ -82,20 +82,21 @@ class Unmade:
 
 
 class Notes:
-    """The operations of one run. ``nodes[i]`` is what was done, with the numbers of its operands, and its value.
+    """The operations of one run. ``entries[i]`` is what was done, with the numbers of its operands, ``values[i]`` what it gave.
 
     ``seed(level)`` gives the seeds of the ordinary sweep, ``beneath()`` the duals of an outer sweep that its inputs are the
     values of, if there is one: then the noted duals have no ``value`` either, for that will be a dual of the outer one.
     """
 
-    __slots__ = ("beneath", "duals", "leaves", "nodes", "numbers", "pairs", "seed", "unmade")
+    __slots__ = ("beneath", "duals", "entries", "leaves", "numbers", "pairs", "seed", "unmade", "values")
 
     def __init__(self, seed: Any, beneath: Any = None) -> None:
         self.seed, self.beneath = seed, beneath
         self.pairs: list[Any] | None = None  # what these two gave
         self.leaves: list[Any] | None = None
-        self.nodes: dict[int, tuple[Any, Any]] = {}
-        self.duals: dict[int, Any] = {}
+        self.entries: dict[int, Any] = {}
+        self.values: dict[int, Any] = {}
+        self.duals: dict[int, Any] = {}  # of constants when they are asked for
         self.unmade: Any = Unmade()
         self.numbers = count()  # threads of the program may note at the same time
 
@@ -114,53 +115,49 @@ class Notes:
             r.value = f
         r.level = level
         r.source = i
-        self.nodes[i] = entry, f
+        self.values[i] = f
         self.duals[i] = r
+        self.entries[i] = entry  # last: another thread may work it off from here on
         return r
 
     def constant(self, c: Any, kind: Any) -> int:
         """The number of a constant operand of this type, or NONE."""
         if kind in NUMBERS:
             i = next(self.numbers)
-            self.nodes[i] = NUMBERED, c
-            self.duals[i] = c
+            self.values[i] = c
+            self.entries[i] = NUMBERED
             return i
         if kind is not ndarray or c.size > LARGEST or c.dtype.kind not in "fiub" or c.dtype.itemsize > 8:
             return NONE
         c = sealed(c) if c.dtype is DOUBLE else c.astype(DOUBLE)
         i = next(self.numbers)
-        self.nodes[i] = (ARRAY, c.shape), c
-        self.duals[i] = c
+        self.values[i] = c
+        self.entries[i] = ARRAY, c.shape
         return i
 
     # ---- operations: each gives the dual, or None where it cannot be noted
     def unary(self, op: Operation, x: Any) -> Any:
         i = x.source
         if op.steps:
-            return op.operate(self.nodes[i][1])
-        return self.noted((op, i), op.operate(self.nodes[i][1]), x.level) if len(self.nodes) < MOST else None
+            return op.operate(self.values[i])
+        return self.noted((op, i), op.operate(self.values[i]), x.level) if len(self.values) < MOST else None
 
     def binary(self, op: Operation, a: Any, b: Any) -> Any:
-        """Of which one at least is a noted dual."""
-        nodes, left, right = self.nodes, type(a), type(b)
-        if left is DualArray or left is DualScalar:
-            i, level = a.source, a.level
-            if type(i) is not int or level.notes is not self:
-                return None
-            x = nodes[i][1]
-        else:
-            x, level, i = a, b.level, self.constant(a, left)
-        if right is DualArray or right is DualScalar:
+        """Of a noted dual and any other operand."""
+        values, i, level, kind = self.values, a.source, a.level, type(b)
+        if kind is DualArray or kind is DualScalar:
             j = b.source
             if type(j) is not int or b.level is not level:
                 return None
-            y = nodes[j][1]
+            y = values[j]
+        elif op.power and kind in NUMBERS:  # belongs to the structure: it decides the form of the derivative
+            y, j = b, NUMERAL if isfinite(b) else NONE
         else:
-            y, j = b, self.exponent(b, right) if op.power else self.constant(b, right)
-        if i < 0 or j == NONE or len(nodes) > MOST:
+            y, j = b, self.constant(b, kind)
+        if j == NONE or len(values) > MOST:
             return None
-        f = op.operate(x, y)
-        entry: Any = (op, i, j) if j >= 0 else (op, i, right, y)
+        f = op.operate(values[i], y)
+        entry: Any = (op, i, j) if j >= 0 else (op, i, kind, y)
         i = next(self.numbers)  # ``noted`` written out
         if type(f) is ndarray:
             r: Any = new(DualArray)
@@ -171,15 +168,20 @@ class Notes:
             r.value = f
         r.level = level
         r.source = i
-        nodes[i] = entry, f
+        values[i] = f
         self.duals[i] = r
+        self.entries[i] = entry
         return r
 
-    def exponent(self, c: Any, kind: Any) -> int:
-        """A number as an exponent belongs to the structure: it decides the form of the derivative."""
-        return self.constant(c, kind) if kind not in NUMBERS else NUMERAL if isfinite(c) else NONE
+    def reflected(self, op: Operation, a: Any, b: Any) -> Any:
+        """Of another operand and a noted dual."""
+        i = self.constant(a, type(a))
+        if i < 0 or len(self.values) > MOST:
+            return None
+        return self.noted((op, i, b.source), op.operate(a, self.values[b.source]), b.level)
 
     def item(self, x: Any, index: Any) -> Any:
+        """An item, noted too if that can be."""
         kind, i = type(index), x.source
         key: Any = None
         if kind is slice:
@@ -189,33 +191,37 @@ class Notes:
         elif kind is tuple and all(part is None or part is Ellipsis or type(part) in (int, slice) for part in index):
             key = (tuple, *(("slice", p.start, p.stop, p.step) if type(p) is slice else p for p in index))
         elif kind is ndarray and index.dtype.kind == "i" and index.ndim and index.size <= LARGEST:
-            return self.taken(i, sealed(index), x.level)
-        if key is None or len(self.nodes) >= MOST:
-            return None
-        return self.noted((ITEM, i, key), self.nodes[i][1][index], x.level)
+            key = ARRAY
+        if key is None or x.level.notes is None or len(self.values) >= MOST:
+            self.work_off(x.level, x)
+            return x[index]
+        return self.taken(x, sealed(index)) if key is ARRAY else self.noted((ITEM, i, key), self.values[i][index], x.level)
 
-    def taken(self, i: int, index: Any, level: Level) -> Any:
+    def taken(self, x: Any, index: Any) -> Any:
         """An item by an array of whole numbers, which may be other ones in the next run."""
-        f, j = self.nodes[i][1][index], next(self.numbers)
-        self.nodes[j] = (INDEX, index.shape), index
-        self.duals[j] = index
-        return self.noted((TAKE, i, j), f, level) if len(self.nodes) < MOST and f.size <= LARGEST else None
+        f, j = self.values[x.source][index], next(self.numbers)
+        self.values[j] = index
+        self.entries[j] = INDEX, index.shape
+        if f.size > LARGEST:
+            self.work_off(x.level, x)
+            return x[index]
+        return self.noted((TAKE, x.source, j), f, x.level)
 
     def total(self, function: Any, x: Any, axis: Any = None) -> Any:
         """np.sum or np.mean over one axis or all."""
-        if (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.nodes) >= MOST:
+        if (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.values) >= MOST:
             return None
         i: Any = x.source
-        v = self.nodes[i][1]
+        v = self.values[i]
         f = np.add.reduce(v, axis=axis) if function is np.sum else np.mean(v, axis=axis)
         return self.noted((SUM, i, function, axis), f, x.level)
 
     def move(self, function: Any, x: Any, *args: Any) -> Any:
         """np.transpose of a matrix or vector, np.reshape to a shape, np.ravel."""
-        if type(x) is not DualArray or len(self.nodes) >= MOST:
+        if type(x) is not DualArray or len(self.values) >= MOST:
             return None
         i: Any = x.source
-        v = self.nodes[i][1]
+        v = self.values[i]
         if function is np.reshape:
             (shape,) = args if len(args) == 1 else (None,)
             args = (tuple(shape) if type(shape) is list else shape,)
@@ -239,8 +245,8 @@ class Notes:
             elif (i := self.constant(x, kind)) < 0:
                 return None
             numbers.append(i)
-            values.append(self.nodes[i][1])
-        return (numbers, values, level) if level is not None and len(self.nodes) < MOST else None
+            values.append(self.values[i])
+        return (numbers, values, level) if level is not None and len(self.values) < MOST else None
 
     def product(self, function: Any, *factors: Any) -> Any:
         """np.matmul or np.dot of vectors and matrices."""
@@ -292,8 +298,8 @@ class Notes:
                 self.pairs = list(self.seed(level))
                 self.leaves = None if self.beneath is None else self.beneath()
             place = 0
-            for i, (entry, f) in sorted(self.nodes.items()):
-                what, x = entry[0], self.duals.get(i)
+            for i, entry in sorted(self.entries.items()):
+                what, x, f = entry[0], self.duals.get(i), self.values[i]
                 if x is None:  # the run is over and its duals are the program's
                     x = self.duals[i] = f if what in CONSTANTS else shell(f, level, i)
                 if what is INPUT:

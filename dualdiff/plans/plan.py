@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import _local
 from collections.abc import Callable
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,11 +58,10 @@ def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> 
     kind = type(out)
     if (kind is not DualScalar and kind is not DualArray) or type(out.source) is not int or out.level.notes is not notes:
         return None
-    nodes = notes.nodes
-    n = len(nodes)
-    if n >= len(ORDERS) or [*nodes] != ORDERS[n]:
+    n = len(notes.values)
+    if n >= len(ORDERS) or [*notes.entries] != ORDERS[n] or [*notes.values] != ORDERS[n]:
         return None
-    entries, values = zip(*nodes.values(), strict=True)
+    entries, values = (*notes.entries.values(),), (*notes.values.values(),)
     if not finite(values[out.source]):
         return None
     key = make, out.source, entries
@@ -86,8 +86,8 @@ def worked_out(plan: Compiled, values: tuple[Any, ...]) -> list[Any] | None:
         if EVENTS.met:
             return None
         for a in results:
-            flat = a.ravel()
-            if not flat.dot(flat) < np.inf:
+            flat = a if a.ndim == 1 else a.ravel()
+            if not flat.dot(flat) < inf:
                 return None
     return results
 
@@ -97,7 +97,7 @@ def dropped(key: Any, error: Exception) -> None:
 
 
 def plan_for(notes: Notes, out: int, make: Maker) -> Compiled | None:
-    if any(f.dtype != DOUBLE for entry, f in notes.nodes.values() if hasattr(f, "dtype") and entry[0] is not INDEX):
+    if any(f.dtype != DOUBLE for i, f in notes.values.items() if hasattr(f, "dtype") and notes.entries[i][0] is not INDEX):
         return None
     graph = Graph()
     try:

@@ -85,7 +85,7 @@ def dual_of(x: Any) -> Any:
 def sealed(a: Any) -> Any:
     """An array that nobody can write to: a copy, unless it is one."""
     a = kept(a)
-    a.flags.writeable = False
+    a.setflags(False)  # sooner done than by a.flags
     return a
 
 

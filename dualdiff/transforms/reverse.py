@@ -51,11 +51,8 @@ def gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") 
     >>> gradient(lambda x: np.sum(x**2))(np.array([1.0, 3.0]))
     array([2., 6.])
     """
-    both = value_and_gradient(f, argnums, mode)
-
-    def df(*args: Any, **options: Any) -> Any:
-        return both(*args, **options)[1]
-    return df
+    both = sweeps(f, argnums, mode)
+    return lambda *args, **options: both(args, options)[1]
 
 
 def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto") -> Callable[..., Any]:
@@ -65,10 +62,16 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0, mode: str 
     >>> value_and_gradient(lambda x: x @ x)(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
+    both = sweeps(f, argnums, mode)
+    return lambda *args, **options: both(args, options)
+
+
+def sweeps(f: Function, argnums: int | Sequence[int], mode: str) -> Callable[[Any, Any], Any]:
+    """Value and gradient, given the arguments as they come."""
     checked_mode(mode)
     few = FewInputs()
 
-    def both(*args: Any, **options: Any) -> Any:
+    def both(args: Any, options: Any) -> Any:
         inputs = Inputs(f, argnums, args, options)
         return one_way(inputs, True) if mode == "forward" else few.sweep(inputs, one_way) if mode == "auto" else \
             one_way(inputs, False)

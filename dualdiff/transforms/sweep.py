@@ -79,7 +79,7 @@ class Inputs(Sweepable):
             self.leaves = [frozen(x)]
             self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
             self.shapes: list[Shape] = [x.shape]
-            self.dtypes = [dtype_of(x)]
+            self.dtypes = [x.dtype]
             self.is_complex = self.dtypes[0].kind == "c"
             return
         self.single = type(argnums) is int or not np.iterable(argnums)
@@ -161,7 +161,7 @@ def frozen(x: Any) -> Any:
     """The array as it is now."""
     if type(x) is np.ndarray and (x.flags.writeable or may_change(x.base)):
         x = x.copy("K")
-        x.setflags(write=False)
+        x.setflags(False)
     return x
 
 
@@ -213,14 +213,14 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
     careful, latest = wide or WATCH.count > 0, LATEST.get()
     while True:
         met = LATEST.get()
-        level = Level(next_number(), careful=careful, holomorphic=holomorphic)
+        level = Level(next_number(), careful, holomorphic)
         level.wide = wide
         if plan is not None and not (careful or holomorphic) and is_brief(inputs):
             level.notes = level.noted = Notes(seed, beneath)
         try:
             with derivative_warnings_ignored():
                 result = at_level(level, inputs, seed, read, plan)
-            if LATEST.get() is met:
+            if met is not latest and LATEST.get() is met:
                 LATEST.set(latest)
             return result
         except (CareNeeded, NotesFailed) as need:
@@ -266,11 +266,11 @@ def own_reason(error: BaseException) -> BaseException:
 
 
 def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, plan: Any = None) -> Any:
-    latest = LATEST.get()
-    run = inputs.runner(seed(level), level) if level.notes is None else noting(level, inputs)
+    latest, notes = LATEST.get(), level.notes
+    run = inputs.runner(seed(level), level) if notes is None else noting(level, inputs)
     try:
-        out = run()
-        if level.noted is not None and (found := from_notes(out, level, plan, latest)) is not None:
+        out = run() if notes is None else inputs.call(notes.inputs(inputs.leaves, level))
+        if notes is not None and (found := from_notes(out, level, plan, latest)) is not None:
             return found
         if LATEST.get() is not latest:
             same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
