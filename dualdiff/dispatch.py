@@ -75,7 +75,7 @@ def noted(function: Any, args: Any, options: dict[str, Any]) -> Any:
         args = (*args, axis)
     if function in LISTED:
         notes = notes_of(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else None
-    elif len(args) == 1 and function is np.sum:  # what most programs end with
+    elif len(args) == 1 and (function is np.sum or function is np.mean):  # what most programs end with
         x = args[0]
         return x.level.notes.total(function, x) if type(x) is DualArray and type(x.source) is int and x.level.notes else None
     else:

@@ -213,7 +213,11 @@ class Notes:
             return None
         i: Any = x.source
         v = self.values[i]
-        f = np.add.reduce(v, axis=axis) if function is np.sum else np.mean(v, axis=axis)
+        if v.size:
+            f = np.add.reduce(v, axis=axis)
+            f = f if function is np.sum else f / (v.size if axis is None else v.shape[axis])  # as np.mean does, a little slower
+        else:
+            f = function(v, axis=axis)
         return self.noted((SUM, i, function, axis), f, x.level)
 
     def move(self, function: Any, x: Any, *args: Any) -> Any:
