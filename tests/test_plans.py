@@ -14,7 +14,7 @@ import dualdiff as dd
 from dualdiff import equality, gradient, hessian, hvp, jacobian, jvp, kinks, value_and_gradient
 from dualdiff.errors import DualdiffError, EscapeError, KinkError, StructureError
 from dualdiff.optimize import curve_fit
-from dualdiff.plans import code, notes, plan, reach
+from dualdiff.plans import code, graph, notes, plan, reach
 from dualdiff.transforms import noting
 
 X = np.array([0.3, -0.7, 1.2, 0.5])
@@ -461,6 +461,22 @@ def test_a_plan_that_fails_is_dropped(monkeypatch):
     monkeypatch.setattr(plan, "plan_for", lambda *_: 1 // 0)
     close(gradient(rosenbrock)(X), ordinary("reverse", rosenbrock, X))
     assert {key: None} == plan.PLANS
+
+
+def test_signs_and_reciprocals_cost_no_operation_of_their_own_where_they_can_be_part_of_another():
+    graph_ = graph.Graph()
+    a, b, c = (graph_.value(i, (3,)) for i in range(3))
+    minus, apply = graph_.apply(np.negative, a), graph_.apply
+    product = apply(np.multiply, minus, b)
+    assert product == apply(np.negative, apply(np.multiply, a, b)) == apply(np.multiply, a, apply(np.negative, b))
+    assert apply(np.multiply, minus, apply(np.negative, b)) == apply(np.multiply, a, b)
+    assert apply(np.add, product, c) == apply(np.add, c, product) == apply(np.subtract, c, apply(np.multiply, a, b))
+    assert apply(np.subtract, c, product) == apply(np.add, c, apply(np.multiply, a, b))
+    assert apply(np.divide, c, minus) == apply(np.negative, apply(np.divide, c, a))
+    assert apply(np.multiply, apply(np.divide, graph_.number(1), a), b) == apply(np.divide, b, a)
+    known = graph_.apply(np.negative, c)
+    graph_.noted[known] = 3  # what the program has computed costs nothing
+    assert graph_.nodes[apply(np.multiply, known, b)] == ("apply", (known, b), np.multiply)
 
 
 # ---- which programs are noted

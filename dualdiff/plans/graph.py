@@ -16,6 +16,7 @@ from ..rules.registry import ROWS, Elementwise
 from .notes import ARRAY, INDEX, INPUT, ITEM, JOIN, MOVE, NUMBER, PRODUCT, ROW, SUM, TAKE, WHERE, Notes, index_of
 
 Shape = tuple[int, ...]
+SIGNED = (np.add, np.subtract, np.multiply, np.divide)
 INSIDE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power}
 
 
@@ -84,13 +85,42 @@ class Graph:
                     return other
                 if type(value) in (int, float) and value == -1:
                     return self.apply(np.negative, other)
-        if function is np.negative and self.nodes[of[0]][:1] == ("apply",) and self.nodes[of[0]][2] is np.negative:
-            return self.nodes[of[0]][1][0]
+        if function is np.negative and (positive := self.negated(of[0])) is not None:
+            return positive
+        if function in SIGNED and (signed := self.signed(function, *of)) is not None:
+            return signed
+        if function is np.multiply:
+            for i, other in zip(of, reversed(of), strict=True):
+                if (below := self.reciprocal(i)) is not None:
+                    return self.apply(np.divide, other, below)
         if all(value is not None for value in values):
             if not any(map(np.ndim, values)):
                 return self.number(float(function(*values)))
             return self.folded(("apply", of, function), lambda: np.asarray(function(*values)))
         return self.node("apply", of, function, broadcast(*(self.shapes[i] for i in of)))
+
+    def negated(self, i: int) -> int | None:
+        """What the node is minus of, if it is that of something."""
+        kind, of, function = self.nodes[i]
+        return of[0] if kind == "apply" and function is np.negative else None
+
+    def reciprocal(self, i: int) -> int | None:
+        """What the node is one over of, if it is that, and has still to be computed."""
+        kind, of, function = self.nodes[i]
+        one = kind == "apply" and function is np.divide and self.value_of(of[0])
+        return of[1] if type(one) in (int, float) and one == 1 and i not in self.noted else None
+
+    def signed(self, function: Any, a: int, b: int) -> int | None:
+        """The same with signs that have still to be computed outside of a product, and gone from a sum: exact."""
+        p, q = (self.negated(i) if i not in self.noted else None for i in (a, b))
+        if p is None and q is None:
+            return None
+        if function is np.multiply or function is np.divide:
+            whole = self.apply(function, a if p is None else p, b if q is None else q)
+            return whole if p is not None and q is not None else self.apply(np.negative, whole)
+        if q is not None:
+            return self.apply(np.add if function is np.subtract else np.subtract, a, q)
+        return None if function is np.subtract else self.apply(np.subtract, b, p)  # type: ignore[arg-type]
 
     def multiplied(self, a: int, b: int) -> int:
         return self.apply(np.multiply, a, b)
