@@ -13,7 +13,16 @@ import dualdiff as dd
 from dualdiff import symbolic
 from dualdiff.rules import elementwise as rules_elementwise
 from dualdiff.rules import every_row
-from dualdiff.rules.elementwise import cosine, one_less_square, sech_squared, share, softmax_share, softmax_share2
+from dualdiff.rules.elementwise import (
+    cosine,
+    decline,
+    one_less_square,
+    sech_squared,
+    softmax_share,
+    softmax_share2,
+    softmax_shares,
+    softmax_shares2,
+)
 from dualdiff.rules.registry import Elementwise, name_of
 
 ROWS = {function: row for function, row in every_row().items() if not name_of(function).startswith("scipy.")}
@@ -224,6 +233,8 @@ def test_a_partial_agrees_with_fifty_digits_up_to_the_ends_of_its_domain(ufunc, 
 
 
 PARTS = {softmax_share: lambda x, y: 1 / (1 + sp.exp(y - x)), softmax_share2: lambda x, y: 1 / (1 + 2 ** (y - x)),
+         softmax_shares: lambda x, y: 1 / (1 + sp.exp(y - x)) / (1 + sp.exp(x - y)),
+         softmax_shares2: lambda x, y: 1 / (1 + 2 ** (y - x)) / (1 + 2 ** (x - y)),
          sech_squared: lambda x: 1 / sp.cosh(x) ** 2, one_less_square: lambda x: 1 - x**2,
          cosine: lambda x, y: x / sp.sqrt(x**2 + y**2)}
 
@@ -245,13 +256,13 @@ def test_the_partials_of_a_partial_agree_with_fifty_digits(function, i, monkeypa
 
 def test_the_second_derivative_of_a_logistic_loss_takes_a_share_for_one_operation(monkeypatch):
     calls = []
-    monkeypatch.setattr(rules_elementwise, "share", lambda *args: calls.append(args) or share(*args))
+    monkeypatch.setattr(rules_elementwise, "decline", lambda *args: calls.append(args) or decline(*args))
     z = np.linspace(-3, 3, 5)
     second = dd.derivative(lambda z: np.logaddexp(0, z), order=2)(z)
     s = 1 / (1 + np.exp(-z))
     assert np.allclose(second, s * (1 - s), rtol=1e-14, atol=0)
     assert all(type(x) in (int, np.ndarray) for args in calls for x in args[:2])           # never a dual, inside or out
-    assert len(calls) == 3                                 # of the value, of its partial, and the other's share
+    assert len(calls) == 3                                 # of the value, of its partial, and of both shares
 
 
 def test_the_formulas_of_the_proof_are_the_functions_that_numpy_computes():

@@ -171,34 +171,57 @@ def power_exponent(f: Any, x: Any, y: Any) -> Any:
     return np.where(zero, limit, f * np.log(np.where(zero, 1, x)))
 
 
-def share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
-    """e^x / (e^x + e^y) = 1/(1 + e^d), d = y - x, from e^-|d|, which cannot overflow; equal infinities share.
+def decline(x: Any, y: Any, exp: Any, log_base: float) -> tuple[Any, Any]:
+    """e^-|d| for d = y - x, which cannot overflow, and where d > 0; equal infinities are no difference.
 
     d is rounded, by e say (Knuth's two-sum tells), and exp magnifies that: e^(d+e) = e^d (1 + e).
     """
     d = y - x
-    strange = np.logical_not(np.isfinite(d))
+    rounded = not (type(x) in (int, float) and x == 0) and not (type(y) in (int, float) and y == 0)
+    strange = np.logical_not(np.isfinite(d)) if rounded else np.False_
     some = strange.any() if type(strange) is np.ndarray else np.any(strange)
     if some:
         d = np.where((x == y) & strange, 0, d)
     larger = d > 0
     s = exp(-np.abs(d) if type(d) is np.ndarray else np.where(larger, -d, d))  # of duals this is smooth at 0, as -|d| is not
-    if not (type(x) in (int, float) and x == 0) and not (type(y) in (int, float) and y == 0):
+    if rounded:
         b = d - y
         e = (y - (d - b)) - (x + b)
         e = np.where(strange, 0, e) if some else e
         s = s + s * (np.where(larger, -e, e) * log_base)
+    return s, larger
+
+
+def share(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
+    """e^x / (e^x + e^y)."""
+    s, larger = decline(x, y, exp, log_base)
     return np.where(larger, s, 1) / (1 + s)
 
 
-@smooth(lambda f, x, y: f * softmax_share(y, x), lambda f, x, y: -f * softmax_share(y, x))
+def shares(x: Any, y: Any, exp: Any = np.exp, log_base: float = 1.0) -> Any:
+    """Those of x and y, multiplied."""
+    s, _ = decline(x, y, exp, log_base)
+    return s / (1 + s) / (1 + s)
+
+
+@smooth(lambda f, x, y: softmax_shares(x, y), lambda f, x, y: -softmax_shares(x, y))
 def softmax_share(x: Any, y: Any) -> Any:
     return share(x, y)
 
 
-@smooth(lambda f, x, y: LN2 * f * softmax_share2(y, x), lambda f, x, y: -LN2 * f * softmax_share2(y, x))
+@smooth(lambda f, x, y: f * np.tanh((y - x) / 2), lambda f, x, y: f * np.tanh((x - y) / 2))
+def softmax_shares(x: Any, y: Any) -> Any:
+    return shares(x, y)
+
+
+@smooth(lambda f, x, y: LN2 * softmax_shares2(x, y), lambda f, x, y: -LN2 * softmax_shares2(x, y))
 def softmax_share2(x: Any, y: Any) -> Any:
     return share(x, y, np.exp2, LN2)
+
+
+@smooth(lambda f, x, y: LN2 * f * np.tanh((LN2 / 2) * (y - x)), lambda f, x, y: LN2 * f * np.tanh((LN2 / 2) * (x - y)))
+def softmax_shares2(x: Any, y: Any) -> Any:
+    return shares(x, y, np.exp2, LN2)
 
 
 def chosen(f: Any, x: Any, y: Any) -> Any:
