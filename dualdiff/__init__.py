@@ -8,6 +8,7 @@ The map of the house; imports point upwards only.
     policies.py      what sweeps watch for where the user asks: kinks, equalities, derivatives that are not finite
     rules/           the mathematics: one row per function, in the file of its kind; registry.py says what the kinds are;
                      rarer ones are read when they are first met
+    floating.py      floating-point events: the user's own warn as they always do, those of partials do not
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
                      dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble, csr and
                      recipes (sparse matrices), join (joined: put off; scalars, writes), tangent, deferred (of

@@ -24,6 +24,7 @@ FLOORS = [
     {"allocator", "errors", "errstate"},
     {"policies"},
     {"rules"},
+    {"floating"},
     {"tangents"},
     {"memory"},
     {"views"},

@@ -17,6 +17,7 @@ from ..dual_array import DualArray, inexact, wrapped
 from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
 from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
+from ..floating import derivative_warnings_ignored
 from ..forms import belongs, dual_form
 from ..plans.notes import Notes, NotesFailed
 from ..policies import WATCH
@@ -28,7 +29,6 @@ from ..tangents.moves import Shape, may_change
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
-from .floating import derivative_warnings_ignored
 from .noting import from_notes, is_brief, noting
 from .overflow import honest, lost
 from .programs import as_it_runs, lifted_for, remember

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errstate import REMEMBERED, Remembered
-from ..rules.elementwise import CHAINING, noticed
+from .errstate import REMEMBERED, Remembered
+from .rules.elementwise import CHAINING, noticed
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = os.path.dirname(os.path.abspath(__file__))
 SILENT = (os.path.join(PACKAGE, "rules"), os.path.join(PACKAGE, "tangents"))
 NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
@@ -55,4 +55,13 @@ class DerivativeWarningsIgnored(Remembered):
     make = staticmethod(watching)
 
 
+class Repeated(Remembered):
+    """``with`` this, operations of the user's that are done again do not warn again."""
+
+    __slots__ = ()
+    made: ClassVar[dict[Any, Any]] = {}
+    make = staticmethod(lambda: np.errstate(all="call", call=Watcher(dict.fromkeys(KINDS.values(), "ignore"), None)))
+
+
 derivative_warnings_ignored: Any = DerivativeWarningsIgnored if REMEMBERED else watching
+repeated: Any = Repeated if REMEMBERED else Repeated.make
