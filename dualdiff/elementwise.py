@@ -36,6 +36,7 @@ ndarray = np.ndarray
 DOUBLE = np.dtype(np.float64)
 LONG = {"f": np.longdouble, "c": np.clongdouble}
 NUMBERS = frozenset({float, int, bool})
+TINY, HUGE = float(np.finfo(float).tiny), float(np.finfo(float).max)
 
 
 # ---- one input
@@ -101,7 +102,8 @@ def widened(partial: Any, at: tuple[Any, ...]) -> Any:
     """The partial in the widest floats that NumPy has: what leaves the range of doubles on the way may be back in the end."""
     kinds = [np.asarray(plain(a)).dtype.kind if hasattr(a, "astype") else "" for a in at]
     try:
-        return partial(*[a.astype(LONG[kind]) if kind in LONG else a for a, kind in zip(at, kinds, strict=True)])
+        p = partial(*[a.astype(LONG[kind]) if kind in LONG else a for a, kind in zip(at, kinds, strict=True)])
+        return np.longdouble(p) if type(p) is float else p
     except TypeError:  # functions of SciPy's
         return partial(*at)
 
@@ -136,6 +138,8 @@ def propagated(f: Any, level: Level, eps: Tangent, p: Any, borrowed: bool = Fals
         if c is not last:
             last = c
             r = (kept(p) if borrowed else p) if c is None else owned(c, p) if type(p) is DualArray else c * p
+            if type(r) is float and not TINY < abs(r) < HUGE:
+                r = float(np.multiply(c, p)) if c else r  # of Python's numbers nobody is told what they lose
         terms[leaf] = r
     t = new(Tangent)
     t.terms = terms

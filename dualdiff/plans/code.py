@@ -77,7 +77,7 @@ class Writer:
         return self.name("array", more, self.graph.fixed[more])
 
     def apply(self, i: int, of: Any, function: Any, *a: str) -> str:
-        if function in SYMBOLS:
+        if function in SYMBOLS and not self.graph.pythons.issuperset(of):
             return f"{a[0]} {SYMBOLS[function]} {a[1]}"
         return f"-{a[0]}" if function is np.negative else f"{self.name('f', function, function)}({', '.join(a)})"
 

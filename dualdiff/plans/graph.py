@@ -40,6 +40,7 @@ class Graph:
         self.known: dict[Any, int] = {}
         self.noted: dict[int, int] = {}  # which noted value a node is
         self.fixed: list[Any] = []
+        self.pythons: set[int] = set()  # numbers of Python's, whose overflow nobody is told of
         self.count = 0
 
     def node(self, kind: str, of: tuple[int, ...], more: Any, shape: Shape) -> int:
@@ -58,7 +59,9 @@ class Graph:
         return new
 
     def number(self, value: float) -> int:
-        return self.node("number", (), value, ())
+        new = self.node("number", (), value, ())
+        self.pythons.add(new)
+        return new
 
     def constant(self, array: Any) -> int:
         """An array that is the same in every run."""
@@ -193,6 +196,7 @@ class Graph:
             if what is INPUT or what is ARRAY or what is NUMBER or what is INDEX:
                 new = self.value(i, entry[1] if len(entry) > 1 else ())
                 inputs += [new] if what is INPUT else []
+                self.pythons.update([new] if what is NUMBER else [])
             elif what is ITEM:
                 new = self.item(made[entry[1]], entry[2])
             elif what is TAKE:
