@@ -12,7 +12,7 @@ from scipy import special
 
 import dualdiff as dd
 from dualdiff import equality, gradient, hessian, hvp, jacobian, jvp, kinks, value_and_gradient
-from dualdiff.errors import DualdiffError, EscapeError, KinkError, StructureError
+from dualdiff.errors import BudgetError, DualdiffError, EscapeError, KinkError, StructureError
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, graph, notes, plan, reach
 from dualdiff.transforms import noting
@@ -90,6 +90,9 @@ PROGRAMS = {
     "nothing of it": lambda x: np.sum(np.ones(3) * 2.0) + 0 * x[0],
 }
 BEYOND = {
+    "sums with their axis by place": lambda x: np.sum(np.sum(x[:, None] * A.T, 0, float) * x.mean(0, float)),
+    "sums of what has no axes": lambda x: np.sum((x * x)[..., 0], axis=-1) * np.sum(x[..., 1], axis=0),
+    "a bound that is an array": lambda x: np.sum(x[:np.array(2)] ** 2),
     "a solve": lambda x: np.sum(np.linalg.solve(np.eye(4) + np.diag(B), x) ** 2),
     "half of it": lambda x: np.sum(np.sort(np.sin(x) * x) * B),
     "a mask": lambda x: np.sum(x[np.array([True, False, True, True])] ** 2),
@@ -383,12 +386,13 @@ def test_a_dual_of_another_sweep_is_no_constant():
     (lambda x: 1 / (1 + np.exp(-x[0])), -800.0, 0.0), (lambda x: np.sqrt(x[0] ** 2), 1e200, np.nan),
     (lambda x: np.sqrt(x[0] * x[0]), 0.0, 0.0), (lambda x: np.log(1 / (1 + np.exp(x[0]))), 400.0, -1.0),
     (lambda x: np.exp(-(x[0] ** 2)) * 1e300, 30.0, -60 * 1e300 * np.exp(-900.0)),
-    (lambda x: np.sqrt(x[0]), 0.0, np.inf)])
+    (lambda x: np.sqrt(x[0]), 0.0, np.inf), (lambda x: x[0] * 1e150 * 1e-200 * 1e-200, 1.0, 1e-250),
+    (lambda x: x[0] * 1e-200 * 1e-200 * 1e300, 1e200, 1e-100), (lambda x: np.sum(x / 1e-200 / 1e-200 / 1e300), 1e-200, 1e100)])
 def test_where_numbers_leave_the_range_of_floats_the_ordinary_rules_decide(f, x, expected):
     for mode in ("forward", "reverse", "jacobian"):
         with np.errstate(all="ignore"):
             found, other = MODES[mode](f, np.array([x])), ordinary(mode, f, np.array([x]))
-        np.testing.assert_array_equal(found, other)
+        np.testing.assert_allclose(found, other, rtol=1e-15)
         np.testing.assert_allclose(found, [expected], rtol=1e-12)
 
 
@@ -399,6 +403,46 @@ def test_the_programs_warnings_are_its_own_and_those_of_a_plan_are_nobodys():
         assert gradient(lambda x: np.sum(np.exp(-x)))(np.array([700.0])) == -np.exp(-700.0)
         with pytest.raises(FloatingPointError):
             gradient(lambda x: np.sum(np.exp(x)))(np.array([800.0]))
+
+
+@in_every_mode
+@pytest.mark.parametrize("beyond", [np.sum, np.linalg.norm], ids=["noted", "worked off"])
+def test_what_the_program_lets_pass_warns_no_second_time(mode, beyond, recwarn):
+    def f(x):
+        with np.errstate(divide="ignore"):
+            r = np.log(x)
+        return np.sum(np.where(x > 0, r, 0.0)) + beyond(x)
+    for settings in ("warn", "raise"):
+        with np.errstate(all=settings):
+            close(MODES[mode](f, np.array([0.0, 2.0])), ordinary(mode, f, np.array([0.0, 2.0])))
+    assert not recwarn
+
+
+@pytest.mark.parametrize("mode", ["hvp", "hessian"])
+@pytest.mark.parametrize("f", [lambda x: np.sum(x**2 * np.array([1 + 2j, 3 - 1j])), lambda x: np.sum(np.exp(1j * x)),
+                               lambda x: np.sum((x * np.longdouble(2)) ** 2)])
+def test_second_derivatives_have_the_type_of_the_result(f, mode):
+    close(MODES[mode](f, X[:2]), ordinary(mode, f, X[:2]))
+
+
+@pytest.mark.parametrize("mode", ["hvp", "hessian"])
+def test_a_value_that_is_asked_for_is_there_in_second_derivatives(mode):
+    def weighed(x):
+        w = x.value if hasattr(x, "value") else x
+        return np.sum(w * x**2)
+
+    class Model:
+        def loss(self, x):
+            return np.sum(jvp(lambda y: y**2, (np.ones(4),), (x,))[1] ** 2)
+    left = []
+    for f in (weighed, lambda x: Model().loss(x), lambda x: np.sum(left.append(x * 2) or left[-1] ** 2)):
+        close(MODES[mode](f, X), ordinary(mode, f, X))
+    assert np.array_equal(left[0].value, X * 2)
+
+
+def test_memory_is_bounded_where_it_is_asked():
+    with pytest.raises(BudgetError):
+        jacobian(lambda x: np.ones((5000, 3)) @ x * x[0], max_bytes=1000)(X[:3])
 
 
 def test_policies_are_asked():

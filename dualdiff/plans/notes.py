@@ -21,6 +21,7 @@ import numpy as np
 from ..dual import new
 from ..dual_array import DualArray
 from ..dual_scalar import DualScalar
+from ..floating import repeated
 from ..rules.registry import Elementwise
 from ..tangents.level import Level
 from ..tangents.moves import sealed
@@ -207,12 +208,14 @@ class Notes:
             return x[index]
         return self.noted((TAKE, x.source, j), f, x.level)
 
-    def total(self, function: Any, x: Any, axis: Any = None) -> Any:
+    def total(self, function: Any, x: Any, axis: Any = None, *more: Any) -> Any:
         """np.sum or np.mean over one axis or all."""
-        if (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.values) >= MOST:
+        if more or (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.values) >= MOST:
             return None
         i: Any = x.source
         v = self.values[i]
+        if axis is not None and not v.ndim:  # NumPy lets axis 0 and -1 pass, which are not there
+            return None
         if v.size:
             f = np.add.reduce(v, axis=axis)
             f = f if function is np.sum else f / (v.size if axis is None else v.shape[axis])  # as np.mean does, a little slower
@@ -294,7 +297,7 @@ class Notes:
     # ---- the ordinary way
     def work_off(self, level: Level, late: Any = None) -> None:
         """Give the duals their tangents by the ordinary rules; ``late`` is one that was left of a run that is over."""
-        with WORKING:
+        with WORKING, repeated():
             level.notes = None
             if late is not None and type(late.source) is not int:  # another thread has done it
                 return
@@ -317,6 +320,10 @@ class Notes:
 
     def release(self) -> None:
         """The run is over: what it made goes with it."""
+        if self.beneath is not None:
+            for i, x in self.duals.items():
+                if type(x) in (DualArray, DualScalar) and type(x.source) is int:
+                    x.value = self.values[i]  # for whom the program gave it to
         self.duals.clear()
         self.pairs = self.leaves = None
 

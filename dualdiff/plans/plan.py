@@ -67,6 +67,9 @@ def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> 
     key = make, out.source, entries
     try:
         plan: Any = PLANS.get(key, UNKNOWN)
+    except TypeError:  # an array as the bound of a slice has no hash
+        return None
+    try:
         if plan is UNKNOWN:
             plan = plan_for(notes, out.source, make)
             if len(PLANS) >= MOST_PLANS:

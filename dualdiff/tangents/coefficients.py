@@ -32,7 +32,7 @@ def finite(a: Any) -> bool:
             return isfinite(total) or bool(np.isfinite(a).all())
         total = add_reduce(a, axis=None)
         return bool(total - total == 0) or bool(np.isfinite(a).all())
-    elif hasattr(a, "value"):
+    elif type(a) is not np.float64 and hasattr(type(a), "value"):
         return finite(a.value)
     return bool(a - a == 0)
 
@@ -120,7 +120,7 @@ def in_place_of(p: Any, value: Any) -> Any:
 
 def plain(f: Any) -> Any:
     """The value under every level."""
-    while hasattr(f, "value"):
+    while hasattr(type(f), "value"):
         f = f.value
     return f
 

@@ -70,6 +70,8 @@ def noted_product(f: Function, x: Any, v: Any, args: Any, options: Any) -> Any:
 
     def read(out: Any, level: Level) -> Any:
         value, eps = value_and_eps(scalar_result(out, "hvp"), level)
+        if dtype_of(value) != DOUBLE:  # which these sweeps are for
+            outer.ask_for_care()
         along = number(eps.dense(dtype=dtype_of(value))) if eps.terms else np.float64(0)
         if lost(along):
             outer.ask_for_care()
@@ -96,7 +98,9 @@ def noted_hessian(f: Function, argnums: int | Sequence[int], args: Any, options:
 
     def read(out: Any, level: Level) -> Any:
         value, eps = value_and_eps(scalar_result(out, "gradient"), level)
-        slopes = list(map(number, pulled([eps.terms], [dtype_of(value).type(1)], 0, roots, inputs)))
+        if dtype_of(value) != DOUBLE:
+            outer.ask_for_care()
+        slopes = list(map(number, pulled([eps.terms], [np.float64(1)], 0, roots, inputs)))
         if any(map(lost, slopes)):
             outer.ask_for_care()
         return tree([inputs.matrix(*value_and_eps(a, outer)) for a in slopes])
