@@ -20,6 +20,7 @@ from .elementwise import LEVELED
 from .errors import ConversionError, KinkError, RuleError
 from .forms import holds_dual
 from .handlers import HANDLERS, einsum_pair, summed
+from .plans.steps import IN_STEPS
 from .policies import TRACE, WATCH
 from .rules import row_of
 from .rules.composite import contraction
@@ -62,25 +63,28 @@ def array_function(function: Any, args: Any, options: dict[str, Any]) -> Any:
     return result if out is None else store(out, result)
 
 
-NOTED: dict[Any, str] = {np.sum: "total", np.mean: "total", np.matmul: "product", np.dot: "product", np.transpose: "move",
-                         np.reshape: "move", np.ravel: "move", np.stack: "row", np.concatenate: "joined", np.where: "where"}
+NOTED: dict[Any, str] = {
+    **dict.fromkeys((np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.prod), "total"), np.cumsum: "running",
+    np.matmul: "product", np.dot: "product", np.transpose: "move", np.reshape: "move", np.ravel: "move", np.stack: "row",
+    np.concatenate: "joined", np.where: "where", **dict.fromkeys(IN_STEPS, "steps")}
 LISTED = (np.stack, np.concatenate)
+OPTIONS = {"total": frozenset(("axis", "keepdims")), "running": frozenset(("axis",)),
+           "steps": frozenset(("axis", "ddof", "ord"))}
 
 
 def noted(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """The dual of a call that a sweep notes (plans/notes.py), or None."""
     if options:
-        if len(args) != 1 or len(options) != 1 or (axis := options.get("axis", args)) is args or NOTED[function] != "total":
+        if not options.keys() <= OPTIONS.get(NOTED[function], frozenset()):
             return None
-        args = (*args, axis)
-    if function in LISTED:
-        notes = notes_of(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else None
     elif len(args) == 1 and (function is np.sum or function is np.mean):  # what most programs end with
         x = args[0]
         return x.level.notes.total(function, x) if type(x) is DualArray and type(x.source) is int and x.level.notes else None
+    if function in LISTED:
+        notes = notes_of(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else None
     else:
         notes = notes_of(args) if len(args) < 4 else None
-    return None if notes is None else getattr(notes, NOTED[function])(function, *args)
+    return None if notes is None else getattr(notes, NOTED[function])(function, *args, **options)
 
 
 def notes_of(parts: Any) -> Any:

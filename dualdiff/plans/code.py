@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from _thread import _local
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .entries import index_of
 from .graph import Graph, Shape
-from .notes import index_of
 
 Compiled = Callable[[tuple[Any, ...]], list[Any]]
 SYMBOLS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
@@ -29,6 +30,23 @@ def scattered(a: Any, index: Any, shape: Shape) -> Any:
     return new
 
 
+class Events(_local):
+    """Whether this thread's plan met a floating-point event, or a tie: then the ordinary rules have the answer."""
+
+    met = False
+
+
+EVENTS = Events()
+
+
+def chosen(a: Any, f: Any) -> Any:
+    """1 where an extremum was taken from; a tie is told."""
+    found = a == f
+    if np.count_nonzero(found) != np.size(f):
+        EVENTS.met = True
+    return found.astype(np.float64)
+
+
 class Writer:
     """The statements, and what their names mean."""
 
@@ -37,7 +55,7 @@ class Writer:
         self.lines: list[str] = []
         self.meant: dict[str, Any] = {
             "reduce": np.add.reduce, "zeros": np.zeros, "empty": np.empty, "spread": spread, "scattered": scattered,
-            "every": slice(None), "swapaxes": np.swapaxes, "matmul": np.matmul}
+            "every": slice(None), "swapaxes": np.swapaxes, "matmul": np.matmul, "cumsum": np.cumsum, "chosen": chosen}
         self.names: dict[Any, str] = {}
 
     def name(self, stem: str, key: Any, meant: Any) -> str:
@@ -96,6 +114,12 @@ class Writer:
         axes, divisor = more
         axis = None if len(axes) == len(self.graph.shapes[of[0]]) else axes[0] if len(axes) == 1 else axes
         return f"reduce({a}, {axis})" + (f" / {divisor}" if divisor != 1 else "")
+
+    def running(self, i: int, of: Any, axis: Any, a: str) -> str:
+        return f"cumsum({a}, {axis})"
+
+    def chosen(self, i: int, of: Any, more: Any, a: str, f: str) -> str:
+        return f"chosen({a}, {f})"
 
     def product(self, i: int, of: Any, more: Any, a: str, b: str) -> str:
         flat = max(len(self.graph.shapes[j]) for j in of) < 3  # there dot is the same, and sooner called

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .entries import index_of
 from .graph import Graph, Shape, UnplannedError
-from .notes import index_of
 
 Terms = dict[int | None, int | None]  # leaf: coefficient; None as a leaf: one direction, as a coefficient: 1
 
@@ -75,11 +75,18 @@ def pulled(graph: Graph, i: int, kind: str, of: tuple[int, ...], more: Any, plac
         return [(more, g)]
     if kind == "take":
         return [(None, graph.node("scatter", (graph.spread(g, full), of[1]), (), shape))]
-    if kind == "sum":
-        axes, divisor = more
+    if kind in ("sum", "fold"):
+        axes = more[0] if kind == "sum" else more[1]
         if graph.shapes[g] and len(axes) < len(shape):
             g = graph.reshape(graph.spread(g, full), tuple(1 if k - len(shape) in axes else s for k, s in enumerate(shape)))
-        return [(None, g if divisor == 1 else graph.apply(np.divide, g, graph.number(divisor)))]
+        if kind == "fold":
+            return [(None, graph.multiplied(g, graph.weights(i)))]
+        return [(None, g if more[1] == 1 else graph.apply(np.divide, g, graph.number(more[1])))]
+    if kind == "chosen":
+        return []
+    if kind == "running":
+        back = reversed_along(more)
+        return [(None, graph.item(graph.running(graph.item(graph.spread(g, full), back), more), back))]
     if kind == "product":
         return [(None, factor(graph, of, place, graph.spread(g, full)))]
     if kind == "reshape":
@@ -89,6 +96,12 @@ def pulled(graph: Graph, i: int, kind: str, of: tuple[int, ...], more: Any, plac
     key = more[1][place]  # of a put
     g = g if not graph.shapes[g] else graph.item(graph.spread(g, full), key)
     return [(None, reduced(graph, g, shape, graph.item_shape(full, key)))]
+
+
+def reversed_along(axis: int) -> Any:
+    """The index that turns an axis, counted from the last, round."""
+    every = ("slice", None, None, None)
+    return (tuple, Ellipsis, ("slice", None, None, -1), *(every,) * (-1 - axis))
 
 
 def factor(graph: Graph, of: tuple[int, ...], place: int, g: int) -> int:
@@ -218,10 +231,10 @@ def pushed(graph: Graph, i: int, found: dict[int, Terms], k: int | None, moved: 
         if k is not None:  # what is put at an index may only broadcast to what is there
             pairs = [(behind(key), ranked(graph, a, len(graph.item_shape(shape, key)))) for key, a in pairs]
         new = graph.put(shape if k is None else (k, *shape), tuple(key for key, _ in pairs), tuple(a for _, a in pairs))
-    elif kind == "sum":
-        axes, divisor = more
-        new = summed(graph, found[of[0]], of[0], axes, k)
-        new = new if divisor == 1 else graph.apply(np.divide, new, graph.number(divisor))
+    elif kind in ("sum", "fold", "running"):
+        new = along(graph, i, kind, of[0], more, found[of[0]], k)
+    elif kind == "chosen":
+        return {}
     elif kind == "product":
         new = multiplied(graph, of, found, k)
     elif kind == "partial":
@@ -237,6 +250,20 @@ def pushed(graph: Graph, i: int, found: dict[int, Terms], k: int | None, moved: 
         new = graph.swap(a) if kind == "swap" else graph.reshape(a, front + more) if kind == "reshape" else \
             graph.spread(a, front + more)
     return {None: new} if k is None else {new: None}
+
+
+def along(graph: Graph, i: int, kind: str, a: int, more: Any, terms: Terms, k: int | None) -> int:
+    """The tangent of what is summed, folded or summed up along axes."""
+    if kind == "running":
+        return graph.running(whole(graph, terms, a, k), more)
+    if kind == "sum":
+        axes, divisor = more
+        total = summed(graph, terms, a, axes, k)
+        return total if divisor == 1 else graph.apply(np.divide, total, graph.number(divisor))
+    w = graph.weights(i)
+    weighed = {leaf if leaf is None else ranked(graph, leaf, len(graph.shapes[w])): w if c is None else graph.multiplied(c, w)
+               for leaf, c in terms.items()}
+    return summed(graph, weighed, a, more[1], k)  # type: ignore[arg-type]
 
 
 def applied(graph: Graph, i: int, of: tuple[int, ...], found: dict[int, Terms], moved: set[int]) -> Terms:

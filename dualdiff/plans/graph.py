@@ -13,9 +13,27 @@ from typing import Any
 import numpy as np
 
 from ..rules.registry import ROWS, Elementwise
-from .notes import ARRAY, INDEX, INPUT, ITEM, JOIN, MOVE, NUMBER, PRODUCT, ROW, SUM, TAKE, WHERE, Notes, index_of
+from .entries import (
+    ARRAY,
+    FOLD,
+    INDEX,
+    INPUT,
+    ITEM,
+    JOIN,
+    MOVE,
+    NUMBER,
+    PRODUCT,
+    ROW,
+    RUNNING,
+    SUM,
+    TAKE,
+    WHERE,
+    index_of,
+)
+from .notes import Notes
 
 Shape = tuple[int, ...]
+ALONG = (SUM, FOLD, RUNNING)
 SIGNED = (np.add, np.subtract, np.multiply, np.divide)
 INSIDE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power}
 
@@ -31,7 +49,8 @@ class Graph:
     elementwise function), "item", "put" (the sum of arrays put at indices into zeros: the transpose of item), "sum" (over the
     last axes that are named, divided by a number), "spread" (broadcast), "product" (of matrices), "swap" (the last two
     axes), "reshape", "behind" (the first axis comes last), "partial" (a row's function of result and operands), "take" (by an
-    array of indices) and "scatter" (its transpose), behind so many axes of directions.
+    array of indices) and "scatter" (its transpose), behind so many axes of directions, "running" (sums along an axis), "fold"
+    (a maximum, minimum or product) and "chosen" (1 where an extremum was taken from, else 0).
     """
 
     def __init__(self) -> None:
@@ -150,6 +169,25 @@ class Graph:
         ndim = len(shape)
         return self.node("sum", (a,), (axes, divisor), tuple(s for i, s in enumerate(shape) if i - ndim not in axes))
 
+    def along(self, what: str, a: int, axis: Any, function: Any, shape: Shape) -> int:
+        """A sum, a fold or running sums along the axes that are named, which are counted from the last from here on."""
+        old = self.shapes[a]
+        axes = tuple(range(-len(old), 0)) if axis is None else \
+            tuple(k if k < 0 else k - len(old) for k in (axis if type(axis) is tuple else (axis,)))
+        if what is SUM:
+            return self.sum(a, axes, 1 if function is np.sum else prod(old[k] for k in axes))
+        return self.running(a, *axes) if what is RUNNING else self.node("fold", (a,), (function, axes), shape)
+
+    def running(self, a: int, axis: int) -> int:
+        return self.node("running", (a,), axis, self.shapes[a])
+
+    def weights(self, i: int) -> int:
+        """The partials of a fold in the elements of its array."""
+        (a,), (function, axes) = self.nodes[i][1:]
+        shape = self.shapes[a]
+        f = self.reshape(i, tuple(1 if k - len(shape) in axes else s for k, s in enumerate(shape))) if self.shapes[i] else i
+        return self.apply(np.divide, f, a) if function is np.prod else self.node("chosen", (a, f), None, shape)
+
     def spread(self, a: int, shape: Shape) -> int:
         return a if self.shapes[a] == shape else self.node("spread", (a,), shape, shape)
 
@@ -204,11 +242,8 @@ class Graph:
             elif what is MOVE:
                 new = made[entry[1]]
                 new = self.reshape(new, f.shape) if entry[2] is not np.transpose else self.swap(new) if f.ndim == 2 else new
-            elif what is SUM:
-                a, axis = made[entry[1]], entry[3]
-                shape = self.shapes[a]
-                axes = tuple(range(-len(shape), 0)) if axis is None else (axis if axis < 0 else axis - len(shape),)
-                new = self.sum(a, axes, 1 if entry[2] is np.sum else prod(shape[k] for k in axes))
+            elif what in ALONG:
+                new = self.along(what, made[entry[1]], entry[-1], entry[2], f.shape)
             elif what is PRODUCT:
                 new = self.product(made[entry[1]], made[entry[2]])
             elif what is ROW:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from _thread import RLock
 from itertools import count
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
@@ -25,14 +24,12 @@ from ..floating import repeated
 from ..rules.registry import Elementwise
 from ..tangents.level import Level
 from ..tangents.moves import sealed
-from ..tangents.tangent import Tangent
-from ..views import link
+from .entries import ARRAY, FOLD, INDEX, INPUT, ITEM, JOIN, MOVE, NUMBER, PRODUCT, ROW, RUNNING, SUM, TAKE, WHERE
+from .ordinary import work_off
+from .steps import IN_STEPS, TAKEN
 
 MOST = 200  # operations that are noted: the plan of a longer program would take longer to make than it saves
 LARGEST = 1 << 16  # numbers in the largest array: the time of larger ones is NumPy's
-INPUT, NUMBER, ARRAY, INDEX = "input", "number", "array", "index"
-ITEM, TAKE, MOVE, SUM, PRODUCT, ROW, JOIN, WHERE = "item", "take", "move", "sum", "product", "row", "join", "where"
-CONSTANTS = (NUMBER, ARRAY, INDEX)
 NUMBERED = (NUMBER,)
 NONE, NUMERAL = -1, -2  # in place of an operand's number: it cannot be noted; it stands in the note itself
 NUMBERS = frozenset({float, int, np.float64})
@@ -191,11 +188,18 @@ class Notes:
             key = int(index)
         elif kind is tuple and all(part is None or part is Ellipsis or type(part) in (int, slice) for part in index):
             key = (tuple, *(("slice", p.start, p.stop, p.step) if type(p) is slice else p for p in index))
+        elif index is None or index is Ellipsis:
+            key = (tuple, index)
         elif kind is ndarray and index.dtype.kind == "i" and index.ndim and index.size <= LARGEST:
             key = ARRAY
+        elif kind is tuple and len(index) == self.values[i].ndim and all(type(p) is ndarray and p.dtype.kind == "i" for p in index):
+            key = TAKE
         if key is None or x.level.notes is None or len(self.values) >= MOST:
             self.work_off(x.level, x)
             return x[index]
+        if key is TAKE:  # one element for each number in the arrays, in the array as one row
+            places = np.arange(self.values[i].size).reshape(self.values[i].shape)[index]
+            return np.reshape(x, (-1,))[places]
         return self.taken(x, sealed(index)) if key is ARRAY else self.noted((ITEM, i, key), self.values[i][index], x.level)
 
     def taken(self, x: Any, index: Any) -> Any:
@@ -208,20 +212,42 @@ class Notes:
             return x[index]
         return self.noted((TAKE, x.source, j), f, x.level)
 
-    def total(self, function: Any, x: Any, axis: Any = None, *more: Any) -> Any:
-        """np.sum or np.mean over one axis or all."""
-        if more or (axis is not None and type(axis) is not int) or type(x) is not DualArray or len(self.values) >= MOST:
+    def total(self, function: Any, x: Any, axis: Any = None, *more: Any, keepdims: Any = False) -> Any:
+        """np.sum, np.mean, or a fold by np.max, np.min, np.prod, over one axis, several or all."""
+        if more or type(x) is not DualArray or len(self.values) >= MOST:
             return None
         i: Any = x.source
         v = self.values[i]
-        if axis is not None and not v.ndim:  # NumPy lets axis 0 and -1 pass, which are not there
+        if not v.ndim and axis is not None:  # NumPy lets axes 0 and -1 pass, which are not there
             return None
-        if v.size:
+        several = type(axis) is tuple and axis and function in SUMS and {*map(type, axis)} == {int}
+        if not (several or axis is None or type(axis) is int):
+            return None
+        if keepdims is not False and (keepdims is not True or axis is None):
+            return None
+        if function in SUMS and v.size:
             f = np.add.reduce(v, axis=axis)
-            f = f if function is np.sum else f / (v.size if axis is None else v.shape[axis])  # as np.mean does, a little slower
+            f = f if function is np.sum else f / divisor(v.shape, axis)  # as np.mean does, a little slower
         else:
             f = function(v, axis=axis)
-        return self.noted((SUM, i, function, axis), f, x.level)
+        r = self.noted((SUM if function in SUMS else FOLD, i, function, axis), f, x.level)
+        return r if not keepdims else np.reshape(r, np.add.reduce(v, axis=axis, keepdims=True).shape)
+
+    def steps(self, function: Any, *args: Any, **options: Any) -> Any:
+        """What NumPy does in several operations."""
+        plain = len(args) == TAKEN.get(function, 1) and (type(args[0]) is DualArray or function is np.outer)
+        return IN_STEPS[function](*args, **options) if plain else None
+
+    def running(self, function: Any, x: Any, axis: Any = None) -> Any:
+        """np.cumsum."""
+        if type(x) is not DualArray or len(self.values) >= MOST:
+            return None
+        i: Any = x.source
+        v = self.values[i]
+        if not v.ndim or (axis is None and v.ndim > 1) or (axis is not None and type(axis) is not int):
+            return None
+        axis = -1 if axis is None else axis
+        return self.noted((RUNNING, i, axis), np.cumsum(v, axis), x.level)
 
     def move(self, function: Any, x: Any, *args: Any) -> Any:
         """np.transpose of a matrix or vector, np.reshape to a shape, np.ravel."""
@@ -294,29 +320,11 @@ class Notes:
         numbers, values, level = found
         return self.noted((WHERE, *numbers), np.where(condition, *values[1:]), level)
 
-    # ---- the ordinary way
+    # ---- the end of them
     def work_off(self, level: Level, late: Any = None) -> None:
         """Give the duals their tangents by the ordinary rules; ``late`` is one that was left of a run that is over."""
         with WORKING, repeated():
-            level.notes = None
-            if late is not None and type(late.source) is not int:  # another thread has done it
-                return
-            if self.pairs is None:
-                self.pairs = list(self.seed(level))
-                self.leaves = None if self.beneath is None else self.beneath()
-            place = 0
-            for i, entry in sorted(self.entries.items()):
-                what, x, f = entry[0], self.duals.get(i), self.values[i]
-                if x is None:  # the run is over and its duals are the program's
-                    x = self.duals[i] = f if what in CONSTANTS else shell(f, level, i)
-                if what is INPUT:
-                    self.seeded(x, place, f.shape)
-                    place += 1
-                elif what not in CONSTANTS and type(x.source) is int:
-                    self.done(x, entry)
-            if late is not None and type(late.source) is int:
-                x = self.duals[late.source]
-                late.value, late.eps, late.source = x.value, x.eps, None
+            work_off(self, level, late)
 
     def release(self) -> None:
         """The run is over: what it made goes with it."""
@@ -327,54 +335,10 @@ class Notes:
         self.duals.clear()
         self.pairs = self.leaves = None
 
-    def seeded(self, x: Any, place: int, shape: tuple[int, ...]) -> None:
-        """An input becomes that of the ordinary sweep."""
-        if type(x.source) is int:
-            leaf, c = self.pairs[place]  # type: ignore[index]
-            if self.leaves is not None:
-                x.value = self.leaves[place]
-            x.eps, x.source = Tangent({} if leaf is None else {leaf: c}, shape), None
 
-    def done(self, x: Any, entry: Any) -> None:
-        """One operation, done the ordinary way."""
-        what, a = entry[0], self.duals[entry[1]]
-        y: Any
-        if what is ROW or what is JOIN:
-            y = (np.stack if what is ROW else np.concatenate)([self.duals[i] for i in entry[1:]])
-        elif what is WHERE:
-            y = np.where(a != 0, *(self.duals[i] for i in entry[2:]))
-        elif type(what) is str:
-            y = AGAIN[what](self.duals, a, *entry[2:])
-        elif len(entry) == 2:
-            y = what.again(a)
-        else:
-            b = entry[3] if len(entry) == 4 else self.duals[entry[2]]
-            forward, backward = what.again
-            y = forward(a, b) if type(a) in (DualArray, DualScalar) else backward(b, a)
-        if self.leaves is not None:
-            x.value = y.value
-        x.eps, x.source = y.eps, None
-        if y is a:
-            link(x, a, None, ...)
-        elif type(y.source) is tuple:  # x is the view that others know
-            x.source = y.source
-            y.source[3].views.append(ref(x))
+SUMS = frozenset((np.sum, np.mean))
 
 
-AGAIN: dict[str, Any] = {
-    ITEM: lambda duals, a, key: a[index_of(key)], TAKE: lambda duals, a, j: a[duals[j]],
-    MOVE: lambda duals, a, function, *args: function(a, *args), SUM: lambda duals, a, function, axis: function(a, axis=axis),
-    PRODUCT: lambda duals, a, j, function: function(a, duals[j])}
-
-
-def shell(f: Any, level: Level, i: int) -> Any:
-    r: Any = new(DualArray if type(f) is ndarray else DualScalar)
-    r.value, r.level, r.source = f, level, i
-    return r
-
-
-def index_of(key: Any) -> Any:
-    """The index of a note."""
-    if type(key) is not tuple:
-        return key
-    return slice(*key[1:]) if key[0] == "slice" else tuple(map(index_of, key[1:]))
+def divisor(shape: tuple[int, ...], axis: Any) -> int:
+    """How many elements a mean is taken of."""
+    return prod(shape) if axis is None else shape[axis] if type(axis) is int else prod(shape[k] for k in axis)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import _local
 from collections.abc import Callable
 from math import inf
 from typing import Any, ClassVar
@@ -13,10 +12,11 @@ from ..dual_array import DualArray
 from ..dual_scalar import DualScalar
 from ..errstate import REMEMBERED, Remembered
 from ..tangents.coefficients import finite
-from .code import Compiled, compiled
-from .derive import cotangents, jacobians, size_of, tangents
+from .code import EVENTS, Compiled, compiled
+from .derive import active, cotangents, jacobians, size_of, tangents
+from .entries import INDEX
 from .graph import Graph, UnplannedError
-from .notes import INDEX, Notes
+from .notes import Notes
 
 Results = tuple[list[int | None], list[Any]]  # nodes, None for zeros, and the shapes that are asked for
 Maker = Callable[[Graph, int, list[int]], Results]
@@ -25,15 +25,6 @@ MOST_PLANS = 1000
 UNKNOWN = object()
 ORDERS = [list(range(n)) for n in range(512)]
 DOUBLE = np.dtype(np.float64)
-
-
-class Events(_local):
-    """Whether this thread's plan met a floating-point event: the ordinary rules look whether a derivative is lost by it."""
-
-    met = False
-
-
-EVENTS = Events()
 
 
 def told(kind: str, flag: int) -> None:
@@ -133,6 +124,15 @@ def rows(graph: Graph, out: int, inputs: list[int]) -> Results:
 def along(graph: Graph, out: int, inputs: list[int]) -> Results:
     """The derivative along the directions that follow the notes."""
     return tangents(graph, seeded(graph, inputs), [out], None), [graph.shapes[out]]
+
+
+def at_each(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The derivative of each element of the result in its own of the input, of a program that acts on each by itself."""
+    shape = graph.shapes[inputs[0]]
+    if any(graph.nodes[i][0] not in ("apply", "partial") or graph.shapes[i] != shape for i in active(graph, inputs, [out])
+           if i not in inputs):
+        raise UnplannedError("not elementwise")
+    return tangents(graph, {inputs[0]: {None: None}}, [out], None), [shape]
 
 
 def seeded(graph: Graph, inputs: list[int]) -> Any:

@@ -19,7 +19,8 @@ WITHIN = frozenset((
     "sum", "mean", "matmul", "dot", "transpose", "reshape", "ravel", "stack", "concatenate", "where", "shape", "size", "ndim",
     "array_equal", "allclose", "isclose", "any", "all", "argmax", "argmin", "argsort", "iscomplexobj", "isrealobj",
     "result_type", "searchsorted", "isin", "count_nonzero", "nonzero", "flatnonzero", "linspace", "logspace", "geomspace",
-    "append", "insert", "split", "real", "imag", "can_cast", "common_type", "min_scalar_type", "save", "may_share_memory"))
+    "max", "min", "amax", "amin", "prod", "cumsum", "var", "std", "diff", "outer", "norm", "clip", "append", "insert", "split",
+    "real", "imag", "can_cast", "common_type", "min_scalar_type", "save", "may_share_memory"))
 SWEEPS = frozenset(("derivative", "gradient", "hessian", "hvp", "jacobian", "jvp", "linearize", "value_and_gradient",
                     "value_and_jacobian", "vjp", "root", "fixed_point", "minimize", "solve_ivp", "spsolve", "quad"))
 WRITE = opmap["STORE_SUBSCR"]

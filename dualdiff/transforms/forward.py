@@ -9,9 +9,10 @@ import numpy as np
 
 from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
-from ..plans.plan import FEW, planned
+from ..plans.plan import FEW, at_each, planned
 from ..plans.plan import along as one_way
 from ..plans.plan import forward as ahead
+from ..plans.plan import rows as in_order
 from ..reading import dtype_of
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level, is_dual
@@ -71,7 +72,11 @@ def derivative(f: Function, order: int = 1) -> Callable[..., Any]:
             seeds[:] = [leaf for leaf, _ in pairs]
             return pairs
 
-        return swept(inputs, seed, read, inputs.is_complex)
+        def plan(out: Any, notes: Any) -> Any:
+            found = planned(notes, out, at_each if pointwise else in_order)
+            return None if found is None else number(found[0] if pointwise else found[0][0])
+
+        return swept(inputs, seed, read, inputs.is_complex, plan)
 
     return df
 
