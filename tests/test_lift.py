@@ -1,6 +1,7 @@
 """lift: programs that allocate plain arrays run unmodified, in every mode, and nothing outside the call changes."""
 
 import cmath
+import gc
 import importlib
 import inspect
 import math
@@ -9,6 +10,7 @@ import statistics
 import sys
 import threading
 import types
+import weakref
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
@@ -1109,6 +1111,46 @@ class Asking:
         return (2.0 if type(x) is np.ndarray else 3.0) * x[0] * times
 
 
+def guarded(x):
+    if type(x) is not np.ndarray:
+        x = np.zeros(2)
+    return 2 * x[0]
+
+
+class Guarded:
+    times = 2.0
+
+    def check(self, x):
+        return x if type(x) is np.ndarray else np.zeros(2)
+
+    def loss(self, x):
+        return self.times * self.check(x)[0]
+
+    __call__ = loss
+
+
+class Deeper(Guarded):
+    def __init__(self):
+        self.inner, self.kept = Guarded(), guarded
+
+    def __call__(self, x):
+        return (super().__call__(x) + self.inner.loss(x) + self.kept(x)) / 3
+
+
+def LATE(x):
+    kind = type(x)
+    total = 0.0
+    for i in range(len(x)):
+        total = total + (i == 0) * 2 * x[i]
+    return total if kind is np.ndarray else total * 3
+
+
+def COUNTED(x):
+    dualdiff.stop_gradient(1.0)
+    return np.sum(x[:1]) * (2 if type(x) is np.ndarray else 3)
+
+
+MODEL, HELPERS = Guarded(), {"guarded": guarded}
 FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
 
 
@@ -1119,13 +1161,55 @@ FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
     lambda x: next(v * 2 if hasattr(v, "__array__") else v * 3 for v in x),
     lambda x: FACTORS.get(type(x), 3.0) * x[0], lambda x: FACTORS[type(x[1])] / 2 * x[0],
     lambda x: {"ndarray": 2.0}.get(type(x).__name__, 3.0) * x[0], lambda x: (3.0 - issubclass(type(x), np.ndarray)) * x[0],
-    Asking(), partial(Asking(), times=1.0),
+    Asking(), partial(Asking(), times=1.0), Guarded().loss, partial(Guarded().loss), Guarded(), Deeper(),
+    lambda x: MODEL.loss(x * 1), lambda x, h=guarded: h(x), lambda x: HELPERS["guarded"](x * 1),
+    partial(lambda h, x: h(x), guarded), LATE, COUNTED,
+    lambda x: np.sum(x[:1]) * (2 if [type(v) for v in (1.0, x)][-1] is np.ndarray else 3),
 ])
 def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
     x = np.array([2.0, 3.0])
     assert f(x) == 4.0
     for transform in (gradient, lambda f: gradient(lift(f)), jacobian, lambda f: jacobian(f, mode="reverse")):
         np.testing.assert_array_equal(transform(f)(x), [2.0, 0.0])
+
+
+def test_what_a_program_reaches_is_looked_up_at_each_call():
+    def scaled(model):
+        return lambda x: model(x) * 1.0
+
+    def linear(x):
+        return np.sum(x)
+    x = np.array([2.0, 3.0])
+    for model, slope in ((linear, [1.0, 1.0]), (guarded, [2.0, 0.0]), (linear, [1.0, 1.0])):
+        np.testing.assert_array_equal(gradient(scaled(model))(x), slope)
+        np.testing.assert_array_equal(gradient(lambda x, h: h(x))(x, model), slope)
+    space = {"np": np}
+    exec("def model(x): return np.sum(x)\ndef loss(x): return model(x) * 1.0", space)
+    np.testing.assert_array_equal(gradient(space["loss"])(x), [1.0, 1.0])
+    space["model"] = guarded
+    np.testing.assert_array_equal(gradient(space["loss"])(x), [2.0, 0.0])
+    owner = Deeper()
+    owner.kept = owner.check = owner.inner.check = linear
+    owner.inner.loss = lambda x: 0.0
+
+    def of_owner(x):
+        return owner.kept(x)
+    np.testing.assert_array_equal(gradient(of_owner)(x), [1.0, 1.0])
+    owner.kept = guarded
+    np.testing.assert_array_equal(gradient(of_owner)(x), [2.0, 0.0])
+
+
+def test_what_is_known_of_a_program_keeps_nothing_of_it_alive():
+    model = Deeper()
+    seen = weakref.ref(model)
+
+    def f(x, model=model):
+        return model.inner.times * np.sum(x)
+    for program in (f, model.loss, partial(f), lambda x, h=model.loss: h(x)):
+        gradient(program)(np.ones(2))
+    del model, f, program
+    gc.collect()
+    assert seen() is None
 
 
 def test_a_program_that_knows_of_duals_is_told_of_them():

@@ -54,7 +54,7 @@ print(read())
 def test_the_rows_of_rarer_functions_are_read_when_one_of_them_is_met():
     assert fresh("""
 print(read())
-print(*dd.gradient(np.prod)(x))
+print(*dd.gradient(lambda a: np.cumprod(a)[-1])(x))
 print("spectra" in read(), "fourier" in read())
 """).split() == ["[]", "2.0", "6.0", "3.0", "True", "False"]
 
@@ -65,7 +65,7 @@ def test_threads_that_meet_rarer_functions_at_once_find_their_rows(times):
 found, start = [], threading.Barrier(8)
 def meet():
     start.wait()
-    found.append(dd.gradient(np.prod)(x).tolist())
+    found.append(dd.gradient(lambda a: np.cumprod(a)[-1])(x).tolist())
 sys.setswitchinterval(1e-6)
 threads = [threading.Thread(target=meet) for _ in range(8)]
 for thread in threads:
@@ -85,11 +85,11 @@ def interrupted(row):
     whole(row)
 registry.add = interrupted
 try:
-    dd.gradient(np.prod)(x)
+    dd.gradient(lambda a: np.cumprod(a)[-1])(x)
 except KeyboardInterrupt:
     print(read())
 registry.add = whole
-print(*dd.gradient(np.prod)(x), *dd.gradient(lambda a: np.linalg.eigvalsh(a * np.eye(3)).sum())(x))
+print(*dd.gradient(lambda a: np.cumprod(a)[-1])(x), *dd.gradient(lambda a: np.linalg.eigvalsh(a * np.eye(3)).sum())(x))
 """).split() == ["[]", "2.0", "6.0", "3.0", "1.0", "1.0", "1.0"]
 
 

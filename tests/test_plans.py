@@ -411,6 +411,8 @@ def test_a_dual_of_another_sweep_is_no_constant():
 @pytest.mark.parametrize(("f", "x", "expected"), [
     (lambda x: 1 / (1 + np.exp(-x[0])), -800.0, 0.0), (lambda x: np.sqrt(x[0] ** 2), 1e200, np.nan),
     (lambda x: np.sqrt(x[0] * x[0]), 0.0, 0.0), (lambda x: np.log(1 / (1 + np.exp(x[0]))), 400.0, -1.0),
+    (lambda x: np.prod(np.stack([x[0], 1e-200, 1e200])), 1e-200, 1.0),
+    (lambda x: np.linalg.norm(x * np.ones(2)), 1e-160, 2**0.5),
     (lambda x: np.exp(-(x[0] ** 2)) * 1e300, 30.0, -60 * 1e300 * np.exp(-900.0)),
     (lambda x: np.sqrt(x[0]), 0.0, np.inf), (lambda x: x[0] * 1e150 * 1e-200 * 1e-200, 1.0, 1e-250),
     (lambda x: x[0] * 1e-200 * 1e-200 * 1e300, 1e200, 1e-100), (lambda x: np.sum(x / 1e-200 / 1e-200 / 1e300), 1e-200, 1e100)])

@@ -21,6 +21,7 @@ from ..dual import new
 from ..dual_array import DualArray
 from ..dual_scalar import DualScalar
 from ..floating import repeated
+from ..rules.elementwise import LEAST_SQUARE
 from ..rules.registry import Elementwise
 from ..tangents.level import Level
 from ..tangents.moves import sealed
@@ -192,7 +193,8 @@ class Notes:
             key = (tuple, index)
         elif kind is ndarray and index.dtype.kind == "i" and index.ndim and index.size <= LARGEST:
             key = ARRAY
-        elif kind is tuple and len(index) == self.values[i].ndim and all(type(p) is ndarray and p.dtype.kind == "i" for p in index):
+        elif kind is tuple and len(index) == self.values[i].ndim and \
+                all(type(p) is ndarray and p.dtype.kind == "i" for p in index):
             key = TAKE
         if key is None or x.level.notes is None or len(self.values) >= MOST:
             self.work_off(x.level, x)
@@ -230,6 +232,8 @@ class Notes:
             f = f if function is np.sum else f / divisor(v.shape, axis)  # as np.mean does, a little slower
         else:
             f = function(v, axis=axis)
+            if function is np.prod and not (v.size and np.all(np.abs(f) > LEAST_SQUARE)):  # which would be divided
+                return None
         r = self.noted((SUM if function in SUMS else FOLD, i, function, axis), f, x.level)
         return r if not keepdims else np.reshape(r, np.add.reduce(v, axis=axis, keepdims=True).shape)
 

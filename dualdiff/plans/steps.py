@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dual_array import DualArray
+from ..dual_array import DualArray, noted_value
+from ..rules.elementwise import LEAST_SQUARE
 
 
 def variance(x: Any, axis: Any = None, ddof: Any = 0) -> Any:
@@ -34,9 +35,11 @@ def outer(a: Any, b: Any) -> Any:
 def length(x: Any, ord: Any = None, axis: Any = None) -> Any:
     if ord is not None and ord != 2:
         return None
-    if axis is None:
-        return np.sqrt(x.dot(x)) if x.ndim == 1 else None
-    return np.sqrt(np.sum(x * x, axis=axis)) if type(axis) is int else None
+    if type(axis) is not int and (axis is not None or x.ndim != 1):
+        return None
+    square = x.dot(x) if axis is None else np.sum(x * x, axis=axis)
+    values = noted_value(square) if type(square.source) is int else square.value
+    return np.sqrt(square) if values.size and values.min() > LEAST_SQUARE else None
 
 
 def clipped(x: Any, low: Any, high: Any) -> Any:

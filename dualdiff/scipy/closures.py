@@ -23,7 +23,7 @@ from ..elementwise import LEVELED
 from ..forms import stop_gradient, stripped
 from ..lifting import contents
 from ..lifting import foreign as left_alone
-from ..transforms.programs import names_in
+from ..transforms.asking import names_in
 
 
 def quietly(f: Any, beside: bool = False) -> Any:

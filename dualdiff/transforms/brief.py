@@ -14,7 +14,6 @@ from ..dual_array import wrapped
 from ..dual_scalar import DualScalar
 from ..errors import BasisError
 from ..plans.plan import SEVERAL, planned, second, turned
-from ..plans.reach import is_within_reach
 from ..policies import WATCH
 from ..reading import dtype_of
 from ..tangents.leaf import identity_seeds, one
@@ -24,6 +23,7 @@ from ..tangents.tape import TapeLeaf
 from .forward import number, split
 from .noting import is_brief
 from .overflow import lost
+from .programs import as_it_runs
 from .reverse import pulled
 from .sweep import DOUBLE, Function, Inputs, scalar_result, seed_tape, swept, value_and_eps
 
@@ -55,10 +55,10 @@ def nested(inputs: Inputs, outer: Level, leaves: Callable[[], list[Any]], seed: 
 
 def noted_product(f: Function, x: Any, v: Any, args: Any, options: Any) -> Any:
     """``hvp(f)(x, v, …)`` of plain arrays; None where it has to be made the ordinary way."""
-    if type(x) is not np.ndarray or type(v) is not np.ndarray or v.dtype != DOUBLE or v.shape != x.shape or WATCH.count \
-            or not is_within_reach(f):
+    if type(x) is not np.ndarray or type(v) is not np.ndarray or v.dtype != DOUBLE or v.shape != x.shape or WATCH.count:
         return None
     inputs = Inputs(f, 0, (x, *args), options)
+    _, inputs.known = as_it_runs(f, inputs.args)
     if not is_brief(inputs):
         return None
     outer = Level(next_number(), careful=False)
@@ -85,9 +85,8 @@ def noted_product(f: Function, x: Any, v: Any, args: Any, options: Any) -> Any:
 
 def noted_hessian(f: Function, argnums: int | Sequence[int], args: Any, options: Any) -> Any:
     """``hessian(f, argnums)(…)`` of plain arrays of few numbers; None where it has to be made the ordinary way."""
-    if not callable(f) or not is_within_reach(f):
-        return None
     inputs = Inputs(f, argnums, args, options)
+    _, inputs.known = as_it_runs(f, inputs.args)
     if not is_brief(inputs) or sum(inputs.sizes) > SEVERAL or WATCH.count:
         return None
     outer = Level(next_number(), careful=False)

@@ -24,7 +24,7 @@ def is_brief(inputs: Any) -> bool:
         if type(x) not in PLAIN or (x.dtype is not DOUBLE and x.dtype != DOUBLE):  # one that was pickled is another object
             return False
         size += x.size
-    return 0 < size <= FEW_NUMBERS and is_within_reach(inputs.f)
+    return 0 < size <= FEW_NUMBERS and (is_within_reach(inputs.f) if inputs.known is None else inputs.known.within)
 
 
 def noting(level: Level, inputs: Any) -> Callable[[], Any]:

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from itertools import pairwise
-from types import CodeType, FunctionType, ModuleType
+from functools import cache, partial
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from ..errors import BasisError, ConversionError, DualdiffError, EscapeError
+from ..plans.reach import is_within_reach
 from ..tangents.level import CareNeeded
+from .asking import Known, is_ours, is_users, known_of
 
 Function = Callable[..., Any]
 PARTS = frozenset(("fft", "fftpack", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial",
                    "stats"))  # of SciPy, whose functions have counterparts in lifted programs
-LIFTED: dict[int, tuple[Any, bool]] = {}  # by id of its code, which is referred to: whether a program runs lifted
+LIFTED: dict[int, Any] = {}  # by id of its code, which is referred to: programs that did not run as they stand
+FUNCTIONS = (FunctionType, MethodType)
+CONTAINERS = (list, tuple, dict)
+PLAIN = frozenset((np.ndarray, float, int, str, bool, type(None), np.float64, np.ufunc, type))
+SHORT = 50  # functions in a list that are looked at
 
 
-def as_it_runs(f: Function) -> Function:
-    """f, lifted from the start if it calls SciPy or asks for types, or did not run as it stands before."""
-    code = getattr(f, "__code__", None) or getattr(body_of(f), "__code__", None)
-    found = LIFTED.get(id(code))
-    if found is None or found[0]() is not code:
-        body = body_of(f)
-        if type(code) is not CodeType or is_ours(body) or (body is not f and not is_users(body)):
-            return f  # of ours, and of classes of libraries, the code is around many programs
-        found = told(code, needs_lift(body, set()))
-    if not found[1]:
-        return f
+def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known | None]:
+    """f, lifted from the start if it calls SciPy or asks for types, or did not run as it stands before; and what is known of
+    it if it is not.
+
+    What f reaches may change between calls: a helper is defined anew, a closure made of another function. So what was found
+    is watched.
+    """
+    inner = f
+    while type(inner) is partial:
+        inner = inner.func
+    body = inner if hasattr(inner, "__code__") else type(inner).__call__
+    code = getattr(body, "__code__", None)
+    if type(code) is not CodeType:
+        return f, None
+    if (found := LIFTED.get(id(code))) is None or found() is not code:
+        known = known_of(body)
+        if known.ours or (body is not f and not known.users):
+            return f, None  # of ours, and of classes of libraries, the code is around many programs
+        owner = None if type(inner) is FunctionType else getattr(inner, "__self__", inner)
+        given = parts_of(f) if inner is not f else []
+        for x in args:
+            if type(x) in FUNCTIONS:
+                given.append(x)
+        if known.watched is not None and not given and (known.free or unchanged(body, known, owner)):
+            return f, known
+        walk = Walk()
+        if not walk.reaches(body, known, owner, True) and not any(walk.asked(x, known) for x in given):
+            known.within, known.owner = is_within_reach(f), type(owner)
+            known.own, known.watched = walk.own, None if given or walk.lost else walk.watched
+            known.free = owner is None and not walk.own and not walk.watched
+            return f, known
     from ..lifting import lift
-    return lift(f)
+    return lift(f), None
 
 
 def body_of(f: Any) -> Any:
@@ -42,84 +68,133 @@ def body_of(f: Any) -> Any:
     return f if hasattr(f, "__code__") else type(f).__call__
 
 
-def told(code: CodeType, lifted: bool) -> tuple[Any, bool]:
-    key = id(code)
-    found = LIFTED[key] = ref(code, lambda _: LIFTED.pop(key, None)), lifted
+def parts_of(f: Any) -> list[Any]:
+    """Functions that a partial call is given."""
+    found = []
+    while type(f) is partial:
+        found += [x for x in (*f.args, *f.keywords.values()) if type(x) in FUNCTIONS]
+        f = f.func
     return found
 
 
-def needs_lift(f: Any, met: set[Any]) -> bool:
-    """Whether f, or a function of the user's that it names, asks what only lift answers as for numbers, or names one of SciPy's
-    functions without a rule, which only lift reaches: an error would tell, too, but some solvers print it.
+def unchanged(f: Any, known: Any, owner: Any) -> bool:
+    """Whether f reaches what it reached when that was looked up."""
+    if known.own:
+        try:
+            for cell, seen in zip(f.__closure__, known.own, strict=True):
+                x = cell.cell_contents
+                if x is not seen() if seen is not None else type(x) not in PLAIN and (
+                        type(x) not in CONTAINERS or functions_in(x)):
+                    return False
+        except ValueError:  # one is not yet assigned
+            return False
+    for space, name, seen in known.watched:
+        if space is None:
+            if owner.__dict__.get(name) is not seen():
+                return False
+        elif (space.get(name) if name is not None else space.cell_contents) is not seen():
+            return False
+    return type(owner) is known.owner
+
+
+class Walk:
+    """Over f and the functions of the user's that it names: whether one asks what only lift answers as for numbers, or names
+    one of SciPy's functions without a rule, which only lift reaches: an error would tell, too, but some solvers print it.
+
+    ``watched``: where what was met was found, (names, name, reference), None for the names of the object that f belongs to, and
+    for the name of what a closure holds. ``own``: what that of f holds. ``lost``: something met cannot be referred to.
     """
-    if f.__code__ in met:
-        return False
-    if asks(f.__code__):
-        return True
-    met.add(f.__code__)
-    names = names_in(f.__code__)
-    known = {name: f.__globals__.get(name) for name in names}
-    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):  # lifting.contents would be read for it
-        with suppress(ValueError):  # not yet assigned
-            known[name] = cell.cell_contents
-    for x in known.values():
-        if type(x) is FunctionType and (root_of(x) == root_of(f) or is_users(x)):
-            if needs_lift(x, met):
+
+    def __init__(self) -> None:
+        self.met: set[Any] = set()
+        self.watched: list[Any] = []
+        self.own: list[Any] = []
+        self.lost = False
+
+    def watch(self, space: Any, name: Any, x: Any) -> Any:
+        if type(x) in CONTAINERS and not functions_in(x):
+            return None
+        try:
+            seen = ref(x)
+        except TypeError:
+            self.lost = True
+            return None
+        if name is not None or space is not None:
+            self.watched.append((space, name, seen))
+        return seen
+
+    def reaches(self, f: Any, known: Any, owner: Any, first: bool = False) -> bool:
+        if known.asks:
+            return True
+        self.met.add(id(f.__code__))
+        names = f.__globals__
+        for name in known.outside:
+            x = names.get(name)
+            if x is not np and type(x) not in PLAIN:
+                if type(x) is not ModuleType:
+                    self.watch(names, name, x)
+                if self.asked(x, known):
+                    return True
+        for cell in f.__closure__ or ():
+            try:
+                x = cell.cell_contents
+            except ValueError:  # not yet assigned
+                self.lost = True
+                continue
+            plain = type(x) in PLAIN
+            if first:
+                self.own.append(None if plain else self.watch(None, None, x))
+            elif not plain:
+                self.watch(cell, None, x)
+            if not plain and self.asked(x, known):
                 return True
-            continue
-        home = x.__name__ if type(x) is ModuleType else str(getattr(x, "__module__", "")) if callable(x) else ""
-        if not PARTS.isdisjoint(names) if home == "scipy" else home.startswith("scipy.") and home.split(".")[1] in PARTS:
-            return True
-    return False
+        return any(self.asked(x, known) for x in f.__defaults__ or () if type(x) not in PLAIN) or (
+            owner is not None and self.methods_ask(owner, known, first))
 
+    def asked(self, x: Any, known: Any) -> bool:
+        """The same of what such a function names."""
+        kind = type(x)
+        if kind in FUNCTIONS:
+            mine = known_of(x)
+            return (mine.root == known.root or mine.users) and id(x.__code__) not in self.met and \
+                self.reaches(x, mine, getattr(x, "__self__", None))
+        if kind in CONTAINERS:
+            return any(self.asked(part, known) for part in functions_in(x))
+        home = x.__name__ if kind is ModuleType else str(getattr(x, "__module__", "")) if callable(x) else ""
+        if home == "scipy":
+            return not PARTS.isdisjoint(known.names)
+        return home.split(".")[1] in PARTS if home.startswith("scipy.") else self.methods_ask(x, known)
 
-def asks(code: CodeType) -> bool:
-    """Whether the code, unless it knows of duals, compares ``type(x)`` or its name or looks it up, or asks hasattr for what
-    numbers have and these do not, or the other way round.
-    """
-    if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
+    def methods_ask(self, x: Any, known: Any, first: bool = False) -> bool:
+        """The same of methods of an object of the user's, and of what it holds, by the names that are used."""
+        kind: Any = type(x)
+        if (id(x), known) in self.met or kind is ModuleType or not (kind is SimpleNamespace or is_users_class(kind)):
+            return False
+        self.met.add((id(x), known))  # by other names it has other methods
+        held = getattr(x, "__dict__", {})
+        for name in (*known.names, "__call__"):
+            if (part := held.get(name)) is not None and type(part) not in PLAIN:
+                self.watch(None if first else held, name, part)
+                if self.asked(part, known):
+                    return True
+            for cls in kind.__mro__[:-1]:
+                method = cls.__dict__.get(name)
+                if type(method) is FunctionType and id(method.__code__) not in self.met and \
+                        self.reaches(method, known_of(method), x):
+                    return True
         return False
-    if "type" in code.co_names or ("hasattr" in code.co_names and not TOLD_BY.isdisjoint(code.co_consts)):
-        from dis import get_instructions  # a slow import
-        steps = [(step.opname, step.argval) for step in get_instructions(code)]
-        if ("LOAD_GLOBAL", "hasattr") in steps or any(
-                step == ("LOAD_GLOBAL", "type") and decides(steps[max(i - 4, 0):i], steps[i:i + NEAR])
-                for i, step in enumerate(steps)):
-            return True
-    return any(asks(part) for part in code.co_consts if type(part) is CodeType)
 
 
-def decides(before: list[Any], after: list[Any]) -> bool:
-    """Whether ``type(x)`` between these is compared, or looked up, or its name is asked for, but not for a text."""
-    named = [text for step, (text, _) in pairwise(after) if step == ("LOAD_ATTR", "__name__")]
-    return any(name in COMPARING for name, _ in after) or any(step in LOOKING for step in before) or \
-        any(not text.startswith("FORMAT") for text in named)
+def functions_in(x: Any) -> list[Any]:
+    """Those of a short list, tuple or dict."""
+    return [part for part in (x.values() if type(x) is dict else x) if type(part) in FUNCTIONS] if len(x) <= SHORT else []
 
 
-AWARE = frozenset(("Dual", "DualArray", "DualScalar", "dualdiff"))
-TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
-COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP", "BINARY_SUBSCR")
-LOOKING = (("LOAD_GLOBAL", "issubclass"), ("LOAD_METHOD", "get"), ("LOAD_ATTR", "get"))
-NEAR = 14  # instructions
-
-
-def root_of(f: Any) -> str:
-    return str(getattr(f, "__module__", None)).partition(".")[0]
-
-
-def is_ours(f: Any) -> bool:
-    """Whether f was written here, whatever it says of itself, as what ``lift`` returns does."""
-    return str(getattr(f, "__globals__", {}).get("__name__")).partition(".")[0] == "dualdiff"
-
-
-def is_users(f: FunctionType) -> bool:
-    return root_of(f) not in sys.stdlib_module_names and not is_ours(f) and "-packages" not in f.__code__.co_filename
-
-
-def names_in(code: CodeType) -> set[str]:
-    """Names outside a function that it or one inside it uses."""
-    inner = [names_in(part) for part in code.co_consts if type(part) is CodeType]
-    return {*code.co_names, *code.co_freevars}.union(*inner)
+@cache
+def is_users_class(kind: Any) -> bool:
+    root = str(kind.__module__).partition(".")[0]
+    return root not in sys.stdlib_module_names and root not in ("dualdiff", "numpy", "scipy") and \
+        "-packages" not in str(getattr(sys.modules.get(kind.__module__), "__file__", ""))
 
 
 def remember(f: Any) -> None:
@@ -129,7 +204,8 @@ def remember(f: Any) -> None:
             if type(cell.cell_contents) is FunctionType:
                 remember(cell.cell_contents)
     elif hasattr(body := body_of(f), "__code__") and (body is f or is_users(body)):
-        told(body.__code__, True)
+        key = id(body.__code__)
+        LIFTED[key] = ref(body.__code__, lambda _: LIFTED.pop(key, None))
 
 
 def lifted_for(error: Any, f: Function) -> Function:

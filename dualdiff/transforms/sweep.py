@@ -41,7 +41,9 @@ class Sweepable:
     """What a sweep runs: f, the arrays that are seeded, and how f is called with others in their place."""
 
     f: Function
+    args: tuple[Any, ...] = ()
     leaves: list[Any]
+    known: Any = None  # what the code of f says, see asking.py
     whole: Function | None = None  # f with its result in one piece
     lifted: bool | None = False  # whether f runs lifted; None: it cannot
 
@@ -169,8 +171,9 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
           holomorphic: bool = False, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f, latest = inputs.f, LATEST.get()
-    if (known := as_it_runs(f)) is not f:
-        inputs.f, inputs.lifted = known, True
+    as_lifted, inputs.known = as_it_runs(f, inputs.args)
+    if as_lifted is not f:
+        inputs.f, inputs.lifted = as_lifted, True
         try:
             return attempted(inputs, seed, read, holomorphic, plan, beneath)
         except Exception as error:  # what f as it stands says of another branch, say, is told below

@@ -1,0 +1,109 @@
+"""What the code of a function says of it: whether it asks for types, which names it uses, whose it is."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from opcode import opmap
+from types import CodeType, FunctionType
+from typing import Any
+from weakref import ref
+
+KNOWN: dict[int, tuple[Any, Any]] = {}  # what is known of a code, by its id, and a reference to it
+
+
+class Known:
+    """What the code of a function says, whatever it reaches: whether it asks (see below), and the names that it uses, of
+    globals and of all. The rest is what was found when all that it reaches was looked up, see `programs.py`.
+    """
+
+    __slots__ = ("asks", "free", "names", "ours", "outside", "own", "owner", "root", "users", "watched", "within")
+
+    def __init__(self, f: Any) -> None:
+        self.asks, self.names, self.outside = asks(f.__code__), tuple(names_in(f.__code__)), tuple(globals_in(f.__code__))
+        self.root, self.ours, self.users = root_of(f), is_ours(f), is_users(f)
+        self.watched: Any = None
+
+
+def known_of(f: Any) -> Any:
+    code = f.__code__
+    key = id(code)
+    found = KNOWN.get(key)
+    if found is None or found[0]() is not code:
+        found = KNOWN[key] = ref(code, lambda _: KNOWN.pop(key, None)), Known(f)
+    return found[1]
+
+
+def asks(code: CodeType) -> bool:
+    """Whether the code, unless it knows of duals, compares ``type(x)`` or its name or looks it up, or asks hasattr for what
+    numbers have and these do not, or the other way round.
+    """
+    if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
+        return False
+    if "type" in code.co_names or ("hasattr" in code.co_names and not TOLD_BY.isdisjoint(code.co_consts)):
+        from dis import get_instructions  # a slow import
+        steps = [(step.opname, step.argval) for step in get_instructions(code)]
+        if ("LOAD_GLOBAL", "hasattr") in steps or any(
+                decides(steps[max(i - 4, 0):i], steps[i:i + NEAR]) or is_kept(steps, i)
+                for i, step in enumerate(steps) if step == ("LOAD_GLOBAL", "type")):
+            return True
+    return any(asks(part) for part in code.co_consts if type(part) is CodeType)
+
+
+def decides(before: list[Any], after: list[Any]) -> bool:
+    """Whether ``type(x)`` between these is compared, or looked up, or its name is asked for, but not for a text."""
+    named = [text for step, (text, _) in pairwise(after) if step == ("LOAD_ATTR", "__name__")]
+    return any(name in COMPARING for name, _ in after) or any(step in LOOKING for step in before) or \
+        any(not text.startswith("FORMAT") for text in named)
+
+
+def is_kept(steps: list[Any], i: int) -> bool:
+    """Whether the ``type(x)`` that begins there goes into a list, or gets a name that is compared or looked up later."""
+    calls = [k for k in range(i, min(i + NEAR, len(steps) - 1)) if steps[k][0] == "CALL" and "CALL" not in steps[k + 1][0]]
+    what, name = steps[calls[0] + 1] if calls else ("", "")
+    if what == "LIST_APPEND" or not what.startswith("STORE") or what in ("STORE_ATTR", "STORE_SUBSCR"):
+        return what == "LIST_APPEND"
+    name = name if type(name) is str else name[0]
+    return any(step.startswith("LOAD") and name in (told if type(told) is tuple else (told,))
+               and decides(steps[max(k - 4, 0):k], steps[k:k + 4]) for k, (step, told) in enumerate(steps))
+
+
+AWARE = frozenset(("Dual", "DualArray", "DualScalar"))
+TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
+COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP", "BINARY_SUBSCR")
+LOOKING = (("LOAD_GLOBAL", "issubclass"), ("LOAD_METHOD", "get"), ("LOAD_ATTR", "get"))
+NEAR = 14  # instructions
+
+
+def root_of(f: Any) -> str:
+    return str(getattr(f, "__module__", None)).partition(".")[0]
+
+
+def is_ours(f: Any) -> bool:
+    """Whether f was written here, whatever it says of itself, as what ``lift`` returns does."""
+    return str(getattr(f, "__globals__", {}).get("__name__")).partition(".")[0] == "dualdiff"
+
+
+def is_users(f: FunctionType) -> bool:
+    return root_of(f) not in sys.stdlib_module_names and not is_ours(f) and "-packages" not in f.__code__.co_filename
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Names outside a function that it or one inside it uses."""
+    inner = [names_in(part) for part in code.co_consts if type(part) is CodeType]
+    return {*code.co_names, *code.co_freevars}.union(*inner)
+
+
+def globals_in(code: CodeType) -> set[str]:
+    """Names of globals that a function or one inside it loads."""
+    found: set[str] = set()
+    more = 0
+    for op, arg in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        arg |= more
+        more = arg << 8 if op == EXTENDED else 0
+        if op == GLOBAL:
+            found.add(code.co_names[arg >> 1])
+    return found.union(*(globals_in(part) for part in code.co_consts if type(part) is CodeType))
+
+
+GLOBAL, EXTENDED = opmap["LOAD_GLOBAL"], opmap["EXTENDED_ARG"]
