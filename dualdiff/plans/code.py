@@ -11,7 +11,7 @@ import numpy as np
 from .entries import index_of
 from .graph import Graph, Shape
 
-Compiled = Callable[[tuple[Any, ...]], list[Any]]
+Compiled = Callable[[dict[int, Any]], list[Any]]
 SYMBOLS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
 VIEWS = ("value", "fixed", "item", "swap", "reshape", "partial")  # kinds whose arrays may be somebody else's
 

@@ -321,11 +321,25 @@ def summed(graph: Graph, terms: Terms, a: int, axes: tuple[int, ...], k: int | N
     if k is None or len(shape) != 1:
         return graph.sum(whole(graph, terms, a, k), axes)
     total = None
+    rows = [leaf is not None and c is not None and rows_of(graph, leaf, shape) for leaf, c in terms.items()]
+    if all(rows):
+        keys = tuple(("slice", at.start, at.stop, None) for at in rows)  # type: ignore[union-attr]
+        parts = tuple(graph.spread(c, shape) for c in terms.values())  # type: ignore[arg-type]
+        return parts[0] if len(parts) == 1 and shape == (k,) else graph.put((k,), keys, parts)
     for leaf, c in terms.items():
         full = graph.spread(leaf, (k, *shape))  # type: ignore[arg-type]
         new = graph.sum(full, axes) if c is None else graph.product(full, graph.spread(c, shape))
         total = new if total is None else graph.added(total, new)
     return total  # type: ignore[return-value]
+
+
+def rows_of(graph: Graph, leaf: int, shape: Shape) -> range | None:
+    """The directions of a leaf of which each element has one of its own, the next one's for the next."""
+    value = graph.value_of(leaf)
+    if type(value) is not np.ndarray or value.shape[1:] != shape:
+        return None
+    at = range(start := int(value[:, 0].argmax()), start + shape[0])
+    return at if at.stop <= len(value) and np.array_equal(value, np.eye(len(value))[:, start:at.stop]) else None
 
 
 def multiplied(graph: Graph, of: tuple[int, ...], found: dict[int, Terms], k: int | None) -> int:

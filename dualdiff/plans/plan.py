@@ -49,13 +49,10 @@ def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> 
     kind = type(out)
     if (kind is not DualScalar and kind is not DualArray) or type(out.source) is not int or out.level.notes is not notes:
         return None
-    n = len(notes.values)
-    if n >= len(ORDERS) or [*notes.entries] != ORDERS[n] or [*notes.values] != ORDERS[n]:
+    n, values = len(notes.entries), notes.values
+    if n >= len(ORDERS) or [*notes.entries] != ORDERS[n] or not finite(values[out.source]):
         return None
-    entries, values = (*notes.entries.values(),), (*notes.values.values(),)
-    if not finite(values[out.source]):
-        return None
-    key = make, out.source, entries
+    key = make, out.source, (*notes.entries.values(),)
     try:
         plan: Any = PLANS.get(key, UNKNOWN)
     except TypeError:  # an array as the bound of a slice has no hash
@@ -66,13 +63,13 @@ def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> 
             if len(PLANS) >= MOST_PLANS:
                 PLANS.clear()
             PLANS[key] = plan
-        return None if plan is None else worked_out(plan, values + more)
+        return None if plan is None else worked_out(plan, values | dict(enumerate(more, n)) if more else values)
     except Exception as error:  # a mistake of ours: the ordinary rules have the answer
         dropped(key, error)
         return None
 
 
-def worked_out(plan: Compiled, values: tuple[Any, ...]) -> list[Any] | None:
+def worked_out(plan: Compiled, values: dict[int, Any]) -> list[Any] | None:
     """What the plan gives, if all of it is finite and nothing happened on the way."""
     EVENTS.met = False
     with watched():

@@ -87,7 +87,7 @@ def noted_hessian(f: Function, argnums: int | Sequence[int], args: Any, options:
     """``hessian(f, argnums)(…)`` of plain arrays of few numbers; None where it has to be made the ordinary way."""
     inputs = Inputs(f, argnums, args, options)
     _, inputs.known = as_it_runs(f, inputs.args)
-    if not is_brief(inputs) or sum(inputs.sizes) > SEVERAL or WATCH.count:
+    if not is_brief(inputs) or inputs.size > SEVERAL or WATCH.count:
         return None
     outer = Level(next_number(), careful=False)
     roots: list[TapeLeaf] = []

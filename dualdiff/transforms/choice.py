@@ -106,7 +106,7 @@ class FewInputs:
         self.forward: dict[Any, bool] = {}
 
     def sweep(self, inputs: Inputs, one_way: Callable[..., Any]) -> Any:
-        n, key = sum(inputs.sizes), tuple(inputs.shapes)
+        n, key = inputs.size, tuple(inputs.shapes)
         if n > FEW_INPUTS or n <= 1:
             return one_way(inputs, n <= 1)
         if key not in self.forward:
@@ -135,7 +135,7 @@ class Choices:
     def sweep(self, inputs: Inputs, mode: str, forward: Callable[[list[int] | None], Any],
               rows: Callable[[Any, list[Any]], Any]) -> Any:
         """``forward(work)``, or ``rows(f's result, one (*R, n) matrix for each array of it)`` by a reverse sweep."""
-        n = sum(inputs.sizes)
+        n = inputs.size
         if mode == "forward" or (mode == "auto" and n <= 1):
             return forward(None)
         key = tuple(inputs.shapes)

@@ -64,7 +64,7 @@ class Parts:
 
         Given a list for its multiply-adds, it ends in TapeNeeded where these are many times as many as those of f.
         """
-        n, budget = sum(inputs.sizes), self.budget
+        n, budget = inputs.size, self.budget
         size = n
         if self.executor is not None:
             size = max(LEAST_PART, -(-n // EXECUTOR_PARTS))

@@ -174,7 +174,7 @@ def value_and_jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: s
             return out, rebuild([inputs.like_arguments(split(J, inputs)) for J in matrices])
 
         def forward(work: list[int] | None) -> Any:
-            few = batch_axis is max_bytes is None and sum(inputs.sizes) <= FEW
+            few = batch_axis is max_bytes is None and inputs.size <= FEW
             return parts.sweep(inputs, argnums, batch_axis, read, join, work, plan if few else None)
 
         found = choices.sweep(inputs, mode, forward, join) if whole else forward(None)

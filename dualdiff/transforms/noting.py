@@ -29,7 +29,7 @@ def is_brief(inputs: Any) -> bool:
 
 def noting(level: Level, inputs: Any) -> Callable[[], Any]:
     """f on inputs whose operations are noted; on ordinary ones when it is called again."""
-    notes = level.notes
+    notes = level.noted
 
     def run() -> Any:
         if level.notes is not None:

@@ -33,10 +33,11 @@ def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known
     What f reaches may change between calls: a helper is defined anew, a closure made of another function. So what was found
     is watched.
     """
-    inner = f
-    while type(inner) is partial:
-        inner = inner.func
-    body = inner if hasattr(inner, "__code__") else type(inner).__call__
+    inner = body = f
+    if type(f) is not FunctionType:
+        while type(inner) is partial:
+            inner = inner.func
+        body = inner if hasattr(inner, "__code__") else type(inner).__call__
     code = getattr(body, "__code__", None)
     if type(code) is not CodeType:
         return f, None

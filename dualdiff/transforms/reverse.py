@@ -101,7 +101,7 @@ def sweeps(f: Function, argnums: int | Sequence[int], mode: str) -> Callable[[An
 
         seed = seed_identity(inputs) if forward else seed_tape(inputs, roots)
         return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex,
-                     None if forward and sum(inputs.sizes) > FEW else plan)
+                     None if forward and inputs.size > FEW else plan)
 
     return both
 

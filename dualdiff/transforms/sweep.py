@@ -106,6 +106,10 @@ class Inputs(Sweepable):
     def sizes(self) -> list[int]:
         return [prod(shape) for shape in self.shapes]
 
+    @property
+    def size(self) -> int:
+        return prod(self.shapes[0]) if len(self.shapes) == 1 else sum(self.sizes)
+
     def seeds(self, leaves: list[Any]) -> list[Any]:
         """The seeds of the arrays; a batch shares those of one sample."""
         return leaves
@@ -123,7 +127,7 @@ class Inputs(Sweepable):
         """The derivative of a result of shape R as an array (*R, n), or of a window of so many columns."""
         dtype, eps = self.dtype_with(value), self.tangent(eps)
         if eps.is_constant:
-            return np.zeros((*eps.shape, sum(self.sizes) if columns is None else columns), dtype)
+            return np.zeros((*eps.shape, self.size if columns is None else columns), dtype)
         return of_type(eps.dense(trailing=True, dtype=dtype), dtype)
 
     def call(self, duals: list[Any]) -> Any:
@@ -213,16 +217,16 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
               holomorphic: bool, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; once more, carefully, where an infinite partial was met or one may have been lost."""
     wide: bool | None = is_wide(inputs.leaves)
-    careful, latest = wide or WATCH.count > 0, LATEST.get()
+    careful = wide or WATCH.count > 0
+    met = latest = LATEST.get()
     while True:
-        met = LATEST.get()
         level = Level(next_number(), careful, holomorphic)
         level.wide = wide
         if plan is not None and not (careful or holomorphic) and is_brief(inputs):
             level.notes = level.noted = Notes(seed, beneath)
         try:
             with derivative_warnings_ignored():
-                result = at_level(level, inputs, seed, read, plan)
+                result = at_level(level, inputs, seed, read, met, plan)
             if met is not latest and LATEST.get() is met:
                 LATEST.set(latest)
             return result
@@ -230,11 +234,12 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
             if not is_of(level, need):  # but of an outer sweep, which starts again
                 raise
             careful, wide, plan = (True, need.wide, plan) if type(need) is CareNeeded else (careful, wide, None)
+            met = LATEST.get()
         except Exception as error:
             if level.objects and inputs.lifted is False and not isinstance(own_reason(error), EscapeError):
                 raise ConversionError(OBJECTS) from error
             if wide:  # much of linear algebra has no long doubles
-                wide = None
+                wide, met = None, LATEST.get()
                 continue
             # NumPy hides our reason behind one of its own, which misleads:
             if (reason := own_reason(error)) is not error:  # "setting an array element with a sequence"
@@ -268,13 +273,15 @@ def own_reason(error: BaseException) -> BaseException:
     return error if reason is None else reason
 
 
-def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, plan: Any = None) -> Any:
-    latest, notes = LATEST.get(), level.notes
-    run = inputs.runner(seed(level), level) if notes is None else noting(level, inputs)
+def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, latest: Any, plan: Any = None) -> Any:
+    notes = level.notes
+    run: Any = inputs.runner(seed(level), level) if notes is None else None
     try:
         out = run() if notes is None else inputs.call(notes.inputs(inputs.leaves, level))
-        if notes is not None and (found := from_notes(out, level, plan, latest)) is not None:
-            return found
+        if notes is not None:
+            if (found := from_notes(out, level, plan, latest)) is not None:
+                return found
+            run = noting(level, inputs)
         if LATEST.get() is not latest:
             same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
         if level.objects and not inputs.lifted:
@@ -289,7 +296,7 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, plan: Any = 
     except BasisError as need:  # vectors of repeated eigenvalues
         if need.level is not level or level.bases is not None:
             raise
-        return read(over_bases(run, level, inputs.largest()), level)
+        return read(over_bases(run or noting(level, inputs), level, inputs.largest()), level)
     if level.doubt is not None:
         if level.bent is not None:
             same_beside_kinks(inputs, level)
