@@ -17,12 +17,12 @@ class Known:
     globals and of all. The rest is what was found when all that it reaches was looked up, see `programs.py`.
     """
 
-    __slots__ = ("asks", "free", "names", "ours", "outside", "own", "owner", "root", "users", "watched", "within")
+    __slots__ = ("asks", "found", "names", "ours", "outside", "root", "users", "within")
 
     def __init__(self, f: Any) -> None:
         self.asks, self.names, self.outside = asks(f.__code__), tuple(names_in(f.__code__)), tuple(globals_in(f.__code__))
         self.root, self.ours, self.users = root_of(f), is_ours(f), is_users(f)
-        self.watched: Any = None
+        self.found: Any = None
 
 
 def known_of(f: Any) -> Any:

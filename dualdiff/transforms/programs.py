@@ -23,6 +23,7 @@ LIFTED: dict[int, Any] = {}  # by id of its code, which is referred to: programs
 FUNCTIONS = (FunctionType, MethodType)
 CONTAINERS = (list, tuple, dict)
 PLAIN = frozenset((np.ndarray, float, int, str, bool, type(None), np.float64, np.ufunc, type))
+FREE: Any = ([], [], type(None))  # nothing is met that may change
 SHORT = 50  # functions in a list that are looked at
 
 
@@ -50,13 +51,12 @@ def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known
         for x in args:
             if type(x) in FUNCTIONS:
                 given.append(x)
-        if known.watched is not None and not given and (known.free or unchanged(body, known, owner)):
+        if known.found is not None and not given and (known.found == FREE or unchanged(body, owner, *known.found)):
             return f, known
         walk = Walk()
         if not walk.reaches(body, known, owner, True) and not any(walk.asked(x, known) for x in given):
-            known.within, known.owner = is_within_reach(f), type(owner)
-            known.own, known.watched = walk.own, None if given or walk.lost else walk.watched
-            known.free = owner is None and not walk.own and not walk.watched
+            known.within = is_within_reach(f)
+            known.found = None if given or walk.lost else (walk.own, walk.watched, type(owner))
             return f, known
     from ..lifting import lift
     return lift(f), None
@@ -78,24 +78,24 @@ def parts_of(f: Any) -> list[Any]:
     return found
 
 
-def unchanged(f: Any, known: Any, owner: Any) -> bool:
+def unchanged(f: Any, owner: Any, own: list[Any], watched: list[Any], kind: Any) -> bool:
     """Whether f reaches what it reached when that was looked up."""
-    if known.own:
+    if own:
         try:
-            for cell, seen in zip(f.__closure__, known.own, strict=True):
+            for cell, seen in zip(f.__closure__, own, strict=True):
                 x = cell.cell_contents
                 if x is not seen() if seen is not None else type(x) not in PLAIN and (
                         type(x) not in CONTAINERS or functions_in(x)):
                     return False
         except ValueError:  # one is not yet assigned
             return False
-    for space, name, seen in known.watched:
+    for space, name, seen in watched:
         if space is None:
             if owner.__dict__.get(name) is not seen():
                 return False
         elif (space.get(name) if name is not None else space.cell_contents) is not seen():
             return False
-    return type(owner) is known.owner
+    return type(owner) is kind
 
 
 class Walk:
