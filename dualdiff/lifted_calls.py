@@ -1,4 +1,4 @@
-"""Python's ``float``, ``complex``, ``map`` of these, and ``hasattr`` as lifted programs call them; ``np.float64`` and its kin.
+"""Python's ``float``, ``complex``, ``map``, ``hasattr`` and ``getattr`` as lifted programs call them; ``np.float64`` and such.
 
 ``float`` is a class, too, that programs compare, test against and give as a type: only where the code calls it by name it is
 another, told by the instruction that loads it. So the code is made anew with other names there.
@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .dual_scalar import DualScalar
+from .elementwise import LEVELED
 from .forms import dual_form, holds_dual, stripped
 from .operands import constant
 from .reading import dtype_of
 from .tangents.level import is_dual
-
-OURS = frozenset(("value", "tangent", "eps", "level", "source"))
 
 
 def float_(x: Any = 0.0, /) -> Any:
@@ -55,8 +53,17 @@ def to_number(x: Any, kind: Callable[[Any], Any], letter: str) -> Any:
 
 
 def hasattr_(x: Any, name: str, /) -> bool:
-    """As of the number that a dual stands for, but for what duals have themselves."""
-    return hasattr(x if type(x) is not DualScalar or name in OURS else stripped(x), name)
+    """As of the array or the number that a dual stands for."""
+    return hasattr(stripped(x) if type(x) in LEVELED else x, name)
+
+
+def getattr_(x: Any, name: str, /, *default: Any) -> Any:
+    """``getattr``: the default is taken where hasattr says so, and what duals alone lack raises."""
+    if type(x) not in LEVELED or not default:
+        return getattr(x, name, *default)
+    if not hasattr_(x, name):
+        return default[0]
+    return dtype_of(x) if name == "dtype" else getattr(x, name)
 
 
 def map_(function: Any, /, *iterables: Any) -> Any:
@@ -79,7 +86,7 @@ KINDS: Any = {np.dtype(letter).type for letter in np.typecodes["AllFloat"]}
 CALLS: dict[str, Any] = {"float": float_, "complex": complex_, "map": map_} | {k.__name__: number_of(k) for k in KINDS}
 NAMES: dict[int, str] = {id(x): x.__name__ for x in (*PYTHONS.values(), *KINDS)} | {id(np): ""}
 CALLED: dict[str, Any] = {f"{name}()": function for name, function in CALLS.items()}
-BUILTINS: dict[str, Any] = CALLED | {"hasattr": hasattr_}
+BUILTINS: dict[str, Any] = CALLED | {"hasattr": hasattr_, "getattr": getattr_}
 WIDE = sys.version_info >= (3, 12)  # the place of an attribute has a bit for what is called, as that of a global name
 
 

@@ -48,6 +48,7 @@ from dualdiff import (
 )
 from dualdiff.errors import EscapeError, ParameterError, RuleError
 from dualdiff.math_functions import COUNTERPARTS
+from dualdiff.transforms.asking import asks
 
 X = np.array([0.5, 1.25, 2.0])
 CALLED = 0
@@ -1165,6 +1166,10 @@ FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
     lambda x: MODEL.loss(x * 1), lambda x, h=guarded: h(x), lambda x: HELPERS["guarded"](x * 1),
     partial(lambda h, x: h(x), guarded), LATE, COUNTED,
     lambda x: np.sum(x[:1]) * (2 if [type(v) for v in (1.0, x)][-1] is np.ndarray else 3),
+    lambda x: 2 * next(q.value if hasattr(q, "value") else q for q in x), lambda x: 2 * getattr(x * 1, "value", x)[0],
+    lambda x: np.sum(x[:1]) * (2 if hasattr(x, "__array_interface__") and hasattr(x, "view") else 3),
+    lambda x: x[0] * (2 if hasattr(x[0], "hex") and not hasattr(x[0], "sqrt") else 3),
+    lambda x: x[0] * getattr(x[0], "dtype", np.dtype("f4")).itemsize / 4,
 ])
 def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
     x = np.array([2.0, 3.0])
@@ -1210,6 +1215,20 @@ def test_what_is_known_of_a_program_keeps_nothing_of_it_alive():
     del model, f, program
     gc.collect()
     assert seen() is None
+
+
+@pytest.mark.parametrize("f", [
+    lambda self, x: getattr(self, "value", None) or type(self)(x), lambda x: getattr(np, "exp")(x),  # noqa: B009, PLW0108
+    lambda x, d: x * d["value"] if hasattr(d, "keys") else x, lambda x: f"{type(x)} {type(x).__name__}"])
+def test_questions_that_duals_answer_as_numbers_do_lift_no_program(f):
+    assert not asks(f.__code__)
+
+
+def test_what_a_dual_lacks_raises_where_a_program_asks_before():
+    for ask in (lambda x: x[0] * (x.view() is None) if hasattr(x, "view") else x[0],
+                lambda x: x[0] * (getattr(x, "flags", None) is None)):
+        with pytest.raises(AttributeError, match=r"a dual array has no '(view|flags)'"):
+            gradient(ask)(np.ones(2))
 
 
 def test_a_program_that_knows_of_duals_is_told_of_them():

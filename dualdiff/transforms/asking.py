@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from functools import cache
 from itertools import pairwise
 from opcode import opmap
 from types import CodeType, FunctionType
 from typing import Any
 from weakref import ref
+
+import numpy as np
+
+from ..dual_array import DualArray
 
 KNOWN: dict[int, tuple[Any, Any]] = {}  # what is known of a code, by its id, and a reference to it
 
@@ -35,17 +41,17 @@ def known_of(f: Any) -> Any:
 
 
 def asks(code: CodeType) -> bool:
-    """Whether the code, unless it knows of duals, compares ``type(x)`` or its name or looks it up, or asks hasattr for what
-    numbers have and these do not, or the other way round.
+    """Whether the code, unless it knows of duals, compares ``type(x)`` or its name or looks it up, or asks hasattr or
+    getattr for what NumPy's have and these do not, or the other way round.
     """
     if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
         return False
-    if "type" in code.co_names or ("hasattr" in code.co_names and not TOLD_BY.isdisjoint(code.co_consts)):
+    if "type" in code.co_names or not HASATTR.isdisjoint(code.co_names):
         from dis import get_instructions  # a slow import
         steps = [(step.opname, step.argval) for step in get_instructions(code)]
-        if ("LOAD_GLOBAL", "hasattr") in steps or any(
-                decides(steps[max(i - 4, 0):i], steps[i:i + NEAR]) or is_kept(steps, i)
-                for i, step in enumerate(steps) if step == ("LOAD_GLOBAL", "type")):
+        if any(names_what_tells(steps, i) if told in HASATTR else told == "type" and (
+                decides(steps[max(i - 4, 0):i], steps[i:i + NEAR]) or is_kept(steps, i))
+                for i, (step, told) in enumerate(steps) if step == "LOAD_GLOBAL"):
             return True
     return any(asks(part) for part in code.co_consts if type(part) is CodeType)
 
@@ -68,8 +74,31 @@ def is_kept(steps: list[Any], i: int) -> bool:
                and decides(steps[max(k - 4, 0):k], steps[k:k + 4]) for k, (step, told) in enumerate(steps))
 
 
+def names_what_tells(steps: list[Any], i: int) -> bool:
+    """Whether ``hasattr``, or ``getattr`` with a default, that begins there is given such a name, and not ``self``."""
+    near = steps[i:i + NEAR]
+    end = ("CALL", 2 if steps[i][1] == "hasattr" else 3)
+    return (near[1][1] != "self" or near[2][0] != "LOAD_CONST") and any(
+        step == "LOAD_CONST" and told in told_by() and end in near[k:k + (3 if end[1] == 2 else NEAR)]
+        for k, (step, told) in enumerate(near))
+
+
+@cache
+def told_by() -> frozenset[str]:
+    """The names of what NumPy's arrays or numbers have and their duals have not, or the other way round."""
+    dual: Any = DualArray(np.ones((1, 1)), np.ones((1, 1)))
+    return frozenset(name for plain, x in ((dual.value, dual), (np.float64(1), np.sum(dual)))
+                     for name in {*dir(plain), *dir(type(x))} if has(plain, name) is not has(x, name))
+
+
+def has(x: Any, name: str) -> bool:
+    with suppress(Exception):  # some have it for another shape only
+        return hasattr(x, name)
+    return True
+
+
 AWARE = frozenset(("Dual", "DualArray", "DualScalar"))
-TOLD_BY = frozenset(("__iter__", "__array__", "dtype", "is_integer"))
+HASATTR = frozenset(("hasattr", "getattr"))
 COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP", "BINARY_SUBSCR")
 LOOKING = (("LOAD_GLOBAL", "issubclass"), ("LOAD_METHOD", "get"), ("LOAD_ATTR", "get"))
 NEAR = 14  # instructions
