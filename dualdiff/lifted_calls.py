@@ -1,4 +1,4 @@
-"""Python's ``float``, ``complex``, ``map``, ``hasattr`` and ``getattr`` as lifted programs call them; ``np.float64`` and such.
+"""Python's ``float``, ``complex``, ``map``, ``hasattr`` and ``getattr`` as lifted programs call them, and ``np.float64``.
 
 ``float`` is a class, too, that programs compare, test against and give as a type: only where the code calls it by name it is
 another, told by the instruction that loads it. So the code is made anew with other names there.

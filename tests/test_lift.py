@@ -1129,6 +1129,22 @@ class Guarded:
 
     __call__ = loss
 
+    @staticmethod
+    def static(x):
+        return guarded(x)
+
+    def __matmul__(self, x):
+        return guarded(x)
+
+
+class Made:
+    def __init__(self, x):
+        self.loss = guarded(x)
+
+
+class Filled(Guarded):
+    pass
+
 
 class Deeper(Guarded):
     def __init__(self):
@@ -1151,7 +1167,17 @@ def COUNTED(x):
     return np.sum(x[:1]) * (2 if type(x) is np.ndarray else 3)
 
 
-MODEL, HELPERS = Guarded(), {"guarded": guarded}
+def by_name(x, *, h=guarded):
+    return h(x)
+
+
+def refused(x):
+    return np.sum(x * len(x.tobytes())) if type(x) is np.ndarray else np.sum(x) * 0
+
+
+MODEL, HELPERS, LAYERS, PARTIAL, LATER = Guarded(), {"guarded": guarded}, [Guarded()], partial(guarded), {}
+HOME = types.ModuleType("home_of_guarded")
+HOME.guarded = guarded
 FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
 
 
@@ -1166,6 +1192,8 @@ FACTORS = {np.ndarray: 2.0, np.float64: 4.0, float: 3.0}
     lambda x: MODEL.loss(x * 1), lambda x, h=guarded: h(x), lambda x: HELPERS["guarded"](x * 1),
     partial(lambda h, x: h(x), guarded), LATE, COUNTED,
     lambda x: np.sum(x[:1]) * (2 if [type(v) for v in (1.0, x)][-1] is np.ndarray else 3),
+    lambda x: HOME.guarded(x), lambda x: PARTIAL(x), lambda x: LAYERS[0].loss(x), lambda x: MODEL @ x, by_name,  # noqa: PLW0108
+    lambda x: Guarded.static(x), lambda x: Guarded().loss(x), lambda x: Made(x).loss, lambda x: MODEL.static(x),  # noqa: PLW0108
     lambda x: 2 * next(q.value if hasattr(q, "value") else q for q in x), lambda x: 2 * getattr(x * 1, "value", x)[0],
     lambda x: np.sum(x[:1]) * (2 if hasattr(x, "__array_interface__") and hasattr(x, "view") else 3),
     lambda x: x[0] * (2 if hasattr(x[0], "hex") and not hasattr(x[0], "sqrt") else 3),
@@ -1193,6 +1221,18 @@ def test_what_a_program_reaches_is_looked_up_at_each_call():
     np.testing.assert_array_equal(gradient(space["loss"])(x), [1.0, 1.0])
     space["model"] = guarded
     np.testing.assert_array_equal(gradient(space["loss"])(x), [2.0, 0.0])
+    for h in (guarded, MODEL, partial(guarded)):
+        np.testing.assert_array_equal(gradient(lambda x, h=None: h(x))(x, h=h), [2.0, 0.0])
+
+    def later(x):
+        return LATER["h"](x) if LATER else Filled().check(x)[0] * 2.0
+    np.testing.assert_array_equal(gradient(later)(x), [2.0, 0.0])
+    LATER["h"] = guarded
+    np.testing.assert_array_equal(gradient(later)(x), [2.0, 0.0])
+    Filled.check, model = (lambda self, x: x), Filled()
+    np.testing.assert_array_equal(gradient(model.loss)(x), [2.0, 0.0])
+    Filled.check = Guarded.check
+    np.testing.assert_array_equal(gradient(model.loss)(x), [2.0, 0.0])
     owner = Deeper()
     owner.kept = owner.check = owner.inner.check = linear
     owner.inner.loss = lambda x: 0.0
@@ -1222,6 +1262,11 @@ def test_what_is_known_of_a_program_keeps_nothing_of_it_alive():
     lambda x, d: x * d["value"] if hasattr(d, "keys") else x, lambda x: f"{type(x)} {type(x).__name__}"])
 def test_questions_that_duals_answer_as_numbers_do_lift_no_program(f):
     assert not asks(f.__code__)
+
+
+def test_a_program_that_asks_and_cannot_run_lifted_does_not_run_as_it_stands():
+    with pytest.raises(AttributeError, match="a dual array has no 'tobytes'"):
+        gradient(refused)(np.ones(2))
 
 
 def test_what_a_dual_lacks_raises_where_a_program_asks_before():

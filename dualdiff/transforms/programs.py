@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 from weakref import ref
@@ -22,12 +22,16 @@ PARTS = frozenset(("fft", "fftpack", "integrate", "interpolate", "linalg", "ndim
 LIFTED: dict[int, Any] = {}  # by id of its code, which is referred to: programs that did not run as they stand
 FUNCTIONS = (FunctionType, MethodType)
 CONTAINERS = (list, tuple, dict)
-PLAIN = frozenset((np.ndarray, float, int, str, bool, type(None), np.float64, np.ufunc, type))
+PLAIN = frozenset((np.ndarray, float, int, str, bool, type(None), np.float64, np.ufunc))
+INSIDE: Any = {staticmethod: "__func__", classmethod: "__func__", property: "fget", cached_property: "func"}
+MAKING = ("__new__", "__init__", "__post_init__")
+UNNAMED = ("__call__", "__getitem__", *(f"__{side}{name}__" for side in ("", "r") for name in (
+    "add", "sub", "mul", "matmul", "truediv", "pow")))  # what runs without being named
 FREE: Any = ([], [], type(None))  # nothing is met that may change
 SHORT = 50  # functions in a list that are looked at
 
 
-def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known | None]:
+def as_it_runs(f: Any, args: tuple[Any, ...] = ()) -> tuple[Any, Known | None]:
     """f, lifted from the start if it calls SciPy or asks for types, or did not run as it stands before; and what is known of
     it if it is not.
 
@@ -49,7 +53,7 @@ def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known
         owner = None if type(inner) is FunctionType else getattr(inner, "__self__", inner)
         given = parts_of(f) if inner is not f else []
         for x in args:
-            if type(x) in FUNCTIONS:
+            if type(x) not in PLAIN and may_ask(x):
                 given.append(x)
         if known.found is not None and not given and (known.found == FREE or unchanged(body, owner, *known.found)):
             return f, known
@@ -59,7 +63,9 @@ def as_it_runs(f: Function, args: tuple[Any, ...] = ()) -> tuple[Function, Known
             known.found = None if given or walk.lost else (walk.own, walk.watched, type(owner))
             return f, known
     from ..lifting import lift
-    return lift(f), None
+    lifted: Any = lift(f)
+    lifted.asks = found is None and not walk.scipys
+    return lifted, None
 
 
 def body_of(f: Any) -> Any:
@@ -90,10 +96,8 @@ def unchanged(f: Any, owner: Any, own: list[Any], watched: list[Any], kind: Any)
         except ValueError:  # one is not yet assigned
             return False
     for space, name, seen in watched:
-        if space is None:
-            if owner.__dict__.get(name) is not seen():
-                return False
-        elif (space.get(name) if name is not None else space.cell_contents) is not seen():
+        x = owner.__dict__.get(name) if space is None else space.get(name) if name is not None else space.cell_contents
+        if x is not seen() if seen is not None else type(x) not in PLAIN and (type(x) not in CONTAINERS or functions_in(x)):
             return False
     return type(owner) is kind
 
@@ -110,13 +114,11 @@ class Walk:
         self.met: set[Any] = set()
         self.watched: list[Any] = []
         self.own: list[Any] = []
-        self.lost = False
+        self.lost = self.scipys = False
 
     def watch(self, space: Any, name: Any, x: Any) -> Any:
-        if type(x) in CONTAINERS and not functions_in(x):
-            return None
         try:
-            seen = ref(x)
+            seen = None if type(x) in PLAIN or (type(x) in CONTAINERS and not functions_in(x)) else ref(x)
         except TypeError:
             self.lost = True
             return None
@@ -131,11 +133,10 @@ class Walk:
         names = f.__globals__
         for name in known.outside:
             x = names.get(name)
-            if x is not np and type(x) not in PLAIN:
-                if type(x) is not ModuleType:
-                    self.watch(names, name, x)
-                if self.asked(x, known):
-                    return True
+            if type(x) is not ModuleType:
+                self.watch(names, name, x)
+            if x is not np and type(x) not in PLAIN and self.asked(x, known):
+                return True
         for cell in f.__closure__ or ():
             try:
                 x = cell.cell_contents
@@ -149,7 +150,8 @@ class Walk:
                 self.watch(cell, None, x)
             if not plain and self.asked(x, known):
                 return True
-        return any(self.asked(x, known) for x in f.__defaults__ or () if type(x) not in PLAIN) or (
+        given = (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values())
+        return any(self.asked(x, known) for x in given if type(x) not in PLAIN) or (
             owner is not None and self.methods_ask(owner, known, first))
 
     def asked(self, x: Any, known: Any) -> bool:
@@ -161,25 +163,32 @@ class Walk:
                 self.reaches(x, mine, getattr(x, "__self__", None))
         if kind in CONTAINERS:
             return any(self.asked(part, known) for part in functions_in(x))
+        if kind is partial:
+            return any(self.asked(part, known) for part in (x.func, *x.args, *x.keywords.values()))
         home = x.__name__ if kind is ModuleType else str(getattr(x, "__module__", "")) if callable(x) else ""
-        if home == "scipy":
-            return not PARTS.isdisjoint(known.names)
-        return home.split(".")[1] in PARTS if home.startswith("scipy.") else self.methods_ask(x, known)
+        if home == "scipy" or home.startswith("scipy."):
+            self.scipys = not PARTS.isdisjoint(known.names if home == "scipy" else home.split(".")[1:2])
+            return self.scipys
+        return self.methods_ask(x, known)
 
     def methods_ask(self, x: Any, known: Any, first: bool = False) -> bool:
         """The same of methods of an object of the user's, and of what it holds, by the names that are used."""
-        kind: Any = type(x)
-        if (id(x), known) in self.met or kind is ModuleType or not (kind is SimpleNamespace or is_users_class(kind)):
+        kind: Any = x if isinstance(x, type) else type(x)
+        home: Any = x if kind is ModuleType else kind
+        if (id(x), known) in self.met or not (kind is SimpleNamespace or is_users_class(home)):
             return False
         self.met.add((id(x), known))  # by other names it has other methods
-        held = getattr(x, "__dict__", {})
-        for name in (*known.names, "__call__"):
+        held = {} if kind is x else getattr(x, "__dict__", {})
+        for name in (*known.names, *(UNNAMED if kind is not x else (*UNNAMED, *MAKING))):
             if (part := held.get(name)) is not None and type(part) not in PLAIN:
                 self.watch(None if first else held, name, part)
                 if self.asked(part, known):
                     return True
             for cls in kind.__mro__[:-1]:
                 method = cls.__dict__.get(name)
+                if type(method) is FunctionType:
+                    self.watch(cls.__dict__, name, method)
+                method = getattr(method, INSIDE[type(method)]) if type(method) in INSIDE else method
                 if type(method) is FunctionType and id(method.__code__) not in self.met and \
                         self.reaches(method, known_of(method), x):
                     return True
@@ -187,15 +196,23 @@ class Walk:
 
 
 def functions_in(x: Any) -> list[Any]:
-    """Those of a short list, tuple or dict."""
-    return [part for part in (x.values() if type(x) is dict else x) if type(part) in FUNCTIONS] if len(x) <= SHORT else []
+    """Those of a short list, tuple or dict, and the user's objects."""
+    parts = () if len(x) > SHORT else x.values() if type(x) is dict else x
+    return [part for part in parts if type(part) not in PLAIN and may_ask(part)]
+
+
+def may_ask(x: Any) -> bool:
+    kind: Any = type(x)
+    return kind in FUNCTIONS or kind is partial or is_users_class(kind)
 
 
 @cache
 def is_users_class(kind: Any) -> bool:
-    root = str(kind.__module__).partition(".")[0]
-    return root not in sys.stdlib_module_names and root not in ("dualdiff", "numpy", "scipy") and \
-        "-packages" not in str(getattr(sys.modules.get(kind.__module__), "__file__", ""))
+    """The same of a module."""
+    home = str(kind.__name__ if type(kind) is ModuleType else kind.__module__)
+    root = home.partition(".")[0]
+    return root == "__main__" or (root not in sys.stdlib_module_names and root not in ("dualdiff", "numpy", "scipy") and
+                                  "-packages" not in str(getattr(sys.modules.get(home), "__file__", "")))
 
 
 def remember(f: Any) -> None:

@@ -83,7 +83,7 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
         if (found := noted_product(f, x, v, args, options)) is not None:
             return found
-        g, _ = as_it_runs(f)
+        g, _ = as_it_runs(f, (*args, *options.values()))
 
         def slope(y: Any) -> Any:
             _, along = jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))

@@ -42,6 +42,7 @@ class Sweepable:
 
     f: Function
     args: tuple[Any, ...] = ()
+    options: dict[str, Any]
     leaves: list[Any]
     known: Any = None  # what the code of f says, see asking.py
     whole: Function | None = None  # f with its result in one piece
@@ -175,13 +176,13 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
           holomorphic: bool = False, plan: Any = None, beneath: Any = None) -> Any:
     """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
     f, latest = inputs.f, LATEST.get()
-    as_lifted, inputs.known = as_it_runs(f, inputs.args)
+    as_lifted, inputs.known = as_it_runs(f, (*inputs.args, *inputs.options.values()) if inputs.options else inputs.args)
     if as_lifted is not f:
         inputs.f, inputs.lifted = as_lifted, True
         try:
             return attempted(inputs, seed, read, holomorphic, plan, beneath)
         except Exception as error:  # what f as it stands says of another branch, say, is told below
-            if isinstance(error, RuleError) and str(error).startswith("scipy."):
+            if as_lifted.asks or (isinstance(error, RuleError) and str(error).startswith("scipy.")):
                 raise
     inputs.f, inputs.lifted = f, hasattr(f, "runs_lifted")
     try:
