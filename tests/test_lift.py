@@ -42,6 +42,7 @@ from dualdiff import (
     jacobian,
     jvp,
     lift,
+    lifting,
     value_and_gradient,
     value_and_jacobian,
     vjp,
@@ -1264,9 +1265,14 @@ def test_questions_that_duals_answer_as_numbers_do_lift_no_program(f):
     assert not asks(f.__code__)
 
 
-def test_a_program_that_asks_and_cannot_run_lifted_does_not_run_as_it_stands():
+def test_a_program_that_asks_and_cannot_run_lifted_runs_as_it_stands_only_where_that_changes_nothing(monkeypatch):
     with pytest.raises(AttributeError, match="a dual array has no 'tobytes'"):
         gradient(refused)(np.ones(2))
+    monkeypatch.setattr(lifting, "lift", lambda f: lambda *args, **options: 1 // 0)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(gradient(lambda x: np.sum(x**2) if type(CALLED) is int else x[0], mode=mode)(X), 2 * X)
+        with pytest.raises(ZeroDivisionError):  # of the lifted program, which is asked once more
+            gradient(guarded, mode=mode)(X)
 
 
 def test_what_a_dual_lacks_raises_where_a_program_asks_before():

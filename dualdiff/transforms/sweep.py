@@ -45,6 +45,7 @@ class Sweepable:
     options: dict[str, Any]
     leaves: list[Any]
     known: Any = None  # what the code of f says, see asking.py
+    asked: str = ""  # why f may take another branch than on plain numbers
     whole: Function | None = None  # f with its result in one piece
     lifted: bool | None = False  # whether f runs lifted; None: it cannot
 
@@ -182,8 +183,10 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
         try:
             return attempted(inputs, seed, read, holomorphic, plan, beneath)
         except Exception as error:  # what f as it stands says of another branch, say, is told below
-            if as_lifted.asks or (isinstance(error, RuleError) and str(error).startswith("scipy.")):
+            if isinstance(error, RuleError) and str(error).startswith("scipy."):
                 raise
+            if as_lifted.asks:
+                inputs.asked, plan = f"f asks for types as duals do not answer, and lifted it fails: {error}", None
     inputs.f, inputs.lifted = f, hasattr(f, "runs_lifted")
     try:
         return attempted(inputs, seed, read, holomorphic, plan, beneath)
@@ -283,12 +286,8 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, latest: Any,
             if (found := from_notes(out, level, plan, latest)) is not None:
                 return found
             run = noting(level, inputs)
-        if LATEST.get() is not latest:
-            same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
-        if level.objects and not inputs.lifted:
-            if inputs.lifted is False:
-                raise ConversionError(OBJECTS)
-            same_as_plain(out, inputs, latest, OBJECTS)
+        if LATEST.get() is not latest or inputs.asked or level.objects:
+            told_from_plain(out, inputs, level, latest)
         if level.careful:
             out = honest(out, run, level)
         elif lost(out):
@@ -306,9 +305,21 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, latest: Any,
     return result
 
 
+def told_from_plain(out: Any, inputs: Sweepable, level: Level, latest: Any) -> None:
+    """Raise where f may have gone another way than on plain numbers, and did."""
+    if LATEST.get() is not latest:
+        same_as_plain(out, inputs, latest, f"f caught an error of dualdiff's and went another way: {LATEST.get()[0]}")
+    if inputs.asked and not inputs.lifted:
+        same_as_plain(out, inputs, latest, inputs.asked)
+    if level.objects and not inputs.lifted:
+        if inputs.lifted is False:
+            raise ConversionError(OBJECTS)
+        same_as_plain(out, inputs, latest, OBJECTS)
+
+
 def same_as_plain(out: Any, inputs: Sweepable, before: list[str], otherwise: str) -> None:
-    """Raise ConversionError if f, which has caught the latest error or computed with arrays of objects, gives other values
-    than for plain numbers: one more run.
+    """Raise ConversionError if f, which has caught the latest error, asked for types or computed with arrays of objects, gives
+    other values than for plain numbers: one more run.
 
     If it meets an error there, too, on duals of an outer sweep, that sweep finds that it is not the one of before.
     """
