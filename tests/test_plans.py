@@ -13,6 +13,7 @@ from scipy import special
 import dualdiff as dd
 from dualdiff import derivative, equality, gradient, hessian, hvp, jacobian, jvp, kinks, value_and_gradient
 from dualdiff.errors import BudgetError, DualdiffError, EscapeError, KinkError, StructureError
+from dualdiff.models import MLPClassifier
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, graph, notes, plan, reach
 from dualdiff.transforms import noting
@@ -463,7 +464,8 @@ def test_a_value_that_is_asked_for_is_there_in_second_derivatives(mode):
         def loss(self, x):
             return np.sum(jvp(lambda y: y**2, (np.ones(4),), (x,))[1] ** 2)
     left = []
-    for f in (weighed, lambda x: Model().loss(x), lambda x: np.sum(left.append(x * 2) or left[-1] ** 2)):
+    for f in (weighed, lambda x: np.sum(x.value * x**2), lambda x: Model().loss(x),
+              lambda x: np.sum(left.append(x * 2) or left[-1] ** 2)):
         close(MODES[mode](f, X), ordinary(mode, f, X))
     assert np.array_equal(left[0].value, X * 2)
 
@@ -558,6 +560,7 @@ def test_the_code_of_a_program_says_whether_notes_are_in_vain():
             return np.linalg.inv(x)
     assert reach.is_within_reach(rosenbrock)
     assert reach.is_within_reach(np.sum)
+    assert reach.is_within_reach(MLPClassifier((3,)).cost)
     assert not reach.is_within_reach(Model())
     assert not reach.is_within_reach(dd.lift(lambda x: np.sort(x) + 1))
     assert not reach.is_within_reach(lambda x: [np.median(row) for row in x])

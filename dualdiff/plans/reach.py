@@ -28,11 +28,9 @@ WRITE = opmap["STORE_SUBSCR"]
 
 @cache
 def beyond() -> frozenset[str]:
-    """The names of the others, of methods, of sweeps, and of what a noted dual has not yet: where a program meets one of
-    these, the notes end.
-    """
+    """The names of the others, of methods, and of sweeps: where a program meets one of these, the notes end."""
     names = {name for module in (np, np.linalg) for name, function in vars(module).items() if type(function) is type(np.sum)}
-    return frozenset(names - WITHIN | SWEEPS | {"value", "reduce", "accumulate", "at", "fill", "fft", "rfft", "ifft", "irfft"})
+    return frozenset(names - WITHIN | SWEEPS | {"reduce", "accumulate", "at", "fill", "fft", "rfft", "ifft", "irfft"})
 
 
 def is_within_reach(f: Any) -> bool:
