@@ -42,7 +42,7 @@ def as_it_runs(f: Any, args: tuple[Any, ...] = ()) -> tuple[Any, Known | None]:
     if type(f) is not FunctionType:
         while type(inner) is partial:
             inner = inner.func
-        body = inner if hasattr(inner, "__code__") else type(inner).__call__
+        body = body_of(inner)
     code = getattr(body, "__code__", None)
     if type(code) is not CodeType:
         return f, None
