@@ -56,12 +56,13 @@ class Dual:
 
     # ---- arithmetic, written out: this is what loops over plain numbers pay
     def __add__(self, other: Any) -> Any:
-        if type(other) is Dual:
+        kind = other.__class__
+        if kind is Dual:
             r = new(Dual)
             r.value = self.value + other.value
             r.tangent = self.tangent + other.tangent
             return r
-        if other.__class__ in PLAIN or is_plain(other):
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value + other
             r.tangent = self.tangent
@@ -71,12 +72,13 @@ class Dual:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        if type(other) is Dual:
+        kind = other.__class__
+        if kind is Dual:
             r = new(Dual)
             r.value = self.value - other.value
             r.tangent = self.tangent - other.tangent
             return r
-        if other.__class__ in PLAIN or is_plain(other):
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = self.value - other
             r.tangent = self.tangent
@@ -84,7 +86,8 @@ class Dual:
         return NotImplemented
 
     def __rsub__(self, other: Any) -> Any:
-        if other.__class__ in PLAIN or is_plain(other):
+        kind = other.__class__
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             r.value = other - self.value
             r.tangent = -self.tangent
@@ -92,7 +95,7 @@ class Dual:
         return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        kind = other.__class__
+        kind = type(other)
         if kind is Dual:
             r = new(Dual)
             x, y = self.value, other.value
@@ -114,7 +117,7 @@ class Dual:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
-        kind = other.__class__
+        kind = type(other)
         if kind is Dual:
             r = new(Dual)
             y = other.value
@@ -135,7 +138,8 @@ class Dual:
         return NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
-        if other.__class__ in PLAIN or is_plain(other):
+        kind = type(other)
+        if kind is float or kind in PLAIN or is_plain(other):
             r = new(Dual)
             y = self.value
             f = other / y
@@ -150,8 +154,15 @@ class Dual:
     def __pow__(self, other: Any) -> Any:
         kind = other.__class__
         if kind is Dual:
+            x, y = self.value, other.value
+            if x.__class__ is float and x > 0:
+                r = new(Dual)
+                r.value = f = x ** y
+                r.tangent = t = self.tangent * (y * x ** (y - 1)) + other.tangent * (f * log(x))
+                if t.__class__ is float and t == t:
+                    return r
             return power(self, other)
-        if kind in PLAIN or is_plain(other):
+        if kind is int or kind in PLAIN or is_plain(other):
             r = new(Dual)
             x = self.value
             r.value = x ** other
@@ -167,7 +178,7 @@ class Dual:
 
     def __rpow__(self, other: Any) -> Any:
         if other.__class__ in PLAIN or is_plain(other):
-            return power(Dual(other, 0), self)
+            return Dual(other, 0) ** self
         return NotImplemented
 
     def __mod__(self, other: Any) -> Any:
@@ -376,13 +387,9 @@ def power(x: Dual, y: Dual) -> Any:
     a, p = x.value, y.value
     r = new(Dual)
     f = r.value = a ** p
-    if isinstance(a, float) and a > 0:
-        slope = f * log(a)
-        t = x.tangent * (p * a ** (p - 1)) + y.tangent * slope
-    else:
-        still = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
-        slope = 0 if still or (a == 0 and p > 0) else f * logarithm(a, f)
-        t = (x ** p).tangent + y.tangent * slope
+    still = not isinstance(y.tangent, np.ndarray) and y.tangent == 0
+    slope = 0 if still or (a == 0 and p > 0) else f * logarithm(a, f)
+    t = (x ** p).tangent + y.tangent * slope
     if spoiled(t) if t.__class__ is not float else t != t:
         t = (x ** p).tangent + strong(y.tangent, slope, f)
     r.tangent = t
