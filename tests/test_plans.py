@@ -554,6 +554,56 @@ def test_signs_and_reciprocals_cost_no_operation_of_their_own_where_they_can_be_
 
 
 # ---- which programs are noted
+def statements(graph_, *results):
+    written = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code, "compile", lambda source, *rest: written.append(source) or compile(source, *rest), raising=False)
+        made = code.compiled(graph_, [*results], [graph_.shapes[i] for i in results])
+    return made, [line.strip() for line in written[0].splitlines()[1:-1]]
+
+
+def test_an_array_that_nothing_needs_any_more_holds_the_next_result():
+    graph_ = graph.Graph()
+    a, b = (graph_.value(i, (3,)) for i in range(2))
+    first = graph_.apply(np.sin, a)
+    second = graph_.apply(np.multiply, b, first)
+    third = graph_.apply(np.subtract, second, a)
+    made, lines = statements(graph_, third)
+    assert lines[3:] == [f"t{first} *= t{b}", f"t{first} -= t{a}"]
+    values = {0: np.arange(3.0), 1: np.ones(3)}
+    close(made(values)[0], np.sin(np.arange(3.0)) - np.arange(3.0))
+    close(values[0], np.arange(3.0))  # what was noted stays as it is
+    close(values[1], np.ones(3))
+
+
+@pytest.mark.parametrize("view", [lambda g, i: g.item(i, (tuple, ("slice", None, None, -1))), lambda g, i: g.reshape(i, (3, 1)),
+                                  lambda g, i: g.node("partial", (i,), lambda f: f, (3,))])
+def test_an_array_that_a_view_shows_is_left_as_it_is(view):
+    graph_ = graph.Graph()
+    a = graph_.value(0, (3,))
+    first = graph_.apply(np.sin, a)
+    shown = view(graph_, first)
+    moved = graph_.apply(np.add, first, a)
+    made, lines = statements(graph_, graph_.apply(np.multiply, graph_.apply(np.add, moved, a), graph_.apply(np.cos, shown)))
+    assert f"t{first} += t{a}" not in lines
+    assert f"t{moved} += t{a}" in lines
+    x = np.arange(3.0)
+    s = np.sin(x)
+    close(made({0: x})[0], (s + 2 * x) * np.cos(s[::-1] if graph_.nodes[shown][0] == "item" else s.reshape(graph_.shapes[shown])))
+
+
+def test_results_are_not_written_over():
+    graph_ = graph.Graph()
+    a = graph_.value(0, (3,))
+    first = graph_.apply(np.sin, a)
+    second = graph_.apply(np.add, first, a)
+    x = np.arange(3.0)
+    made, _ = statements(graph_, first, second)
+    one, two = made({0: x})
+    close(one, np.sin(x))
+    close(two, np.sin(x) + x)
+
+
 def test_the_code_of_a_program_says_whether_notes_are_in_vain():
     class Model:
         def __call__(self, x):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import _local
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .graph import Graph, Shape
 Compiled = Callable[[dict[int, Any]], list[Any]]
 SYMBOLS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
 VIEWS = ("value", "fixed", "item", "swap", "reshape", "partial")  # kinds whose arrays may be somebody else's
+EITHER = (np.add, np.multiply)
 
 
 def spread(a: Any, shape: Shape) -> Any:
@@ -50,8 +52,10 @@ def chosen(a: Any, f: Any) -> Any:
 class Writer:
     """The statements, and what their names mean."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, free: dict[int, int]) -> None:
         self.graph = graph
+        self.free = free  # of each array that nobody else has, the node that is the last to need it
+        self.places: dict[int, str] = {}  # of what is written over another node
         self.lines: list[str] = []
         self.meant: dict[str, Any] = {
             "reduce": np.add.reduce, "zeros": np.zeros, "empty": np.empty, "spread": spread, "scattered": scattered,
@@ -67,7 +71,7 @@ class Writer:
     def called(self, i: int) -> str:
         """What stands for a node in an expression."""
         kind, _, more = self.graph.nodes[i]
-        return f"t{i}" if kind != "number" else repr(more)
+        return self.places.get(i) or (f"t{i}" if kind != "number" else repr(more))
 
     def write(self, i: int) -> None:
         graph = self.graph
@@ -79,8 +83,18 @@ class Writer:
         elif kind == "put":
             shape, keys = more
             self.put(i, shape, keys, [self.called(j) for j in of])
+        elif kind == "apply" and more in SYMBOLS and (place := self.overwritten(i, of, more)) is not None:
+            self.places[i] = self.called(of[place])
+            self.lines.append(f"{self.places[i]} {SYMBOLS[more]}= {self.called(of[1 - place])}")
         else:
             self.lines.append(f"t{i} = {getattr(self, kind)(i, of, more, *map(self.called, of))}")
+
+    def overwritten(self, i: int, of: tuple[int, ...], function: Any) -> int | None:
+        """Which operand's array may hold the result: none is made then, which is what most of a long array's time goes to."""
+        for place in (0, 1) if function in EITHER else (0,):
+            if self.free.get(of[place]) == i and self.graph.shapes[of[place]] == self.graph.shapes[i]:
+                return place
+        return None
 
     def put(self, i: int, shape: Shape, keys: tuple[Any, ...], parts: list[str]) -> None:
         """Indices of one place each, of the first axis or of the last, do not overlap."""
@@ -140,15 +154,17 @@ class Writer:
 
 def compiled(graph: Graph, results: list[int | None], shapes: list[Any]) -> Compiled:
     """The function of the noted values that gives the results, each an array of its own in the shape asked for."""
-    writer, final = Writer(graph), []
-    for i in needed(graph, [r for r in results if r is not None]):
+    asked = [r for r in results if r is not None]
+    order, final = needed(graph, asked), []
+    writer = Writer(graph, last_uses(graph, order, asked))
+    for i in order:
         writer.write(i)
     for result, shape in zip(results, shapes, strict=True):
         if result is None:
             final.append(f"zeros({shape})")
             continue
         at = writer.called(result)
-        own = shape and graph.shapes[result] == shape and graph.nodes[result][0] not in VIEWS and result not in graph.noted
+        own = shape and graph.shapes[result] == shape and is_new(graph, result)
         final.append(at if own and at not in final else f"spread({at}, {shape})")
     body = "".join(f"    {line}\n" for line in writer.lines)
     exec(compile(f"def plan(v):\n{body}    return [{', '.join(final)}]\n", "<plan>", "exec"), writer.meant)
@@ -172,3 +188,21 @@ def needed(graph: Graph, results: list[int]) -> list[int]:
             found.add(i)
             stack += graph.nodes[i][1] if i not in graph.noted else ()
     return sorted(found)
+
+
+def is_new(graph: Graph, i: int) -> bool:
+    """Whether a node's array is its own, and no view of another."""
+    kind, _, function = graph.nodes[i]
+    return kind not in VIEWS and i not in graph.noted and (kind != "apply" or function is np.where or type(function) is np.ufunc)
+
+
+def last_uses(graph: Graph, order: list[int], asked: list[int]) -> dict[int, int]:
+    """Of each array of several numbers that is new, no result, and has no view, the node that is the last to need it."""
+    last: dict[int, int] = {}
+    kept = set(asked)
+    for i in order:
+        for a in graph.nodes[i][1] if i not in graph.noted else ():
+            last[a] = i
+            if not is_new(graph, i):
+                kept.add(a)
+    return {a: i for a, i in last.items() if a not in kept and is_new(graph, a) and prod(graph.shapes[a]) > 1}
