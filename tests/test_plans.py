@@ -16,7 +16,7 @@ from dualdiff.errors import BudgetError, DualdiffError, EscapeError, KinkError, 
 from dualdiff.models import MLPClassifier
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, graph, notes, plan, reach
-from dualdiff.transforms import noting
+from dualdiff.transforms import forward, noting
 
 X = np.array([0.3, -0.7, 1.2, 0.5])
 V = np.array([1.0, 0.5, -2.0, 0.25])
@@ -243,6 +243,20 @@ def fits(x, index):
         return x[index] is not None
     except IndexError:
         return False
+
+
+@pytest.mark.parametrize("n", [5, forward.LONG + 1])
+@pytest.mark.parametrize("f", [lambda x: np.exp(-x) * np.sin(3.0 * x), lambda x: np.sum(x[1:] * x[:-1]), lambda x: 3.0 * x,
+                               lambda x: x + 1.0])
+def test_a_direction_of_ones_costs_no_products(f, n, planned_only, monkeypatch):
+    x = np.linspace(0.5, 2.0, n)
+    monkeypatch.setattr(plan, "PLANS", {})
+    value, slope = jvp(f, (x,), (np.ones(n),))
+    assert [key[0] for key in plan.PLANS] == [plan.evenly if n > forward.LONG else plan.along]
+    close(value, f(x))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noting, "FEW_NUMBERS", 0)
+        close(slope, jvp(f, (x,), (np.ones(n),))[1])
 
 
 # ---- work

@@ -123,13 +123,18 @@ def along(graph: Graph, out: int, inputs: list[int]) -> Results:
     return tangents(graph, seeded(graph, inputs), [out], None), [graph.shapes[out]]
 
 
+def evenly(graph: Graph, out: int, inputs: list[int]) -> Results:
+    """The derivative along the direction that is 1 everywhere."""
+    return tangents(graph, {i: {None: None} for i in inputs}, [out], None), [graph.shapes[out]]
+
+
 def at_each(graph: Graph, out: int, inputs: list[int]) -> Results:
     """The derivative of each element of the result in its own of the input, of a program that acts on each by itself."""
     shape = graph.shapes[inputs[0]]
     if any(graph.nodes[i][0] not in ("apply", "partial") or graph.shapes[i] != shape for i in active(graph, inputs, [out])
            if i not in inputs):
         raise UnplannedError("not elementwise")
-    return tangents(graph, {inputs[0]: {None: None}}, [out], None), [shape]
+    return evenly(graph, out, inputs)
 
 
 def seeded(graph: Graph, inputs: list[int]) -> Any:

@@ -11,6 +11,7 @@ from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
 from ..plans.plan import FEW, at_each, planned
 from ..plans.plan import along as one_way
+from ..plans.plan import evenly
 from ..plans.plan import forward as ahead
 from ..plans.plan import rows as in_order
 from ..reading import dtype_of
@@ -247,11 +248,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         return number(of_type(eps.dense(dtype=dtype), dtype))
 
     def plan(out: Any, notes: Any) -> Any:
-        found = planned(notes, out, one_way, tuple(directions))
+        ones = all(map(all_ones, directions, inputs.leaves))
+        found = planned(notes, out, evenly) if ones else planned(notes, out, one_way, tuple(directions))
         return None if found is None else (own_value(out), number(found[0]))
 
-    brief = not several and directions != [] and directions[0].size <= LONG and \
-        all(type(v) is np.ndarray and v.dtype == DOUBLE and v.size <= LONG for v in directions)
+    brief = not several and directions != [] and all(type(v) is np.ndarray and v.dtype == DOUBLE for v in directions)
     result: tuple[Any, Any] = swept(inputs, seed, read, plan=plan if brief else None)
     return result
 
