@@ -21,6 +21,7 @@ PIVOT = 1e-6  # of scaled JᵀJ, whose diagonal is 1
 SMALL = 300_000  # entries of J up to which its own SVD is taken
 ILL = 1e-7  # smaller eigenvalues of scaled JᵀJ cost digits of the answer
 LOOSE = 0.03  # of the gradient's length: what a damped step may leave of it
+SINGLE = 1e25  # lengths of columns that single precision holds, and the entries that matter to them
 NEARLY = 1.1  # Moré's: a step 10 % too long is not worth another λ
 
 
@@ -142,22 +143,29 @@ class Damped:
 
     def step(self, delta: float) -> Step:
         damping = self.state.damping if delta < np.inf else 0.0
-        q = self.conjugate(damping) if damping > 0 and self.point.Jt is not None else None
-        if q is None:
+        found = self.conjugate(damping) if damping > 0 and self.point.Jt is not None else None
+        if found is None:
             q, damping = self.exact(self.g, damping)
+            against = self.g
+        else:
+            q, left = found
+            against = self.g - left
         square = float(q.dot(q))
-        return Step(q / self.D, sqrt(square), damping, 0.5 * (damping * square - float(q.dot(self.g))))
+        return Step(q / self.D, sqrt(square), damping, 0.5 * (damping * square - float(q.dot(against))))
 
-    def conjugate(self, damping: float) -> Array | None:
-        """Conjugate gradients from 0; None where they take about as long as solving does."""
-        Jt, D = self.point.Jt, self.D
+    def conjugate(self, damping: float) -> tuple[Array, Array] | None:
+        """Conjugate gradients from 0, with J in single precision, which is half as long to read and far better than
+        ``LOOSE``, and what is left of the gradient; None where they take about as long as solving does.
+        """
+        D = self.D
+        Jt = self.point.Jt.astype(np.float32 if D.min() > 1 / SINGLE and D.max() < SINGLE else np.float64, copy=False)
         s = -self.g
         q, p, square = np.zeros(D.size), s, float(s.dot(s))
         enough = LOOSE * LOOSE * square
         for _ in range(D.size // 4):
             if square <= enough:
-                return q
-            b = Jt.dot(Jt.T.dot(p / D)) / D + damping * p
+                return q, s
+            b = Jt.dot(Jt.T.dot((p / D).astype(Jt.dtype, copy=False))) / D + damping * p
             a = square / float(p.dot(b))
             q = q + a * p
             s = s - a * b
