@@ -184,6 +184,27 @@ def test_the_seed_that_a_loop_multiplies_by_is_written_out_once(monkeypatch):
     assert np.allclose(power.tangent, expected.tangent, rtol=1e-12)
 
 
+def network(p, X=np.linspace(-1, 1, 3600).reshape(600, 6)):
+    W, b, w, c = p[:192].reshape(6, 32), p[192:224], p[224:256], p[256]
+    return np.tanh(X @ W + b) @ w + c
+
+
+def test_a_result_that_is_filled_anyway_is_not_made_of_zeros(monkeypatch):
+    """And long arrays that several leaves show are looked at once, for all the infinities that they have not."""
+    made, looked, zeros, finite = [], [], np.zeros, assemble.finite
+    monkeypatch.setattr(np, "zeros", lambda shape, *args: made.append(np.prod(shape)) or zeros(shape, *args))
+    monkeypatch.setattr(assemble, "finite", lambda a: looked.append(np.size(a)) or finite(a))
+    p = np.linspace(-0.4, 0.5, 257)
+    J = dd.jacobian(network, mode="forward")(p)
+    assert not [n for n in made if n == J.size]
+    assert len([n for n in looked if n == 600 * 32]) == 1
+    monkeypatch.setattr(assemble, "ROOMY", J.size)
+    assert np.array_equal(J, dd.jacobian(network, mode="forward")(p))
+    assert [n for n in made if n == J.size]
+    half = dd.jacobian(lambda p: network(np.concatenate([p[:200], p[:57]])), mode="forward")(p)
+    assert not half[:, 200:].any()  # which nobody writes
+
+
 def test_parameters_are_added_to_an_array_of_all_directions_each_in_its_place():
     p, seed = seeded(np.arange(3.0))
     c = np.linspace(1, 2, 6).reshape(2, 3)

@@ -6,6 +6,7 @@ multiplication per entry and no index arrays; any other through its columns, one
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -21,8 +22,11 @@ SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
 LARGE = 1 << 12  # entries of a block that is worth a call of einsum
 ROOM = 1 << 20  # bytes of the budget that are left free for them
+SHORT = 16  # numbers that a loop is started for
 FEW = 64  # columns, that many in all, are written one by one
 NUMBERS = (float, np.float64, int)
+LONG = 1 << 14  # numbers that it takes longer to look at than to remember
+ROOMY = 1 << 17  # entries of a result whose zeros take longer than to ask whether they are needed
 LOOPED_WIDTH = 8  # wider leaves add all their columns in one indexed sum
 
 
@@ -57,7 +61,8 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any = None, t
             and dtype in (None, out.dtype):
         return out
     types = arrays if dtype is None else [*arrays, dtype]
-    out = np.zeros(size * k, np.result_type(*types, 1.0))
+    make = np.empty if size * k > ROOMY and fill_all(terms, shape, k) else np.zeros
+    out = make(size * k, np.result_type(*types, 1.0))
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
     if meter is not None and (windowed or not trailing):
         meter.hold(out)
@@ -104,7 +109,7 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
-    """All terms into a flat array of zeros: element · steps + direction · step is the place of an entry."""
+    """All terms into a flat array of zeros, or of anything if they fill all of it: element · steps + direction · step is the place of an entry."""
     alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
     if not alone and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
@@ -119,13 +124,28 @@ def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
     add_terms(out, order, shape, steps, step, k)
 
 
+def fill_all(terms: dict[Leaf, Any], shape: Shape, k: int) -> bool:
+    """Whether each place is written once, so that nobody needs the zeros: every element depends on each direction, by one leaf."""
+    if sum([leaf.breadth for leaf in terms]) != k or any(type(leaf) is Ragged or not is_stretch(leaf) for leaf in terms) or \
+            all(few_columns(leaf, shape) for leaf in terms):
+        return False
+    spans = sorted(columns_spanned(leaf, k) for leaf in terms)
+    return all(high < low for (_, high), (low, _) in pairwise(spans))
+
+
+def is_stretch(leaf: Leaf) -> bool:
+    """Whether all elements depend on the same directions, which follow each other."""
+    return leaf.affine and not leaf.is_dense and leaf.cols.size == leaf.breadth and leaf.cols.flags.c_contiguous
+
+
 def add_terms(out: Any, order: list[tuple[Leaf, Any]], shape: Shape, steps: list[int], step: int, k: int,
               checked: bool = True) -> None:
     spans: list[tuple[int, int]] = []
+    known: set[Any] | None = set() if checked else None
     for leaf, coef in order:
         span = columns_spanned(leaf, k)
         fresh = all(span[1] < low or high < span[0] for low, high in spans)
-        add_into(out, leaf, coef, shape, steps, step, fresh, checked)
+        add_into(out, leaf, coef, shape, steps, step, fresh, known)
         spans.append(span)
 
 
@@ -181,14 +201,19 @@ def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
     if leaf.is_dense or not leaf.affine or not leaf.cols.size:
         return 0, k - 1
     cols = leaf.cols
-    ends = [(0, (n - 1) * step // cols.itemsize) for n, step in zip(cols.shape, cols.strides, strict=True)]
-    first = int(cols[(0,) * cols.ndim])
-    return first + sum(map(min, ends)), first + sum(map(max, ends))
+    first = last = cols.item(0)
+    for n, step in zip(cols.shape, cols.strides, strict=True):
+        if step > 0:
+            last += (n - 1) * step // cols.itemsize
+        else:
+            first += (n - 1) * step // cols.itemsize
+    return first, last
 
 
-def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool, checked: bool) -> None:
-    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet, ``checked``
-    that operands are looked at for infinities.
+def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool,
+             known: set[Any] | None) -> None:
+    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet, ``known``
+    which operands are finite; None: they need not be.
     """
     full = leaf.width + shape
     if 0 in full:
@@ -199,7 +224,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     operands = leaf.operands(coef)
     place = affine_place(out, leaf, full, steps, step)
     if place is not None:
-        write(place, operands, leaf, fresh, checked)
+        write(place, operands, leaf, fresh, known)
         return
     w = leaf.breadth
     leaf.level.charge(6 * w * prod(shape))  # places, columns and values, one by one
@@ -264,7 +289,7 @@ def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
             if known and len(values) == 1 and fresh:
                 place[...] = values[0]
             else:
-                write(place, values, leaf, fresh)
+                write(place, values, leaf, fresh, set())
 
 
 def at_entry(a: Any, entry: tuple[int, ...], free: tuple[int, ...], lead: int) -> Any:
@@ -283,7 +308,7 @@ def affine_place(out: Any, leaf: Leaf, full: Shape, steps: list[int], step: int)
     elif leaf.affine:
         cols = leaf.cols
         jumps = [s // cols.itemsize * step if n > 1 else 0 for s, n in zip(cols.strides, cols.shape, strict=True)]
-        first = int(cols[(0,) * cols.ndim]) * step
+        first = cols.item(0) * step
         if not apart([(abs(j), n) for j, n in zip(jumps[:lead], full[:lead], strict=True) if n > 1]):
             return None
         for axis, s in enumerate(steps):
@@ -303,16 +328,15 @@ def apart(axes: list[tuple[int, int]]) -> bool:
     return True
 
 
-def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, checked: bool = True) -> None:
+def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, known: set[Any] | None) -> None:
     """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh."""
+    put = np.copyto if fresh else add_to
     if not operands:
-        place += 1
-    elif len(operands) == 1 and not checked:
-        by_rows(np.copyto if fresh else add_to, place, operands[0])
-    elif len(operands) == 1 and fresh:
-        by_rows(np.copyto, place, product(leaf.level, operands))
-    elif len(operands) == 1 or (checked and not all(map(finite, operands))):
-        place += product(leaf.level, operands)
+        put(place, 1)
+    elif len(operands) == 1 and known is None:
+        by_rows(put, place, operands[0])
+    elif len(operands) == 1 or (known is not None and not all([is_finite(a, known) for a in operands])):
+        by_rows(put, place, product(leaf.level, operands))
     else:
         a, b = folded(operands, 2)
         meter = leaf.level.meter
@@ -327,20 +351,35 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, checked: boo
         add_product(place, a, b)
 
 
+def is_finite(a: Any, known: set[Any]) -> bool:
+    """``finite``, for long arrays that several leaves show in one order of axes or another: each is looked at once."""
+    if type(a) is not np.ndarray or a.size < LONG:
+        return finite(a)
+    seen = a.__array_interface__["data"][0], frozenset((n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1)
+    if seen not in known:
+        if not finite(a):
+            return False
+        known.add(seen)
+    return True
+
+
 def add_to(place: Any, a: Any) -> None:
     place += a
 
 
 def put_product(place: Any, a: Any, b: Any) -> None:
-    """place = a · b. Where each varies along axes that the other lacks, einsum takes two thirds of multiply's time."""
+    """place = a · b. Where each varies along axes that the other lacks, loops along memory that lies apart cost more than
+    copies; where the place's own does, einsum takes two thirds of multiply's time.
+    """
     if place.size >= LARGE and np.ndim(a) and np.ndim(b) and a.dtype == b.dtype == place.dtype:
         axes = [i for i, n in enumerate(place.shape) if n > 1]
         (left, of_left), (right, of_right) = (trimmed(x, range(place.ndim - x.ndim, place.ndim)) for x in (a, b))
         if len(of_left) < len(axes) > len(of_right) and {*of_left, *of_right} == {*axes}:
-            labels: Any = of_left, of_right, axes
-            if place.strides[axes[-1]] == place.itemsize:  # its inner loops run along memory that is
-                left, right = map(np.ascontiguousarray, (left, right))
-            np.einsum(left, labels[0], right, labels[1], labels[2], out=trimmed(place, range(place.ndim))[0])
+            if place.strides[axes[-1]] == place.itemsize and place.shape[axes[-1]] >= SHORT:
+                np.multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out=place)
+            else:
+                labels: Any = of_left, of_right, axes
+                np.einsum(left, labels[0], right, labels[1], labels[2], out=trimmed(place, range(place.ndim))[0])
             return
     by_rows(lambda place, a, b: np.multiply(a, b, out=place), place, a, b)
 

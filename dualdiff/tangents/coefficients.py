@@ -7,6 +7,7 @@ value of the result is finite. Only a non-finite operand can break either, so th
 from __future__ import annotations
 
 from copy import copy
+from functools import lru_cache
 from math import isfinite, prod
 from typing import Any
 
@@ -156,14 +157,17 @@ def folded(arrays: list[Any], count: int) -> list[Any]:
     """The factors multiplied together, smallest products first, until ``count`` are left."""
     arrays = list(arrays)
     while len(arrays) > count:
-        i, j = 0, 1
-        if len(arrays) > 2:
-            pairs = [(i, j) for j in range(len(arrays)) for i in range(j)]
-            shapes = [getattr(a, "shape", ()) for a in arrays]
-            i, j = min(pairs, key=lambda ij: size_together(shapes[ij[0]], shapes[ij[1]]))
+        i, j = smallest(tuple([getattr(a, "shape", ()) for a in arrays])) if len(arrays) > 2 else (0, 1)
         b, a = arrays.pop(j), arrays.pop(i)
         arrays.append(owned(a, b))
     return arrays
+
+
+@lru_cache(maxsize=1024)
+def smallest(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, int]:
+    """The two factors of the smallest product."""
+    pairs = [(i, j) for j in range(len(shapes)) for i in range(j)]
+    return min(pairs, key=lambda ij: size_together(shapes[ij[0]], shapes[ij[1]]))
 
 
 def owned(a: Any, b: Any) -> Any:

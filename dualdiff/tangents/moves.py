@@ -23,6 +23,7 @@ from .meter import owner
 
 Shape = tuple[int, ...]
 GETITEM: Any = ROWS[operator.getitem]
+RESHAPE: Any = ROWS[np.reshape]
 
 
 def as_key(part: Any) -> Any:

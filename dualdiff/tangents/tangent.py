@@ -250,11 +250,13 @@ class Tangent:
 
     def watch(self) -> None:
         careful: Any = None
+        last: Any = None
         for leaf, c in self.terms.items():
             if careful is None:
                 careful = leaf.level.careful
-            if not careful and c is not None and not finite(c):
+            if not careful and c is not last and c is not None and not finite(c):
                 raise CareNeeded(leaf.level)
+            last = c
 
     def one_dense(self) -> Tangent:
         """Dense terms that vary along the whole shape added into one, before a contraction pays for each."""
