@@ -23,9 +23,9 @@ from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import plain
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level, is_dual
-from .tangents.moves import as_key, kept
+from .tangents.moves import RESHAPE, Move, as_key, kept
 from .tangents.tangent import Tangent
-from .views import View, link, read, settle, show
+from .views import View, link, read, settle, show, where_it_lies
 
 AnArray = type("DualArray", (np.ndarray,), {})  # not np.ndarray itself: scipy.sparse takes that as it is
 ndarray = np.ndarray
@@ -153,7 +153,18 @@ class DualArray:
 
     # ---- methods: NumPy's functions under the names that arrays give them
     def reshape(self, *shape: Any, **options: Any) -> Any:
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
+        form = shape[0] if len(shape) == 1 else shape
+        if options or self.level.careful or type(self.source) is int or type(self.value) is not ndarray:
+            return np.reshape(self, form, **options)
+        self.refresh()  # ``run_gather`` written out: programs that unpack their parameters do little else
+        if where_it_lies(self) is not self.value:
+            return np.reshape(self, form)
+        value = self.value.reshape(form)
+        move = Move(RESHAPE, self.shape, value.shape, (form,))
+        result = array(value, self.eps.gather(move), self.level)
+        if np.may_share_memory(value, self.value):
+            link(result, self, move, None)
+        return result
 
     def transpose(self, *axes: Any) -> Any:
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
