@@ -42,7 +42,11 @@ def inverse(x: Any) -> Any:
 def sech_squared(x: Any) -> Any:
     """1/cosh(x)², accurate where 1 - tanh² cancels, and where cosh² would overflow."""
     c = np.cosh(x)
-    return np.where(np.isfinite(plain(c)), inverse(c) / c, 0)[()] if np.iscomplexobj(x) else inverse(c) / c
+    r = inverse(c)
+    if type(c) is np.ndarray and c.dtype is DOUBLE:
+        r /= c                                             # in place, which long arrays notice
+        return r
+    return np.where(np.isfinite(plain(c)), r / c, 0)[()] if np.iscomplexobj(x) else r / c
 
 
 def inverse_root(f: Any, x: Any) -> Any:
