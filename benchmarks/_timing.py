@@ -1,8 +1,9 @@
 """The interleaved timer: contenders take turns, so that a slow minute of the machine slows all of them.
 
 Round by round every contender runs once (a short one as often as it takes to outlast the clock's grain) in an order
-that is drawn anew, and a ratio is taken between samples of the *same round*. The first call, which may trace or
-compile, is kept apart. The garbage collector stays on: users pay for it too.
+that is drawn anew, and a ratio is taken between samples of the *same round*. Warm-up is kept apart: the first call, which
+may trace or compile, and in each round one call of what is short, for what ran before it, a hundred times as long perhaps,
+has left its own data in the caches. The garbage collector stays on: users pay for it too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 LEAST_ROUNDS = 3          # of a contender so slow that the budget allows no more
 PATIENCE = 6.0            # seconds that these may take: slower ones run once, and one whose first call took longer not again
+COOL = 20e6               # nanoseconds of a call in which caches that others have filled make no difference
 MOST_ROUNDS = 301         # quartiles of a median do not get better than the machine's own wandering
 
 
@@ -174,8 +176,9 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
                 for c, t, alone in zip(contenders, first, once, strict=True)]
     inner = [max(1, math.ceil(least_sample * 1e9 / max(t, 1.0))) for t in estimate]
     share = seconds * 1e9 / len(contenders)
-    turns = [min(MOST_ROUNDS, max(1, min(LEAST_ROUNDS, int(PATIENCE * 1e9 / (t * n))), int(share / (t * n))))
-             for t, n in zip(estimate, inner, strict=True)]
+    warm = [t < COOL for t in estimate]
+    spent = [t * (n + first) for t, n, first in zip(estimate, inner, warm, strict=True)]
+    turns = [min(MOST_ROUNDS, max(1, min(LEAST_ROUNDS, int(PATIENCE * 1e9 / t)), int(share / t))) for t in spent]
     rounds = max(turns)
     samples: list[dict[int, float]] = [{0: t} if alone else {} for t, alone in zip(first, once, strict=True)]
     order = [j for j, alone in enumerate(once) if not alone]
@@ -185,6 +188,8 @@ def interleaved(contenders: Sequence[Contender], seconds: float, least_sample: f
         shuffle(order)
         for j in order:
             if takes_part(i, turns[j], rounds):
+                if warm[j]:
+                    contenders[j].run()
                 samples[j][i] = sample(contenders[j], inner[j], clock)
     return Timings([Timing(c.name, a, s) for c, a, s in zip(contenders, first, samples, strict=True)])
 

@@ -300,14 +300,28 @@ def test_a_short_contender_runs_until_the_clock_can_tell():
 
     timed = _timing.interleaved([_timing.Contender("short", run, None)], 1e-5, 1e-6, clock)
     rounds = len(timed["short"].samples)
-    assert len(calls) == 3 + 100 * rounds  # the first call, two to estimate, then 1000 ns per sample
+    assert len(calls) == 3 + 101 * rounds  # the first call, two to estimate, then a warm one and 1000 ns per sample
     assert timed["short"].median == 10
+
+
+def test_a_short_contender_is_warm_in_every_round_and_a_long_one_need_not_be():
+    clock, calls = Clock(), {"short": 0, "long": 0}
+
+    def contender(name, nanoseconds):
+        def run():
+            calls[name] += 1
+            clock.now += nanoseconds
+        return _timing.Contender(name, run, None)
+
+    timed = _timing.interleaved([contender("short", _timing.COOL / 2), contender("long", 2 * _timing.COOL)], 1.0, 1e-6, clock)
+    assert calls["short"] == 3 + 2 * len(timed["short"].samples)
+    assert calls["long"] == 3 + len(timed["long"].samples)
 
 
 def test_a_slow_contender_still_runs_and_is_paired_with_neighbours_in_time():
     clock = Clock()
     timed = _timing.interleaved(
-        [clock.contender("fast", [1000]), clock.contender("slow", [50_000_000])], 0.001, 1e-6, clock
+        [clock.contender("fast", [1000]), clock.contender("slow", [50_000_000])], 0.002, 1e-6, clock
     )
     assert len(timed["fast"].samples) == _timing.MOST_ROUNDS
     assert len(timed["slow"].samples) == _timing.LEAST_ROUNDS
