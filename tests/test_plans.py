@@ -603,7 +603,8 @@ def test_an_array_that_a_view_shows_is_left_as_it_is(view):
     assert f"t{moved} += t{a}" in lines
     x = np.arange(3.0)
     s = np.sin(x)
-    close(made({0: x})[0], (s + 2 * x) * np.cos(s[::-1] if graph_.nodes[shown][0] == "item" else s.reshape(graph_.shapes[shown])))
+    seen = s[::-1] if graph_.nodes[shown][0] == "item" else s.reshape(graph_.shapes[shown])
+    close(made({0: x})[0], (s + 2 * x) * np.cos(seen))
 
 
 def test_results_are_not_written_over():

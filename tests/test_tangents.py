@@ -184,7 +184,10 @@ def test_the_seed_that_a_loop_multiplies_by_is_written_out_once(monkeypatch):
     assert np.allclose(power.tangent, expected.tangent, rtol=1e-12)
 
 
-def network(p, X=np.linspace(-1, 1, 3600).reshape(600, 6)):
+X = np.linspace(-1, 1, 3600).reshape(600, 6)
+
+
+def network(p):
     W, b, w, c = p[:192].reshape(6, 32), p[192:224], p[224:256], p[256]
     return np.tanh(X @ W + b) @ w + c
 

@@ -193,7 +193,8 @@ def needed(graph: Graph, results: list[int]) -> list[int]:
 def is_new(graph: Graph, i: int) -> bool:
     """Whether a node's array is its own, and no view of another."""
     kind, _, function = graph.nodes[i]
-    return kind not in VIEWS and i not in graph.noted and (kind != "apply" or function is np.where or type(function) is np.ufunc)
+    makes = kind != "apply" or function is np.where or type(function) is np.ufunc
+    return kind not in VIEWS and i not in graph.noted and makes
 
 
 def last_uses(graph: Graph, order: list[int], asked: list[int]) -> dict[int, int]:

@@ -109,7 +109,9 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
 
 
 def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
-    """All terms into a flat array of zeros, or of anything if they fill all of it: element · steps + direction · step is the place of an entry."""
+    """All terms into a flat array, of zeros if they do not fill it: element · steps + direction · step is the place of an
+    entry.
+    """
     alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
     if not alone and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
@@ -125,7 +127,7 @@ def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
 
 
 def fill_all(terms: dict[Leaf, Any], shape: Shape, k: int) -> bool:
-    """Whether each place is written once, so that nobody needs the zeros: every element depends on each direction, by one leaf."""
+    """Whether each place is written once and needs no zero: every element has all directions, each of one leaf."""
     if sum([leaf.breadth for leaf in terms]) != k or any(type(leaf) is Ragged or not is_stretch(leaf) for leaf in terms) or \
             all(few_columns(leaf, shape) for leaf in terms):
         return False
@@ -335,7 +337,7 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, known: set[A
         put(place, 1)
     elif len(operands) == 1 and known is None:
         by_rows(put, place, operands[0])
-    elif len(operands) == 1 or (known is not None and not all([is_finite(a, known) for a in operands])):
+    elif len(operands) == 1 or (known is not None and not all(is_finite(a, known) for a in operands)):
         by_rows(put, place, product(leaf.level, operands))
     else:
         a, b = folded(operands, 2)

@@ -9,9 +9,8 @@ import numpy as np
 
 from ..dual_array import inexact
 from ..errors import ShapeError, StructureError
-from ..plans.plan import FEW, at_each, planned
+from ..plans.plan import FEW, at_each, evenly, planned
 from ..plans.plan import along as one_way
-from ..plans.plan import evenly
 from ..plans.plan import forward as ahead
 from ..plans.plan import rows as in_order
 from ..reading import dtype_of
