@@ -39,9 +39,9 @@ The map of the house; imports point upwards only.
     lifted_classes.py   objects of the user's in such programs: their methods made anew
     lifted_names.py     the globals of such programs, and what looks names up in them
     lifting.py          lift: programs that allocate plain arrays, run as they are
-    transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; sweep
-                     and trees serve all, chunks splits a sweep into parts, spread hands them to an executor, batch seeds
-                     samples alike
+    transforms/      seeds in, derivatives out: forward, sparse, sparsity, reverse, second, linear, choice, checkpoint; inputs,
+                     sweep, results and trees serve all, chunks splits a sweep into parts, spread hands them to an executor,
+                     batch seeds samples alike
     custom.py        custom_rule: a row for the user's own function
     symbolic.py      the same rules on SymPy expressions; from_sympy
     testing/         check_derivatives and check_rule: a verdict on the user's own function and rule

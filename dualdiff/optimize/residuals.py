@@ -15,7 +15,9 @@ from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import CareNeeded, Level, is_dual
 from ..tangents.tangent import Tangent
 from ..transforms.forward import derivative
-from ..transforms.sweep import Sweepable, swept, value_and_eps
+from ..transforms.inputs import Sweepable
+from ..transforms.results import value_and_eps
+from ..transforms.sweep import swept
 from ..transforms.trees import flatten
 from .losses import Loss, robust
 from .parameters import Parameters

@@ -17,9 +17,9 @@ from ..rules.registry import ROWS
 from ..tangents.leaf import Leaf
 from ..tangents.moves import Move
 from ..tangents.tangent import Tangent
+from .inputs import Function, Inputs
 from .reverse import gradient
 from .sparsity import compared
-from .sweep import Function, Inputs
 from .trees import flatten
 
 TRANSPOSE: Any = ROWS[np.transpose]

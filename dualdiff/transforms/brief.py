@@ -21,11 +21,13 @@ from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf
 from .forward import number, split
+from .inputs import DOUBLE, Function, Inputs
 from .noting import is_brief
 from .overflow import lost
 from .programs import as_it_runs
+from .results import scalar_result, value_and_eps
 from .reverse import pulled
-from .sweep import DOUBLE, Function, Inputs, scalar_result, seed_tape, swept, value_and_eps
+from .sweep import seed_tape, swept
 
 
 def nested(inputs: Inputs, outer: Level, leaves: Callable[[], list[Any]], seed: Any, read: Any, plan: Any) -> Any:

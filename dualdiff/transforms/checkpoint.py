@@ -23,9 +23,11 @@ from ..tangents.level import Level
 from ..tangents.moves import Move, Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
+from .inputs import Function, Inputs
 from .programs import lifted_for
+from .results import value_and_eps
 from .reverse import pulled
-from .sweep import Function, Inputs, seed_tape, swept, value_and_eps
+from .sweep import seed_tape, swept
 from .trees import Rebuild, flatten, laid_out, spans
 
 RESHAPE: Any = ROWS[np.reshape]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import StructureError
 from ..tangents.meter import Meter, TapeNeeded
-from .sweep import Function, Inputs
+from .inputs import Function, Inputs
 from .trees import flatten, spans
 
 if TYPE_CHECKING:

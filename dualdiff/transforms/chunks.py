@@ -19,7 +19,9 @@ from ..errors import BudgetError, ShapeError, StructureError
 from ..tangents.leaf import window_seeds
 from ..tangents.level import Level
 from ..tangents.meter import Meter, SplitNeeded
-from .sweep import Inputs, pairs_of, seed_identity, swept
+from .inputs import Inputs
+from .results import pairs_of
+from .sweep import seed_identity, swept
 from .trees import spans
 
 Seed = Callable[[Level], Any]

@@ -19,7 +19,9 @@ from ..tangents.level import Level, is_dual
 from ..tangents.tangent import Tangent
 from .choice import Choices, checked_mode
 from .chunks import Parts, inputs_of
-from .sweep import DOUBLE, EVERYDAY, Function, Inputs, of_type, pairs_of, seed_identity, swept, value_and_eps
+from .inputs import DOUBLE, EVERYDAY, Function, Inputs
+from .results import of_type, pairs_of, value_and_eps
+from .sweep import seed_identity, swept
 from .trees import flatten, spans
 
 LONG = 1000  # elements of a direction that is worth a look for ones

@@ -22,7 +22,9 @@ from ..tangents.replay import Record, entries
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, pull
 from .forward import number
-from .sweep import Function, Inputs, callers_own, carefully, of_type, pairs_of, seed_tape, swept
+from .inputs import Function, Inputs
+from .results import callers_own, of_type, pairs_of
+from .sweep import carefully, seed_tape, swept
 from .trees import Rebuild, flatten, laid_out, spans
 
 

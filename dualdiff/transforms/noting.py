@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..errors import LATEST
 from ..plans.notes import NotesFailed
 from ..plans.reach import is_within_reach
 from ..tangents.level import Level
+from .inputs import DOUBLE
+from .results import PLAIN
 
-DOUBLE = np.dtype(np.float64)
-PLAIN = (np.ndarray, np.float64)
 FEW_NUMBERS = 20_000  # arrays of more take longer than the operations on them
 
 

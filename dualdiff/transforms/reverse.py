@@ -20,19 +20,9 @@ from ..tangents.tape import TapeLeaf, pull
 from .choice import FewInputs, checked_mode
 from .chunks import within
 from .forward import number, split
-from .sweep import (
-    Function,
-    Inputs,
-    callers_own,
-    carefully,
-    of_type,
-    pairs_of,
-    scalar_result,
-    seed_identity,
-    seed_tape,
-    swept,
-    value_and_eps,
-)
+from .inputs import Function, Inputs
+from .results import callers_own, of_type, pairs_of, scalar_result, value_and_eps
+from .sweep import carefully, seed_identity, seed_tape, swept
 from .trees import flatten
 
 

@@ -11,9 +11,10 @@ from ..errors import ShapeError
 from .brief import noted_hessian, noted_product
 from .chunks import Parts
 from .forward import jacobian, jvp
+from .inputs import Function
 from .programs import as_it_runs
+from .results import scalar_result
 from .reverse import gradient
-from .sweep import Function, scalar_result
 from .trees import flatten
 
 

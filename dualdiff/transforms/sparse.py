@@ -19,7 +19,9 @@ from ..tangents.leaf import Leaf, identity_seeds
 from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.tangent import Tangent
-from .sweep import Function, Inputs, frozen, of_type, pairs_of, swept
+from .inputs import Function, Inputs, frozen
+from .results import of_type, pairs_of
+from .sweep import swept
 from .trees import spans
 
 GROWTH = 64  # leaves that a call may add to the memory before it is dropped

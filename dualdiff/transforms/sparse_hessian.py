@@ -19,9 +19,11 @@ from ..tangents.level import Level
 from ..tangents.moves import Shape
 from ..tangents.ragged import places, starts_of
 from ..tangents.recipes import laid_out, taken_by_places
+from .inputs import Function, Inputs
+from .results import of_type, scalar_result, value_and_eps
 from .second import ReverseGradient
 from .sparse import Memories, filled, refuse_duals, scipy_sparse, with_constants
-from .sweep import Function, Inputs, of_type, scalar_result, swept, value_and_eps
+from .sweep import swept
 from .trees import spans
 
 Block = tuple[Any, Shape, Leaf, Any]  # the inner leaf's columns and widths; the outer term

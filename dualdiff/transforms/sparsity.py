@@ -11,8 +11,8 @@ from ..errors import MismatchError
 from ..forms import stripped
 from ..reading import dtype_of
 from .forward import jacobian, jvp
+from .inputs import Function, Inputs
 from .reverse import vjp
-from .sweep import Function, Inputs
 from .trees import flatten, spans
 
 Product = Callable[[list[Any], list[Any], tuple[int, ...]], Any]

@@ -5,172 +5,24 @@ Every transform is a way of seeding and of reading; what they share is here.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from math import prod
 from typing import Any
 
-import numpy as np
-
-from ..dual_array import DualArray, inexact, wrapped
-from ..dual_scalar import DualScalar
 from ..elementwise import LEVELED
-from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError, StructureError
+from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError
 from ..floating import derivative_warnings_ignored
-from ..forms import belongs, dual_form
 from ..plans.notes import Notes, NotesFailed
 from ..policies import WATCH
-from ..reading import dtype_of
-from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
-from ..tangents.level import CareNeeded, Level, is_dual, next_number
-from ..tangents.moves import Shape, may_change
-from ..tangents.tangent import Tangent
+from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.tape import TapeLeaf
 from .bases import over_bases, same_beside_kinks, same_in_another_basis, same_values
+from .inputs import Inputs, Sweepable
 from .noting import from_notes, is_brief, noting
 from .overflow import honest, lost
 from .programs import as_it_runs, lifted_for, remember
-from .trees import Rebuild, flatten
-
-Function = Callable[..., Any]
-
-
-class Sweepable:
-    """What a sweep runs: f, the arrays that are seeded, and how f is called with others in their place."""
-
-    f: Function
-    args: tuple[Any, ...] = ()
-    options: dict[str, Any]
-    leaves: list[Any]
-    known: Any = None  # what the code of f says, see asking.py
-    asked: str = ""  # why f may take another branch than on plain numbers
-    whole: Function | None = None  # f with its result in one piece
-    lifted: bool | None = False  # whether f runs lifted; None: it cannot
-
-    def call(self, duals: list[Any]) -> Any:
-        raise NotImplementedError
-
-    def runner(self, seeds: list[tuple[Any, Any]], level: Level, leaves: list[Any] | None = None) -> Callable[[], Any]:
-        """f on the seeded arrays, as often as it is called; ``leaves``: others of the same values."""
-        def run() -> Any:
-            return self.call([wrapped(x, Tangent({} if leaf is None else {leaf: coef}, x.shape), level)
-                              for x, (leaf, coef) in zip(leaves or self.leaves, seeds, strict=True)])
-        return run
-
-    def largest(self) -> float:
-        """The size of the arrays."""
-        return max((float(np.max(np.abs(plain(x)), initial=0)) for x in self.leaves), default=0.0)
-
-
-class Inputs(Sweepable):
-    """The arguments of one call: which are differentiated, as flat lists of arrays, and how to call f with others.
-
-    The arrays are copies, read-only: what is recorded is taken at them, and f, or later its caller, may write to the originals.
-    """
-
-    def __init__(self, f: Function, argnums: int | Sequence[int], args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        if not callable(f):
-            raise StructureError(f"the first argument must be a function; got {f!r} of type {type(f).__name__}. "
-                                 "Write gradient(f)(x), not gradient(f(x))")
-        self.f, self.args, self.options = f, args, options
-        self.is_complex = False
-        x = args[0] if args else None
-        if (type(x) is DualArray or (type(x) is np.ndarray and x.dtype is DOUBLE)) and type(argnums) in (int, tuple) \
-                and argnums in FIRST:
-            self.single = argnums == 0  # the everyday case, without taking a tree apart
-            self.leaves = [frozen(x)]
-            self.chosen: list[tuple[int, int, Rebuild]] = EVERYDAY
-            self.shapes: list[Shape] = [x.shape]
-            self.dtypes = [x.dtype]
-            self.is_complex = self.dtypes[0].kind == "c"
-            return
-        self.single = type(argnums) is int or not np.iterable(argnums)
-        numbers: list[Any] = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
-        self.leaves = []
-        self.chosen = []
-        for number in numbers:
-            if not isinstance(number, int | np.integer) or not -len(args) <= number < len(args):
-                raise StructureError(f"argnums={argnums!r} names argument {number!r}, but f was called with {len(args)} "
-                                     f"positional argument{'s' * (len(args) != 1)}")
-            leaves, rebuild = flatten(args[number], f"argument {number}")
-            leaves = [dual_form(x) if is_dual(x) else frozen(as_float(x)) for x in leaves]
-            self.is_complex |= any(dtype_of(x).kind == "c" for x in leaves)
-            self.leaves += leaves
-            self.chosen.append((int(number), len(leaves), rebuild))
-        if len({number % len(args) for number in numbers}) < len(numbers):
-            raise StructureError(f"argnums={argnums!r} names an argument twice")
-        self.shapes = [x.shape for x in self.leaves]
-        self.dtypes = [dtype_of(x) for x in self.leaves]
-
-    @property
-    def sizes(self) -> list[int]:
-        return [prod(shape) for shape in self.shapes]
-
-    @property
-    def size(self) -> int:
-        return prod(self.shapes[0]) if len(self.shapes) == 1 else sum(self.sizes)
-
-    def seeds(self, leaves: list[Any]) -> list[Any]:
-        """The seeds of the arrays; a batch shares those of one sample."""
-        return leaves
-
-    def tangent(self, eps: Tangent) -> Tangent:
-        """The ε-part of a result as its matrix is read; a batch has its samples first."""
-        return eps
-
-    def dtype_with(self, value: Any) -> Any:
-        """The type of the derivative of a result with respect to the arguments."""
-        dtype = dtype_of(value)
-        return dtype if self.dtypes == [dtype] else np.result_type(dtype, *self.dtypes)
-
-    def matrix(self, value: Any, eps: Tangent, columns: int | None = None) -> Any:
-        """The derivative of a result of shape R as an array (*R, n), or of a window of so many columns."""
-        dtype, eps = self.dtype_with(value), self.tangent(eps)
-        if eps.is_constant:
-            return np.zeros((*eps.shape, self.size if columns is None else columns), dtype)
-        return of_type(eps.dense(trailing=True, dtype=dtype), dtype)
-
-    def call(self, duals: list[Any]) -> Any:
-        if self.chosen is EVERYDAY:
-            return self.f(duals[0], *self.args[1:], **self.options)
-        args, start = list(self.args), 0
-        for number, count, rebuild in self.chosen:
-            args[number] = rebuild(duals[start:start + count])
-            start += count
-        return self.f(*args, **self.options)
-
-    def like_arguments(self, arrays: list[Any]) -> Any:
-        """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""
-        if self.chosen is EVERYDAY:
-            return arrays[0] if self.single else tuple(arrays)
-        trees, start = [], 0
-        for _, count, rebuild in self.chosen:
-            trees.append(rebuild(arrays[start:start + count]))
-            start += count
-        return trees[0] if self.single else tuple(trees)
-
-
-DOUBLE = np.dtype(np.float64)
-PLAIN = (np.ndarray, np.float64)
-FIRST = (0, (0,))  # the argnums of most calls
-ALONE = operator.itemgetter(0)  # what puts one array in place
-EVERYDAY: list[tuple[int, int, Rebuild]] = [(0, 1, ALONE)]
-
-
-def as_float(x: Any) -> Any:
-    """A number as NumPy's own scalar, an array as floating-point or complex."""
-    a = inexact(x, "a differentiated argument")
-    return a if isinstance(x, np.ndarray) else a[()]
-
-
-def frozen(x: Any) -> Any:
-    """The array as it is now."""
-    if type(x) is np.ndarray and (x.flags.writeable or may_change(x.base)):
-        x = x.copy("K")
-        x.setflags(False)
-    return x
+from .trees import flatten
 
 
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
@@ -356,68 +208,3 @@ def seed_tape(inputs: Inputs, roots: list[TapeLeaf]) -> Callable[[Level], list[t
         roots[:] = [TapeLeaf(level, shape) for shape in inputs.shapes]
         return [(root, None) for root in roots]
     return seed
-
-
-def value_and_eps(x: Any, level: Level) -> tuple[Any, Tangent]:
-    """The value of one result and its ε-part at this level, which is empty for a constant.
-
-    What a finished inner sweep left in an array, or was given by hand on top, is of a higher level: there x is its value.
-    """
-    if type(x) in LEVELED and x.level is level and type(x.value) in PLAIN:  # the result of most programs
-        if x.source is not None:
-            x.refresh()
-        return x.value, x.eps
-    while type(x) in LEVELED and x.level.number > level.number:
-        if x.source is not None:
-            x.refresh()
-        x = x.value
-    living(x)
-    if belongs(x, level):
-        if x.source is not None:
-            x.refresh()
-        return x.value, x.eps
-    shape = x.shape if hasattr(x, "shape") else ()
-    return x, Tangent({}, shape)
-
-
-def living(x: Any) -> None:
-    """Raise EscapeError if x holds a dual of a sweep that is over."""
-    while type(x) in LEVELED:
-        if x.level.over:
-            raise EscapeError("f used a dual number that an earlier run left in a cache, an attribute or a global: clear that "
-                              "before each run, or keep stop_gradient(x) there")
-        x = x.value
-
-
-def of_type(a: Any, dtype: Any) -> Any:
-    """A derivative in the type of the result, unless that drops an imaginary part: on the way it may have been wider."""
-    have = dtype_of(a)
-    return a if have == dtype or have.kind == "c" != dtype.kind else a.astype(dtype)
-
-
-def callers_own(a: Any, shape: Shape, others: list[Any]) -> Any:
-    """The array in this shape as the caller's own: no view, and none of the others."""
-    a = a if a.shape == shape else np.broadcast_to(a, shape)
-    shared = id(a) in map(id, others)
-    if type(a) is np.ndarray:
-        return np.array(a) if shared or a.base is not None or not a.flags.writeable else a
-    return a.copy() if shared and shape else a
-
-
-def pairs_of(out: Any, level: Level) -> tuple[list[tuple[Any, Tangent]], Rebuild]:
-    """Value, which the caller may write to, and ε-part of each array of the result of f, and what puts others in place."""
-    leaves, rebuild = ([out], ALONE) if type(out) in LEVELED else flatten(out)
-    pairs = [value_and_eps(leaf, level) for leaf in leaves]
-    return [(x.copy() if type(x) is np.ndarray and not x.flags.writeable else x, eps) for x, eps in pairs], rebuild
-
-
-def scalar_result(out: Any, what: str) -> Any:
-    """The one number that a gradient needs; an array of one element counts, as in SciPy."""
-    if type(out) is DualScalar:
-        return out
-    leaves, _ = flatten(out, f"the result of f in {what}")
-    if len(leaves) != 1 or np.size(leaves[0]) != 1:
-        shape = f"of shape {np.shape(leaves[0])}" if len(leaves) == 1 else f"of {len(leaves)} arrays"
-        raise StructureError(f"{what} needs f to return one number; it returned a result {shape}. Use jacobian(f), or "
-                             "sum the result")
-    return leaves[0] if not np.ndim(leaves[0]) else np.reshape(leaves[0], ())

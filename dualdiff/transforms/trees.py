@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from itertools import accumulate, pairwise
 from math import prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..errors import StructureError
 from ..forms import holds_dual
 
 Rebuild = Callable[[list[Any]], Any]
+ALONE = itemgetter(0)  # what puts one array in place
 
 
 def flatten(tree: Any, what: str | None = "the result of f", like: Any = None) -> tuple[list[Any], Rebuild]:
