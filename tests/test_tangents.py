@@ -12,7 +12,7 @@ import pytest
 import dualdiff as dd
 from dualdiff.dual_array import array
 from dualdiff.rules.gather import placed
-from dualdiff.tangents import assemble, join, tangent
+from dualdiff.tangents import assemble, blocks, join, tangent
 from dualdiff.tangents.contraction import packed
 from dualdiff.tangents.leaf import Leaf, dense_leaf, identity_seeds
 from dualdiff.tangents.level import Level, next_number
@@ -194,9 +194,9 @@ def network(p):
 
 def test_a_result_that_is_filled_anyway_is_not_made_of_zeros(monkeypatch):
     """And long arrays that several leaves show are looked at once, for all the infinities that they have not."""
-    made, looked, zeros, finite = [], [], np.zeros, assemble.finite
+    made, looked, zeros, finite = [], [], np.zeros, blocks.finite
     monkeypatch.setattr(np, "zeros", lambda shape, *args: made.append(np.prod(shape)) or zeros(shape, *args))
-    monkeypatch.setattr(assemble, "finite", lambda a: looked.append(np.size(a)) or finite(a))
+    monkeypatch.setattr(blocks, "finite", lambda a: looked.append(np.size(a)) or finite(a))
     p = np.linspace(-0.4, 0.5, 257)
     J = dd.jacobian(network, mode="forward")(p)
     assert not [n for n in made if n == J.size]
