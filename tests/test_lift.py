@@ -1207,6 +1207,63 @@ def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
         np.testing.assert_array_equal(transform(f)(x), [2.0, 0.0])
 
 
+def kind_of(x):
+    return type(x)
+
+
+def is_array(kind):
+    return kind is np.ndarray
+
+
+class Kinds:
+    def __init__(self, x):
+        self.kind = type(x)
+
+
+def in_a_cell(x):
+    kind = type(x)
+
+    def found():
+        return kind is np.ndarray
+    return np.sum(x[:1]) * (2 if found() else 3)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x[0] * (2 if kind_of(x) is np.ndarray else 3), lambda x: x[0] * (2 if is_array(type(x)) else 3),
+    lambda x: x[0] * (2 if Kinds(x).kind is np.ndarray else 3), in_a_cell,
+    lambda x: x[0] * (2 if isinstance(np.ones(2), type(x)) else 3)])
+def test_a_type_that_is_handed_on_is_the_one_of_numbers(f):
+    test_a_program_that_asks_for_types_is_answered_as_for_numbers(f)
+
+
+def its_class(x):
+    return x.__class__ is np.ndarray
+
+
+SPACE = types.SimpleNamespace(guarded=guarded)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x[0] * (2 if x.__class__ is np.ndarray else 3), lambda x: x[0] * (2 if its_class(x) else 3),
+    lambda x: x[0] * (2 if x.__class__.__name__ == "ndarray" else 3), lambda x: x[0] * {np.float64: 2}.get(x[1].__class__, 3),
+    lambda x: SPACE.guarded(x), lambda x, space=SPACE: space.guarded(x)])  # noqa: PLW0108
+def test_where_nothing_answers_as_for_numbers_another_way_than_theirs_raises(f):
+    x = np.array([2.0, 3.0])
+    assert f(x) == 4.0
+    for transform in (gradient, jacobian, lambda f: gradient(f, mode="reverse"), hessian, lambda f: lambda x: hvp(f)(x, x),
+                      lambda f: hessian(f, sparse=True), lambda f: lambda x: jvp(f, (x,), (x,))):
+        with pytest.raises(EscapeError, match=r"goes another way than on numbers: use isinstance, or type\(x\)"):
+            transform(f)(x)
+
+
+def test_a_class_that_is_compared_in_vain_changes_nothing():
+    def f(x):
+        return np.sum(x**2) * (3 if x.__class__ is list else 1)
+    x = np.array([2.0, 3.0])
+    np.testing.assert_array_equal(gradient(f)(x), 2 * x)
+    np.testing.assert_array_equal(hvp(f)(x, x), 2 * x)
+
+
 def test_what_a_program_reaches_is_looked_up_at_each_call():
     def scaled(model):
         return lambda x: model(x) * 1.0

@@ -19,15 +19,17 @@ KNOWN: dict[int, tuple[Any, Any]] = {}  # what is known of a code, by its id, an
 
 
 class Known:
-    """What the code of a function says, whatever it reaches: whether it asks (see below), and the names that it uses, of
-    globals and of all. The rest is what was found when all that it reaches was looked up, see `programs.py`.
+    """What the code of a function says, whatever it reaches: whether it asks (see below), whether it compares ``x.__class__``,
+    and the names that it uses, of globals and of all. The rest is what was found when all that it reaches was looked up, see
+    `programs.py`.
     """
 
-    __slots__ = ("asks", "found", "names", "ours", "outside", "root", "users", "within")
+    __slots__ = ("asks", "classes", "compares", "found", "names", "ours", "outside", "root", "users", "within")
 
     def __init__(self, f: Any) -> None:
         self.asks, self.names, self.outside = asks(f.__code__), tuple(names_in(f.__code__)), tuple(globals_in(f.__code__))
         self.root, self.ours, self.users = root_of(f), is_ours(f), is_users(f)
+        self.classes, self.compares = compares_classes(f.__code__), False
         self.found: Any = None
 
 
@@ -47,13 +49,26 @@ def asks(code: CodeType) -> bool:
     if not AWARE.isdisjoint((*code.co_names, *code.co_consts)):
         return False
     if "type" in code.co_names or not HASATTR.isdisjoint(code.co_names):
-        from dis import get_instructions  # a slow import
-        steps = [(step.opname, step.argval) for step in get_instructions(code)]
+        from dis import get_instructions, stack_effect  # a slow import
+        found = [*get_instructions(code)]
+        steps = [(step.opname, step.argval) for step in found]
+        pushed = [stack_effect(step.opcode, step.arg, jump=False) for step in found]
         if any(names_what_tells(steps, i) if told in HASATTR else told == "type" and (
-                decides(steps[max(i - 4, 0):i], steps[i:i + NEAR]) or is_kept(steps, i))
+                decides(steps[max(i - 4, 0):i], steps[i:i + NEAR]) or is_kept(steps, i) or is_handed_on(steps, pushed, i))
                 for i, (step, told) in enumerate(steps) if step == "LOAD_GLOBAL"):
             return True
     return any(asks(part) for part in code.co_consts if type(part) is CodeType)
+
+
+def compares_classes(code: CodeType) -> bool:
+    """Whether the code, unless it knows of duals, compares or looks up ``x.__class__`` or its name, x not being ``self``."""
+    if "__class__" in code.co_names and AWARE.isdisjoint((*code.co_names, *code.co_consts)):
+        from dis import get_instructions  # a slow import
+        steps = [(step.opname, step.argval) for step in get_instructions(code)]
+        if any(step == ("LOAD_ATTR", "__class__") and steps[i - 1] != ("LOAD_FAST", "self")
+               and decides(steps[max(i - NEAR, 0):i], steps[i:i + NEAR]) for i, step in enumerate(steps)):
+            return True
+    return any(compares_classes(part) for part in code.co_consts if type(part) is CodeType)
 
 
 def decides(before: list[Any], after: list[Any]) -> bool:
@@ -72,6 +87,21 @@ def is_kept(steps: list[Any], i: int) -> bool:
     name = name if type(name) is str else name[0]
     return any(step.startswith("LOAD") and name in (told if type(told) is tuple else (told,))
                and decides(steps[max(k - 4, 0):k], steps[k:k + 4]) for k, (step, told) in enumerate(steps))
+
+
+def is_handed_on(steps: list[Any], pushed: list[int], i: int) -> bool:
+    """Whether the ``type(x)`` that begins there, x not being ``self``, is returned, stored in an object, or an argument."""
+    depth, end = pushed[i], 0
+    for k in range(i + 1, len(steps)):
+        before, depth = depth, depth + pushed[k]
+        if not end and depth == 1 and steps[k][0].startswith("CALL"):  # it lies on the stack, and above it what comes
+            end = k
+        elif end and (depth < 1 or (depth == 1 and before >= 1)):
+            what, count = steps[k]
+            called = what.startswith(("CALL", "PRECALL"))
+            handed = before - count < 1 and steps[i - 1][1] not in TEXTS if called else what in KEEPING
+            return handed and steps[i + 1] != ("LOAD_FAST", "self")
+    return False
 
 
 def names_what_tells(steps: list[Any], i: int) -> bool:
@@ -101,6 +131,8 @@ AWARE = frozenset(("Dual", "DualArray", "DualScalar"))
 HASATTR = frozenset(("hasattr", "getattr"))
 COMPARING = ("IS_OP", "COMPARE_OP", "CONTAINS_OP", "BINARY_SUBSCR")
 LOOKING = (("LOAD_GLOBAL", "issubclass"), ("LOAD_METHOD", "get"), ("LOAD_ATTR", "get"))
+KEEPING = ("RETURN_VALUE", "YIELD_VALUE", "STORE_ATTR", "STORE_SUBSCR", "STORE_DEREF", "STORE_GLOBAL", "STORE_NAME")
+TEXTS = ("print", "repr", "str", "format")
 NEAR = 14  # instructions
 
 

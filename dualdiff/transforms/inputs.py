@@ -34,6 +34,7 @@ class Sweepable:
     leaves: list[Any]
     known: Any = None  # what the code of f says, see asking.py
     asked: str = ""  # why f may take another branch than on plain numbers
+    written: Function | None = None  # f as it stands, where it compares x.__class__, which nothing answers as for numbers
     whole: Function | None = None  # f with its result in one piece
     lifted: bool | None = False  # whether f runs lifted; None: it cannot
 

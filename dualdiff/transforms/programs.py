@@ -59,7 +59,7 @@ def as_it_runs(f: Any, args: tuple[Any, ...] = ()) -> tuple[Any, Known | None]:
             return f, known
         walk = Walk()
         if not walk.reaches(body, known, owner, True) and not any(walk.asked(x, known) for x in given):
-            known.within = is_within_reach(f)
+            known.within, known.compares = is_within_reach(f) and not walk.compares, walk.compares
             known.found = None if given or walk.lost else (walk.own, walk.watched, type(owner))
             return f, known
     from ..lifting import lift
@@ -108,13 +108,14 @@ class Walk:
 
     ``watched``: where what was met was found, (names, name, reference), None for the names of the object that f belongs to, and
     for the name of what a closure holds. ``own``: what that of f holds. ``lost``: something met cannot be referred to.
+    ``compares``: a function compares ``x.__class__``, which lift does not answer either, or asks where lift does not reach.
     """
 
     def __init__(self) -> None:
         self.met: set[Any] = set()
         self.watched: list[Any] = []
         self.own: list[Any] = []
-        self.lost = self.scipys = False
+        self.lost = self.scipys = self.compares = False
 
     def watch(self, space: Any, name: Any, x: Any) -> Any:
         try:
@@ -130,6 +131,7 @@ class Walk:
         if known.asks:
             return True
         self.met.add(id(f.__code__))
+        self.compares = self.compares or known.classes
         names = f.__globals__
         for name in known.outside:
             x = names.get(name)
@@ -169,7 +171,11 @@ class Walk:
         if home == "scipy" or home.startswith("scipy."):
             self.scipys = not PARTS.isdisjoint(known.names if home == "scipy" else home.split(".")[1:2])
             return self.scipys
-        return self.methods_ask(x, known)
+        found = self.methods_ask(x, known)
+        if found and kind is SimpleNamespace and not self.scipys:  # whose functions lift does not reach
+            self.compares = True
+            return False
+        return found
 
     def methods_ask(self, x: Any, known: Any, first: bool = False) -> bool:
         """The same of methods of an object of the user's, and of what it holds, by the names that are used."""
@@ -203,7 +209,7 @@ def functions_in(x: Any) -> list[Any]:
 
 def may_ask(x: Any) -> bool:
     kind: Any = type(x)
-    return kind in FUNCTIONS or kind is partial or is_users_class(kind)
+    return kind in FUNCTIONS or kind is partial or kind is SimpleNamespace or is_users_class(kind)
 
 
 @cache

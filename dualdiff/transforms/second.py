@@ -84,7 +84,9 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
     def product(x: Any, v: Any, *args: Any, **options: Any) -> Any:
         if (found := noted_product(f, x, v, args, options)) is not None:
             return found
-        g, _ = as_it_runs(f, (*args, *options.values()))
+        g, known = as_it_runs(f, (*args, *options.values()))
+        if known is not None and known.compares:  # which a sweep of f itself tells
+            gradient(f, mode="reverse")(x, *args, **options)
 
         def slope(y: Any) -> Any:
             _, along = jvp(lambda z: scalar_result(g(z, *args, **options), "hvp"), (y,), (v,))

@@ -14,6 +14,7 @@ from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeE
 from ..floating import derivative_warnings_ignored
 from ..plans.notes import Notes, NotesFailed
 from ..policies import WATCH
+from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
 from ..tangents.level import CareNeeded, Level, next_number
 from ..tangents.tape import TapeLeaf
@@ -39,6 +40,8 @@ def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], rea
                 raise
             if as_lifted.asks:
                 inputs.asked, plan = f"f asks for types as duals do not answer, and lifted it fails: {error}", None
+    elif inputs.known is not None and inputs.known.compares:
+        inputs.written, plan = f, None
     inputs.f, inputs.lifted = f, hasattr(f, "runs_lifted")
     try:
         return attempted(inputs, seed, read, holomorphic, plan, beneath)
@@ -138,7 +141,7 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, latest: Any,
             if (found := from_notes(out, level, plan, latest)) is not None:
                 return found
             run = noting(level, inputs)
-        if LATEST.get() is not latest or inputs.asked or level.objects:
+        if LATEST.get() is not latest or inputs.asked or level.objects or inputs.written is not None:
             told_from_plain(out, inputs, level, latest)
         if level.careful:
             out = honest(out, run, level)
@@ -167,22 +170,30 @@ def told_from_plain(out: Any, inputs: Sweepable, level: Level, latest: Any) -> N
         if inputs.lifted is False:
             raise ConversionError(OBJECTS)
         same_as_plain(out, inputs, latest, OBJECTS)
+    if inputs.written is not None:
+        ran, inputs.f = inputs.f, inputs.written
+        try:
+            same_as_plain(out, inputs, latest, CLASSES)
+        finally:
+            inputs.f = ran
 
 
 def same_as_plain(out: Any, inputs: Sweepable, before: list[str], otherwise: str) -> None:
-    """Raise ConversionError if f, which has caught the latest error, asked for types or computed with arrays of objects, gives
-    other values than for plain numbers: one more run.
+    """Raise ConversionError, which has f run lifted, if f, which has caught the latest error, asked for types or computed with
+    arrays of objects, gives other values than for plain numbers: one more run. Of classes that is an EscapeError.
 
     If it meets an error there, too, on duals of an outer sweep, that sweep finds that it is not the one of before.
     """
     met = LATEST.get()
-    again = inputs.call([x.copy() for x in inputs.leaves])
+    again = inputs.call([(plain(x) if otherwise is CLASSES else x).copy() for x in inputs.leaves])
     a, b = (flatten(y, "the result of f")[0] for y in (out, again))
     if LATEST.get() is met:
         LATEST.set(before)
-    same_values(a, b, inputs.largest(), otherwise, ConversionError)
+    same_values(a, b, inputs.largest(), otherwise, EscapeError if otherwise is CLASSES else ConversionError)
 
 
+CLASSES = "f compares x.__class__, or type(x) in a function that a SimpleNamespace holds, which for duals is not NumPy's, " \
+          "and goes another way than on numbers: use isinstance, or type(x) elsewhere, which is answered as for them"
 OBJECTS = "NumPy made an array of objects of a list of dual numbers, whose elements compute as Python's do: make it by " \
           "np.stack, or run the program as dualdiff.lift(f)"
 
