@@ -11,7 +11,7 @@ from scipy_programs import agrees
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, lift, stop_gradient
 from dualdiff.errors import ConvergenceError, ConversionError, DegenerateError, RuleError, StructureError
-from dualdiff.scipy import callbacks, trajectories
+from dualdiff.scipy import callbacks, trajectories, variations
 from dualdiff.tangents.tape import pull
 
 pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")  # the check's complex step in QUADPACK
@@ -289,6 +289,87 @@ def test_trajectories_move_with_time(name):
 def test_a_branch_that_meets_the_parameter_late_is_followed():
     f = lambda a: solve_ivp(lambda t, y: -y if t < 1 else -a * y, (0, 2), [1.0], max_step=0.02, rtol=1e-8).y[0, -1]
     assert derivative(f)(1.3) == pytest.approx(-np.exp(-2.3), rel=1e-4)
+
+
+def swinging(t, y, length, damping):
+    return [y[1], -9.81 / length * np.sin(y[0]) - damping * y[1]]
+
+
+def kept_of(a):
+    """With a function that keeps what it meets, and a program that uses it afterwards."""
+    met = []
+
+    def f(t, y):
+        met.append(y[0] * a[0])
+        return [y[1], -a[0] * y[0] - a[1] * y[1]]
+    y = solve_ivp(f, (0, 1), [1.0, 0.5], rtol=1e-8, atol=1e-8).y[0, -1]
+    return y + met[-1]
+
+
+SHORT = {
+    "arguments": lambda a: solve_ivp(swinging, (0, 1), [0.5, 0.0], args=(a[0], a[1]), **FINE).y[0, -1],
+    "one array of them": lambda a: solve_ivp(lambda t, y, a: swinging(t, y, *a), (0, 1), [0.5, 0.0], args=(a,),
+                                             **FINE).y[0, -1],
+    "a closure": lambda a: solve_ivp(lambda t, y: swinging(t, y, *a), (0, 1), [0.5, 0.0], **FINE).y[0, -1],
+    "a dict": lambda a: solve_ivp(lambda t, y, p: swinging(t, y, p["length"], 0.1 * a[1]), (0, 1), [0.5, 0.0],
+                                  args=({"length": a[0]},), **FINE).y[0, -1],
+    "the start": lambda a: solve_ivp(swinging, (0, 1), a, args=(1.0, 0.1), **FINE).y[0, -1],
+    "an array": lambda a: solve_ivp(lambda t, y: -a[0] * y + a[1] * np.sin(t) * y[::-1], (0, 1), np.ones(3), **FINE).y[0, -1],
+    "odeint": lambda a: odeint(lambda y, t, b: swinging(t, y, a[0], b), [0.5, 0.0], TIMES, (a[1],), rtol=1e-10,
+                               atol=1e-12)[-1, 0],
+    "events": lambda a: solve_ivp(lambda t, y: swinging(t, y, *a), (0, 3), [0.5, 0.0], events=lambda t, y: y[0],
+                                  **FINE).t_events[0][0],
+    "units": lambda a: solve_ivp(lambda t, y: swinging(t, y, 1e6 * a[0], 1e-9 * a[1]), (0, 1), [0.5, 0.0], **FINE).y[0, -1],
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_the_slopes_of_few_numbers_come_from_a_plan(name, monkeypatch):
+    f, a, apart = SHORT[name], np.array([1.0, 0.3]), []
+    dual, plan_for = variations.State.dual, variations.planned_for
+    monkeypatch.setattr(variations.State, "dual", lambda self, v: apart.append(1) or dual(self, v))
+    transforms = (lambda f: jacobian(f, mode="forward"), lambda f: jacobian(f, mode="reverse"), hessian,
+                  lambda f: lambda a: jvp(f, (a,), (np.array([1.0, -2.0]),)))
+    all_ = [transform(lift(f))(a) for transform in transforms]
+    monkeypatch.setattr(variations, "planned_for", lambda *_: None)
+    for found, transform in zip(all_, transforms, strict=True):
+        np.testing.assert_allclose(found, transform(lift(f))(a), rtol=1e-9, atol=1e-14)
+    apart.clear()
+    jacobian(lift(f), mode="forward")(a)
+    slopes = len(apart)
+    monkeypatch.setattr(variations, "planned_for", plan_for)
+    apart.clear()
+    jacobian(lift(f), mode="forward")(a)
+    assert slopes > 20
+    assert len(apart) <= 3  # what is read at the end
+
+
+@pytest.mark.parametrize("f", [
+    kept_of,
+    lambda a: solve_ivp(lambda t, y: [y[1], -a[0] * (y[0] if t < 0.5 else np.linalg.det(np.diag(y)) / y[1])], (0, 1),
+                        [1.0, 0.5], rtol=1e-8, atol=1e-8).y[0, -1],
+    lambda a: solve_ivp(lambda t, y: np.fft.irfft(np.fft.rfft(y) * a[0], 4), (0, 1), np.arange(1.0, 5.0), rtol=1e-8,
+                        atol=1e-8).y[0, -1] * a[1],
+    lambda a: solve_ivp(lambda t, y: np.cross(y, y[::-1] * a[0]) * GLOBAL[0], (0, 1), [1.0, 2.0, 0.5], rtol=1e-8,
+                        atol=1e-8).y[0, -1] * a[1]])
+def test_slopes_that_no_plan_gives_are_the_ordinary_ones(f, monkeypatch):
+    a = np.array([0.7, 0.3])
+    GLOBAL[:] = [1.5]
+    found = gradient(lift(f))(a)
+    monkeypatch.setattr(variations, "planned_for", lambda *_: None)
+    np.testing.assert_array_equal(found, gradient(lift(f))(a))
+
+
+def test_an_error_of_the_function_is_its_own():
+    def f(t, y, a):
+        if t > 0.5:
+            raise ZeroDivisionError("too late")
+        return [-a * y[0]]
+    with pytest.raises(ZeroDivisionError, match="too late"):
+        derivative(lambda a: solve_ivp(f, (0, 1), [1.0], args=(a,)).y[0, -1])(1.0)
+
+
+GLOBAL: list[float] = []
 
 
 def test_a_long_state_with_few_parameters_is_recorded_once_and_pushed(monkeypatch):

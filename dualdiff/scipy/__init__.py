@@ -7,7 +7,7 @@ that defines the result. What has no counterpart here stays what it is, and rais
     calling, linear_maps                        SciPy's values and the differentials of NumPy's rows; its linear maps
     classes, python_functions, distributions    SciPy's own Python code, made anew
     callbacks, closures, seeded                 functions that the program gives to SciPy
-    solutions, stationary, trajectories         what solvers find, by the theorem that defines it
+    solutions, stationary, trajectories         what solvers find, by the theorem that defines it (variations: its equations)
 
 and the larger modules have rooms beside their own: linear_systems, spectra and matrix_functions (linalg), multivariate (stats),
 fitpack and interpolate_nd (interpolate), integrands (integrate), image_interpolation and image_outputs (ndimage), rotation

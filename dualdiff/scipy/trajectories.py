@@ -18,14 +18,14 @@ from ..errors import ConvergenceError, RuleError, StructureError
 from ..forms import dual_form, holds_dual, stop_gradient, stripped
 from ..implicit.theorem import depth
 from ..transforms import derivative, jacobian
-from .callbacks import Apart, Key, Plain, perturbed, plainly, together, tupled, value_of
+from .callbacks import Plain, perturbed, plainly, tupled, value_of
 from .counterparts import counterpart, with_tangent
 from .seeded import in_what_is_perturbed
+from .variations import State
 
 Function = Callable[..., Any]
 IMPLICIT = ("Radau", "BDF", "LSODA")
 OF_THE_PLAIN_STATE = ("jac", "jac_sparsity", "lband", "uband", "vectorized", "first_step")
-LARGEST = 1e12  # unit of a direction
 
 
 def slopes(out: Any, y: Any) -> Any:
@@ -34,70 +34,6 @@ def slopes(out: Any, y: Any) -> Any:
     if not np.ndim(out):
         return np.broadcast_to(out, np.shape(y))
     return out if hasattr(out, "shape") else np.asarray(out)
-
-
-class State:
-    """The state of n numbers with its ε-parts beside it as one plain vector, block after block of n."""
-
-    def __init__(self, f: Function, t: float, y: Any) -> None:
-        self.f, self.apart, self.n = f, Apart(), np.shape(y)[0]
-        self.start = self.apart.parts(y)
-        self.units: dict[Key, Any] = {}
-        self.blocks: dict[Key, tuple[int, int, tuple[int, ...], Any]] = {}
-        self.met(self.start)
-        self.met(self.apart.parts(f(t, y)))
-
-    def met(self, parts: dict[Key, Any]) -> None:
-        """Directions are scaled to the size of the value, since the integrator's absolute tolerance is meant for states."""
-        size = float(np.max(np.abs(parts[()]), initial=0.0)) or 1.0
-        for key, a in parts.items():
-            rows = np.max(np.abs(a), axis=-1, keepdims=True, initial=0.0)
-            with np.errstate(all="ignore"):
-                unit = np.clip(np.nan_to_num(size / rows, nan=LARGEST, posinf=LARGEST), 1.0, LARGEST) if key else np.ones(1)
-            self.units[key] = np.minimum(unit, self.units[key]) if key in self.units else unit
-
-    def settle(self) -> None:
-        """The units as they are now, and where the block of each part begins and ends."""
-        self.blocks = {}
-        start = 0
-        for key, unit in self.units.items():
-            self.units[key] = unit = np.where(unit == LARGEST, 1.0, unit)
-            stop = start + unit.size * self.n
-            self.blocks[key] = start, stop, (*unit.shape[:-1], self.n), None if np.all(unit == 1.0) else unit
-            start = stop
-
-    def packed(self, parts: dict[Key, Any]) -> Any:
-        if parts.keys() - self.blocks.keys():
-            self.unknown = {key: a for key, a in parts.items() if key not in self.blocks}
-        vector = np.zeros(max(stop for _, stop, _, _ in self.blocks.values()))
-        for key, a in parts.items():
-            if key in self.blocks:
-                start, stop, _, unit = self.blocks[key]
-                vector[start:stop] = np.ravel(a if unit is None else a * unit)
-        return vector
-
-    unknown: Any = None
-
-    def dual(self, vector: Any) -> Any:
-        """The state, or with a second axis the states at several times."""
-        vector, more, parts = vector.copy(), vector.shape[1:], {}  # of memory that SciPy writes to again
-        for key, (start, stop, shape, unit) in self.blocks.items():
-            block = np.reshape(vector[start:stop], shape + more)
-            parts[key] = block if unit is None else block / np.reshape(unit, unit.shape + (1,) * len(more))
-        return together(parts)
-
-    def slope(self, t: Any, vector: Any) -> Any:
-        return self.packed(self.apart.parts(self.f(t, self.dual(vector))))
-
-    def run(self, integrate: Function) -> Any:
-        """What ``integrate(slope, start, blocks)`` finds; again if a part came up on the way, after a branch."""
-        while True:
-            self.settle()
-            self.unknown = None
-            found = integrate(self.slope, self.packed(self.start), sum(unit.size for unit in self.units.values()))
-            if self.unknown is None:
-                return found
-            self.met({(): np.zeros(self.n)} | self.unknown)
 
 
 def shifted(f: Function, t: Any, y: Any, h: Any) -> Any:
@@ -181,7 +117,8 @@ def trajectory(fun: Any, t_span: Any, y0: Any, method: Any, t_eval: Any, dense_o
     t0, t1 = map(value_of, t_span)
     start, end = float(stripped(t0)), float(stripped(t1)) if found.status == 0 else found.t[-1]
     y = shifted(f, t0, np.ravel(real(value_of(y0))) * 1.0, start - t0)
-    state, n, direction = State(f, start, y), len(found.y), np.sign(float(stripped(t1)) - start)
+    call = None if vectorized else lambda f, t, y, args: f(t, y, *args)
+    state, n, direction = State(f, start, y, (fun, own), call), len(found.y), np.sign(float(stripped(t1)) - start)
     moments = [] if found.t_events is None else found.t_events
     grid = np.unique(np.concatenate([found.t, *moments]))[::int(direction) or 1]
     more = {name: x for name, x in known.items() if name not in OF_THE_PLAIN_STATE}
@@ -288,7 +225,8 @@ def odeint(func: Any, y0: Any, t: Any, args: Any = (), Dfun: Any = None, col_der
         times = value_of(t)
         plain = np.asarray(stripped(times), float)
         y = shifted(f, times[0], np.ravel(real(value_of(y0))) * 1.0, plain[0] - times[0])
-        state = State(f, plain[0], y)
+        state = State(f, plain[0], y, (func, args),
+                      lambda f, s, y, args: f(s, y, *args) if tfirst else f(y, s, *args))
 
         def integrate(slope: Function, vector: Any, blocks: int) -> Any:
             tiled = {name: np.tile(a, blocks) if np.ndim(a) else a for name, a in (("rtol", rtol), ("atol", atol))}
