@@ -208,6 +208,23 @@ def test_a_result_that_is_filled_anyway_is_not_made_of_zeros(monkeypatch):
     assert not half[:, 200:].any()  # which nobody writes
 
 
+@pytest.mark.parametrize("kind", [float, complex])
+def test_what_looks_like_an_array_that_was_looked_at_is_looked_at_too(kind):
+    """Windows of an array have its address and steps, and the real part of a complex one has them and its shape."""
+    B = np.ones((1000, 39), kind)
+    B[7, 23 if kind is float else 5] = np.inf if kind is float else complex(1.0, np.inf)
+    B.flags.writeable = False
+    windows = np.lib.stride_tricks.sliding_window_view(B, 20, axis=1)
+
+    def f(p):
+        if kind is complex:
+            with np.errstate(invalid="ignore"):
+                return B.real @ p[:39] + np.where(np.arange(1000) == 7, 0, B @ p[39:78])
+        return np.tanh(B[:, :20] @ p[:20] + np.einsum("mij,ij->m", windows, p[20:].reshape(20, 20)))
+    J = dd.jacobian(f, mode="forward")(np.full(78 if kind is complex else 420, 0.1))
+    assert np.isfinite(J).all()
+
+
 def test_parameters_are_added_to_an_array_of_all_directions_each_in_its_place():
     p, seed = seeded(np.arange(3.0))
     c = np.linspace(1, 2, 6).reshape(2, 3)

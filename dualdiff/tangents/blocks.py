@@ -45,7 +45,8 @@ def is_finite(a: Any, known: set[Any]) -> bool:
     """``finite``, for long arrays that several leaves show in one order of axes or another: each is looked at once."""
     if type(a) is not np.ndarray or a.size < LONG:
         return finite(a)
-    seen = a.__array_interface__["data"][0], frozenset((n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1)
+    axes = sorted((n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1)  # whatever their order
+    seen = a.__array_interface__["data"][0], a.dtype, *axes
     if seen not in known:
         if not finite(a):
             return False
