@@ -47,7 +47,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
     of the user's classes are reached, too, on objects that f makes, holds or finds in lists and dicts, and functions kept
     there: while it runs, objects have a class and containers hold functions that are made for it, in every thread. So are the
     classes of the installed ``packages`` named, as in ``lift(f, packages=["filterpy"])``; their functions are reached without.
-    Nothing else outside the call is changed; a ``global`` that f assigns is stored when f returns.
+    Nothing else outside the call is changed; what f binds by ``global`` and ``nonlocal`` is stored when it returns.
 
     Not reached, and therefore still an EscapeError: classes of other installed packages or of other metaclasses, such as
     Enum, what ``lru_cache`` holds, compiled code, plain arrays that were computed or made before the call, as ``np.sin(t)``
@@ -76,7 +76,7 @@ def lift(f: Callable[..., Any], packages: Iterable[str] = ()) -> Callable[..., A
             try:
                 return released(run.of(target)(*map(run.of, args), **{name: run.of(x) for name, x in options.items()}))
             finally:
-                run.store_globals()
+                run.store_names()
     lifted.runs_lifted = packages  # type: ignore[attr-defined]
     return lifted
 
@@ -101,13 +101,17 @@ def released(result: Any) -> Any:
 
 
 # ---- functions made anew
-class Run:
-    """What one call shares: the functions made so far, and their globals."""
+UNFILLED: Any = object()
 
-    __slots__ = ("builtins", "classes", "made", "spaces")
+
+class Run:
+    """What one call shares: the functions made so far, their globals and the cells of their closures."""
+
+    __slots__ = ("builtins", "cells", "classes", "made", "spaces")
 
     def __init__(self, *homes: str) -> None:
         self.made: dict[int, tuple[Any, Any]] = {}  # by id: the function, which keeps the id, and the one made from it
+        self.cells: dict[int, tuple[CellType, CellType, Any]] = {}  # by id: the cell, that in its place, what was put there
         self.spaces: dict[int, Space] = {}
         self.builtins = {**vars(builtins), **OWN_BUILTINS, "__import__": self.imported}
         self.classes = Classes(self.of, foreign, homes)
@@ -153,7 +157,7 @@ class Run:
             return Standin(x, as_vectorized(x, self.function(x.__wrapped__)))
         g = self.function(x.py_func)
         if g is not x.py_func:
-            g.py_func = g
+            g.__dict__ = {**g.__dict__, "py_func": g}
         return g
 
     def polynomial_class(self, kind: Any) -> Any:
@@ -171,7 +175,7 @@ class Run:
         if name.startswith(TESTING) and f.__name__ in COMPARING:
             return standin(f, of_values(f))
         cells, alien = f.__closure__ or (), foreign(name) and vars(sys.modules.get(name, builtins)) is f.__globals__
-        fresh = tuple(CellType() if name != "__class__" and self.changes(cell) else cell
+        fresh = tuple(cell if name == "__class__" else self.cell(cell)
                       for name, cell in zip(f.__code__.co_freevars, cells, strict=True))
         if alien and fresh == cells:
             return f
@@ -180,11 +184,13 @@ class Run:
         g = FunctionType(code, space, f.__name__, None, fresh or None)
         self.made[id(f)] = self.made[id(g)] = FUNCTIONS[id(g)] = (f, g)
         for cell, new in zip(cells, fresh, strict=True):
-            if new is not cell:
-                new.cell_contents = self.of(cell.cell_contents)
+            if new is not cell and self.cells[id(cell)][2] is UNFILLED:
+                self.cells[id(cell)] = cell, new, None
+                new.cell_contents = x = self.of(cell.cell_contents)
+                self.cells[id(cell)] = cell, new, x
         g.__defaults__ = f.__defaults__ and tuple(map(self.of, f.__defaults__))
         g.__kwdefaults__ = f.__kwdefaults__ and {key: self.of(x) for key, x in f.__kwdefaults__.items()}
-        g.__dict__.update(f.__dict__)
+        g.__dict__ = f.__dict__  # which it may write to
         HOMES.update(f.__dict__.get("runs_lifted", ()))  # before their classes are met
         for known in WRAPPER_ASSIGNMENTS:  # its name, its annotations and the like
             x = getattr(f, known)
@@ -209,13 +215,16 @@ class Run:
                         x is np and item and type(getattr(np, name, 0)) in (np.ufunc, DISPATCHER)):
                     raise RuleError(f"lift: {f.__name__} asks `is {name}`, which lift makes anew: compare __name__")
 
-    def changes(self, cell: CellType) -> bool:
-        """Whether what the closure holds is seen otherwise; if not, the cell is shared, and ``nonlocal`` works."""
-        try:
-            x = cell.cell_contents
-        except ValueError:  # not yet assigned
-            return False
-        return type(x) is FunctionType or self.of(x) is not x
+    def cell(self, cell: CellType) -> CellType:
+        """The cell itself, or, where what it holds is seen otherwise, one that all functions share which share this one."""
+        if id(cell) not in self.cells:
+            new, x = cell, UNFILLED
+            with suppress(ValueError):  # not yet assigned
+                x = cell.cell_contents
+            if x is not UNFILLED and (type(x) is FunctionType or self.of(x) is not x):
+                new, x = CellType(), UNFILLED
+            self.cells[id(cell)] = cell, new, x
+        return self.cells[id(cell)][1]
 
     def space(self, origin: dict[str, Any]) -> Space:
         if type(origin) is Space:
@@ -228,7 +237,12 @@ class Run:
         origin = globals.origin if type(globals) is Space else globals
         return self.of(builtins.__import__(name, origin, locals, fromlist, level))
 
-    def store_globals(self) -> None:
+    def store_names(self) -> None:
+        """What functions have bound anew, of globals and by ``nonlocal``, is bound where the program's own will find it."""
+        for cell, new, seen in self.cells.values():
+            with suppress(ValueError):
+                if (x := new.cell_contents) is not seen:
+                    cell.cell_contents = original(x)
         for space in self.spaces.values():
             for name in [name for name, x in dict.items(space) if space.seen.get(name, space) is not x]:
                 space.origin[name] = original(space[name])
@@ -311,6 +325,10 @@ class Module(ModuleType):
     def __setattr__(self, name: str, x: Any) -> None:
         setattr(self._seen[0], name, x)
         vars(self)[name] = x
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._seen[0], name)
+        vars(self).pop(name, None)
 
     __dict__: Any = property(lambda self: self._seen[1].space(vars(self._seen[0])))
 

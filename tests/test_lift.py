@@ -1207,6 +1207,76 @@ def test_a_program_that_asks_for_types_is_answered_as_for_numbers(f):
         np.testing.assert_array_equal(transform(f)(x), [2.0, 0.0])
 
 
+# ---- names that are bound anew
+@pytest.mark.parametrize("before", [np.sin, None, math.sin, lambda x: x, partial(math.sin), scipy.stats.norm, Dual])
+def test_functions_that_share_a_name_see_what_one_of_them_binds(before):
+    held = before
+
+    def bind(x):
+        nonlocal held
+        held = np.cos if x > 0 else math.exp
+
+    def use(x):
+        return held(x)
+
+    def f(x):
+        bind(x)
+        return use(x) * 1.0
+    for f_ in (lift(f), f):
+        assert gradient(f_)(0.7) == -np.sin(0.7)
+        assert held is np.cos
+        held = before
+
+
+def test_states_of_a_machine_follow_each_other():
+    def idle(x):
+        nonlocal state
+        state = heat
+        return math.sin(x)
+
+    def heat(x):
+        nonlocal state
+        state = idle
+        return math.exp(x)
+    state = idle
+    assert gradient(lift(lambda x: state(x) + state(x)))(0.7) == math.cos(0.7) + math.exp(0.7)
+    assert state is idle
+    assert lift(lambda x: 2 * state(x))(0.7) == 2 * math.sin(0.7)
+    assert state is heat
+
+
+def test_a_name_that_a_run_bound_is_bound_again_by_the_next():
+    rhs = None
+
+    def f(a):
+        nonlocal rhs
+        rhs = lambda t, y: -a * y
+        return scipy.integrate.solve_ivp(lambda t, y: 1.0 * rhs(t, y), (0, 1), [1.0], rtol=1e-8, atol=1e-10).y[0, -1]
+    for a in (0.7, 0.9):
+        np.testing.assert_allclose(gradient(f)(a), -np.exp(-a), rtol=1e-6)
+
+
+def counting(x):
+    counting.calls += 1
+    return math.sin(x)
+
+
+def test_attributes_of_functions_and_modules_are_written_to(monkeypatch):
+    counting.calls = 0
+    for _ in range(2):
+        assert gradient(lift(counting))(1.0) == math.cos(1.0)
+    assert counting.calls == 2
+    settings = types.ModuleType("settings")
+
+    def f(x):
+        settings.k = 2 * x
+        y = math.exp(settings.k)
+        del settings.k
+        return y
+    assert gradient(lift(f))(0.5) == 2 * math.e
+    assert not hasattr(settings, "k")
+
+
 def kind_of(x):
     return type(x)
 
