@@ -83,6 +83,8 @@ def run_constant(row: Constant, args: Any, options: dict[str, Any]) -> Any:
             warn_of_equality(np.isin(stripped(a), stripped(b)), a)
     elif row.function in EQUALITIES:
         warn_of_equality(EQUALITIES[row.function](result), *args[:2])
+    elif row.function in TEXTS:
+        return f"dual {result}" if holds_dual(args[0]) else result
     elif row.function in TRUTHS and not (row.function is np.any and np.all(result)):
         for x in args[:2]:
             tell_of_zeros(x)
@@ -97,6 +99,7 @@ def tell_of_zeros(x: Any) -> None:
 
 EQUALITIES: dict[Any, Any] = {np.equal: np.asarray, np.array_equal: np.asarray,
                               np.array_equiv: np.asarray, np.not_equal: np.logical_not}
+TEXTS = (np.array_repr, np.array_str, np.array2string)
 TRUTHS = {np.nonzero, np.flatnonzero, np.argwhere, np.count_nonzero, np.any, np.all, np.logical_not, np.logical_and,
           np.logical_or, np.logical_xor}
 

@@ -489,3 +489,22 @@ def test_a_fraction_beside_a_dual_is_the_float_that_it_is_beside_numpy_s_numbers
     assert value.dtype == np.float64
     np.testing.assert_array_equal(value, same)
     np.testing.assert_array_equal(J, K)
+
+
+def test_real_results_beside_complex_ones_have_real_derivatives():
+    C = np.array([[1 + 1j, 2.0], [3.0, 4.0]])
+    found = {mode: jacobian(lambda w: (C @ w, 2 * w), mode=mode)(np.ones(2)) for mode in ("forward", "reverse")}
+    for of_complex, of_real in found.values():
+        assert (of_complex.dtype, of_real.dtype) == (complex, float)
+        np.testing.assert_array_equal(of_complex, C)
+        np.testing.assert_array_equal(of_real, 2 * np.eye(2))
+
+
+def test_the_text_of_an_array_of_duals_says_that_it_is_one():
+    seen = []
+
+    def f(x):
+        seen.extend((np.array2string(x, separator=","), np.array_str(x), np.array_repr(x), np.array2string(x.value)))
+        return np.sum(x)
+    gradient(f, mode="forward")(np.array([1.0, 2.0]))
+    assert seen[-4:] == ["dual [1.,2.]", "dual [1. 2.]", "dual array([1., 2.])", "[1. 2.]"]

@@ -7,13 +7,14 @@ arguments of these shapes chooses, and later ones follow: the same call gives th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StructureError
+from ..reading import dtype_of
 from ..tangents.meter import Meter, TapeNeeded
 from .inputs import Function, Inputs
 from .trees import flatten, spans
@@ -162,8 +163,14 @@ class Choices:
             if choice == "forward":
                 del operator
                 return forward(None) if out is None else out
-        shapes = [np.shape(v) for v in flatten(operator.value)[0]]
+        values = flatten(operator.value)[0]
+        shapes = [np.shape(v) for v in values]
+
+        def by_result(matrices: Iterable[Any]) -> Any:
+            """Each in the shape and the type of its own result, which may be real beside complex ones."""
+            real = [inputs.dtype_with(v).kind != "c" for v in values]
+            return rows(operator.value, [np.real(J).copy() if r and dtype_of(J).kind == "c" else J for J, r in zip(
+                (J.reshape((*s, n)) for J, s in zip(matrices, shapes, strict=True)), real, strict=True)])
         if mode == "auto" and choice == "mixture" and (J := operator.through_bottleneck()) is not None:
-            ends = spans(map(prod, shapes))
-            return rows(operator.value, [J[a:b].reshape((*s, n)) for s, (a, b) in zip(shapes, ends, strict=True)])
-        return rows(operator.value, [J.reshape((*shape, n)) for J, shape in zip(operator.rows(), shapes, strict=True)])
+            return by_result(J[a:b] for a, b in spans(map(prod, shapes)))
+        return by_result(operator.rows())
