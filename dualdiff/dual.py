@@ -158,9 +158,12 @@ class Dual:
             if x.__class__ is float and x > 0:
                 r = new(Dual)
                 r.value = f = x ** y
-                r.tangent = t = self.tangent * (y * x ** (y - 1)) + other.tangent * (f * log(x))
-                if t.__class__ is float and t == t:
-                    return r
+                try:
+                    r.tangent = t = self.tangent * (y * x ** (y - 1)) + other.tangent * (f * log(x))
+                    if t.__class__ is float and t == t:
+                        return r
+                except OverflowError:  # of a partial alone
+                    pass
             return power(self, other)
         if kind is int or kind in PLAIN or is_plain(other):
             r = new(Dual)
@@ -170,6 +173,8 @@ class Dual:
                 p = other * x ** (other - 1) if other != 0 else 0
             except ZeroDivisionError:  # 0 ** p with 0 < p < 1: an infinite slope, unless unperturbed
                 p = inf
+            except OverflowError:
+                p = other * r.value / x
             r.tangent = t = self.tangent * p
             if t.__class__ is not float or t != t:
                 r.tangent = careful(t, self.tangent, p, r.value)

@@ -68,6 +68,9 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
         inputs = tuple(base_array(x) if is_subclassed(x) else x for x in inputs)
         if any(x is NotImplemented for x in inputs):
             return NotImplemented
+    if ufunc in REFLECTED and type(inputs[-1]) is Dual and isinstance(inputs[0], np.generic) and \
+            type(inputs[1].value) not in INEXACT and method == "__call__" and out is None and not options:
+        return getattr(inputs[1], REFLECTED[ufunc])(inputs[0].item())  # of Fractions and the like, which NumPy does not know
     row = row_of(ufunc)
     only_out = out is not None and not any(map(holds_dual, (*inputs, *options.values())))
     made_of_python = row is None and "".join(ufunc.types[:1]).strip("O") == "->"
@@ -91,6 +94,11 @@ def any_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], out: Any = None,
     stored = tuple(part if o is None else o if o is part else store(o, part, method == "__call__")
                    for o, part in zip(outs, results, strict=True))
     return stored if len(stored) > 1 else stored[0]
+
+
+REFLECTED = {np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__", np.divide: "__rtruediv__",
+             np.power: "__rpow__", np.remainder: "__rmod__", np.floor_divide: "__rfloordiv__"}
+INEXACT = frozenset((float, int, bool, complex, np.float64, np.float32, np.complex128))
 
 
 def maybe_lowered(result: Any, inputs: tuple[Any, ...]) -> Any:

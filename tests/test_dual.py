@@ -488,3 +488,23 @@ def test_the_gradient_of_a_tree_is_a_tree_of_the_same_form(tree):
     for mode in ("forward", "reverse"):
         found = gradient(f, mode=mode)(tree)
         assert equal(found, rebuild([np.full(np.shape(leaf), 3.0)[()] for leaf in leaves]))
+
+
+@pytest.mark.parametrize("number", [np.float64(2.0), np.float32(2.0), np.int64(3), np.int8(3), np.bool_(True)])
+def test_numpys_numbers_meet_other_rings_on_either_side(number):
+    d, plain = Dual(Fraction(1, 2), 1), number.item()
+    for a, b in ((number + d, plain + d), (number - d, plain - d), (number * d, plain * d), (number / d, plain / d),
+                 (number**d, plain**d), (number % d, plain % d)):
+        assert (a.value, a.tangent) == (b.value, b.tangent)
+        assert type(a.value) is type(b.value)
+
+
+@pytest.mark.parametrize(("power", "value", "tangent"), [
+    (lambda: 0.5 ** Dual(-1023.5, 1.0), 0.5**-1023.5, 0.5**-1023.5 * np.log(0.5)),
+    (lambda: 5e-324 ** Dual(0.0, 1.0), 1.0, np.log(5e-324)),
+    (lambda: 1e-200 ** Dual(-1.5, 0.0), 1e300, 0.0), (lambda: Dual(1e-200, 0.0) ** -1.5, 1e300, 0.0),
+    (lambda: Dual(1e-309, 1.0) ** 1e-300, 1.0, 1e9)])
+def test_a_partial_beyond_the_floats_is_no_error_where_the_value_is_none(power, value, tangent):
+    found = power()
+    assert found.value == pytest.approx(value)
+    assert found.tangent == pytest.approx(tangent)
