@@ -116,16 +116,18 @@ class Planned:
     """The slopes of the state and of its directions by a plan: J V, where V holds the directions of what f is a function of.
 
     ``given`` is f and its further arguments, ``moving`` the duals in them and in closures; ``call(f, t, y, args)`` calls it.
+    In their places are always the same objects, which become the inputs of one run after another.
     """
 
-    __slots__ = ("at", "call", "given", "leaves", "moving", "numbers", "reached")
+    __slots__ = ("call", "given", "inputs", "leaves", "moving", "reached", "replaced")
 
     def __init__(self, call: Function, given: tuple[Any, tuple[Any, ...]], moving: list[Any], places: list[Any]) -> None:
-        self.call, self.given, self.reached = call, given, places
-        self.numbers, self.leaves = [id(x) for x in moving], [x.value for x in moving]
+        self.call, self.reached, self.leaves = call, places, [x.value for x in moving]
         self.moving = [x.eps.dense().reshape(-1, np.size(x.value)) for x in moving]
-        direct = {id(x): i for i, x in enumerate(given[1])}
-        self.at = [direct.get(number) for number in self.numbers]  # among the arguments
+        self.inputs: list[Any] = [object.__new__(type(x)) for x in moving]
+        instead = {id(x): own for x, own in zip(moving, self.inputs, strict=True)}
+        self.replaced = Replaced(lambda x: instead.get(id(x), x))
+        self.given = self.replaced.of(given)
 
     def slope(self, t: Any, y: Any, directions: Any) -> tuple[Any, Any] | None:
         """dy/dt and that of the directions (k, n); None where there is no plan, or f keeps something of its run."""
@@ -134,28 +136,21 @@ class Planned:
         before = [*map(held, self.reached)]
         try:
             x, *duals = notes.inputs([y, *self.leaves], level)
-            f, args, replaced = self.replaced(duals)
-            out: Any = self.call(f, t, x, args)
+            for own, new in zip(self.inputs, duals, strict=True):
+                own.value, own.level, own.source = new.value, new.level, new.source
+                if type(own) is DualArray:
+                    own.eps = new.eps
+                notes.duals[new.source] = own
+            out: Any = self.call(self.given[0], t, x, self.given[1])
             out = np.stack(out) if type(out) in (list, tuple) else out
             made = planned(notes, out, ahead)
-            if made is not None and out.shape == y.shape and not notes.unmade.failed and not (replaced and replaced.written()):
+            if made is not None and out.shape == y.shape and not notes.unmade.failed and not self.replaced.written():
                 found = notes.values[out.source], np.concatenate([directions, *self.moving], axis=1).dot(made[0].T)
         except (Exception, UnplannedError, NotesFailed, CareNeeded):  # the function's own errors come again
             pass
         finally:
             level.close()
         return None if put_back(self.reached, before) or LATEST.get() is not latest else found
-
-    def replaced(self, duals: list[Any]) -> tuple[Any, Any, Replaced | None]:
-        """f and its arguments with these in place of the moving ones, by copies of what holds them."""
-        if None not in self.at:
-            args = [*self.given[1]]
-            for i, x in zip(self.at, duals, strict=True):
-                args[i] = x  # type: ignore[index]
-            return self.given[0], args, None
-        new = dict(zip(self.numbers, duals, strict=True))
-        replaced = Replaced(lambda x: new.get(id(x), x))
-        return *replaced.of(self.given), replaced
 
 
 def planned_for(call: Function, given: tuple[Any, tuple[Any, ...]], n: int, keys: Any) -> Planned | None:
