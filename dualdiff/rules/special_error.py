@@ -50,10 +50,11 @@ def whole(n: Any) -> Any:
 def voigt(f: Any, x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
     """w'(z)/(2√π σ²) for z = (x + iγ)/(σ√2), and the slope in σ: voigt_profile is Re w(z)/(σ√(2π)) (DLMF 7.19.1-3).
 
-    Where σ is small the series in σ²/(x + iγ)², which the slope in σ follows by the equation of heat, ∂f/∂σ = σ ∂²f/∂x².
+    Where σ is small the series in σ²/(x + iγ)², which the slope in σ follows by the equation of heat, ∂f/∂σ = σ ∂²f/∂x²; but
+    not below the real axis, where σ and γ are of different signs, as in fits they may be.
     """
     t = x + 1j * gamma
-    far = np.abs(t) > FAR * ROOT_2 * sigma
+    far = (np.abs(t) > FAR * ROOT_2 * np.abs(sigma)) & (sigma * gamma >= 0)
     width = np.where(far, 1, sigma)
     z = t / (width * ROOT_2)
     slope = wofz_slope(sp.wofz(z), z) / (2 * ROOT_PI * width * width)
