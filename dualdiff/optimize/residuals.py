@@ -170,8 +170,13 @@ class Residuals(Sweepable):
     def by_hand(self, x: Array) -> tuple[Array, Any]:
         assert self.jac is not None
         numbers = self.numbers(x)
-        r = np.ravel(np.asarray(self.call(numbers), float))
-        J = np.asarray(self.jac(*self.before, *self.parameters.arguments(numbers), *self.after, **self.options), float)
+        r = plain(joined(flatten(self.call(numbers), "the residuals")[0]))
+        J = self.jac(*self.before, *self.parameters.arguments(numbers), *self.after, **self.options)
+        try:
+            J = np.asarray(J.toarray() if hasattr(J, "toarray") else J, float)
+        except (TypeError, ValueError):
+            raise StructureError(f"jac must return one array ({r.size}, {x.size}), a row for each residual and a column for "
+                                 f"each parameter; it returned a {type(J).__name__}") from None
         if J.shape != (r.size, x.size):
             raise ShapeError(f"jac returned an array of shape {J.shape}; {r.size} residuals of {x.size} parameters need "
                              f"({r.size}, {x.size})")
@@ -263,4 +268,4 @@ def rows(eps: Tangent, level: Level, n: int) -> Any:
         if total - total != 0 and not level.careful:  # not finite: the strong zero may decide otherwise
             raise CareNeeded(level)
         return Jt
-    return eps.dense().reshape(n, -1)
+    return eps.dense().reshape(n, -1).astype(np.float64, copy=False)  # of long doubles, where a careful sweep took them
