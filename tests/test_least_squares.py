@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import optimize as scipy_optimize
+from scipy.sparse import csr_array
 
 from dualdiff.errors import ConvergenceError, DataError, FitWarning, ParameterError, ShapeError, StructureError
 from dualdiff.optimize import curve_fit, least_squares
@@ -167,6 +168,49 @@ def test_damped_steps_of_many_parameters_need_no_normal_equations(unit):
         damping = 0.3 if s is step.p else 0.0
         predicted = Damped(point, State(point.x, D, 1.0, damping), D).step(1.0).predicted
         assert predicted == pytest.approx(-point.model(s), rel=1e-6 if damping else 1e-9)
+
+
+@pytest.mark.parametrize("n", [48, 49, 120])
+@pytest.mark.parametrize("digits", [3, 8])
+def test_ill_conditioned_problems_of_many_parameters_are_solved_from_their_rows(n, digits):
+    rng = np.random.default_rng(0)
+    U, _ = np.linalg.qr(rng.normal(size=(2 * n, n)))
+    V, _ = np.linalg.qr(rng.normal(size=(n, n)))
+    A = U * np.logspace(0, -digits, n) @ V
+    b = A @ rng.normal(size=n) + 1e-3 * rng.normal(size=2 * n)
+    fit = least_squares(lambda p: A @ p - b, np.zeros(n))
+    x = np.linalg.lstsq(A, b)[0]
+    assert fit.success
+    assert fit.nfev <= 25
+    assert np.abs(fit.x - x).max() <= 1e-7 * np.abs(x).max()
+
+
+def test_units_in_which_a_slope_underflows_change_no_type():
+    t = np.linspace(0.0, 3.0, 30)
+
+    def lines(t, *q):
+        a, f, w = np.stack(q).reshape(3, 3)
+        return (a * np.exp(-0.5 * ((t[:, None] - f * 1e-9) / w) ** 2)).sum(1)
+    right = [1, 1, 1, 0.5e9, 1.5e9, 2.5e9, 0.05, 0.05, 0.05]
+    popt, _ = curve_fit(lines, t, lines(t, *right), [1, 1, 1, 0.51e9, 1.51e9, 2.49e9, 0.05, 0.05, 0.05])
+    np.testing.assert_allclose(popt, right, rtol=1e-9)
+    start = np.array([0.51, 1.51, 2.49]) * 1e9
+    fit = least_squares(lambda f: lines(t, 1, 1, 1, *f, 0.05, 0.05, 0.05) - lines(t, *right), start)
+    assert fit.jac.dtype == float
+
+
+def test_a_jacobian_by_hand_is_of_all_residuals_whatever_holds_them():
+    x = np.linspace(0.1, 5, 30)
+
+    def r(p):
+        return p[0] * np.exp(-p[1] * x) - 2 * np.exp(-x)
+
+    def J(p):
+        return np.stack([np.exp(-p[1] * x), -p[0] * x * np.exp(-p[1] * x)], 1)
+    for f, jac in ((lambda p: [r(p)[:10], r(p)[10:]], J), (lambda p: {"all": r(p)}, J), (r, lambda p: csr_array(J(p)))):
+        np.testing.assert_allclose(least_squares(f, [1.0, 0.5], jac=jac).x, [2, 1], rtol=1e-9)
+    with pytest.raises(StructureError, match=r"jac must return one array \(30, 2\), .* it returned a list"):
+        least_squares(r, [1.0, 0.5], jac=lambda p: [J(p), J(p)[:2]])
 
 
 def test_jacobians_of_earlier_points_are_freed_at_once():

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ConvergenceError, DataError, DegenerateError
 from ..errstate import all_ignored
 from .result import EPS, Array
-from .spectrum import FEW, HANDFUL, NEARLY, Damped, Step, of_normal, spectrum, undamped
+from .spectrum import FEW, HANDFUL, NEARLY, Damped, Step, length, of_normal, spectrum, undamped
 from .stopping import (
     BUDGET,
     CONVERGED,
@@ -120,12 +120,10 @@ def iterate(problem: Any, point: Any, state: State, settings: Settings) -> tuple
             raise Stop(CONVERGED, within(settings))
         if not settings.damped:
             raise Stop(STALLED, "stalled: the full Gauss-Newton step does not lower the cost; method='lm' takes a shorter one")
+        if point.cost < EPS**3 * state.history[0]:
+            raise Stop(CONVERGED, "converged: nothing is left of the residuals")
         if step.length <= 4 * EPS * length(state.D * point.x) or state.radius < 1e-300:
             exhausted(problem, point, steps.decomposed(), steps.free)
-
-
-def length(v: Array) -> float:
-    return sqrt(v.dot(v))
 
 
 def gained(point: Any, new: Any, after: float, step: Step, state: State) -> float:

@@ -25,6 +25,10 @@ SINGLE = 1e25  # lengths of columns that single precision holds, and the entries
 NEARLY = 1.1  # Moré's: a step 10 % too long is not worth another λ
 
 
+def length(v: Array) -> float:
+    return sqrt(v.dot(v))
+
+
 class Step:
     """q = D p, its length, the damping, and the reduction of ½‖r‖² that the linear model predicts."""
 
@@ -143,9 +147,13 @@ class Damped:
 
     def step(self, delta: float) -> Step:
         damping = self.state.damping if delta < np.inf else 0.0
-        found = self.conjugate(damping) if damping > 0 and self.point.Jt is not None else None
+        rows = self.point.Jt is not None
+        found = self.conjugate(damping) if damping > 0 and rows else None
         if found is None:
-            q, damping = self.exact(self.g, damping)
+            if rows and (self.state.ill or (damping == 0 and self.loses_digits())):
+                q = self.of_rows(damping)
+            else:
+                q, damping = self.exact(self.g, damping)
             against = self.g
         else:
             q, left = found
@@ -172,6 +180,26 @@ class Damped:
             last, square = square, float(s.dot(s))
             p = s + (square / last) * p
         return None
+
+    def loses_digits(self) -> bool:
+        """Whether JᵀJ has lost digits that J has, as far as one vector tells; ``state.ill`` remembers it."""
+        n = self.D.size
+        A, v = self.point.A / self.D[:, None] / self.D, np.cos(np.arange(1.0, n + 1))
+        try:
+            least = length(v) / (sqrt(n) * length(np.linalg.solve(A, v)))  # v is a part 1/√n along the shortest direction
+        except np.linalg.LinAlgError:
+            least = 0.0
+        self.state.ill = not least > ILL * float(np.linalg.norm(A))
+        return bool(self.state.ill)
+
+    def of_rows(self, damping: float) -> Array:
+        """-(JᵀJ + λ)⁻¹ Jᵀr in scaled coordinates, from J itself, under which the damping stands as rows of its own."""
+        n = self.D.size
+        scaled = (self.point.Jt / self.D[:, None]).T
+        if damping > 0:
+            scaled = np.concatenate([scaled, np.diag(np.full(n, sqrt(damping)))])
+        q: Array = -np.linalg.lstsq(scaled, np.append(self.point.r, np.zeros(len(scaled) - self.point.r.size)))[0]
+        return q
 
     def exact(self, rhs: Array, damping: float) -> tuple[Array, float]:
         """-(JᵀJ + λ)⁻¹ rhs in scaled coordinates; with a tiny λ where JᵀJ alone is singular."""
