@@ -137,7 +137,8 @@ class Damped:
 
     While λ is positive a step need not be exact: conjugate gradients solve (JᵀJ + λ D²) p = -Jᵀr to within ``LOOSE``, and
     JᵀJ is never formed (S. J. Wright, J. N. Holt, *An inexact Levenberg-Marquardt method for large sparse nonlinear least
-    squares*, 1985). Where they take long, and for the undamped steps that give the last digits, JᵀJ is solved with.
+    squares*, 1985). Where they take long, and for the undamped steps that give the last digits, JᵀJ is solved with, or J
+    itself where JᵀJ is ill conditioned.
     """
 
     singular, least = False, 0.0  # not known here; it shows as a damping that stays

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -144,13 +144,15 @@ def metered_pair(a: Operand, b: Operand, result: tuple[Label, ...], sizes: dict[
     return r
 
 
-class SmallWay(NamedTuple):
-    """How all directions of a small array are contracted with a constant by one plain product."""
+class SmallWay:
+    """How all directions of a small array are contracted with a constant by one plain product: ``full`` is the shape of all
+    directions, ``entries`` are made, ``work`` are the multiply-adds of one direction.
+    """
 
-    multiply: Callable[[Any, Any], Any]
-    full: tuple[int, ...]  # the shape of all directions
-    entries: int  # that are made
-    work: int  # multiply-adds of one direction
+    __slots__ = ("entries", "full", "multiply", "work")
+
+    def __init__(self, multiply: Callable[[Any, Any], Any], full: tuple[int, ...], entries: int, work: int) -> None:
+        self.multiply, self.full, self.entries, self.work = multiply, full, entries, work
 
 
 @lru_cache(maxsize=1024)
