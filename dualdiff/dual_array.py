@@ -23,7 +23,7 @@ from .subclasses import base_array, is_subclassed
 from .tangents.coefficients import plain
 from .tangents.leaf import dense_leaf, one
 from .tangents.level import HAND, Level, is_dual
-from .tangents.moves import RESHAPE, Move, as_key, kept
+from .tangents.moves import Reshape, as_key, kept
 from .tangents.tangent import Tangent
 from .views import View, link, read, settle, show, where_it_lies
 
@@ -160,7 +160,7 @@ class DualArray:
         if where_it_lies(self) is not self.value:
             return np.reshape(self, form)
         value = self.value.reshape(form)
-        move = Move(RESHAPE, self.shape, value.shape, (form,))
+        move = Reshape(self.value.shape, value.shape)
         result = array(value, self.eps.gather(move), self.level)
         if np.may_share_memory(value, self.value):
             link(result, self, move, None)

@@ -165,6 +165,20 @@ class Item(Move):
         self.args = (index if self.basic is not None else kept(index),)
 
 
+class Reshape(Move):
+    """``a.reshape(out_shape)``, in the order of C: what programs do that unpack their parameters."""
+
+    __slots__ = ()
+
+    def __init__(self, shape: Shape, out_shape: Shape) -> None:
+        self.row, self.shape, self.out_shape, self.options = RESHAPE, shape, out_shape, NONE
+        self.args, self.key = (out_shape,), (np.reshape, out_shape)
+        self.basic = self._index = None
+
+    def apply(self, a: Any, lead: int = 0, fill: int = 0) -> Any:
+        return a.reshape(a.shape[:lead] + self.out_shape)
+
+
 class Total:
     """The sum over every axis; its transpose hands one number to all, as an array of ones along the summed axes."""
 

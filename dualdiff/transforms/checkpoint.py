@@ -15,12 +15,11 @@ from ..errors import LATEST, StructureError, require_function
 from ..forms import belongs, top_level
 from ..operands import constant
 from ..reading import dtype_of
-from ..rules.registry import ROWS
 from ..tangents.coefficients import plain
 from ..tangents.join import joined_terms
 from ..tangents.leaf import dense_leaf, one
 from ..tangents.level import Level
-from ..tangents.moves import Move, Shape
+from ..tangents.moves import Reshape, Shape
 from ..tangents.tangent import Tangent
 from ..tangents.tape import TapeLeaf, record
 from .inputs import Function, Inputs
@@ -29,8 +28,6 @@ from .results import value_and_eps
 from .reverse import pulled
 from .sweep import seed_tape, swept
 from .trees import Rebuild, flatten, laid_out, spans
-
-RESHAPE: Any = ROWS[np.reshape]
 
 
 def checkpoint(f: Function, times: int | None = None) -> Callable[..., Any]:
@@ -211,7 +208,7 @@ def split(t: Tangent, shapes: list[Shape]) -> list[Tangent]:
     parts = []
     for shape, (start, stop) in zip(shapes, spans(map(prod, shapes)), strict=True):
         part = t.item(slice(start, stop), ("slice", start, stop, None), (stop - start,))
-        parts.append(part.gather(Move(RESHAPE, part.shape, shape, (shape,))))
+        parts.append(part.gather(Reshape(part.shape, shape)))
     return parts
 
 
