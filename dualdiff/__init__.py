@@ -10,11 +10,11 @@ The map of the house; imports point upwards only.
                      rarer ones are read when they are first met
     floating.py      floating-point events: the user's own warn as they always do, those of partials do not
     tangents/        the ε-part, Σ coefficient × leaf: level, coefficients, contraction, moves (linear maps), leaf (sparse and
-                     dense), ragged (lists of entries), tape, replay (it read forwards), work (its cost), assemble and
-                     blocks, csr and recipes (sparse matrices), join (joined: put off; scalars, writes), tangent, deferred (of
-                     large arrays, in slabs that stay in the cache), differential (the tangent inside a formula), meter (the
-                     memory of a sweep), undefined (a result without a derivative, which raises when it is used), watch (what
-                     policies look at)
+                     dense), geometry (what its shapes tell), ragged (lists of entries), tape, replay (it read forwards), work
+                     (its cost), assemble and blocks, csr and recipes (sparse matrices), join (joined: put off; scalars,
+                     writes), tangent, deferred (of large arrays, in slabs that stay in the cache), differential (the tangent
+                     inside a formula), meter (the memory of a sweep), undefined (a result without a derivative, which raises
+                     when it is used), watch (what policies look at)
     memory.py        the log of what was written to an array
     views.py         its views: how all of them are written and read
     subclasses.py    arrays of other classes beside duals: masked arrays and matrices are refused by name

@@ -15,6 +15,7 @@ import numpy as np
 from .blocks import write
 from .coefficients import DOUBLE, finite, product
 from .contraction import SMALL
+from .geometry import affine_jumps
 from .leaf import Leaf, dense_leaf
 from .moves import Shape, scatter
 from .ragged import Ragged, entries
@@ -56,12 +57,12 @@ def assembled(terms: dict[Leaf, Any], shape: Shape, k: int, dtype: Any = None, t
             and dtype in (None, out.dtype):
         return out
     types = arrays if dtype is None else [*arrays, dtype]
-    make = np.empty if size * k > ROOMY and fill_all(terms, shape, k) else np.zeros
-    out = make(size * k, np.result_type(*types, 1.0))
+    full = size * k > ROOMY and fill_all(terms, shape, k)
+    out = (np.empty if full else np.zeros)(size * k, np.result_type(*types, 1.0))
     steps, step = (strides_of(shape, k), 1) if trailing else (strides_of(shape), size)
     if meter is not None and (windowed or not trailing):
         meter.hold(out)
-    write_terms(out, terms, shape, steps, step, k)
+    write_terms(out, terms, shape, steps, step, k, full)
     return out.reshape((*shape, k) if trailing else (k, *shape))
 
 
@@ -103,22 +104,23 @@ def small_sum(terms: dict[Leaf, Any], full: Shape) -> Any:
     return total if finite(total) else None
 
 
-def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int) -> None:
-    """All terms into a flat array, of zeros if they do not fill it: element · steps + direction · step is the place of an
-    entry.
+def write_terms(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int], step: int, k: int,
+                full: bool = False) -> None:
+    """All terms into a flat array: element · steps + direction · step is the place of an entry. It has zeros, unless they are
+    known to write each place once.
     """
     alone = len(terms) == 1 and next(iter(terms)).affine  # which is one strided view itself
-    if not alone and all(few_columns(leaf, shape) for leaf in terms):
+    if not (alone or full) and all(few_columns(leaf, shape) for leaf in terms):
         add_entries(out, terms, shape, steps, step)
         return
     order = sorted(terms.items(), key=lambda term: not term[0].is_dense)
     whole = out.size == k * prod(shape)  # no other piece of a join has been written
     if whole and sum([a.size for leaf in terms for a in leaf.numbers()]) > out.size:  # one look at the sum is less than at each
-        add_terms(out, order, shape, steps, step, k, checked=False)
+        add_terms(out, order, shape, steps, step, k, False, full)
         if finite(out):
             return
         out[...] = 0
-    add_terms(out, order, shape, steps, step, k)
+    add_terms(out, order, shape, steps, step, k, True, full)
 
 
 def fill_all(terms: dict[Leaf, Any], shape: Shape, k: int) -> bool:
@@ -136,13 +138,12 @@ def is_stretch(leaf: Leaf) -> bool:
 
 
 def add_terms(out: Any, order: list[tuple[Leaf, Any]], shape: Shape, steps: list[int], step: int, k: int,
-              checked: bool = True) -> None:
+              checked: bool, disjoint: bool) -> None:
     spans: list[tuple[int, int]] = []
-    known: set[Any] | None = set() if checked else None
     for leaf, coef in order:
-        span = columns_spanned(leaf, k)
-        fresh = all(span[1] < low or high < span[0] for low, high in spans)
-        add_into(out, leaf, coef, shape, steps, step, fresh, known)
+        span = (0, 0) if disjoint else columns_spanned(leaf, k)
+        fresh = disjoint or all(span[1] < low or high < span[0] for low, high in spans)
+        add_into(out, leaf, coef, shape, steps, step, fresh, checked)
         spans.append(span)
 
 
@@ -208,9 +209,9 @@ def columns_spanned(leaf: Leaf, k: int) -> tuple[int, int]:
 
 
 def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], step: int, fresh: bool,
-             known: set[Any] | None) -> None:
-    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet, ``known``
-    which operands are finite; None: they need not be.
+             checked: bool) -> None:
+    """out[element · steps + direction · step] += coef · leaf; ``fresh`` says that nothing was written there yet, ``checked``
+    that what is not finite is to be found.
     """
     full = leaf.width + shape
     if 0 in full:
@@ -221,7 +222,7 @@ def add_into(out: Any, leaf: Leaf, coef: Any, shape: Shape, steps: list[int], st
     operands = leaf.operands(coef)
     place = affine_place(out, leaf, full, steps, step)
     if place is not None:
-        write(place, operands, leaf, fresh, known)
+        write(place, operands, leaf, fresh, checked)
         return
     w = leaf.breadth
     leaf.level.charge(6 * w * prod(shape))  # places, columns and values, one by one
@@ -286,7 +287,7 @@ def add_entries(out: Any, terms: dict[Leaf, Any], shape: Shape, steps: list[int]
             if known and len(values) == 1 and fresh:
                 place[...] = values[0]
             else:
-                write(place, values, leaf, fresh, set())
+                write(place, values, leaf, fresh, True)
 
 
 def at_entry(a: Any, entry: tuple[int, ...], free: tuple[int, ...], lead: int) -> Any:
@@ -299,30 +300,14 @@ def at_entry(a: Any, entry: tuple[int, ...], free: tuple[int, ...], lead: int) -
 
 def affine_place(out: Any, leaf: Leaf, full: Shape, steps: list[int], step: int) -> Any:
     """A view of out with the leaf's axes, or None where the columns are not affine or could overlap."""
-    lead = leaf.lead
-    if leaf.cols is None:
-        jumps, first = [step, *steps], 0
-    elif leaf.affine:
-        cols = leaf.cols
-        jumps = [s // cols.itemsize * step if n > 1 else 0 for s, n in zip(cols.strides, cols.shape, strict=True)]
-        first = cols.item(0) * step
-        if not apart([(abs(j), n) for j, n in zip(jumps[:lead], full[:lead], strict=True) if n > 1]):
-            return None
-        for axis, s in enumerate(steps):
-            jumps[lead + axis] += s
-    else:
+    cols = leaf.cols
+    jumps: Shape | None = (step, *steps) if cols is None else None
+    if leaf.affine:
+        jumps = affine_jumps(cols.shape, cols.strides, cols.itemsize, leaf.lead, full, tuple(steps), step)
+    if jumps is None:
         return None
-    return np.ndarray(full, out.dtype, out, first * out.itemsize, [j * out.itemsize for j in jumps])
-
-
-def apart(axes: list[tuple[int, int]]) -> bool:
-    """Whether strided axes (step, length) reach every place at most once."""
-    reach = 0
-    for step, length in sorted(axes):
-        if step <= reach:
-            return False
-        reach += step * (length - 1)
-    return True
+    first, size = 0 if cols is None else cols.item(0) * step, out.itemsize
+    return np.ndarray(full, out.dtype, out, first * size, [j * size for j in jumps])
 
 
 def assembled_dual(terms: dict[Leaf, Any], shape: Shape, k: int, trailing: bool) -> Any:

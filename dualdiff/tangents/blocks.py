@@ -6,26 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from .coefficients import finite, folded, product
+from .coefficients import folded, product, seen_finite
 from .contraction import trimmed
 from .leaf import Leaf
 
 LARGE = 1 << 12  # entries of a block that is worth asking how it is multiplied best
 SHORT = 16  # numbers that a loop is started for
-LONG = 1 << 14  # numbers that it takes longer to look at than to remember
 ROWS = 128  # directions that are turned at a time: a whole matrix turned at once takes twice as long
 SLAB = 1 << 18  # bytes of a product that is added up piece by piece
 ROOM = 1 << 20  # bytes of the budget that are left free for einsum
 
 
-def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, known: set[Any] | None) -> None:
-    """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh."""
+def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, checked: bool) -> None:
+    """The product of the operands into a strided view of the result, without a temporary of its size if it is fresh; what is
+    not ``checked`` may be infinite.
+    """
     put = np.copyto if fresh else add_to
     if not operands:
         put(place, 1)
-    elif len(operands) == 1 and known is None:
+    elif len(operands) == 1 and not checked:
         by_rows(put, place, operands[0])
-    elif len(operands) == 1 or (known is not None and not all(is_finite(a, known) for a in operands)):
+    elif len(operands) == 1 or (checked and not all(seen_finite(leaf.level, a) for a in operands)):
         by_rows(put, place, product(leaf.level, operands))
     else:
         a, b = folded(operands, 2)
@@ -39,19 +40,6 @@ def write(place: Any, operands: list[Any], leaf: Leaf, fresh: bool, known: set[A
         if meter is not None:
             meter.charge(2 * min(place.size, SLAB // 8))  # the slab, and NumPy's buffer where it is strided
         add_product(place, a, b)
-
-
-def is_finite(a: Any, known: set[Any]) -> bool:
-    """``finite``, for long arrays that several leaves show in one order of axes or another: each is looked at once."""
-    if type(a) is not np.ndarray or a.size < LONG:
-        return finite(a)
-    axes = sorted((n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1)  # whatever their order
-    seen = a.__array_interface__["data"][0], a.dtype, *axes
-    if seen not in known:
-        if not finite(a):
-            return False
-        known.add(seen)
-    return True
 
 
 def add_to(place: Any, a: Any) -> None:

@@ -10,6 +10,7 @@ from copy import copy
 from functools import lru_cache
 from math import isfinite, prod
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -17,9 +18,12 @@ from ..policies import OTHER
 from ..rules.linear import as_part
 from ..rules.registry import name_of
 from .level import CareNeeded, Level
+from .meter import owner
 
 add_reduce = np.add.reduce
 NOTICED = 1 << 14  # entries of a product from which it is worth asking its size
+LONG = 1 << 14  # numbers that it takes longer to look at than to remember
+MANY = 64  # arrays that are remembered
 DOUBLE = np.dtype(np.float64)
 
 
@@ -36,6 +40,23 @@ def finite(a: Any) -> bool:
     elif type(a) is not np.float64 and hasattr(type(a), "value"):
         return finite(a.value)
     return bool(a - a == 0)
+
+
+def seen_finite(level: Level, a: Any) -> bool:
+    """``finite`` of what is never written to: at long arrays and their views a quick sweep looks once."""
+    if type(a) is not np.ndarray or a.size < LONG or level.careful:
+        return finite(a)
+    whole = owner(a)
+    seen = level.seen.get(id(whole))
+    if seen is not None and seen() is whole:
+        return True
+    if not finite(a):
+        return False
+    if a is whole or (a.size == whole.size and 0 not in a.strides):
+        if len(level.seen) > MANY:
+            level.seen = {}
+        level.seen[id(whole)] = ref(whole)
+    return True
 
 
 def chained(c: Any, p: Any, f: Any) -> Any:

@@ -14,7 +14,6 @@ a view. Contracting an axis that the columns do not vary along sums it within th
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -22,10 +21,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from .coefficients import product
-from .contraction import Operand, aligned, eliminate, in_window, thin, thinned
+from .contraction import Operand, aligned, eliminate, in_window, thinned
+from .geometry import LeafWay, arranged, contraction_way
 from .level import HAND, Level
 from .meter import owner
-from .moves import Contraction, Item, Map, Move, Shape, extents
+from .moves import Contraction, Item, Map, Move, Shape
 
 MAX_FACTORS = 3  # more are multiplied together where that costs no larger array
 
@@ -119,7 +119,7 @@ class Leaf:
         moved = self.memo[move.key] = Leaf(self.level, self.k, move.out_shape, self.width, cols, factors,
                                            self._still_affine(cols))
         moved.kept = self.kept
-        if meter is not None:
+        if meter is not None and move.basic is None:  # which is a view
             for new, old in zip(factors, self.factors, strict=True):
                 if owner(new) is not owner(old):
                     meter.hold(new)
@@ -178,6 +178,11 @@ class Leaf:
                               tuple([a.shape for a in self.factors]), None if coef is None else getattr(coef, "shape", ()),
                               op.labels, op.result, others, None if constant is None else constant.shape)
         arrays = self.operands(coef) if constant is None else [*self.operands(coef), constant]
+        if level.meter is not None:
+            level.meter.beside(op.shape)
+            level.meter.spend(0, prod(op.sizes.values()))
+        if way.arranged is not None and level.columns is None:
+            return self._arranged(arrays, way, op)
         operands = thinned(arrays, way.operands)
         cols = None if way.cols is None else thinned([self.cols], [way.cols])[0]
         sizes, width = way.sizes, way.width
@@ -185,11 +190,24 @@ class Leaf:
             sizes = dict(sizes)
             cols, operands = in_window(cols, operands, way.wide, sizes)
             width = tuple(sizes[name] for name in way.wide)
-        if level.meter is not None:
-            level.meter.beside(op.shape)
-            level.meter.spend(0, prod(op.sizes.values()))
         operands = eliminate(operands, way.gone, sizes, level, way.wide + op.result)
         return self._assembled(op.survivors(operands), cols, way.wide, width, op)
+
+    def _arranged(self, arrays: list[Any], way: LeafWay, op: Contraction) -> tuple[Leaf, Any]:
+        """``_assembled`` where nothing is summed: the same numbers, their axes where the result has them."""
+        if op.borrowed:
+            arrays = [a for a, _ in op.survivors([(a, ()) for a in arrays])]
+        arrangement, cols_form = way.arranged
+        factors, coef = [], None
+        for a, (is_factor, form) in zip(arrays, arrangement, strict=True):
+            a = arranged(a, form)
+            if is_factor:
+                factors.append(a)
+            else:
+                coef = a if coef is None else coef * a
+        columns = None if cols_form is None else arranged(self.cols, cols_form)
+        return Leaf(self.level, self.k, op.out_shape, way.width, columns, merged_factors(factors),
+                    self._still_affine(columns)), coef
 
     def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
                    op: Contraction) -> tuple[Leaf, Any]:
@@ -215,36 +233,6 @@ class Leaf:
         if columns is not None:  # a part of the seeds that lies inside the window is affine
             return cols is not None and cols.base is columns and bool(cols.size) and cols.min() >= 0
         return self.affine and cols.base is self.cols.base
-
-
-class LeafWay:
-    """What labels and sizes tell of the contraction of a leaf: its operands and columns without axes of length one, the labels
-    that are summed over and those of the width axes that come of it.
-    """
-
-    __slots__ = ("cols", "gone", "operands", "sizes", "wide", "width")
-
-    def __init__(self, operands: list[Any], cols: Any, gone: list[Any], wide: tuple[Any, ...], sizes: dict[Any, int]) -> None:
-        self.operands, self.cols, self.gone, self.wide, self.sizes = operands, cols, gone, wide, sizes
-        self.width = tuple(sizes[name] for name in wide)
-
-
-@lru_cache(maxsize=1024)
-def contraction_way(shape: Shape, width: Shape, cols_shape: Shape | None, factors: tuple[Shape, ...], coef: Shape | None,
-                    labels: tuple[Any, ...], result: tuple[Any, ...], others: tuple[Any, ...],
-                    other_shape: Shape | None) -> LeafWay:
-    lead = tuple(range(len(width)))
-    operands = [thin(own, lead + labels) for own in factors]
-    if coef is not None:
-        operands.append(thin(coef, labels[len(labels) - len(coef):]))
-    if other_shape is not None:
-        operands.append(thin(other_shape, others))
-    cols = None if cols_shape is None else thin(cols_shape, lead + labels)
-    sizes, _ = extents(labels, shape, result, others, other_shape or ())
-    gone = [name for name in sizes if name not in result and sizes[name] != 1]
-    moved = tuple(name for name in gone if cols is not None and name in cols[1])
-    return LeafWay(operands, cols, [name for name in gone if name not in moved], lead + moved,
-                   sizes | dict(enumerate(width)))
 
 
 def window_seeds(level: Level, shapes: list[Shape], first: int, stop: int) -> list[Leaf | None]:

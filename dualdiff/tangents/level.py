@@ -53,6 +53,7 @@ class Level:
 
     def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.careful, self.holomorphic = number, careful, holomorphic
+        self.seen: dict[Any, Any] = {}  # which long coefficients are finite, see tangents/coefficients.py
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .assemble import assembled, gradient_row, small_sum, written_out
-from .coefficients import chained, finite, generic
+from .coefficients import chained, finite, generic, seen_finite
 from .contraction import SMALL, small_way
 from .join import LONGEST, NUMBER, SORTING, merged_terms, one_parameters, worth_filling
 from .leaf import Leaf, as_many, dense_leaf, moved_array
@@ -254,7 +254,7 @@ class Tangent:
         for leaf, c in self.terms.items():
             if careful is None:
                 careful = leaf.level.careful
-            if not careful and c is not last and c is not None and not finite(c):
+            if not careful and c is not last and c is not None and not seen_finite(leaf.level, c):
                 raise CareNeeded(leaf.level)
             last = c
 
