@@ -208,6 +208,19 @@ def test_a_result_that_is_filled_anyway_is_not_made_of_zeros(monkeypatch):
     assert not half[:, 200:].any()  # which nobody writes
 
 
+def test_a_part_that_is_finite_says_nothing_of_the_whole():
+    level, z = Level(next_number(), careful=False), np.ones((1000, 39), complex)
+    z[7, 5] = complex(1.0, np.inf)
+    with np.errstate(invalid="ignore"):
+        assert coefficients.seen_finite(level, z.real)
+        assert coefficients.seen_finite(level, z[:5])
+        assert not coefficients.seen_finite(level, z.T)
+    z[7, 5] = 1.0
+    assert coefficients.seen_finite(level, z)
+    assert coefficients.seen_finite(level, z.T[1:])
+    assert len(level.seen) == 1
+
+
 @pytest.mark.parametrize("kind", [float, complex])
 def test_what_looks_like_an_array_that_was_looked_at_is_looked_at_too(kind):
     """Windows of an array have its address and steps, and the real part of a complex one has them and its shape."""
