@@ -30,7 +30,7 @@ from .tangents.differential import Differential, contracted, mapped, unmoved
 from .tangents.join import Arrangement
 from .tangents.joined import joined_or_later
 from .tangents.level import HAND, Level, is_dual
-from .tangents.moves import PLAIN, Map, Move, as_key, kept, sealed
+from .tangents.moves import PLAIN, Map, as_key, kept, move_of, sealed
 from .tangents.tangent import Tangent
 from .tangents.undefined import Undefined
 from .tangents.watch import observed
@@ -142,7 +142,7 @@ def run_gather(row: Gather, args: Any, options: dict[str, Any]) -> Any:
         raise RuleError(f"{name_of(row.function)}: only its array argument can be perturbed")
     value = row.function(x.value, *rest, **options)
     shape = shape_of(value)
-    move = Move(row, x.eps.shape, shape, rest, options)
+    move = move_of(row, x.eps.shape, shape, rest, options)
     result = wrapped(value, x.eps.gather(move), x.level)
     # Where NumPy's result shares memory with its input, or is its input, later writes to either must be seen by both.
     if type(result) is DualArray and type(x) is DualArray:

@@ -21,7 +21,7 @@ from ..rules.composite import contraction
 from ..rules.registry import Bilinear, Composite, Gather, Linear, name_of
 from .coefficients import plain
 from .level import HAND, Level
-from .moves import Contraction, Map, Move, Shape, as_key
+from .moves import Contraction, Map, Shape, as_key, move_of
 from .tangent import Tangent
 from .watch import spoiled
 
@@ -30,7 +30,7 @@ FEW = 16  # an entry of a moved leaf costs as much as so many of a linear map
 
 # ---- rows on tangents
 def gathered(row: Gather, t: Tangent, out_shape: Shape, args: tuple[Any, ...], options: dict[str, Any]) -> Tangent:
-    return t.gather(Move(row, t.shape, out_shape, args, options))
+    return t.gather(move_of(row, t.shape, out_shape, args, options))
 
 
 def mapped(row: Linear, t: Tangent, level: Level, out_shape: Shape, args: tuple[Any, ...],

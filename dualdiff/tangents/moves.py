@@ -179,6 +179,13 @@ class Reshape(Move):
         return a.reshape(a.shape[:lead] + self.out_shape)
 
 
+def move_of(row: Gather, shape: Shape, out_shape: Shape, args: tuple[Any, ...], options: dict[str, Any]) -> Move:
+    """The move of a call: whatever reshapes in the order of C is the same one, so that its leaves are the same, too."""
+    if row is RESHAPE and len(args) == 1 and not options:
+        return Reshape(shape, out_shape)
+    return Move(row, shape, out_shape, args, options)
+
+
 class Total:
     """The sum over every axis; its transpose hands one number to all, as an array of ones along the summed axes."""
 
