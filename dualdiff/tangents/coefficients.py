@@ -46,16 +46,16 @@ def seen_finite(level: Level, a: Any) -> bool:
     """``finite`` of what is never written to: at long arrays and their views a quick sweep looks once."""
     if type(a) is not np.ndarray or a.size < LONG or level.careful:
         return finite(a)
-    whole = owner(a)
-    seen = level.seen.get(id(whole))
+    known, whole = level.seen, owner(a)
+    if known is None or len(known) > MANY:
+        known = level.seen = {}
+    seen = known.get(id(whole))
     if seen is not None and seen() is whole:
         return True
     if not finite(a):
         return False
     if a is whole:  # a view may leave some out, as the real part does
-        if len(level.seen) > MANY:
-            level.seen = {}
-        level.seen[id(whole)] = ref(whole)
+        known[id(whole)] = ref(whole)
     return True
 
 

@@ -17,10 +17,10 @@ class LeafWay:
 
     __slots__ = ("arranged", "cols", "gone", "operands", "sizes", "wide", "width")
 
-    def __init__(self, operands: list[Any], cols: Any, gone: list[Any], wide: tuple[Any, ...], sizes: dict[Any, int]) -> None:
-        self.operands, self.cols, self.gone, self.wide, self.sizes = operands, cols, gone, wide, sizes
+    def __init__(self, operands: list[Any], cols: Any, gone: list[Any], wide: tuple[Any, ...], sizes: dict[Any, int],
+                 arranged: Any) -> None:
+        self.operands, self.cols, self.gone, self.wide, self.sizes, self.arranged = operands, cols, gone, wide, sizes, arranged
         self.width = tuple(sizes[name] for name in wide)
-        self.arranged: Any = None
 
 
 @lru_cache(maxsize=1024)
@@ -39,14 +39,14 @@ def contraction_way(shape: Shape, width: Shape, cols_shape: Shape | None, factor
     sizes, _ = extents(labels, shape, result, others, other_shape or ())
     gone = [name for name in sizes if name not in result and sizes[name] != 1]
     moved = tuple(name for name in gone if cols is not None and name in cols[1])
-    wide = lead + moved
-    way = LeafWay(operands, cols, [name for name in gone if name not in moved], wide, sizes | dict(enumerate(width)))
-    holds = [any(name in wide for name in names) for _, names in operands]
-    if not way.gone and (cols is not None or any(holds)):
-        way.arranged = ([(held, arrangement(own, names, wide + result if held else result if left else ()))
-                         for held, (own, names), (_, left) in zip(holds, given, operands, strict=True)],
-                        None if cols_shape is None else arrangement(cols_shape, lead + labels, wide + result))
-    return way
+    summed, wide = [name for name in gone if name not in moved], lead + moved
+    forms: Any = None
+    if not summed:
+        forms = [], None if cols_shape is None else arrangement(cols_shape, lead + labels, wide + result)
+        for (own, names), (_, left) in zip(given, operands, strict=True):
+            held = any(name in wide for name in left)
+            forms[0].append((held, arrangement(own, names, wide + result if held else result if left else ())))
+    return LeafWay(operands, cols, summed, wide, sizes | dict(enumerate(width)), forms)
 
 
 def arrangement(shape: Shape, labels: tuple[Any, ...], target: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from .coefficients import product
-from .contraction import Operand, aligned, eliminate, in_window, thinned
+from .contraction import aligned, eliminate, in_window, thinned
 from .geometry import LeafWay, arranged, contraction_way
 from .level import HAND, Level
 from .meter import owner
@@ -191,42 +191,35 @@ class Leaf:
             cols, operands = in_window(cols, operands, way.wide, sizes)
             width = tuple(sizes[name] for name in way.wide)
         operands = eliminate(operands, way.gone, sizes, level, way.wide + op.result)
-        return self._assembled(op.survivors(operands), cols, way.wide, width, op)
+        target = way.wide + op.result
+        parts = []
+        for o in op.survivors(operands):
+            held = any(name in way.wide for name in o[1])
+            parts.append((held, aligned(o, target if held else op.result) if o[1] else o[0]))
+        return self._assembled(parts, None if cols is None else aligned(cols, target), width, op)
 
     def _arranged(self, arrays: list[Any], way: LeafWay, op: Contraction) -> tuple[Leaf, Any]:
-        """``_assembled`` where nothing is summed: the same numbers, their axes where the result has them."""
+        """The contraction where nothing is summed: the same numbers, their axes where the result has them."""
         if op.borrowed:
             arrays = [a for a, _ in op.survivors([(a, ()) for a in arrays])]
-        arrangement, cols_form = way.arranged
+        forms, cols_form = way.arranged
+        parts = [(held, arranged(a, form)) for a, (held, form) in zip(arrays, forms, strict=True)]
+        return self._assembled(parts, None if cols_form is None else arranged(self.cols, cols_form), way.width, op)
+
+    def _assembled(self, parts: list[tuple[bool, Any]], cols: Any, width: Shape, op: Contraction) -> tuple[Leaf, Any]:
+        """The leaf and coefficient from what is left of a contraction: factors hold a width label, coefficients none."""
         factors, coef = [], None
-        for a, (is_factor, form) in zip(arrays, arrangement, strict=True):
-            a = arranged(a, form)
-            if is_factor:
+        for held, a in parts:
+            if held:
                 factors.append(a)
             else:
                 coef = a if coef is None else coef * a
-        columns = None if cols_form is None else arranged(self.cols, cols_form)
-        return Leaf(self.level, self.k, op.out_shape, way.width, columns, merged_factors(factors),
-                    self._still_affine(columns)), coef
-
-    def _assembled(self, operands: list[Operand], cols: Operand | None, wide: tuple[Any, ...], width: Shape,
-                   op: Contraction) -> tuple[Leaf, Any]:
-        """The leaf and coefficient from what is left of a contraction: factors hold a width label, coefficients none."""
-        target = wide + op.result
-        factors, coef = [], None
-        for o in operands:
-            if any(name in wide for name in o[1]):
-                factors.append(o)
-            else:
-                c = aligned(o, op.result) if o[1] else o[0]
-                coef = c if coef is None else coef * c
         if cols is None and not factors:
             if self.k is None:
                 return self, coef
-            factors.append((np.ones((), np.int8), ()))  # a number for moves to fill zeros in beside; int8 changes no type
-        arrays = merged_factors([aligned(o, target) for o in factors])
-        columns = None if cols is None else aligned(cols, target)
-        return Leaf(self.level, self.k, op.out_shape, width, columns, arrays, self._still_affine(columns)), coef
+            # a number for moves to fill zeros in beside; int8 changes no type
+            factors.append(np.ones((1,) * (len(width) + len(op.result)), np.int8))
+        return Leaf(self.level, self.k, op.out_shape, width, cols, merged_factors(factors), self._still_affine(cols)), coef
 
     def _still_affine(self, cols: Any) -> bool:
         columns = self.level.columns

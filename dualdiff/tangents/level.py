@@ -47,13 +47,13 @@ class Level:
     meter: Meter | None = None  # of a sweep with a memory budget
     notes: Any = None  # while operations are noted: where, see plans/notes.py
     noted: Any = None  # where they were
+    seen: dict[int, Any] | None = None  # which long coefficients are finite, see tangents/coefficients.py
     k: int | None = None
     over = False  # its duals are spent
     objects = False  # whether NumPy was asked for an array of its numbers, and made one of objects
 
     def __init__(self, number: float, careful: bool = True, holomorphic: bool = False) -> None:
         self.number, self.careful, self.holomorphic = number, careful, holomorphic
-        self.seen: dict[Any, Any] = {}  # which long coefficients are finite, see tangents/coefficients.py
 
     def above(self) -> Level:
         """The level of duals built by hand on duals of this one: half-way to the next sweep's number."""
