@@ -8,7 +8,7 @@ are put on them and the others solved for again.
 from __future__ import annotations
 
 import time
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -77,12 +77,13 @@ def require_derivatives(point: Any) -> None:
     """Raise where the start is on the edge of the model's domain: its value is finite, the derivative or the square is not."""
     if not point.cost < np.inf:
         raise DataError("at the start the squares of the residuals exceed double precision; scale the data, or start elsewhere")
-    bad = np.flatnonzero(~np.isfinite(point.squares))
-    if bad.size:
-        raise DataError(f"at the start the derivative by parameter {bad[0]} (of value {point.x[bad[0]]:g}) is not finite; "
-                        "start it elsewhere")
-    seen = point.g.any() or (point.raw is not None and point.r.any() and point.Jt.any())
-    if seen and min(point.cost, point.squares.max()) < 1e-292:  # less than that loses digits
+    squares = point.squares.tolist()
+    for i, square in enumerate(squares):
+        if not isfinite(square):
+            raise DataError(f"at the start the derivative by parameter {i} (of value {point.x[i]:g}) is not finite; start it "
+                            "elsewhere")
+    if min(point.cost, max(squares)) < 1e-292 and (  # less than that loses digits, if there is anything
+            point.g.any() or (point.raw is not None and point.r.any() and point.Jt.any())):
         raise DataError("at the start squares of the residuals or of the derivatives underflow; scale the data")
 
 

@@ -8,6 +8,7 @@ J. J. Moré, *The Levenberg-Marquardt algorithm: implementation and theory* (197
 
 from __future__ import annotations
 
+from functools import cache
 from math import sqrt
 from typing import Any
 
@@ -237,45 +238,44 @@ def inverse(A: Array, D: Array) -> Array | None:
 
 
 def undamped(A: Array, g: Array, D: Array) -> tuple[Step, float] | None:
-    """The Gauss-Newton step of a handful of parameters and the least pivot; None where a pivot says that digits are lost.
+    """The Gauss-Newton step of a handful of parameters and the least pivot; None where a pivot says that digits are lost."""
+    found = cholesky(D.size)(A.tolist(), g.tolist(), D.tolist())
+    if found is None:
+        return None
+    p, square, predicted, smallest = found
+    return Step(np.array(p), sqrt(square), 0.0, 0.5 * predicted), smallest
 
-    Cholesky on Python's own numbers: for so few, NumPy's calls cost more than the arithmetic.
+
+@cache
+def cholesky(n: int) -> Any:
+    """Cholesky's decomposition of n scaled equations and their solution, written out on Python's own numbers: for so few,
+    NumPy's calls, and loops, cost more than the arithmetic.
     """
-    a, d, h = A.tolist(), D.tolist(), g.tolist()
-    L: list[list[float]] = []
-    y: list[float] = []
-    smallest = 1.0
-    for i, (row, di) in enumerate(zip(a, d, strict=True)):
-        new: list[float] = []
-        pivot, rest = row[i] / (di * di), h[i] / di
-        for j, Lj in enumerate(L):
-            t = row[j] / (di * d[j])
-            for u, v in zip(new, Lj, strict=False):
-                t -= u * v
-            t /= Lj[j]
-            new.append(t)
-            pivot -= t * t
-            rest -= t * y[j]
-        if not pivot > PIVOT:
-            return None
-        smallest = pivot if pivot < smallest else smallest
-        root = sqrt(pivot)
-        new.append(root)
-        L.append(new)
-        y.append(rest / root)
-    w: list[float] = []  # backwards: Lᵀ w = -y
-    n = len(d)
-    square = predicted = 0.0
-    for i in range(n - 1, -1, -1):
-        t = -y[i]
-        predicted += t * t
-        for k, wk in enumerate(w):
-            t -= L[n - 1 - k][i] * wk
-        t /= L[i][i]
-        square += t * t
-        w.append(t)
-    w.reverse()
-    return Step(np.array(w) / D, sqrt(square), 0.0, 0.5 * predicted), smallest
+    index = range(n)
+    lines = [f"{listed('a{i}_{j}', i, index)} = A[{i}]" for i in index]
+    lines += [f"{listed(x + '{j}', 0, index)} = {whole}" for x, whole in (("g", "g"), ("d", "D"))]
+    for i in index:
+        for j in range(i):
+            rest = minus(f"a{i}_{j} / (d{i} * d{j})", [(f"l{i}_{k}", f"l{j}_{k}") for k in range(j)])
+            lines.append(f"l{i}_{j} = ({rest}) / l{j}_{j}")
+        lines += [f"b{i} = {minus(f'a{i}_{i} / (d{i} * d{i})', [(f'l{i}_{k}', f'l{i}_{k}') for k in range(i)])}",
+                  f"if not b{i} > {PIVOT}:", "    return None", f"l{i}_{i} = sqrt(b{i})",
+                  f"y{i} = ({minus(f'g{i} / d{i}', [(f'l{i}_{k}', f'y{k}') for k in range(i)])}) / l{i}_{i}"]
+    for i in reversed(index):  # backwards: Lᵀ w = -y
+        lines.append(f"w{i} = ({minus(f'-y{i}', [(f'l{k}_{i}', f'w{k}') for k in reversed(range(i + 1, n))])}) / l{i}_{i}")
+    square, predicted = (" + ".join(f"{x}{i} * {x}{i}" for i in index) for x in "wy")
+    lines.append(f"return {listed('w{j} / d{j}', 0, index)}, {square}, {predicted}, min(1.0, {listed('b{j}', 0, index)[1:-1]})")
+    meant: dict[str, Any] = {"sqrt": sqrt}
+    exec(compile("\n    ".join(["def solved(A, g, D):", *lines]), "<cholesky>", "exec"), meant)
+    return meant["solved"]
+
+
+def listed(form: str, i: int, index: range) -> str:
+    return f"[{', '.join(form.format(i=i, j=j) for j in index)}]"
+
+
+def minus(first: str, products: list[tuple[str, str]]) -> str:
+    return " - ".join([first, *(f"{a} * {b}" for a, b in products)])
 
 
 def spectrum(point: Any, state: Any, D: Array) -> Any:
