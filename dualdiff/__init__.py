@@ -21,7 +21,8 @@ The map of the house; imports point upwards only.
     dual.py          Dual: one dual number, plain-Python arithmetic
     reading.py       what they show: the tangent as an array, the type, the text
     dual_array.py    DualArray: storage, views, items; dual_scalar.py: one element of it
-    plans/           short programs: notes of what they did, graphs of such notes, derivatives of graphs, code made of these
+    plans/           short programs: notes of what they did, graphs of such notes, derivatives of graphs, code made of these;
+                     those without branches, read from their code (straight, trace), are replayed instead of run
     operands.py      what may stand beside a dual in an operation
     elementwise.py   what an elementwise operation does to value and ε-part
     equalities.py    x == c that is true of a perturbed x: a warning, an error or nothing

@@ -16,7 +16,7 @@ import dualdiff as dd
 def rosenbrock(x):
     return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
-slope, x = dd.gradient(rosenbrock, mode="reverse"), np.linspace(0.0, 1.0, 10_000)
+slope, x = dd.gradient(rosenbrock, mode="reverse"), np.linspace(0.0, 1.0, 30_000)
 slope(x)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(50):

@@ -94,9 +94,21 @@ class Residuals(Sweepable):
         whole[self.free] = x
         return whole
 
-    def call(self, parts: list[Any]) -> Any:
+    def arguments(self, duals: list[Any]) -> tuple[Any, ...]:
+        return (*self.before, *self.parameters.arguments(duals), *self.after)
+
+    def call(self, duals: list[Any]) -> Any:
         self.nfev += 1
-        return self.f(*self.before, *self.parameters.arguments(parts), *self.after, **self.options)
+        return super().call(duals)
+
+    @property
+    def places(self) -> tuple[int, ...] | None:
+        first, parameters = len(self.before), self.parameters
+        return tuple(range(first, first + parameters.flat.size)) if parameters.spread is not None else \
+            (first,) if parameters.plain else None
+
+    def spared(self) -> None:
+        self.nfev += 1
 
     # ---- runs of f
     def value(self, x: Array) -> float:

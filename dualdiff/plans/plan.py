@@ -42,10 +42,13 @@ class Watched(Remembered):
 watched: Any = Watched if REMEMBERED else Watched.make
 
 
-def planned(notes: Notes, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> list[Any] | None:
+def planned(notes: Any, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> list[Any] | None:
     """The arrays that the plan for what was noted gives, from it and from ``more``; None where there is none, or where it met
     what is not finite.
     """
+    if type(notes) is not Notes:
+        replayed: list[Any] | None = notes.results(make, more)  # see replay.py
+        return replayed
     kind = type(out)
     if (kind is not DualScalar and kind is not DualArray) or type(out.source) is not int or out.level.notes is not notes:
         return None
@@ -73,13 +76,17 @@ def worked_out(plan: Compiled, values: dict[int, Any]) -> list[Any] | None:
     """What the plan gives, if all of it is finite and nothing happened on the way."""
     EVENTS.met = False
     with watched():
-        results = plan(values)
-        if EVENTS.met:
+        return results_of(plan, values)
+
+
+def results_of(plan: Compiled, values: dict[int, Any]) -> list[Any] | None:
+    results = plan(values)
+    if EVENTS.met:
+        return None
+    for a in results:
+        flat = a if a.ndim == 1 else a.ravel()
+        if not flat.dot(flat) < inf:
             return None
-        for a in results:
-            flat = a if a.ndim == 1 else a.ravel()
-            if not flat.dot(flat) < inf:
-                return None
     return results
 
 

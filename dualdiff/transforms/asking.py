@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from opcode import opmap
 from types import CodeType, FunctionType
@@ -24,13 +24,14 @@ class Known:
     `programs.py`.
     """
 
-    __slots__ = ("asks", "classes", "compares", "found", "names", "ours", "outside", "root", "users", "within")
+    __slots__ = ("asks", "classes", "compares", "found", "names", "ours", "outside", "root", "straight", "users", "within")
 
     def __init__(self, f: Any) -> None:
         self.asks, self.names, self.outside = asks(f.__code__), tuple(names_in(f.__code__)), tuple(globals_in(f.__code__))
         self.root, self.ours, self.users = root_of(f), is_ours(f), is_users(f)
         self.classes, self.compares = compares_classes(f.__code__), False
         self.found: Any = None
+        self.straight: Any = False  # its steps, see plans/straight.py; None if it has branches, False if nobody looked
 
 
 def known_of(f: Any) -> Any:
@@ -38,7 +39,7 @@ def known_of(f: Any) -> Any:
     key = id(code)
     found = KNOWN.get(key)
     if found is None or found[0]() is not code:
-        found = KNOWN[key] = ref(code, lambda _: KNOWN.pop(key, None)), Known(f)
+        found = KNOWN[key] = ref(code, partial(KNOWN.pop, key)), Known(f)
     return found[1]
 
 

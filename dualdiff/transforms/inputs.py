@@ -38,8 +38,20 @@ class Sweepable:
     whole: Function | None = None  # f with its result in one piece
     lifted: bool | None = False  # whether f runs lifted; None: it cannot
 
-    def call(self, duals: list[Any]) -> Any:
+    def arguments(self, duals: list[Any]) -> tuple[Any, ...]:
+        """What f is called with."""
         raise NotImplementedError
+
+    def call(self, duals: list[Any]) -> Any:
+        return self.f(*self.arguments(duals), **self.options)
+
+    @property
+    def places(self) -> tuple[int, ...] | None:
+        """Which argument each array is; None where an argument holds several."""
+        return None
+
+    def spared(self) -> None:
+        """What f does was done without it."""
 
     def runner(self, seeds: list[tuple[Any, Any]], level: Level, leaves: list[Any] | None = None) -> Callable[[], Any]:
         """f on the seeded arrays, as often as it is called; ``leaves``: others of the same values."""
@@ -121,14 +133,21 @@ class Inputs(Sweepable):
             return np.zeros((*eps.shape, self.size if columns is None else columns), dtype)
         return of_type(eps.dense(trailing=True, dtype=dtype), dtype)
 
-    def call(self, duals: list[Any]) -> Any:
+    def arguments(self, duals: list[Any]) -> tuple[Any, ...]:
         if self.chosen is EVERYDAY:
-            return self.f(duals[0], *self.args[1:], **self.options)
+            return (duals[0], *self.args[1:])
         args, start = list(self.args), 0
         for number, count, rebuild in self.chosen:
             args[number] = rebuild(duals[start:start + count])
             start += count
-        return self.f(*args, **self.options)
+        return tuple(args)
+
+    @property
+    def places(self) -> tuple[int, ...] | None:
+        if self.chosen is EVERYDAY:
+            return (0,)
+        alone = all(rebuild is ALONE for _, _, rebuild in self.chosen)
+        return tuple(number % len(self.args) for number, _, _ in self.chosen) if alone else None
 
     def like_arguments(self, arrays: list[Any]) -> Any:
         """One array per leaf, in the form of the differentiated argument (a tuple of them for a tuple of argnums)."""

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import LATEST
 from ..plans.notes import NotesFailed
 from ..plans.reach import is_within_reach
+from ..plans.replay import learn
 from ..tangents.level import Level
 from .inputs import DOUBLE
 from .results import PLAIN
@@ -36,7 +37,7 @@ def noting(level: Level, inputs: Any) -> Callable[[], Any]:
     return run
 
 
-def from_notes(out: Any, level: Level, plan: Any, latest: Any) -> Any:
+def from_notes(out: Any, level: Level, inputs: Any, plan: Any, latest: Any) -> Any:
     """What the plan makes of the notes of a run; None where there is none, and they are worked off."""
     if level.noted.unmade.failed:  # and f caught what was raised
         raise NotesFailed
@@ -45,4 +46,6 @@ def from_notes(out: Any, level: Level, plan: Any, latest: Any) -> Any:
     found = plan(out, level.notes) if LATEST.get() is latest and not level.objects else None
     if found is None:
         level.noted.work_off(level)
+    elif inputs.known is not None and inputs.known.straight is not None:
+        learn(inputs, out, level.noted)
     return found

@@ -229,7 +229,7 @@ def remember(f: Any) -> None:
                 remember(cell.cell_contents)
     elif hasattr(body := body_of(f), "__code__") and (body is f or is_users(body)):
         key = id(body.__code__)
-        LIFTED[key] = ref(body.__code__, lambda _: LIFTED.pop(key, None))
+        LIFTED[key] = ref(body.__code__, partial(LIFTED.pop, key))
 
 
 def lifted_for(error: Any, f: Function) -> Function:

@@ -13,6 +13,7 @@ from ..elementwise import LEVELED
 from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError
 from ..floating import derivative_warnings_ignored
 from ..plans.notes import Notes, NotesFailed
+from ..plans.replay import replayed
 from ..policies import WATCH
 from ..tangents.coefficients import plain
 from ..tangents.leaf import identity_seeds
@@ -28,9 +29,17 @@ from .trees import flatten
 
 def swept(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]], read: Callable[[Any, Level], Any],
           holomorphic: bool = False, plan: Any = None, beneath: Any = None) -> Any:
-    """``read(f(seeded inputs), level)``; where NumPy asks for plain arrays, f runs once more, lifted."""
-    f, latest = inputs.f, LATEST.get()
+    """``read(f(seeded inputs), level)``, or the same by a plan."""
+    f = inputs.f
     as_lifted, inputs.known = as_it_runs(f, (*inputs.args, *inputs.options.values()) if inputs.options else inputs.args)
+    if plan is not None and as_lifted is f and not holomorphic and (found := replayed(inputs, plan)) is not None:
+        return found
+    return ran(inputs, as_lifted, seed, read, holomorphic, plan, beneath)
+
+
+def ran(inputs: Sweepable, as_lifted: Any, seed: Any, read: Any, holomorphic: bool, plan: Any, beneath: Any) -> Any:
+    """The same by a run of f; where NumPy asks for plain arrays, by one more, lifted."""
+    f, latest = inputs.f, LATEST.get()
     if as_lifted is not f:
         inputs.f, inputs.lifted = as_lifted, True
         try:
@@ -138,7 +147,7 @@ def at_level(level: Level, inputs: Sweepable, seed: Any, read: Any, latest: Any,
     try:
         out = run() if notes is None else inputs.call(notes.inputs(inputs.leaves, level))
         if notes is not None:
-            if (found := from_notes(out, level, plan, latest)) is not None:
+            if (found := from_notes(out, level, inputs, plan, latest)) is not None:
                 return found
             run = noting(level, inputs)
         if LATEST.get() is not latest or inputs.asked or level.objects or inputs.written is not None:

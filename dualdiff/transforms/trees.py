@@ -28,6 +28,8 @@ def flatten(tree: Any, what: str | None = "the result of f", like: Any = None) -
     """
     leaves: list[Any] = []
     skeleton = collect(tree if like is None else ordered(tree, like, what), leaves, what)
+    if skeleton is next:
+        return leaves, ALONE
 
     def rebuild(new: list[Any]) -> Any:
         return skeleton(iter(new))
