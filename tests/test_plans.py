@@ -16,6 +16,7 @@ from dualdiff.errors import BudgetError, DualdiffError, EscapeError, KinkError, 
 from dualdiff.models import MLPClassifier
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, graph, notes, plan, reach
+from dualdiff.plans import ordinary as ordinary_module
 from dualdiff.transforms import forward, noting
 from dualdiff.transforms.asking import known_of
 
@@ -299,11 +300,14 @@ def test_a_plan_is_made_once_for_each_structure(mode, monkeypatch):
 
 
 def test_there_is_a_limit_to_the_plans_that_are_kept(monkeypatch):
-    monkeypatch.setattr(plan, "MOST_PLANS", 3)
+    monkeypatch.setattr(plan, "MOST_PLANNED", 50)
     monkeypatch.setattr(plan, "PLANS", {})
+    kept = []
     for n in range(2, 10):
         close(gradient(rosenbrock)(np.ones(n)), np.zeros(n))
-        assert len(plan.PLANS) <= 3
+        assert sum(len(entries) for _, _, entries in plan.PLANS) <= 50
+        kept.append(len(plan.PLANS))
+    assert max(kept) > 1
 
 
 @in_every_mode
@@ -322,14 +326,35 @@ def test_f_runs_once(name, mode):
 FIRST_TWICE = {"kinks"}  # a second derivative at a kink asks whether it depends on the choice there
 
 
-def test_a_program_too_long_to_note_is_like_any_other():
+def long(steps, width=1):
     def f(x):
-        y = x
-        for _ in range(notes.MOST):
+        y = x * np.ones((width, 4))
+        for _ in range(steps):
             y = y * 0.99 + 0.01 * np.sin(x)
         return np.sum(y**2)
-    for mode in list(MODES):
-        close(MODES[mode](f, X), ordinary(mode, f, X))
+    return f
+
+
+@pytest.mark.parametrize("steps", [notes.MOST, notes.LONGEST])
+def test_a_program_too_long_to_note_is_like_any_other(steps):
+    for mode in MODES if steps == notes.MOST else ("forward", "reverse"):
+        close(MODES[mode](long(steps), X), ordinary(mode, long(steps), X))
+
+
+def test_a_long_program_has_a_plan_for_the_reverse_sweep(planned_only):
+    f = long(notes.LONGEST // 7)                           # with its numbers six notes a step
+    close(gradient(f, mode="reverse")(X), ordinary("reverse", f, X))
+
+
+def test_long_notes_have_room_for_short_arrays_only(monkeypatch):
+    noted = []
+    monkeypatch.setattr(notes.Notes, "work_off", lambda self, level, late=None: noted.append(len(self.values)) or
+                        ordinary_rules(self, level, late))
+    ordinary_rules = ordinary_module.work_off
+    monkeypatch.setattr(notes, "ROOM", 10_000)
+    f = long(notes.LONGEST // 7, width=50)
+    close(gradient(f, mode="reverse")(X), ordinary("reverse", f, X))
+    assert max(noted) <= notes.MOST + 2
 
 
 # ---- what must not be lost

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .entries import index_of
-from .graph import Graph, Shape, UnplannedError
+from .graph import Graph, Shape, UnplannedError, item_shape
 
 Terms = dict[int | None, int | None]  # leaf: coefficient; None as a leaf: one direction, as a coefficient: 1
 
@@ -95,7 +95,7 @@ def pulled(graph: Graph, i: int, kind: str, of: tuple[int, ...], more: Any, plac
         return [(None, graph.swap(graph.spread(g, full)))]
     key = more[1][place]  # of a put
     g = g if not graph.shapes[g] else graph.item(graph.spread(g, full), key)
-    return [(None, reduced(graph, g, shape, graph.item_shape(full, key)))]
+    return [(None, reduced(graph, g, shape, item_shape(full, key)))]
 
 
 def reversed_along(axis: int) -> Any:
@@ -229,7 +229,7 @@ def pushed(graph: Graph, i: int, found: dict[int, Terms], k: int | None, moved: 
         shape, keys = more
         pairs = [(key, made(graph, found[a], k)) for key, a in zip(keys, of, strict=True) if found.get(a)]
         if k is not None:  # what is put at an index may only broadcast to what is there
-            pairs = [(behind(key), ranked(graph, a, len(graph.item_shape(shape, key)))) for key, a in pairs]
+            pairs = [(behind(key), ranked(graph, a, len(item_shape(shape, key)))) for key, a in pairs]
         new = graph.put(shape if k is None else (k, *shape), tuple(key for key, _ in pairs), tuple(a for _, a in pairs))
     elif kind in ("sum", "fold", "running"):
         new = along(graph, i, kind, of[0], more, found[of[0]], k)

@@ -6,6 +6,7 @@ on symbols, which stand for the arrays that they will be taken at.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -101,7 +102,8 @@ class Graph:
     def apply(self, function: Any, *of: int) -> int:
         """An elementwise function; products with 1 and sums with 0 are not made."""
         values = [self.value_of(i) for i in of]
-        if function is np.multiply:
+        known = [value for value in values if value is not None]
+        if known and function is np.multiply:
             for value, other in zip(values, reversed(of), strict=True):
                 if type(value) in (int, float) and value == 1:
                     return other
@@ -115,11 +117,11 @@ class Graph:
             for i, other in zip(of, reversed(of), strict=True):
                 if (below := self.reciprocal(i)) is not None:
                     return self.apply(np.divide, other, below)
-        if all(value is not None for value in values):
+        if len(known) == len(values):
             if not any(map(np.ndim, values)):
                 return self.number(float(function(*values)))
             return self.folded(("apply", of, function), lambda: np.asarray(function(*values)))
-        return self.node("apply", of, function, broadcast(*(self.shapes[i] for i in of)))
+        return self.node("apply", of, function, broadcast(*[self.shapes[i] for i in of]))
 
     def negated(self, i: int) -> int | None:
         """What the node is minus of, if it is that of something."""
@@ -134,7 +136,8 @@ class Graph:
 
     def signed(self, function: Any, a: int, b: int) -> int | None:
         """The same with signs that have still to be computed outside of a product, and gone from a sum: exact."""
-        p, q = (self.negated(i) if i not in self.noted else None for i in (a, b))
+        p = self.negated(a) if a not in self.noted else None
+        q = self.negated(b) if b not in self.noted else None
         if p is None and q is None:
             return None
         if function is np.multiply or function is np.divide:
@@ -154,11 +157,7 @@ class Graph:
         value = self.value_of(a)
         if value is not None:
             return self.folded(("item", a, key), lambda: np.asarray(value[index_of(key)]))
-        return self.node("item", (a,), key, self.item_shape(self.shapes[a], key))
-
-    def item_shape(self, shape: Shape, key: Any) -> Shape:
-        found: Shape = np.broadcast_to(0, shape)[index_of(key)].shape
-        return found
+        return self.node("item", (a,), key, item_shape(self.shapes[a], key))
 
     def put(self, shape: Shape, keys: tuple[Any, ...], of: tuple[int, ...]) -> int:
         return self.node("put", of, (shape, keys), shape)
@@ -341,6 +340,12 @@ for _name, _function in INSIDE.items():
     setattr(Symbol, f"__r{_name}__", operator_of(_function, True))
 
 
+@lru_cache(maxsize=4096)
+def item_shape(shape: Shape, key: Any) -> Shape:
+    found: Shape = np.broadcast_to(0, shape)[index_of(key)].shape
+    return found
+
+
 def broadcast(*shapes: Shape) -> Shape:
     first = shapes[0]
-    return first if all(s == first for s in shapes) else np.broadcast_shapes(*shapes)
+    return first if shapes.count(first) == len(shapes) else np.broadcast_shapes(*shapes)

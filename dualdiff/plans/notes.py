@@ -30,6 +30,8 @@ from .ordinary import work_off
 from .steps import IN_STEPS, TAKEN
 
 MOST = 200  # operations that are noted: the plan of a longer program would take longer to make than it saves
+LONGEST = 2000  # of a reverse sweep, whose plan takes about as long to make as the sweep does, however long
+ROOM = 1_000_000  # numbers in what such a program notes
 LARGEST = 1 << 16  # numbers in the largest array: the time of larger ones is NumPy's
 NUMBERED = (NUMBER,)
 NONE, NUMERAL = -1, -2  # in place of an operand's number: it cannot be noted; it stands in the note itself
@@ -87,10 +89,11 @@ class Notes:
     values of, if there is one: then the noted duals have no ``value`` either, for that will be a dual of the outer one.
     """
 
-    __slots__ = ("beneath", "duals", "entries", "leaves", "numbers", "pairs", "seed", "unmade", "values")
+    __slots__ = ("beneath", "duals", "entries", "leaves", "longest", "most", "numbers", "pairs", "seed", "unmade", "values")
 
-    def __init__(self, seed: Any, beneath: Any = None) -> None:
-        self.seed, self.beneath = seed, beneath
+    def __init__(self, seed: Any, beneath: Any = None, longest: int = MOST) -> None:
+        self.seed, self.beneath, self.longest = seed, beneath, longest
+        self.most = MOST  # operations, until ``has_room`` finds room for more
         self.pairs: list[Any] | None = None  # what these two gave
         self.leaves: list[Any] | None = None
         self.entries: dict[int, Any] = {}
@@ -98,6 +101,17 @@ class Notes:
         self.duals: dict[int, Any] = {}  # of constants when they are asked for
         self.unmade: Any = Unmade()
         self.numbers = count()  # threads of the program may note at the same time
+
+    def has_room(self) -> bool:
+        """Whether one more operation may be noted."""
+        count = len(self.values)
+        if count < self.most:
+            return True
+        if count >= self.longest or sum(np.size(f) for f in self.values.values()) > ROOM:
+            self.longest = 0
+            return False
+        self.most = min(2 * count, self.longest)
+        return True
 
     def inputs(self, leaves: list[Any], level: Level) -> list[Any]:
         return [self.noted((INPUT, x.shape), x, level) for x in leaves]
@@ -139,7 +153,7 @@ class Notes:
         i = x.source
         if op.steps:
             return op.operate(self.values[i])
-        return self.noted((op, i), op.operate(self.values[i]), x.level) if len(self.values) < MOST else None
+        return self.noted((op, i), op.operate(self.values[i]), x.level) if self.has_room() else None
 
     def binary(self, op: Operation, a: Any, b: Any) -> Any:
         """Of a noted dual and any other operand."""
@@ -153,7 +167,7 @@ class Notes:
             y, j = b, NUMERAL if isfinite(b) else NONE
         else:
             y, j = b, self.constant(b, kind)
-        if j == NONE or len(values) > MOST:
+        if j == NONE or (len(values) > self.most and not self.has_room()):
             return None
         f = op.operate(values[i], y)
         entry: Any = (op, i, j) if j >= 0 else (op, i, kind, y)
@@ -175,7 +189,7 @@ class Notes:
     def reflected(self, op: Operation, a: Any, b: Any) -> Any:
         """Of another operand and a noted dual."""
         i = self.constant(a, type(a))
-        if i < 0 or len(self.values) > MOST:
+        if i < 0 or not self.has_room():
             return None
         return self.noted((op, i, b.source), op.operate(a, self.values[b.source]), b.level)
 
@@ -196,7 +210,7 @@ class Notes:
         elif kind is tuple and len(index) == self.values[i].ndim and \
                 all(type(p) is ndarray and p.dtype.kind == "i" for p in index):
             key = TAKE
-        if key is None or x.level.notes is None or len(self.values) >= MOST:
+        if key is None or x.level.notes is None or not self.has_room():
             self.work_off(x.level, x)
             return x[index]
         if key is TAKE:  # one element for each number in the arrays, in the array as one row
@@ -216,7 +230,7 @@ class Notes:
 
     def total(self, function: Any, x: Any, axis: Any = None, *more: Any, keepdims: Any = False) -> Any:
         """np.sum, np.mean, or a fold by np.max, np.min, np.prod, over one axis, several or all."""
-        if more or type(x) is not DualArray or len(self.values) >= MOST:
+        if more or type(x) is not DualArray or not self.has_room():
             return None
         i: Any = x.source
         v = self.values[i]
@@ -244,7 +258,7 @@ class Notes:
 
     def running(self, function: Any, x: Any, axis: Any = None) -> Any:
         """np.cumsum."""
-        if type(x) is not DualArray or len(self.values) >= MOST:
+        if type(x) is not DualArray or not self.has_room():
             return None
         i: Any = x.source
         v = self.values[i]
@@ -255,7 +269,7 @@ class Notes:
 
     def move(self, function: Any, x: Any, *args: Any) -> Any:
         """np.transpose of a matrix or vector, np.reshape to a shape, np.ravel."""
-        if type(x) is not DualArray or len(self.values) >= MOST:
+        if type(x) is not DualArray or not self.has_room():
             return None
         i: Any = x.source
         v = self.values[i]
@@ -283,7 +297,7 @@ class Notes:
                 return None
             numbers.append(i)
             values.append(self.values[i])
-        return (numbers, values, level) if level is not None and len(self.values) < MOST else None
+        return (numbers, values, level) if level is not None and self.has_room() else None
 
     def product(self, function: Any, *factors: Any) -> Any:
         """np.matmul or np.dot of vectors and matrices."""

@@ -16,14 +16,14 @@ from .code import EVENTS, Compiled, compiled
 from .derive import active, cotangents, jacobians, size_of, tangents
 from .entries import INDEX
 from .graph import Graph, UnplannedError
-from .notes import Notes
+from .notes import MOST, Notes
 
 Results = tuple[list[int | None], list[Any]]  # nodes, None for zeros, and the shapes that are asked for
 Maker = Callable[[Graph, int, list[int]], Results]
 PLANS: dict[Any, Compiled | None] = {}
-MOST_PLANS = 1000
+MOST_PLANNED = 100_000  # operations
 UNKNOWN = object()
-ORDERS = [list(range(n)) for n in range(512)]
+ORDERS = [list(range(n)) for n in range(2 * MOST)]
 DOUBLE = np.dtype(np.float64)
 
 
@@ -53,7 +53,7 @@ def planned(notes: Any, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> li
     if (kind is not DualScalar and kind is not DualArray) or type(out.source) is not int or out.level.notes is not notes:
         return None
     n, values = len(notes.entries), notes.values
-    if n >= len(ORDERS) or [*notes.entries] != ORDERS[n] or not finite(values[out.source]):
+    if [*notes.entries] != (ORDERS[n] if n < len(ORDERS) else [*range(n)]) or not finite(values[out.source]):
         return None
     key = make, out.source, (*notes.entries.values(),)
     try:
@@ -63,7 +63,7 @@ def planned(notes: Any, out: Any, make: Maker, more: tuple[Any, ...] = ()) -> li
     try:
         if plan is UNKNOWN:
             plan = plan_for(notes, out.source, make)
-            if len(PLANS) >= MOST_PLANS:
+            if sum(len(noted) for _, _, noted in PLANS) + n > MOST_PLANNED:
                 PLANS.clear()
             PLANS[key] = plan
         return None if plan is None else worked_out(plan, values | dict(enumerate(more, n)) if more else values)

@@ -10,6 +10,7 @@ import numpy as np
 from ..dual_array import inexact
 from ..dual_scalar import DualScalar
 from ..errors import ShapeError, StructureError
+from ..plans.notes import LONGEST, MOST
 from ..plans.plan import FEW, backward, planned
 from ..plans.plan import forward as ahead
 from ..reading import dtype_of
@@ -89,6 +90,7 @@ def sweeps(f: Function, argnums: int | Sequence[int], mode: str) -> Callable[[An
             arrays = split(found[0], inputs) if forward else list(map(number, found))
             return out.value, inputs.like_arguments(arrays)
 
+        plan.longest = MOST if forward else LONGEST  # type: ignore[attr-defined]
         seed = seed_identity(inputs) if forward else seed_tape(inputs, roots)
         return swept(inputs, seed if meter is None else within(meter, seed), read, inputs.is_complex,
                      None if forward and inputs.size > FEW else plan)

@@ -12,7 +12,7 @@ from typing import Any
 from ..elementwise import LEVELED
 from ..errors import LATEST, BasisError, ConversionError, DualdiffError, EscapeError, RuleError
 from ..floating import derivative_warnings_ignored
-from ..plans.notes import Notes, NotesFailed
+from ..plans.notes import MOST, Notes, NotesFailed
 from ..plans.replay import replayed
 from ..policies import WATCH
 from ..tangents.coefficients import plain
@@ -91,7 +91,7 @@ def attempted(inputs: Sweepable, seed: Callable[[Level], list[tuple[Any, Any]]],
         level = Level(next_number(), careful, holomorphic)
         level.wide = wide
         if plan is not None and not (careful or holomorphic) and is_brief(inputs):
-            level.notes = level.noted = Notes(seed, beneath)
+            level.notes = level.noted = Notes(seed, beneath, getattr(plan, "longest", MOST))
         try:
             with derivative_warnings_ignored():
                 result = at_level(level, inputs, seed, read, met, plan)
