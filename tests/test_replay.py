@@ -11,12 +11,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy import integrate
 from test_plans import MODES, PROGRAMS, A, B, V, X, close, ordinary
 
 import dualdiff as dd
 from dualdiff import gradient, hessian, hvp, jacobian, jvp, kinks, value_and_gradient
+from dualdiff.implicit import solve_ivp
 from dualdiff.optimize import curve_fit, least_squares
 from dualdiff.plans import plan, replay, trace
+from dualdiff.scipy import variations
 from dualdiff.transforms import sweep
 from dualdiff.transforms.asking import known_of
 
@@ -568,6 +571,43 @@ def test_a_fit_counts_what_a_function_with_effects_counts():
 
     one = curve_fit(counted, t, y, [1.0, 1.0], full_output=True)[2]
     assert len(calls) == one["nfev"] == curve_fit(model, t, y, [1.0, 1.0], full_output=True)[2]["nfev"]
+
+
+# ---- trajectories
+def pendulum(t, y, length, damping):
+    return [y[1], -9.81 / length * np.sin(y[0]) - damping * y[1]]
+
+
+def predators(y, t, p):
+    a, b, c, d = p
+    return np.stack([a * y[0] - b * y[0] * y[1], d * y[0] * y[1] - c * y[1] + 0.0 * t])
+
+
+def angle(length, damping, start=0.5):
+    return integrate.solve_ivp(pendulum, (0, 2), [start, 0.0], args=(length, damping), rtol=1e-8, atol=1e-8).y[0, -1]
+
+
+def angle_by_ours(length, damping):
+    return solve_ivp(pendulum, (0, 2), [0.5, 0.0], args=(length, damping), rtol=1e-8, atol=1e-8).y[0, -1]
+
+
+def prey(p):
+    return integrate.odeint(predators, [1.0, 1.0], np.linspace(0, 2, 4), args=(p,), rtol=1e-8, atol=1e-8)[-1, 0]
+
+
+@pytest.mark.parametrize(("f", "slope", "args"), [
+    (angle_by_ours, pendulum, (1.0, 0.1)),
+    (angle, None, (1.0, 0.1)), (prey, None, (np.array([1.5, 1.0, 3.0, 1.0]),))])  # lifted: they call SciPy
+def test_slopes_are_replayed(f, slope, args, monkeypatch):
+    def call():
+        return np.hstack(gradient(f, argnums=tuple(range(len(args))))(*args))
+
+    first = call()
+    runs = slope and runs_of(slope, call)[0]
+    assert np.array_equal(call(), first)
+    monkeypatch.setattr(variations, "replayed", lambda *_: None)
+    assert np.array_equal(call(), first)
+    assert slope is None or runs_of(slope, call)[0] > 1.9 * runs  # the trajectory itself, on plain numbers, remains
 
 
 def test_partial_calls_run():

@@ -24,7 +24,7 @@ from .code import EVENTS
 from .notes import Notes
 from .plan import PLANS, results_of, watched
 from .straight import Straight, straight
-from .trace import Tracer, UnlinkedError
+from .trace import DUALS, Tracer, UnlinkedError
 
 AT_LEAST = 2  # runs that a plan has followed, before a program is linked
 MOST_VAIN = 8  # replays one after the other that met what plans leave to f: then there are no more
@@ -127,7 +127,9 @@ class Link:
         self.plans: dict[Any, Any] = {}
         self.key, self.count = (out.source, (*notes.entries.values(),)), len(notes.entries)
         tracer = Tracer(inputs, out.level.number)
-        result = tracer.returned(program, "f", inputs.f, tracer.args)[1]
+        text, result = tracer.returned(program, "f", inputs.f, tracer.args)
+        if type(result) is list:  # of slopes, which are stacked
+            result = tracer.result(f"stack({text})", [x for x in result if type(x[1]) not in DUALS])[1]
         mine = tracer.notes
         if type(result) is not self.kind or result.source != out.source or mine.entries != notes.entries or \
                 not np.array_equal(result.value, notes.values[out.source]):

@@ -7,8 +7,8 @@ Jacobian instead, in the state and in whatever else is perturbed: f runs on numb
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CellType
-from typing import Any, NoReturn
+from types import CellType, FunctionType
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from ..errors import LATEST
 from ..plans.notes import Notes, NotesFailed
 from ..plans.plan import FEW, planned
 from ..plans.plan import forward as ahead
+from ..plans.replay import learn, replayed
 from ..policies import WATCH
 from ..tangents.level import CareNeeded, Level, next_number
+from ..transforms.asking import known_of
 from .callbacks import Apart, Key, together
 from .closures import Replaced, held, put_back, reached
 
@@ -116,26 +118,53 @@ class Planned:
     """The slopes of the state and of its directions by a plan: J V, where V holds the directions of what f is a function of.
 
     ``given`` is f and its further arguments, ``moving`` the duals in them and in closures; ``call(f, t, y, args)`` calls it.
-    In their places are always the same objects, which become the inputs of one run after another.
+    In their places are always the same objects, which become the inputs of one run after another. An f in one straight line,
+    all of whose duals are arguments, is replayed as in other sweeps.
     """
 
-    __slots__ = ("call", "given", "inputs", "leaves", "moving", "reached", "replaced")
+    options: ClassVar[dict[str, Any]] = {}
+
+    def spared(self) -> None:
+        """Nobody counts the runs."""
 
     def __init__(self, call: Function, given: tuple[Any, tuple[Any, ...]], moving: list[Any], places: list[Any]) -> None:
-        self.call, self.reached, self.leaves = call, places, [x.value for x in moving]
+        self.call, self.reached, self.leaves = call, places, [None, *(x.value for x in moving)]
         self.moving = [x.eps.dense().reshape(-1, np.size(x.value)) for x in moving]
         self.inputs: list[Any] = [object.__new__(type(x)) for x in moving]
         instead = {id(x): own for x, own in zip(moving, self.inputs, strict=True)}
         self.replaced = Replaced(lambda x: instead.get(id(x), x))
         self.given = self.replaced.of(given)
+        self.f, self.known = self.given[0], None
+        if type(self.f) is FunctionType and self.f is given[0]:
+            time, state = object(), object()
+            self.args: list[Any] = self.call(lambda *args: [*args], time, state, self.given[1])
+            at = {id(x): i for i, x in enumerate(self.args)}
+            if all(id(x) in at for x in self.inputs):
+                self.known, self.time = known_of(self.f), at[id(time)]
+                self.places = tuple([at[id(x)] for x in (state, *self.inputs)])
+
+    def arguments(self, leaves: list[Any]) -> tuple[Any, ...]:
+        for place, x in zip(self.places, leaves, strict=True):
+            self.args[place] = x
+        return tuple(self.args)
 
     def slope(self, t: Any, y: Any, directions: Any) -> tuple[Any, Any] | None:
         """dy/dt and that of the directions (k, n); None where there is no plan, or f keeps something of its run."""
+        found: tuple[Any, Any] | None = None
+        if self.known is not None:
+            self.args[self.time], self.leaves[0] = t, y
+            found = replayed(self, jacobian_of)
+        found = found or self.noted(t, y)
+        return None if found is None else (found[0], np.concatenate([directions, *self.moving], axis=1).dot(found[1].T))
+
+    def noted(self, t: Any, y: Any) -> tuple[Any, Any] | None:
+        """The slope and its Jacobian, from a run."""
         level, latest, found = Level(next_number(), careful=False), LATEST.get(), None
         notes = level.notes = level.noted = Notes(unplanned)
         before = [*map(held, self.reached)]
         try:
-            x, *duals = notes.inputs([y, *self.leaves], level)
+            self.leaves[0] = y
+            x, *duals = notes.inputs(self.leaves, level)
             for own, new in zip(self.inputs, duals, strict=True):
                 own.value, own.level, own.source = new.value, new.level, new.source
                 if type(own) is DualArray:
@@ -143,14 +172,21 @@ class Planned:
                 notes.duals[new.source] = own
             out: Any = self.call(self.given[0], t, x, self.given[1])
             out = np.stack(out) if type(out) in (list, tuple) else out
-            made = planned(notes, out, ahead)
+            made = jacobian_of(out, notes)
             if made is not None and out.shape == y.shape and not notes.unmade.failed and not self.replaced.written():
-                found = notes.values[out.source], np.concatenate([directions, *self.moving], axis=1).dot(made[0].T)
+                found = made
+                if self.known is not None and self.known.straight is not None:
+                    learn(self, out, notes)
         except (Exception, UnplannedError, NotesFailed, CareNeeded):  # the function's own errors come again
             pass
         finally:
             level.close()
         return None if put_back(self.reached, before) or LATEST.get() is not latest else found
+
+
+def jacobian_of(out: Any, notes: Any) -> tuple[Any, Any] | None:
+    made = planned(notes, out, ahead)
+    return None if made is None else (out.value, made[0])
 
 
 def planned_for(call: Function, given: tuple[Any, tuple[Any, ...]], n: int, keys: Any) -> Planned | None:
