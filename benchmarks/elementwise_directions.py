@@ -14,8 +14,8 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
@@ -65,21 +65,21 @@ for _ in sys.stdin:
 """
 
 
-@contextmanager
-def apart(k: int, n: int) -> Iterator[Any]:
-    """A function that has a process without dualdiff do the ten operations once."""
-    code = ARRAYS.format(source=inspect.getsource(ten_operations), k=k, n=n)
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          bufsize=1) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        asked, told = child.stdin, child.stdout
+class Apart:
+    """Has a process without dualdiff, which begins at the first call, do the ten operations once."""
 
-        def run() -> None:
-            asked.write("\n")
-            if not told.readline():
-                raise RuntimeError("the process without dualdiff has ended")
-        yield run
+    def __init__(self, k: int, n: int) -> None:
+        self.code = ARRAYS.format(source=inspect.getsource(ten_operations), k=k, n=n)
+        self.child: Any = None
+
+    def __call__(self) -> None:
+        if self.child is None:
+            self.child = subprocess.Popen([sys.executable, "-c", self.code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                          text=True, bufsize=1)
+            finalize(self, self.child.__exit__, None, None, None)
+        self.child.stdin.write("\n")
+        if not self.child.stdout.readline():
+            raise RuntimeError("the process without dualdiff has ended")
 
 
 def cases(quick: bool) -> Iterator[Case]:
@@ -89,19 +89,18 @@ def cases(quick: bool) -> Iterator[Case]:
     arrays = f"tangents as arrays ({k}, {n})"
     alone = f"{arrays}, in a process without dualdiff"
     made = dd.DualArray(x, V)                              # which copies them
-    with apart(k, n) as run:
-        yield Case(
-            f"{k} directions through ten elementwise operations on {n} elements",
-            [Contender("by hand", lambda: by_hand(x, V)),
-             Contender("dualdiff.jvp", lambda: dd.jvp(ten_operations, (x,), (V,))[1]),
-             Contender("propagation alone", lambda: ten_operations(made), None),
-             Contender(arrays, lambda: ten_operations(VectorDual(x, V)).tangent),
-             Contender(alone, run, None), *_peers.along(ten_operations, x, V)],
-            [Bar(f"arrays of tangents over {name}", lambda t, name=name: t.ratio(arrays, name), 15.0, at_least=True)
-             for name in ("dualdiff.jvp", "propagation alone")] +
-            [Bar("arrays of tangents, in a process without dualdiff, over dualdiff.jvp",
-                 lambda t: t.ratio(alone, "dualdiff.jvp"), 15.0, at_least=True)],
-            seconds=10.0, reads=x.nbytes + V.nbytes)
+    yield Case(
+        f"{k} directions through ten elementwise operations on {n} elements",
+        [Contender("by hand", lambda: by_hand(x, V)),
+         Contender("dualdiff.jvp", lambda: dd.jvp(ten_operations, (x,), (V,))[1]),
+         Contender("propagation alone", lambda: ten_operations(made), None),
+         Contender(arrays, lambda: ten_operations(VectorDual(x, V)).tangent),
+         Contender(alone, Apart(k, n), None), *_peers.along(ten_operations, x, V)],
+        [Bar(f"arrays of tangents over {name}", lambda t, name=name: t.ratio(arrays, name), 15.0, at_least=True)
+         for name in ("dualdiff.jvp", "propagation alone")] +
+        [Bar("arrays of tangents, in a process without dualdiff, over dualdiff.jvp", lambda t: t.ratio(alone, "dualdiff.jvp"),
+             15.0, at_least=True)],
+        seconds=10.0, reads=x.nbytes + V.nbytes)
 
 
 if __name__ == "__main__":

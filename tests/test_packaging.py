@@ -49,7 +49,7 @@ def requirements(setup, extra):
 
 def test_the_package_stays_small():
     """It was to stay under 1 MB, and no longer does (see the README's limits); it must not grow unnoticed."""
-    assert 100_000 < sum(path.stat().st_size for path in SHIPPED) < 1_880_000
+    assert 100_000 < sum(path.stat().st_size for path in SHIPPED) < 1_885_000
 
 
 def test_every_data_file_is_declared_as_package_data(setup):
