@@ -704,3 +704,23 @@ def test_what_cannot_be_fitted_is_refused_with_the_reason(case):
     call, kind, message = bad_cases()[case]
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_an_exact_fit_that_the_data_do_not_determine_has_an_infinite_covariance():
+    x = np.linspace(0, 1, 10)
+    fit = least_squares(lambda p: p[0] * p[1] * x - 4 * x, [1.0, 1.0])
+    assert fit.cost == 0
+    assert fit.undetermined == ["x[0]", "x[1]"]
+    assert np.all(fit.covariance == np.inf)
+    assert np.all(fit.stderr == np.inf)
+
+
+def test_the_residuals_of_a_result_are_no_view_of_its_parameters():
+    fit = least_squares(lambda p: p, [1.0, 2.0])
+    fit.fun[...] = 9.0
+    assert np.array_equal(fit.x, [0.0, 0.0])
+
+
+def test_a_huge_start_is_told_without_a_warning():
+    with pytest.raises(DataError):
+        least_squares(lambda p: p * 1e10, [1e300, 1.0])

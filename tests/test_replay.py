@@ -20,7 +20,7 @@ from dualdiff.implicit import solve_ivp
 from dualdiff.optimize import curve_fit, least_squares
 from dualdiff.plans import plan, replay, trace
 from dualdiff.scipy import variations
-from dualdiff.transforms import sweep
+from dualdiff.transforms import asking, sweep
 from dualdiff.transforms.asking import known_of
 
 LEFT = {"products of all", "norms", "an outer product of itself", "branches", "all of it"}  # to f, by what they call
@@ -202,6 +202,47 @@ def test_what_belongs_to_the_structure_is_looked_at():
     assert np.array_equal(call(), before)
 
 
+def test_what_is_computed_of_constants_keeps_its_shape_and_type():
+    t = np.linspace(0.0, 1.0, 6)
+    keep, cut, factor, counts = np.arange(6) < 5, 0.9, 1.0, np.array([5_000_000, 6_000_000, 7_000_000])
+
+    def kept(p):
+        return np.mean((p[0] * np.exp(-p[1] * t[keep])) ** 2)
+
+    def cut_off(p):
+        early = t < cut
+        return p[0] * np.exp(-p[1] * t[early])
+
+    def counted(p):
+        return np.sum(p[0] * (counts * factor) * (counts * factor) * (counts * factor))
+
+    p = np.array([1.5, 2.0])
+    slopes = [learnt(f, lambda f=f: jacobian(f)(p)) for f in (kept, cut_off, counted)]
+    assert slopes[1].shape == (5, 2)
+    keep, cut, factor = np.arange(6) < 2, 0.3, 1
+    for f, expected in ((kept, jacobian(lambda p: np.mean((p[0] * np.exp(-p[1] * t[:2])) ** 2))(p)),
+                        (cut_off, jacobian(lambda p: p[0] * np.exp(-p[1] * t[:2]))(p)), (counted, slopes[2])):
+        for _ in range(4):
+            close(jacobian(f)(p), expected)
+
+
+def test_products_with_parts_of_tables_have_the_same_bits():
+    rng = np.random.default_rng(0)
+    t, _, w = rng.uniform(size=(30, 3)).T
+    A = rng.normal(size=(30, 8))[:, ::2]
+    frozen = rng.normal(size=(30, 8))[:, 1::2]
+    frozen.setflags(write=False)
+    frozen.base.setflags(write=False)
+
+    def f(x):
+        return w @ (x[0] * np.exp(-x[1] * t)) ** 2 + np.sum((A @ x) ** 3) + np.sum((frozen @ x) ** 2)
+
+    learnt(f, lambda: gradient(f)(X))
+    A = np.ascontiguousarray(A)
+    fresh = gradient(lambda x: w @ (x[0] * np.exp(-x[1] * t)) ** 2 + np.sum((A @ x) ** 3) + np.sum((frozen @ x) ** 2))(X)
+    assert np.array_equal(gradient(f)(X), fresh)
+
+
 def test_shapes_and_types_of_the_arguments():
     def f(x, y):
         return np.sum(x * np.exp(y))
@@ -269,6 +310,12 @@ def test_a_function_that_is_replaced():
     helper = lambda x: 3.0 * x
     for _ in range(4):
         assert np.allclose(gradient(f)(X), 3 * np.exp(X) * (X + 1))
+    module.curve = lambda x: x * 2.0
+    for _ in range(4):
+        assert np.allclose(gradient(f)(X), 12 * X)
+    module.curve.__code__ = (lambda x: x * 5.0).__code__  # as tools do that load a module anew
+    assert np.allclose(gradient(f)(X), 30 * X)
+    module.curve = np.exp
     helper = np.sqrt
     x = X**2
     for _ in range(4):
@@ -531,6 +578,19 @@ def test_nothing_keeps_what_a_program_held():
     seen = make()
     gc.collect()
     assert [one() for one in seen] == [None] * 3
+
+
+def test_codes_that_are_gone_are_forgotten():
+    def calls(count):
+        for _ in range(count):
+            space = {"np": np}
+            exec("def f(x):\n return np.sum(np.exp(-x * 2.0))", space)
+            for _ in range(4):
+                gradient(space["f"])(X)
+        gc.collect()
+        return len(asking.KNOWN)
+
+    assert calls(20) == calls(20)
 
 
 def test_threads_replay_at_the_same_time():

@@ -48,9 +48,10 @@ class FitResult:
     def names(self) -> list[str]:
         return list(self._parameters.names)
 
-    @property
+    @cached_property
     def fun(self) -> Any:
-        return self._point.raw
+        raw = self._point.raw
+        return None if raw is None else raw.copy()  # which may be x
 
     @cached_property
     def jac(self) -> Any:
@@ -95,7 +96,8 @@ class FitResult:
 
     def _scaled(self, C: Array, loose: Any) -> tuple[Array, Any]:
         if not self._absolute:
-            C = C * (2 * self.cost / self.dof) if self.dof > 0 else np.full_like(C, np.inf)
+            square = 2 * self.cost / self.dof if self.dof > 0 else np.inf
+            C = np.full_like(C, np.inf) if square == np.inf else C * square if square else np.where(np.isinf(C), C, 0.0)
         if self._free is not None:
             n = self.flat.size
             whole, mask = np.zeros((n, n)), np.zeros(n, bool)

@@ -38,8 +38,7 @@ class Parameters:
             self.form = x0
         if not self.flat.size:
             raise ShapeError(f"{what} is empty: there is nothing to fit")
-        total = float(self.flat.dot(self.flat))
-        if total - total != 0 and not np.isfinite(self.flat).all():
+        if not np.isfinite(self.flat).all():
             at = int(np.flatnonzero(~np.isfinite(self.flat))[0])
             raise ParameterError(f"{what} holds {self.flat[at]} at {self.names[at]}; give a finite start for every parameter")
 

@@ -21,10 +21,11 @@ from ..errstate import all_ignored
 from ..policies import WATCH
 from ..tangents.coefficients import finite
 from .code import EVENTS
+from .guards import UnlinkedError
 from .notes import Notes
 from .plan import PLANS, results_of, watched
 from .straight import Straight, straight
-from .trace import DUALS, Tracer, UnlinkedError
+from .trace import DUALS, Tracer
 
 AT_LEAST = 2  # runs that a plan has followed, before a program is linked
 MOST_VAIN = 8  # replays one after the other that met what plans leave to f: then there are no more

@@ -35,22 +35,22 @@ class Straight:
     found: ("arg", place), ("global", name), ("cell", place). ``out`` is what is returned.
     """
 
-    __slots__ = ("code", "left", "links", "out", "seen", "sources", "steps")
+    __slots__ = ("argcount", "left", "links", "out", "seen", "sources", "steps")
 
     def __init__(self, code: CodeType) -> None:
-        self.code = code
+        self.argcount = code.co_argcount  # and not the code, which shall not live on
         self.steps: list[tuple[Any, ...]] = []
         self.sources: list[tuple[str, Any]] = []
         self.links: list[Any] = []  # see replay.py
         self.seen, self.left = 0, 8  # runs that a plan followed, and attempts to link that are left
-        self.out = Reader(self).returned()
+        self.out = Reader(self, code).returned()
 
 
 class Reader:
     """The stack and the local names as the code goes on; a method for each instruction, which gets its number and its value."""
 
-    def __init__(self, program: Straight) -> None:
-        self.program, self.code = program, program.code
+    def __init__(self, program: Straight, code: CodeType) -> None:
+        self.program, self.code = program, code
         self.stack: list[Operand] = []
         self.locals: dict[str, Operand] = {}
         self.names: tuple[str, ...] = ()  # of the arguments of the call to come

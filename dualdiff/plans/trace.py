@@ -19,25 +19,13 @@ from ..dual_array import DualArray
 from ..dual_scalar import DualScalar
 from ..tangents.level import Level
 from .entries import ARRAY, FOLD, INDEX, ITEM, JOIN, MOVE, NUMBER, PRODUCT, ROW, RUNNING, SUM, TAKE, WHERE, index_of
+from .guards import BUILTINS, METHODS, OPTIONS, SPREADS, UnlinkedError, differs, takes
 from .notes import DOUBLE, NUMBERS, Notes, Operation, divisor
 from .straight import COMPARISONS, Operand, Straight, straight
 
 DUALS = (DualArray, DualScalar)
-# How many arrays, or lists of them, these take by place; what else they are given belongs to the structure.
-TAKES: dict[Any, int] = {
-    np.sum: 1, np.mean: 1, np.max: 1, np.min: 1, np.cumsum: 1, np.transpose: 1, np.reshape: 1, np.ravel: 1, np.stack: 1,
-    np.concatenate: 1, np.dot: 2, np.matmul: 2, np.where: 3, np.diff: 1, np.outer: 2, np.clip: 3, np.std: 1, np.var: 1, abs: 1,
-    len: 1, np.shape: 1, np.size: 1, np.array: 1, np.ones: 0, np.zeros: 0, np.eye: 0, np.arange: 0, np.linspace: 2}
-METHODS = {"sum": 0, "mean": 0, "max": 0, "min": 0, "cumsum": 0, "transpose": 0, "reshape": 0, "ravel": 0, "dot": 1, "clip": 2,
-           "std": 0, "var": 0}
-SPREADS = (np.std, np.var, "std", "var")  # divided by numbers that their shapes and options tell
-OPTIONS = frozenset(("axis", "keepdims", "ddof"))
 SYMBOLS = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.pow: "**"}
 Named = tuple[str, Any]  # what stands for a value in the text, and the value in the run that is traced
-
-
-class UnlinkedError(Exception):
-    """The steps do what replays do not."""
 
 
 class Tracer:
@@ -54,6 +42,7 @@ class Tracer:
             "double": DOUBLE, "numbers": NUMBERS, "FunctionType": FunctionType, "reduce": np.add.reduce, "stack": np.stack,
             "array": np.array, "where": np.where, "concatenate": np.concatenate, "cumsum": np.cumsum}
         self.variables: dict[str, Any] = {}
+        self.originals: dict[int, str] = {}  # of constants, which the notes may have copied
         self.codes: list[Any] = []  # of the functions that the step is inside of
 
     def function(self) -> Callable[..., Any]:
@@ -77,15 +66,21 @@ class Tracer:
         self.lines.append(f"{name} = {text}")
         return name
 
+    def looked_at(self, text: str, value: Any, stem: str = "s") -> str:
+        """A variable, which must be of this kind in other runs, too."""
+        name = self.variable(stem, value, text)
+        self.require(*differs(name, value, self.named))
+        return name
+
     def require(self, *conditions: str) -> None:
         self.lines += [f"if {' or '.join(conditions)}:", "    return None"]
 
     # ---- a function
     def returned(self, program: Straight, name: str, f: Any, args: list[Named]) -> Named:
         """What it returns, given these."""
-        if program.code in self.codes:
+        if f.__code__ in self.codes:
             raise UnlinkedError
-        self.codes.append(program.code)
+        self.codes.append(f.__code__)
         frame = Frame(self, program, name, f, args)
         for step in program.steps:
             frame.done.append(frame.do(step))
@@ -100,7 +95,7 @@ class Tracer:
         if type(r) not in DUALS:
             if made:
                 raise UnlinkedError
-            return self.variable("t", r, text), r
+            return self.looked_at(text, r, "t"), r
         rest = iter(plain)
         for i, entry in made:
             name = f"v{i}"
@@ -118,10 +113,10 @@ class Tracer:
             text, x = next(plain, ("", ()))
             if not np.array_equal(x, self.notes.values[i]) or np.shape(x) != np.shape(self.notes.values[i]):
                 raise UnlinkedError
-            doubles = what is ARRAY and (type(x) is not np.ndarray or x.dtype != DOUBLE)
-            return f"array({text}, double)" if doubles else text
+            self.originals[i] = text
+            return text if what is not ARRAY else self.kept(text, x, self.notes.values[i])
         if type(what) is Operation:
-            operands = [f"v{j}" for j in of[:2]]
+            operands = [self.originals.get(j, f"v{j}") for j in of[:2]]
             if len(of) == 3:  # a power by a number, which belongs to the structure
                 text, y = next(plain)
                 if not text.startswith("("):
@@ -146,6 +141,15 @@ class Tracer:
         return forms[what]()
 
 
+    def kept(self, text: str, x: Any, copy: Any) -> str:
+        """An array as the notes keep it: products of a copy whose elements lie otherwise are summed otherwise."""
+        if type(x) is not np.ndarray:
+            return f"array({text}, double)"
+        if not x.flags.forc:
+            self.require(f"{text}.flags.writeable is not {x.flags.writeable}")
+        return text if x.dtype == DOUBLE and x.strides == copy.strides else f"array({text}, double)"
+
+
 class Frame:
     """One call of a function: where its names are found, and what its steps gave."""
 
@@ -168,7 +172,7 @@ class Frame:
             return f"({what!r})", what
         if kind == "attr":
             found = self.attribute(*what)
-            if type(found[1]) is float:  # np.pi
+            if type(found[1]) in NUMBERS:  # np.pi
                 return found
         if kind in ("list", "tuple"):
             parts = [self.operand(part) for part in what]
@@ -189,35 +193,19 @@ class Frame:
             return what, BUILTINS[what]
         else:
             text, x = f"{self.name}.__globals__[{what!r}]", f.__globals__[what]
-        if type(x) in DUALS:
-            tracer.lines.append(f"v{x.source} = {text}")
-            tracer.variables[text := f"v{x.source}"] = x
-        else:
-            text = tracer.variable("s", x, text)
-        tracer.require(*self.differs(text, x))
-        return text, x
+        if type(x) not in DUALS:
+            return tracer.looked_at(text, x), x
+        name = f"v{x.source}"
+        tracer.lines.append(f"{name} = {text}")
+        tracer.variables[name] = x
+        tracer.require(*differs(name, x, tracer.named))
+        return name, x
 
     def argument(self, place: int) -> Named:
         if place < len(self.args):
             return self.args[place]
-        place -= self.program.code.co_argcount
+        place -= self.program.argcount
         return f"{self.name}.__defaults__[{place}]", self.f.__defaults__[place]
-
-    def differs(self, text: str, x: Any) -> list[str]:
-        named, kind = self.tracer.named, type(x)
-        if takes(x) is not None or isinstance(x, ModuleType):
-            return [f"{text} is not {named(x)}"]
-        if kind is DualScalar:
-            return [f"type({text}) is not float64"]
-        if kind is DualArray:
-            return [f"type({text}) is not ndarray", f"{text}.shape != {x.shape}", f"{text}.dtype != double"]
-        if kind is np.ndarray and x.dtype.kind in "fiub":
-            return [f"type({text}) is not ndarray", f"{text}.shape != {x.shape}", f"{text}.dtype != {named(x.dtype)}"]
-        if kind in NUMBERS:
-            return [f"type({text}) not in numbers"]
-        if kind is FunctionType:
-            return [f"type({text}) is not FunctionType", f"{text}.__code__ is not {named(x.__code__)}"]
-        raise UnlinkedError
 
     def attribute(self, base: Operand, name: str) -> Named:
         """What a module has under a name."""
@@ -227,8 +215,7 @@ class Frame:
         key = base[1], name
         if key not in self.attributes:
             found = getattr(module, name)
-            self.attributes[key] = self.tracer.named(found), found
-            self.tracer.require(f"{text}.{name} is not {self.attributes[key][0]}")
+            self.attributes[key] = self.tracer.looked_at(f"{text}.{name}", found), found
         return self.attributes[key]
 
     def constant(self, operand: Operand) -> Any:
@@ -253,7 +240,7 @@ class Frame:
         if what == "unpacked":
             return self.unpacked(*parts)
         if what == "rest":
-            return ("", None) if len(self.args) == self.program.code.co_argcount + parts[0] else self.unlinked()
+            return ("", None) if len(self.args) == self.program.argcount + parts[0] else self.unlinked()
         if what == "attr":
             text, x = self.operand(parts[0])
             if type(x) in (*DUALS, np.ndarray):
@@ -335,13 +322,3 @@ def leaves(parts: list[Named]) -> Iterator[Named]:
             continue
         for inner, y in x:
             yield (f"array({inner}, double)", np.array([z for _, z in y], DOUBLE)) if type(y) is list else (inner, y)
-
-
-def takes(function: Any) -> int | None:
-    """How many arrays a function of NumPy's takes by place, of those that replays do."""
-    if type(function) is np.ufunc:
-        return function.nin if any("O" not in types for types in function.types) else None  # those of Python functions
-    return next((count for one, count in TAKES.items() if one is function), None)
-
-
-BUILTINS = {"abs": abs, "len": len}
