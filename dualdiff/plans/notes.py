@@ -30,7 +30,7 @@ from .ordinary import work_off
 from .steps import IN_STEPS, TAKEN
 
 MOST = 200  # operations that are noted: the plan of a longer program would take longer to make than it saves
-LONGEST = 2000  # of a reverse sweep, whose plan takes about as long to make as the sweep does, however long
+LONGEST = 800  # of a reverse sweep, whose plan takes about as long to make as two sweeps do, and saves most of one
 ROOM = 1_000_000  # numbers in what such a program notes
 LARGEST = 1 << 16  # numbers in the largest array: the time of larger ones is NumPy's
 NUMBERED = (NUMBER,)
@@ -107,11 +107,16 @@ class Notes:
         count = len(self.values)
         if count < self.most:
             return True
-        if count >= self.longest or sum(np.size(f) for f in self.values.values()) > ROOM:
+        if count >= self.longest or sum(np.size(f) for f in self.values.values()) > ROOM or self.loops_over_elements():
             self.longest = 0
             return False
         self.most = min(2 * count, self.longest)
         return True
+
+    def loops_over_elements(self) -> bool:
+        """Whether much of it are elements of the arguments: of such programs the sweep is quicker than a plan is made."""
+        items = sum(entry[0] is ITEM and self.entries[entry[1]][0] is INPUT for entry in self.entries.values())
+        return 5 * items > len(self.entries)
 
     def inputs(self, leaves: list[Any], level: Level) -> list[Any]:
         return [self.noted((INPUT, x.shape), x, level) for x in leaves]
