@@ -148,16 +148,18 @@ class Timings:
         return name in self.by_name
 
     def pairs(self, name: str, other: str) -> list[tuple[float, float]]:
-        """Samples of two contenders from the same rounds."""
+        """Samples of two contenders from the same rounds: for each of whichever has fewer, the nearest of the other's."""
         mine, theirs = self.by_name[name].samples, self.by_name[other].samples
-        return [(mine[i], theirs[i]) for i in sorted(mine.keys() & theirs.keys())]
+        if len(mine) > len(theirs):
+            return [(a, b) for b, a in self.pairs(other, name)]
+        return [(mine[i], theirs[min(theirs, key=lambda j: abs(j - i))]) for i in sorted(mine)]
 
     def ratio(self, name: str, over: str) -> float:
-        """Median over the rounds in which both ran of time(name) / time(over)."""
+        """Median over neighbours in time of time(name) / time(over)."""
         return median(a / b for a, b in self.pairs(name, over))
 
     def difference(self, name: str, over: str) -> float:
-        """Median over the rounds in which both ran of time(name) - time(over), in nanoseconds."""
+        """Median over neighbours in time of time(name) - time(over), in nanoseconds."""
         return median(a - b for a, b in self.pairs(name, over))
 
 
