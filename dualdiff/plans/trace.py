@@ -140,7 +140,6 @@ class Tracer:
             JOIN: lambda: f"concatenate([{', '.join(values)}])", WHERE: lambda: f"where({', '.join(values)})"}
         return forms[what]()
 
-
     def kept(self, text: str, x: Any, copy: Any) -> str:
         """An array as the notes keep it: products of a copy whose elements lie otherwise are summed otherwise."""
         if type(x) is not np.ndarray:
