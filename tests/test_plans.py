@@ -17,8 +17,7 @@ from dualdiff.models import MLPClassifier
 from dualdiff.optimize import curve_fit
 from dualdiff.plans import code, graph, notes, plan, reach
 from dualdiff.plans import ordinary as ordinary_module
-from dualdiff.transforms import forward, noting
-from dualdiff.transforms.asking import known_of
+from dualdiff.transforms import forward, noting, sweep
 
 X = np.array([0.3, -0.7, 1.2, 0.5])
 V = np.array([1.0, 0.5, -2.0, 0.25])
@@ -51,6 +50,12 @@ def no_plan_is_dropped(monkeypatch):
     def dropped(key, error):
         raise error
     monkeypatch.setattr(plan, "dropped", dropped)
+
+
+@pytest.fixture(autouse=True)
+def every_call_runs_f(monkeypatch):
+    """Replays are tested in test_replay.py."""
+    monkeypatch.setattr(sweep, "replayed", lambda *_: None)
 
 
 @pytest.fixture
@@ -268,7 +273,6 @@ def test_a_plan_has_no_operation_too_many(mode, most, monkeypatch):
     written = []
     monkeypatch.setattr(code, "compile", lambda source, *rest: written.append(source) or compile(source, *rest), raising=False)
     monkeypatch.setattr(plan, "PLANS", {})
-    monkeypatch.setattr(known_of(rosenbrock), "straight", None)  # f runs
     MODES[mode](rosenbrock, X)
     (source,) = written
     operations = [line for line in source.splitlines()[1:-1] if " = v[" not in line and " = array" not in line]
@@ -566,6 +570,7 @@ def test_a_tangent_that_is_read_too_early_starts_the_sweep_again():
 
 def test_a_plan_that_fails_is_dropped(monkeypatch):
     monkeypatch.undo()
+    monkeypatch.setattr(sweep, "replayed", lambda *_: None)
     monkeypatch.setattr(plan, "PLANS", {})
     close(gradient(rosenbrock)(X), ordinary("reverse", rosenbrock, X))
     (key,) = plan.PLANS
